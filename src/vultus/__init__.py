@@ -1,0 +1,3 @@
+"""Vultus: self-hosted face recognition."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,76 @@
+"""Settings: every field with its unit and meaning. Read from the environment (prefix VULTUS_) or a `.env` file.
+
+Settings are read at the top only: wiring, the HTTP application, the command line.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+MIN_ADMIN_KEY_CHARACTERS = 32
+
+
+def _default_model_dir() -> Path:
+    return Path(platformdirs.user_cache_dir("vultus")) / "models"
+
+
+class Settings(BaseSettings):
+    """All that an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix="VULTUS_", env_file=".env", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on. Other than loopback: put TLS in front.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("./data"), description="Folder of the embedded database and the stored photos.")
+    model_dir: Path = Field(
+        default_factory=_default_model_dir,
+        description="Folder of the prepared model files, shared by all data folders. Default: the user's cache folder.",
+    )
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the database. Default: SQLite in the data folder."
+    )
+    admin_key: SecretStr | None = Field(
+        None,
+        min_length=MIN_ADMIN_KEY_CHARACTERS,
+        description="The first admin key, at least 32 characters. Default: one is made and printed once.",
+    )
+    without_keys: bool = Field(
+        False, description="Serve without API keys. Only on a loopback address, for trying things out."
+    )
+    precision: Literal["auto", "fp32"] = Field("auto", description="Arithmetic of the recognition models.")
+
+    default_model: str = Field("facenet512-casia-webface", description="Recognition model of new collections.")
+    default_detector: str = Field("yunet", description="Face detector used when a request names none.")
+    target_fmr: float = Field(1e-4, gt=0, lt=1, description="False match rate asked of /verify by default.")
+    target_fpir: float = Field(
+        0.01, gt=0, lt=1, description="False-positive identification rate asked of /find by default."
+    )
+    min_quality: float = Field(20.0, ge=0, le=100, description="Quality below which a photo is not enrolled, 0..100.")
+
+    max_body_bytes: int = Field(12 * MIB, gt=0, description="Largest request body, bytes.")
+    max_image_bytes: int = Field(10 * MIB, gt=0, description="Largest image, bytes.")
+    max_image_pixels: int = Field(40_000_000, gt=0, description="Largest image, pixels once decoded.")
+    max_enroll_images: int = Field(20, gt=0, description="Most images in one /enroll.")
+    max_faces: int = Field(64, gt=0, description="Most faces used in one image, the largest first.")
+    compute_slots: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, gt=0, description="Photos analysed at once. Default: the cores."
+    )
+    queue_size: int = Field(64, ge=0, description="Photos that may wait for a compute slot.")
+    queue_wait_seconds: float = Field(10.0, gt=0, description="Longest wait for a compute slot, seconds.")
+    request_seconds: float = Field(30.0, gt=0, description="Longest a request may take to arrive, seconds.")
+
+    @cached_property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'vultus.db'}"
+
+    @cached_property
+    def photo_dir(self) -> Path:
+        return self.data_dir.absolute() / "photos"

@@ -1,0 +1,306 @@
+"""The nouns of Vultus, as frozen dataclasses: the file to read first.
+
+Arrays are numpy; a box is (x_min, y_min, x_max, y_max) in pixels of the upright image; landmarks are (5, 2), x then y,
+in the order left eye, right eye, nose, left mouth corner, right mouth corner, left and right as seen in the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+RGB = NDArray[np.uint8]  # (H, W, 3), upright
+Box = tuple[float, float, float, float]
+Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "admin"]
+SCOPES: tuple[Scope, ...] = ("enroll", "verify", "find", "represent", "read", "erase", "admin")
+Metric = Literal["cosine", "euclidean", "euclidean_l2"]
+
+
+# --- what a model needs -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class InputRule:
+    """How a crop becomes the network's input: (pixel - mean) / scale, in this channel order, NCHW or NHWC."""
+
+    width: int
+    height: int
+    channels: Literal["RGB", "BGR"]
+    layout: Literal["NCHW", "NHWC"]
+    mean: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class CropRule:
+    """Where the five landmarks lie in the crop, and by how much the crop is stretched horizontally.
+
+    template: five (x, y) in pixels of the crop. horizontal_stretch: a similarity is fitted to the template with x
+    shrunk by this factor about the crop's centre, then x is scaled by the factor.
+    """
+
+    template: tuple[tuple[float, float], ...]
+    horizontal_stretch: float = 1.0
+
+
+# --- what the vision pipeline sees --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """A decoded image: `pixels` (H, W, 3) uint8 RGB, upright, perhaps reduced while decoding.
+
+    width, height: the size of the upright original; `reduction` = original size / decoded size, >= 1.
+    """
+
+    pixels: RGB
+    width: int
+    height: int
+    reduction: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One detected face: box and landmarks in pixels of the image given to the detector, score in 0..1."""
+
+    box: Box
+    landmarks: Float32
+    score: float
+
+    @property
+    def width(self) -> float:
+        return self.box[2] - self.box[0]
+
+    @property
+    def height(self) -> float:
+        return self.box[3] - self.box[1]
+
+    @property
+    def area(self) -> float:
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """0..100, higher predicts fewer false non-matches; `parts` are the named scores, 0..100 each."""
+
+    score: float
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """A face made comparable: `embedding` (D,) float32 of unit length, the model that made it, the face it came from.
+
+    face: in pixels of the upright original photo.
+    """
+
+    embedding: Float32
+    model_id: str
+    face: Face
+    quality: Quality
+
+
+# --- what is stored -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One named gallery, bound to one recognition model and preprocessing version.
+
+    revision: raised by every change of its faces, in the same transaction.
+    """
+
+    name: str
+    model_id: str
+    pipeline_version: int
+    dimension: int
+    revision: int
+    created_at: datetime
+    subjects: int = 0
+    faces: int = 0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person in a collection. `id` is the caller's own identifier, or one made by us."""
+
+    id: str
+    collection: str
+    name: str | None
+    metadata: Mapping[str, Any]
+    created_at: datetime
+    faces: int = 0
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One stored photo. sha256: of the stored JPEG, its key. source_sha256: of the bytes the caller sent."""
+
+    sha256: str
+    source_sha256: str
+    width: int
+    height: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class EnrolledFace:
+    """A face in the gallery. box and landmarks: pixels of the upright original photo (source_width x source_height)."""
+
+    id: str
+    collection: str
+    subject: str
+    photo: Photo
+    box: Box
+    landmarks: tuple[tuple[float, float], ...]
+    detector_score: float
+    quality: Quality
+    model_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class NewFace:
+    """What `Gallery.add_face` stores: a template, the photo it came from."""
+
+    template: Template
+    photo: Photo
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of a collection's faces: `embedding` when the face was added, None when it was removed."""
+
+    revision: int
+    face_id: str
+    subject: str
+    embedding: Float32 | None = field(compare=False, default=None)
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key as it is remembered: never the key itself. collections: None means all."""
+
+    id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    collections: tuple[str, ...] | None
+    created_at: datetime
+    expires_at: datetime | None
+    requests_per_minute: int | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+# --- what is answered ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One line of a search result: the best face of one subject. similarity: cosine in [-1, 1]."""
+
+    subject: str
+    face_id: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class ThresholdRule:
+    """Where a threshold came from.
+
+    kind: "target_fmr", "target_fpir" or "explicit". similarity: the cosine at or above which a comparison matches.
+    expected: the error rate asked for (None when explicit). supported: False when the calibration data cannot
+    support that rate; `note` says why in words.
+    """
+
+    kind: Literal["target_fmr", "target_fpir", "explicit"]
+    similarity: float
+    expected: float | None
+    model_id: str
+    templates: int | None = None
+    supported: bool = True
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The answer to a 1:1 comparison. chosen: how a face was chosen among several, per image; None if it was alone."""
+
+    verified: bool
+    similarity: float
+    rule: ThresholdRule
+    metric: Metric
+    model_id: str
+    detector: str
+    faces: tuple[Face | None, Face | None]
+    chosen: tuple[str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Match:
+    """A candidate with what is known of its subject."""
+
+    candidate: Candidate
+    name: str | None
+    metadata: Mapping[str, Any]
+    above_threshold: bool
+
+
+@dataclass(frozen=True)
+class Identification:
+    """The answer to a 1:N search for one face. Below the threshold is never called a match."""
+
+    face: Face
+    quality: Quality
+    decision: Literal["match", "ambiguous", "unknown"]
+    reason: str
+    rule: ThresholdRule
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True)
+class FindResult:
+    collection: Collection
+    detector: str
+    faces: tuple[Identification, ...]
+
+
+@dataclass(frozen=True)
+class EnrolledPhoto:
+    """One accepted photo of an enrolment; created: False when the subject had this very photo already."""
+
+    face: EnrolledFace
+    created: bool
+
+
+@dataclass(frozen=True)
+class RejectedPhoto:
+    """One refused photo of an enrolment: its index among the photos sent, the error's code and sentence."""
+
+    index: int
+    error: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class EnrollResult:
+    subject: Subject
+    collection: Collection
+    faces: tuple[EnrolledPhoto, ...]
+    rejected: tuple[RejectedPhoto, ...]
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What an erasure removed."""
+
+    subjects: int
+    faces: int
+    photos: int
