@@ -1,0 +1,209 @@
+"""The parts of a model card: what each is, and how it is read from its TOML table. All readers raise ModelInvalid."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import Literal, cast
+
+from vultus.models.fields import Fields
+from vultus.records import CropRule, InputRule
+
+ImporterName = Literal["none", "facenet_graphdef", "dequantize"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LANDMARKS = 5
+
+
+@dataclass(frozen=True)
+class Licence:
+    """weights: SPDX identifier or words. commercial_use: whether the weights' licence allows it; the note says more."""
+
+    weights: str
+    commercial_use: bool
+    commercial_note: str
+    training_data: str
+    training_data_terms: str
+
+
+@dataclass(frozen=True)
+class PackageSource:
+    """A file inside an installed Python distribution; file: its path as the distribution lists it."""
+
+    package: str
+    package_version: str
+    file: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class UrlSource:
+    """A file to fetch by hand into the model folder, under the name `file`."""
+
+    url: str
+    file: str
+    origin: str
+
+
+Source = PackageSource | UrlSource
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One weight file: sha256 is the source's, the same for every source; output: the file's name when converted.
+
+    dynamic_axes: (axis, name) of the converted model's input. converted_sha256: of the output, where it is known.
+    """
+
+    name: str
+    importer: ImporterName
+    output: str
+    sha256: str
+    sources: tuple[Source, ...]
+    converted_sha256: str | None = None
+    dynamic_axes: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Measured cosine thresholds: (false match rate, cosine at or above which a pair matches), rates falling.
+
+    comparisons: non-mated comparisons behind the table. pipeline_version: the preprocessing it was measured with.
+    """
+
+    thresholds: tuple[tuple[float, float], ...]
+    data: str
+    comparisons: int
+    date: str
+    pipeline_version: int
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What others published of these weights, and what was measured here, each with its test set."""
+
+    published: str
+    measured: str
+
+
+def read_licence(fields: Fields) -> Licence:
+    licence = Licence(
+        weights=fields.text("weights"),
+        commercial_use=fields.flag("commercial_use"),
+        commercial_note=fields.text("commercial_note"),
+        training_data=fields.text("training_data"),
+        training_data_terms=fields.text("training_data_terms"),
+    )
+    fields.done()
+    return licence
+
+
+def read_accuracy(fields: Fields) -> Accuracy:
+    accuracy = Accuracy(published=fields.text("published"), measured=fields.text("measured"))
+    fields.done()
+    return accuracy
+
+
+def read_input(fields: Fields) -> InputRule:
+    rule = InputRule(
+        width=fields.integer("width", least=0),
+        height=fields.integer("height", least=0),
+        channels=cast(Literal["RGB", "BGR"], fields.choice("channels", ("RGB", "BGR"))),
+        layout=cast(Literal["NCHW", "NHWC"], fields.choice("layout", ("NCHW", "NHWC"))),
+        mean=fields.number("mean"),
+        scale=fields.number("scale"),
+    )
+    if not (math.isfinite(rule.mean) and math.isfinite(rule.scale) and rule.scale > 0):
+        raise fields.invalid("scale", f"is {rule.scale} with mean {rule.mean}; write numbers, the scale above 0")
+    fields.done()
+    return rule
+
+
+def read_crop(fields: Fields) -> CropRule:
+    template = fields.pairs("template")
+    if len(template) != _LANDMARKS:
+        raise fields.invalid("template", f"has {len(template)} points; write {_LANDMARKS} pairs of x and y")
+    stretch = fields.number("horizontal_stretch")
+    if not 0 < stretch < math.inf:
+        raise fields.invalid("horizontal_stretch", f"is {stretch}; write a number above 0, 1.0 for none")
+    fields.done()
+    return CropRule(template, stretch)
+
+
+def read_calibration(fields: Fields) -> Calibration:
+    fields.choice("metric", ("cosine",))
+    thresholds = fields.pairs("thresholds")
+    in_range = all(0 < fmr < 1 and -1 <= cosine <= 1 for fmr, cosine in thresholds)
+    in_order = all(later[0] < earlier[0] and later[1] > earlier[1] for earlier, later in pairwise(thresholds))
+    if not (thresholds and in_range and in_order):
+        raise fields.invalid("thresholds", "must fall in rate and rise in cosine; write [[1e-3, 0.50], [1e-4, 0.59]]")
+    calibration = Calibration(
+        thresholds=thresholds,
+        data=fields.text("data"),
+        comparisons=fields.integer("comparisons", least=1),
+        date=fields.text("date"),
+        pipeline_version=fields.integer("pipeline_version", least=1),
+    )
+    fields.done()
+    return calibration
+
+
+def read_file(fields: Fields) -> ModelFile:
+    importer = cast(ImporterName, fields.choice("importer", ("none", "facenet_graphdef", "dequantize")))
+    file = ModelFile(
+        name=read_plain_name(fields, "name"),
+        importer=importer,
+        output=read_plain_name(fields, "output"),
+        sha256=_digest(fields, "sha256"),
+        sources=tuple(_source(table) for table in fields.tables("sources")),
+        converted_sha256=_digest(fields, "converted_sha256") if fields.has("converted_sha256") else None,
+        dynamic_axes=_axes(fields.table("dynamic_axes")) if fields.has("dynamic_axes") else (),
+    )
+    if file.dynamic_axes and importer != "dequantize":
+        raise fields.invalid("dynamic_axes", f'does nothing with importer "{importer}"; remove it')
+    if importer != "none" and any(PurePosixPath(source.file).name == file.output for source in file.sources):
+        raise fields.invalid("output", f"is {file.output!r}, the name of a source; write another one")
+    fields.done()
+    return file
+
+
+def _source(fields: Fields) -> Source:
+    source: Source
+    if fields.choice("kind", ("package", "url")) == "package":
+        source = PackageSource(
+            package=read_plain_name(fields, "package"),
+            package_version=fields.text("package_version"),
+            file=fields.text("file"),
+            origin=fields.text("origin"),
+        )
+    else:
+        source = UrlSource(url=fields.text("url"), file=read_plain_name(fields, "file"), origin=fields.text("origin"))
+    fields.done()
+    return source
+
+
+def _axes(fields: Fields) -> tuple[tuple[int, str], ...]:
+    axes = fields.items()
+    for axis, name in axes:
+        if not axis.isdecimal() or not isinstance(name, str) or not name.isidentifier():
+            raise fields.invalid(axis, f'is {name!r}; write an axis and a name, as in 2 = "H"')
+    return tuple((int(axis), name) for axis, name in axes)
+
+
+def _digest(fields: Fields, name: str) -> str:
+    value = fields.text(name)
+    if not _SHA256.fullmatch(value):
+        raise fields.invalid(name, f"is {value!r}; write the 64 lower-case hexadecimal digits of the file's SHA-256")
+    return value
+
+
+def read_plain_name(fields: Fields, name: str) -> str:
+    """A name that is safe as a file name: no folders, not hidden."""
+    value = fields.text(name)
+    if not _PLAIN_NAME.fullmatch(value):
+        raise fields.invalid(name, f"is {value!r}; write letters, digits, dots, dashes or underscores only")
+    return value
