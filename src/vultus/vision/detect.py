@@ -1,0 +1,113 @@
+"""Detectors: RGB pixels to faces."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vultus.records import RGB, Face, Float32
+from vultus.vision.session import Session
+
+DETECTION_SIDE = 640  # pixels: YuNet's training range of faces is 10..300 px, so it looks at a small picture
+MIN_SCORE = 0.6
+MAX_OVERLAP = 0.3  # intersection over union above which two boxes are one face
+STRIDES = (8, 16, 32)  # pixels between anchors of YuNet's three levels
+ALIGNMENT = 32  # pixels: the picture is padded to a multiple of the largest stride
+
+
+class Detector(Protocol):
+    """Finds faces in (H, W, 3) uint8 RGB; boxes and landmarks in its pixels, best score first."""
+
+    name: str
+
+    def detect(self, pixels: RGB) -> list[Face]: ...
+
+
+class LandmarkRefiner(Protocol):
+    """Estimates the five landmarks of found faces anew."""
+
+    def refine(self, pixels: RGB, faces: list[Face]) -> list[Face]: ...
+
+
+class YuNet:
+    """YuNet (Wu, Peng, Yu: Machine Intelligence Research 20, 2023): an anchor-free detector with five landmarks.
+
+    Decoding as in OpenCV's FaceDetectorYN (Apache-2.0): score = sqrt(class * objectness), box centre and landmarks are
+    offsets from the anchor in strides, box sides are exponents.
+    """
+
+    name = "yunet"
+
+    def __init__(self, session: Session, *, refiner: LandmarkRefiner | None = None, side: int = DETECTION_SIDE) -> None:
+        """side: pixels, a larger picture is shrunk to this long side. refiner: re-estimates the landmarks."""
+        self._session = session
+        self._refiner = refiner
+        self._side = side
+
+    def detect(self, pixels: RGB) -> list[Face]:
+        """Faces in the picture, best score first. pixels: (H, W, 3) uint8 RGB."""
+        small, scale = shrink(pixels, self._side)
+        outputs = dict(zip(self._session.output_names, self._session.run(_padded_bgr(small)), strict=True))
+        columns = -(-small.shape[1] // ALIGNMENT) * ALIGNMENT
+        rows = np.concatenate([_decode_level(outputs, stride, columns // stride) for stride in STRIDES])
+        faces = [_face(rows[i], scale) for i in suppress(rows[:, :4], rows[:, 14], MAX_OVERLAP)]
+        return self._refiner.refine(pixels, faces) if self._refiner and faces else faces
+
+
+def shrink(pixels: RGB, side: int) -> tuple[RGB, float]:
+    """The picture with a long side of at most `side` pixels, and small size / original size."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels, 1.0
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    smooth = cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA
+    return cv2.resize(pixels, size, interpolation=smooth), size[0] / width
+
+
+def _padded_bgr(pixels: RGB) -> Float32:
+    """(1, 3, H, W) float32 BGR 0..255, black below and to the right up to a multiple of ALIGNMENT."""
+    height, width = pixels.shape[:2]
+    padded = np.zeros((1, 3, -(-height // ALIGNMENT) * ALIGNMENT, -(-width // ALIGNMENT) * ALIGNMENT), np.float32)
+    padded[0, :, :height, :width] = pixels[:, :, ::-1].transpose(2, 0, 1)
+    return padded
+
+
+def _decode_level(outputs: dict[str, Float32], stride: int, columns: int) -> Float32:
+    """(n, 15) x_min, y_min, x_max, y_max, five (x, y), score: the anchors of one level that score high enough."""
+    score = np.sqrt(np.clip(outputs[f"cls_{stride}"][0, :, 0], 0, 1) * np.clip(outputs[f"obj_{stride}"][0, :, 0], 0, 1))
+    keep = np.flatnonzero(score >= MIN_SCORE)
+    anchor = np.column_stack([keep % columns, keep // columns]).astype(np.float32)
+    box = outputs[f"bbox_{stride}"][0, keep]
+    centre, half = (anchor + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride / 2
+    points = (outputs[f"kps_{stride}"][0, keep].reshape(-1, 5, 2) + anchor[:, None]) * stride
+    return np.column_stack([centre - half, centre + half, points.reshape(-1, 10), score[keep]])
+
+
+def _face(row: Float32, scale: float) -> Face:
+    """A row of `_decode_level` in the pixels of the full picture."""
+    x_min, y_min, x_max, y_max = (float(value / scale) for value in row[:4])
+    return Face((x_min, y_min, x_max, y_max), (row[4:14] / scale).reshape(5, 2).astype(np.float32), float(row[14]))
+
+
+def suppress(
+    boxes: NDArray[np.floating], scores: Float32, max_overlap: float, *, of_smaller: bool = False
+) -> list[int]:
+    """Indices kept by greedy suppression, best first.
+
+    of_smaller: overlap counts as a share of the smaller box, not of the union.
+    """
+    kept: list[int] = []
+    area = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1)
+    order = np.argsort(-scores, kind="stable")
+    while order.size:
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        low, high = np.maximum(boxes[best, :2], boxes[rest, :2]), np.minimum(boxes[best, 2:], boxes[rest, 2:])
+        shared = np.prod(np.clip(high - low, 0, None), axis=1)
+        whole = np.minimum(area[best], area[rest]) if of_smaller else area[best] + area[rest] - shared
+        order = rest[shared <= max_overlap * whole]
+    return kept

@@ -1,0 +1,60 @@
+"""Face quality: 0..100 and its named parts, after the components of ISO/IEC 29794-5.
+
+Each part is a ramp from a value at which recognition fails (0) to one at which it no longer gains (100); the score is
+their geometric mean, so that one part at 0 means 0.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vultus.records import RGB, Face, Float32, Quality
+from vultus.vision.align import crop_by_box
+
+GREY_SIDE = 112  # pixels of the grey face on which sharpness and light are measured
+
+
+def assess(pixels: RGB, face: Face, *, reduction: float = 1.0) -> Quality:
+    """The quality of a face in (H, W, 3) uint8 RGB pixels.
+
+    reduction: original size / decoded size, so that the face's size counts in pixels of the original.
+    """
+    grey = cv2.cvtColor(crop_by_box(pixels, face.box, width=GREY_SIDE, height=GREY_SIDE), cv2.COLOR_RGB2GRAY)
+    parts = {
+        "size": _ramp(min(face.width, face.height) * reduction, 16, 96),
+        "sharpness": _ramp(np.log10(1 + cv2.Laplacian(grey, cv2.CV_32F).var()), 0.5, 2.5),
+        "brightness": _ramp(127.5 - abs(float(grey.mean()) - 127.5), 8, 64),
+        "contrast": _ramp(float(grey.std()), 4, 32),
+        "pose": _pose(face.landmarks),
+        "crop": _ramp(_share_inside(pixels, face), 0.5, 0.98),
+        "detector": _ramp(face.score, 0.4, 0.9),
+    }
+    score = 100 * float(np.prod([part / 100 for part in parts.values()])) ** (1 / len(parts))
+    return Quality(round(score, 1), {name: round(part, 1) for name, part in parts.items()})
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return 100 * min(max((float(value) - low) / (high - low), 0.0), 1.0)
+
+
+def _pose(landmarks: Float32) -> float:
+    """100 for a frontal face; falls as the nose leaves the middle of eyes and mouth (yaw) or nears either (pitch)."""
+    left_eye, right_eye, nose, left_mouth, right_mouth = landmarks.astype(np.float64)
+    eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
+    axis = mouth - eyes
+    length = max(float(np.hypot(*axis)), 1e-6)
+    width = max(float(np.hypot(*(right_eye - left_eye))), 1e-6)
+    across = abs(float(axis[0] * (nose - eyes)[1] - axis[1] * (nose - eyes)[0])) / length
+    along = float(np.dot(nose - eyes, axis)) / length**2
+    yaw = _ramp(0.6 - across / width, 0.0, 0.5)
+    pitch = _ramp(0.5 - abs(along - 0.55), 0.05, 0.3)
+    narrow = _ramp(width / length, 0.2, 0.6)
+    return float((yaw * pitch * narrow) ** (1 / 3))
+
+
+def _share_inside(pixels: RGB, face: Face) -> float:
+    height, width = pixels.shape[:2]
+    x_min, y_min, x_max, y_max = face.box
+    inside = max(min(x_max, width) - max(x_min, 0), 0) * max(min(y_max, height) - max(y_min, 0), 0)
+    return float(inside / max(face.area, 1e-6))

@@ -1,0 +1,43 @@
+"""A network in ONNX Runtime: the only importer of onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from vultus.errors import ModelInvalid
+from vultus.records import Float32
+
+PROVIDERS = ("CPUExecutionProvider",)
+ERRORS_ONLY = 3  # onnxruntime's log severity
+
+
+class Session:
+    """One loaded network. `run` is safe from several threads at once."""
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        """Load the network. threads: of one run. Raises ModelInvalid when the file is not a network."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = ERRORS_ONLY
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=list(PROVIDERS))
+        except Exception as exc:  # onnxruntime raises a family of its own without a common name
+            raise ModelInvalid(f"{path.name} is not a network that ONNX Runtime can load; prepare it again") from exc
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            raise ModelInvalid(f"{path.name} has {len(inputs)} inputs; a model of Vultus has exactly one")
+        self._input = inputs[0].name
+        self.name = path.name
+        self.input_shape: tuple[int | str | None, ...] = tuple(inputs[0].shape)
+        self.output_names: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
+
+    def run(self, batch: NDArray[np.generic], outputs: Sequence[str] | None = None) -> list[Float32]:
+        """The network's outputs for one input array, in the order of `outputs` (default: the network's own)."""
+        return list(self._session.run(None if outputs is None else list(outputs), {self._input: batch}))

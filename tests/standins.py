@@ -1,0 +1,105 @@
+"""Stand-ins that tests pass in: a tiny ONNX recogniser made on the fly, a detector of drawn faces, their models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.pictures import FRAME
+from vultus.errors import ModelNameNotAllowed
+from vultus.records import RGB, CropRule, Face, InputRule
+from vultus.vision.compare import ThresholdTable
+from vultus.vision.embed import Embedder
+from vultus.vision.session import Session
+
+TINY, OTHER = "tiny-32", "tiny-16"
+DIMENSIONS = {TINY: 32, OTHER: 16}
+SIDE = 32
+TEMPLATE = ((9.0, 10.0), (23.0, 10.0), (16.0, 17.0), (11.0, 24.0), (21.0, 24.0))
+THRESHOLDS = ((1e-1, 0.3), (1e-2, 0.5), (1e-4, 0.7), (1e-6, 0.9))
+
+
+def write_tiny_network(path: Path, *, dimension: int = 32, seed: int = 7) -> Path:
+    """An ONNX file (N, 3, 32, 32) -> (N, dimension): 8x8 block means, centred, times a fixed random matrix."""
+    matrix = np.random.default_rng(seed).normal(size=(192, dimension)).astype(np.float32)
+    nodes = [
+        helper.make_node("AveragePool", ["input"], ["blocks"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Flatten", ["blocks"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "matrix"], ["embedding"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", dimension])],
+        [numpy_helper.from_array(matrix, "matrix")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+class FrameDetector:
+    """Finds the coloured frames of `drawn_photo`; landmarks at fixed places of the box."""
+
+    name = "frames"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def detect(self, pixels: RGB) -> list[Face]:
+        self.calls += 1
+        near = (np.abs(pixels.astype(int) - FRAME).max(axis=2) < 40).astype(np.uint8)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(near)
+        boxes = [(x + 2, y + 2, x + w - 2, y + h - 2) for x, y, w, h, area in stats[1:] if area > 100]
+        return [self._face(*map(float, box)) for box in boxes]
+
+    def _face(self, x0: float, y0: float, x1: float, y1: float) -> Face:
+        share = np.array(TEMPLATE) / SIDE
+        landmarks = np.array([x0, y0]) + share * [x1 - x0, y1 - y0]
+        return Face((x0, y0, x1, y1), landmarks.astype(np.float32), 0.95)
+
+
+class TinyModels:
+    """Two recognition models, as the service sees them."""
+
+    default = TINY
+
+    def __init__(self, folder: Path) -> None:
+        self.runs = 0
+        self._embedders = {
+            model_id: _embedder(write_tiny_network(folder / f"{model_id}.onnx", dimension=dimension), model_id)
+            for model_id, dimension in DIMENSIONS.items()
+        }
+
+    def resolve(self, name: str | None) -> str:
+        wanted = name or TINY
+        if wanted not in DIMENSIONS:
+            raise ModelNameNotAllowed(f"model_name {wanted!r} is not served; use one of: {', '.join(DIMENSIONS)}")
+        return wanted
+
+    def pipeline_version(self, model_id: str) -> int:
+        return 1
+
+    def dimension(self, model_id: str) -> int:
+        return DIMENSIONS[model_id]
+
+    def thresholds(self, model_id: str) -> ThresholdTable:
+        return ThresholdTable(model_id, THRESHOLDS)
+
+    def embedder(self, model_id: str) -> Embedder:
+        self.runs += 1
+        return self._embedders[model_id]
+
+
+def _embedder(path: Path, model_id: str) -> Embedder:
+    return Embedder(
+        Session(path),
+        model_id=model_id,
+        input_rule=InputRule(SIDE, SIDE, "RGB", "NCHW", 127.5, 128.0),
+        crop_rule=CropRule(TEMPLATE),
+        dimension=DIMENSIONS[model_id],
+    )

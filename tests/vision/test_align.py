@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from vultus.records import CropRule
+from vultus.vision.align import crop_by_box, crop_by_landmarks, fit_similarity
+
+TEMPLATE = ((52.7, 65.1), (112.3, 64.0), (82.5, 91.6), (56.7, 116.8), (110.2, 115.9))
+
+
+def dots(points: np.ndarray, *, size: int = 400) -> np.ndarray:
+    """A black picture with a white disc at each point."""
+    rows, columns = np.mgrid[:size, :size]
+    picture = np.zeros((size, size, 3), np.uint8)
+    for x, y in points:
+        picture[(columns - x) ** 2 + (rows - y) ** 2 <= 9] = 255
+    return picture
+
+
+def turned(points: np.ndarray, *, degrees: float, scale: float, shift: tuple[float, float]) -> np.ndarray:
+    angle = np.deg2rad(degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return points @ turn.T * scale + shift
+
+
+def test_a_similarity_is_recovered_exactly():
+    source = np.array(TEMPLATE)
+    target = turned(source, degrees=30, scale=1.5, shift=(7, -3))
+    transform = fit_similarity(source, target)
+    np.testing.assert_allclose(source @ transform[:, :2].T + transform[:, 2], target, atol=1e-9)
+
+
+@pytest.mark.parametrize(("degrees", "scale"), [(0, 1.0), (35, 1.4), (-70, 0.8)])
+def test_landmarks_come_to_lie_on_the_template(degrees, scale):
+    landmarks = turned(np.array(TEMPLATE) - 80, degrees=degrees, scale=scale, shift=(200, 200))
+    crop = crop_by_landmarks(dots(landmarks), landmarks.astype(np.float32), CropRule(TEMPLATE), width=160, height=160)
+    for x, y in TEMPLATE:
+        assert crop[round(y), round(x)].min() > 128
+
+
+def test_the_stretch_widens_the_face_about_the_centre():
+    """A face whose points lie on the template squeezed by 1.25 about x = 80 fills the template after the stretch."""
+    squeezed = (np.array(TEMPLATE) - [80, 0]) / [1.25, 1] + [80, 0]
+    rule = CropRule(TEMPLATE, 1.25)
+    crop = crop_by_landmarks(dots(squeezed + 100), (squeezed + 100).astype(np.float32), rule, width=160, height=160)
+    for x, y in TEMPLATE:
+        assert crop[round(y), round(x)].min() > 128
+
+
+def test_a_box_crop_keeps_the_centre_and_adds_the_margin():
+    picture = np.zeros((200, 200, 3), np.uint8)
+    picture[50:150, 50:150] = 255
+    crop = crop_by_box(picture, (50, 50, 150, 150), width=137, height=137)
+    inside = crop[:, :, 0] > 128  # box 100 of 137 pixels: 18.5 pixels of margin on each side
+    assert np.flatnonzero(inside[68]).tolist()[0] == pytest.approx(18, abs=1)
+    assert inside.sum() == pytest.approx(100 * 100, rel=0.03)
+
+
+def test_a_large_face_is_averaged_down_not_skipped():
+    """A fine checkerboard, shrunk about ten times, must become grey."""
+    picture = np.kron(np.indices((800, 800)).sum(axis=0) % 2, np.ones((2, 2))).astype(np.uint8) * 255
+    crop = crop_by_box(np.dstack([picture] * 3), (400, 400, 1200, 1200), width=112, height=112)
+    assert abs(float(crop.mean()) - 127.5) < 3
+    assert float(crop.std()) < 12
+
+
+def test_shrinking_first_does_not_move_the_landmarks():
+    landmarks = turned(np.array(TEMPLATE) - 80, degrees=20, scale=9, shift=(900, 900))
+    picture = np.kron(dots(landmarks / 6, size=300), np.ones((6, 6, 1))).astype(np.uint8)
+    crop = crop_by_landmarks(picture, landmarks.astype(np.float32), CropRule(TEMPLATE), width=160, height=160)
+    for x, y in TEMPLATE:
+        assert crop[round(y) - 1 : round(y) + 2, round(x) - 1 : round(x) + 2].max() > 100
+
+
+def test_a_face_at_the_edge_repeats_the_edge():
+    picture = np.full((100, 100, 3), 200, np.uint8)
+    assert crop_by_box(picture, (-40, -40, 40, 40), width=64, height=64).min() == 200

@@ -1,0 +1,68 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.standins import SIDE, TEMPLATE, write_tiny_network
+from vultus.errors import ModelInvalid
+from vultus.records import CropRule, InputRule
+from vultus.vision.embed import Embedder
+from vultus.vision.session import Session
+
+
+def embedder(path, *, dimension=32, channels="RGB", layout="NCHW", mean=127.5, scale=128.0):
+    rule = InputRule(SIDE, SIDE, channels, layout, mean, scale)
+    return Embedder(Session(path), model_id="tiny", input_rule=rule, crop_rule=CropRule(TEMPLATE), dimension=dimension)
+
+
+def test_embeddings_have_unit_length_and_the_same_crop_the_same_embedding(tmp_path):
+    model = embedder(write_tiny_network(tmp_path / "tiny.onnx"))
+    crops = [np.random.default_rng(i).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8) for i in (1, 2, 1)]
+    vectors = model.embed(crops)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(vectors[0], vectors[2])
+    assert float(vectors[0] @ vectors[1]) < 0.9
+
+
+def test_no_crops_give_no_embeddings(tmp_path):
+    assert embedder(write_tiny_network(tmp_path / "tiny.onnx")).embed([]).shape == (0, 32)
+
+
+def test_input_follows_the_card(tmp_path):
+    """A crop of (R, G, B) = (255, 0, 128): (255 - 127.5) / 128 = 0.99609375 and so on, B first for BGR."""
+    path = write_tiny_network(tmp_path / "tiny.onnx")
+    crop = np.full((SIDE, SIDE, 3), (255, 0, 128), np.uint8)
+    rgb = embedder(path).prepare([crop])
+    assert rgb.shape == (1, 3, SIDE, SIDE)
+    assert rgb[0, :, 0, 0].tolist() == [0.99609375, -0.99609375, 0.00390625]
+    bgr = embedder(path, channels="BGR", layout="NHWC", mean=0.0, scale=1.0).prepare([crop])
+    assert bgr[0, 0, 0].tolist() == [128.0, 0.0, 255.0]
+
+
+def test_another_dimension_than_the_card_says_is_refused(tmp_path):
+    model = embedder(write_tiny_network(tmp_path / "tiny.onnx", dimension=16))
+    with pytest.raises(ModelInvalid, match=r"shape \(1, 16\) instead of \(1, 32\)"):
+        model.embed([model.blank()])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_nan_and_zero_vectors_are_refused(tmp_path, value):
+    constant = numpy_helper.from_array(np.full((1, 32), value, np.float32), "constant")
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["constant"], ["out"])],
+        "broken",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 32])],
+        [constant],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "b.onnx")
+    model = embedder(tmp_path / "b.onnx")
+    with pytest.raises(ModelInvalid, match="NaN or zero"):
+        model.embed([model.blank()])
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path):
+    (tmp_path / "x.onnx").write_bytes(b"not a network")
+    with pytest.raises(ModelInvalid, match=r"x\.onnx is not a network"):
+        Session(tmp_path / "x.onnx")

@@ -1,0 +1,58 @@
+import cv2
+import numpy as np
+import pytest
+
+from tests import pictures
+from vultus.records import Face
+from vultus.vision.quality import assess
+
+# The astronaut's face, as the detector finds it in the 512x512 picture.
+FACE = Face(
+    (178.0, 62.6, 268.4, 176.4),
+    np.array([[204.6, 100.4], [247.4, 103.4], [225.6, 128.6], [201.4, 139.1], [245.3, 141.8]], np.float32),
+    0.93,
+)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return np.asarray(pictures.opened(pictures.astronaut()))
+
+
+def test_a_good_photo_scores_high_in_every_part(pixels):
+    quality = assess(pixels, FACE)
+    assert quality.score > 90
+    assert min(quality.parts.values()) > 80
+
+
+@pytest.mark.parametrize(
+    ("worse", "part"),
+    [
+        (lambda p: cv2.GaussianBlur(p, (31, 31), 8), "sharpness"),
+        (lambda p: (p * 0.1).astype(np.uint8), "brightness"),
+        (lambda p: (p * 0.05 + 120).astype(np.uint8), "contrast"),
+    ],
+)
+def test_what_is_wrong_is_named(pixels, worse, part):
+    good, bad = assess(pixels, FACE), assess(worse(pixels), FACE)
+    assert bad.score < good.score
+    assert bad.parts[part] == min(bad.parts.values())
+
+
+def test_a_profile_a_cut_face_and_a_small_face_are_named(pixels):
+    aside = FACE.landmarks.copy()
+    aside[2, 0] += 25  # the nose far to the right of the middle of the eyes
+    assert assess(pixels, Face(FACE.box, aside, 0.93)).parts["pose"] < 50
+    shifted = Face((-60.0, 62.6, 30.4, 176.4), FACE.landmarks, 0.93)
+    assert assess(pixels, shifted).parts["crop"] == 0
+    tiny = Face((200.0, 100.0, 215.0, 115.0), FACE.landmarks, 0.93)
+    assert assess(pixels, tiny).parts["size"] == 0
+
+
+def test_one_part_at_zero_means_zero(pixels):
+    assert assess(pixels, Face((200.0, 100.0, 215.0, 115.0), FACE.landmarks, 0.93)).score == 0
+
+
+def test_size_counts_in_pixels_of_the_original(pixels):
+    small = Face((200.0, 100.0, 230.0, 130.0), FACE.landmarks, 0.93)
+    assert assess(pixels, small, reduction=4.0).parts["size"] > assess(pixels, small).parts["size"]
