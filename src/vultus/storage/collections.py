@@ -1,0 +1,102 @@
+"""Collections: the statements, on an open connection; `gallery.py` says which make one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+
+from vultus.errors import CollectionNotFound, ModelMismatch
+from vultus.records import Collection
+from vultus.storage import tables as t
+
+SHOWN_CHARACTERS = 80
+
+
+def shown(text: str) -> str:
+    """An id as it may stand in a message: quoted, without control characters, not longer than a line."""
+    return repr(text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "...")
+
+
+def collection_row(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
+    """The row of a collection; lock: no other writer changes it until this transaction ends.
+
+    Raises: CollectionNotFound.
+    """
+    statement = select(t.collections).where(t.collections.c.name == name)
+    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+    if row is None:
+        raise CollectionNotFound(f"there is no collection {shown(name)}; create it, or list the collections there are")
+    return row
+
+
+def raise_revision(connection: Connection, collection_pk: int) -> int:
+    """The collection's next revision. Whoever has it holds the collection until the transaction ends."""
+    c = t.collections.c
+    statement = update(t.collections).where(c.pk == collection_pk).values(revision=c.revision + 1)
+    return int(connection.execute(statement.returning(c.revision)).scalar_one())
+
+
+def insert_collection(connection: Connection, wanted: Collection) -> None:
+    """Store a new, empty collection."""
+    connection.execute(
+        insert(t.collections).values(
+            name=wanted.name,
+            model_id=wanted.model_id,
+            pipeline_version=wanted.pipeline_version,
+            dimension=wanted.dimension,
+            revision=0,
+            created_at=wanted.created_at,
+        )
+    )
+
+
+def select_collections(connection: Connection, name: str | None = None) -> tuple[Collection, ...]:
+    """All collections with their counts, by name; or the one called `name`, or nothing."""
+    statement = _with_counts().order_by(t.collections.c.name)
+    if name is not None:
+        statement = statement.where(t.collections.c.name == name)
+    return tuple(_collection(row) for row in connection.execute(statement))
+
+
+def delete_collection_row(connection: Connection, collection_pk: int) -> None:
+    """Delete a collection and, by cascade, all it holds."""
+    connection.execute(delete(t.collections).where(t.collections.c.pk == collection_pk))
+
+
+def require_same_model(existing: Collection, wanted: Collection) -> None:
+    """Raises: ModelMismatch, naming both models, when a collection is bound to another one."""
+    if _binding(existing) != _binding(wanted):
+        raise ModelMismatch(
+            f"collection {shown(existing.name)} is bound to model {_binding(existing)}, not to {_binding(wanted)}; "
+            "use its model, or another collection"
+        )
+
+
+def new_collection(name: str, model_id: str, pipeline_version: int, dimension: int, created_at: datetime) -> Collection:
+    """An empty collection, not stored yet."""
+    return Collection(name, model_id, pipeline_version, dimension, revision=0, created_at=created_at)
+
+
+def _binding(collection: Collection) -> str:
+    return f"{collection.model_id} (pipeline {collection.pipeline_version}, {collection.dimension}-d)"
+
+
+def _with_counts() -> Select[Any]:
+    subjects = select(func.count()).where(t.subjects.c.collection_pk == t.collections.c.pk)
+    faces = select(func.count()).where(t.faces.c.collection_pk == t.collections.c.pk)
+    return select(t.collections, subjects.scalar_subquery().label("subjects"), faces.scalar_subquery().label("faces"))
+
+
+def _collection(row: Row[Any]) -> Collection:
+    return Collection(
+        name=row.name,
+        model_id=row.model_id,
+        pipeline_version=row.pipeline_version,
+        dimension=row.dimension,
+        revision=row.revision,
+        created_at=row.created_at,
+        subjects=row.subjects,
+        faces=row.faces,
+    )

@@ -1,0 +1,196 @@
+"""Faces and their embeddings: the statements, on an open connection; `gallery.py` makes the transactions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+)
+
+from vultus.errors import FaceNotFound, ModelMismatch, VectorMismatch
+from vultus.records import EnrolledFace, Float32, NewFace, Photo, Quality, Template
+from vultus.storage import tables as t
+from vultus.storage.collections import shown
+from vultus.storage.subjects import in_chunks
+
+LENGTH_TOLERANCE = 1e-3
+Doomed = Callable[[FromClause], ColumnElement[bool]]  # the faces table, or an alias of it -> which rows are meant
+
+
+def require_fitting(collection: Row[Any], template: Template) -> None:
+    """Raises: ModelMismatch, VectorMismatch, when a template cannot belong to the collection."""
+    if template.model_id != collection.model_id:
+        raise ModelMismatch(
+            f"collection {shown(collection.name)} is bound to model {collection.model_id}, "
+            f"the template is of {template.model_id}; use the collection's model"
+        )
+    vector = np.asarray(template.embedding)
+    if vector.shape != (collection.dimension,):
+        raise VectorMismatch(
+            f"an embedding has shape {vector.shape}; {template.model_id} has ({collection.dimension},)"
+        )
+    if not np.isfinite(vector).all():
+        raise VectorMismatch("an embedding holds NaN or infinite values; make it anew from the photo")
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    if abs(length - 1) > LENGTH_TOLERANCE:
+        raise VectorMismatch(f"an embedding has length {length:.4g}; divide it by its length, so that this is 1")
+
+
+def new_faces(connection: Connection, subject_pk: int, faces: Sequence[NewFace]) -> dict[str, NewFace]:
+    """By source_sha256: the faces whose source photo the subject does not have; of several the first."""
+    by_source: dict[str, NewFace] = {}
+    for face in faces:
+        by_source.setdefault(face.photo.source_sha256, face)
+    known = select_faces_by_source(connection, subject_pk, tuple(by_source))
+    return {source: face for source, face in by_source.items() if source not in known}
+
+
+def insert_faces(
+    connection: Connection, subject: Row[Any], revision: int, faces: Sequence[NewFace], created_at: datetime
+) -> None:
+    """Store faces and embeddings of one subject."""
+    rows = [_values(face, subject, revision, created_at) for face in faces]
+    statement = insert(t.faces).returning(t.faces.c.pk, t.faces.c.id)
+    pks = {row.id: row.pk for row in connection.execute(statement, rows)}
+    vectors = [
+        {"face_pk": pks[row["id"]], "embedding": f.template.embedding} for row, f in zip(rows, faces, strict=True)
+    ]
+    connection.execute(insert(t.embeddings), vectors)
+
+
+def select_faces_by_source(connection: Connection, subject_pk: int, sources: Sequence[str]) -> dict[str, EnrolledFace]:
+    """The subject's faces from these source photos, by source_sha256."""
+    found: dict[str, EnrolledFace] = {}
+    for some in in_chunks(sources):
+        statement = _faces().where(t.faces.c.subject_pk == subject_pk, t.faces.c.source_sha256.in_(some))
+        found.update((row.source_sha256, _face(row)) for row in connection.execute(statement))
+    return found
+
+
+def select_subject_faces(connection: Connection, subject_pk: int) -> tuple[EnrolledFace, ...]:
+    """The subject's faces, oldest first."""
+    statement = _faces().where(t.faces.c.subject_pk == subject_pk).order_by(t.faces.c.pk)
+    return tuple(_face(row) for row in connection.execute(statement))
+
+
+def select_face(connection: Connection, face_id: str) -> EnrolledFace:
+    """Raises: FaceNotFound."""
+    row = connection.execute(_faces().where(t.faces.c.id == face_id)).one_or_none()
+    if row is None:
+        raise _no_face(face_id)
+    return _face(row)
+
+
+def face_row(connection: Connection, face_id: str) -> Row[Any]:
+    """The row of a face. Raises: FaceNotFound."""
+    row = connection.execute(select(t.faces).where(t.faces.c.id == face_id)).one_or_none()
+    if row is None:
+        raise _no_face(face_id)
+    return row
+
+
+def select_embeddings(connection: Connection, subject_pk: int, dimension: int) -> tuple[tuple[str, ...], Float32]:
+    """The subject's face ids, oldest first, and their embeddings, (N, D) float32."""
+    statement = (
+        select(t.faces.c.id, t.embeddings.c.embedding)
+        .join(t.embeddings, t.embeddings.c.face_pk == t.faces.c.pk)
+        .where(t.faces.c.subject_pk == subject_pk)
+        .order_by(t.faces.c.pk)
+    )
+    rows = connection.execute(statement).all()
+    vectors = np.empty((len(rows), dimension), np.float32)
+    for place, row in enumerate(rows):
+        vectors[place] = row.embedding
+    return tuple(row.id for row in rows), vectors
+
+
+def count_faces(connection: Connection, doomed: Doomed) -> int:
+    """How many faces are meant."""
+    return connection.execute(select(func.count()).where(doomed(t.faces))).scalar_one()
+
+
+def photos_only_of(connection: Connection, doomed: Doomed) -> tuple[str, ...]:
+    """The keys of photos that no face but the meant ones shows."""
+    other = t.faces.alias()
+    kept = exists().where(other.c.photo_sha256 == t.faces.c.photo_sha256, not_(doomed(other)))
+    statement = select(t.faces.c.photo_sha256).distinct().where(doomed(t.faces), not_(kept))
+    return tuple(connection.scalars(statement))
+
+
+def delete_faces(connection: Connection, doomed: Doomed, revision: int) -> None:
+    """Delete the meant faces and their embeddings, leaving only their random ids for the search indexes."""
+    gone = select(t.faces.c.collection_pk, literal(revision), t.faces.c.id).where(doomed(t.faces))
+    connection.execute(insert(t.removals).from_select(["collection_pk", "revision", "face_id"], gone))
+    connection.execute(delete(t.faces).where(doomed(t.faces)))
+
+
+def referenced_photos(connection: Connection, keys: Iterable[str]) -> frozenset[str]:
+    """Those of the photo keys that a face shows."""
+    statement = select(t.faces.c.photo_sha256).distinct().where(t.faces.c.photo_sha256.in_(tuple(keys)))
+    return frozenset(connection.scalars(statement))
+
+
+def _no_face(face_id: str) -> FaceNotFound:
+    return FaceNotFound(f"there is no face {shown(face_id)}; list the faces of its subject")
+
+
+def _values(new: NewFace, subject: Row[Any], revision: int, created_at: datetime) -> dict[str, Any]:
+    face, photo, quality = new.template.face, new.photo, new.template.quality
+    return {
+        "id": uuid4().hex,
+        "collection_pk": subject.collection_pk,
+        "subject_pk": subject.pk,
+        "revision": revision,
+        "photo_sha256": photo.sha256,
+        "source_sha256": photo.source_sha256,
+        "photo_width": photo.width,
+        "photo_height": photo.height,
+        "photo_bytes": photo.size_bytes,
+        "box": json.dumps([float(edge) for edge in face.box]),
+        "landmarks": json.dumps(np.asarray(face.landmarks, np.float64).tolist()),
+        "detector_score": float(face.score),
+        "quality_score": float(quality.score),
+        "quality_parts": json.dumps({name: float(score) for name, score in quality.parts.items()}),
+        "created_at": created_at,
+    }
+
+
+def _faces() -> Select[Any]:
+    """All faces, with the collection and the subject they belong to."""
+    c, s = t.collections.c, t.subjects.c
+    joined = t.faces.join(t.subjects, s.pk == t.faces.c.subject_pk).join(t.collections, c.pk == s.collection_pk)
+    columns = (c.name.label("collection"), c.model_id.label("model_id"), s.id.label("subject"))
+    return select(t.faces, *columns).select_from(joined)
+
+
+def _face(row: Row[Any]) -> EnrolledFace:
+    x_min, y_min, x_max, y_max = json.loads(row.box)
+    return EnrolledFace(
+        id=row.id,
+        collection=row.collection,
+        subject=row.subject,
+        photo=Photo(row.photo_sha256, row.source_sha256, row.photo_width, row.photo_height, row.photo_bytes),
+        box=(x_min, y_min, x_max, y_max),
+        landmarks=tuple((x, y) for x, y in json.loads(row.landmarks)),
+        detector_score=row.detector_score,
+        quality=Quality(row.quality_score, json.loads(row.quality_parts)),
+        model_id=row.model_id,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,244 @@
+"""Gallery: all that is enrolled. Every method is one transaction: done and durable when it returns, or not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine
+
+from vultus.records import Collection, Deleted, EnrolledFace, Float32, NewFace, Subject
+from vultus.storage import collections as c
+from vultus.storage import faces as f
+from vultus.storage import subjects as s
+from vultus.storage.changes import ChangeSet, Mark, select_changes
+from vultus.storage.database import reading, truncate_wal, writing
+
+PhotoKeys = tuple[str, ...]
+
+
+def _nothing() -> None:
+    """What is done before a commit by default."""
+
+
+class Gallery:
+    """Collections, their subjects, their faces. Used by many threads and several processes at once.
+
+    Ids, names and metadata are data: any Unicode text. Every method may raise StorageFailed.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writers = threading.Lock()  # SQLite lets waiting writers poll; within a process they queue here instead
+        self._erasure_lingers = False
+
+    # --- collections ----------------------------------------------------------------------------------------------
+
+    def create_collection(
+        self, name: str, *, model_id: str, pipeline_version: int, dimension: int
+    ) -> tuple[Collection, bool]:
+        """The collection and whether it is new. Raises: ModelMismatch, when it exists with another model."""
+        wanted = c.new_collection(name, model_id, pipeline_version, dimension, datetime.now(UTC))
+        with self._writing() as connection:
+            for existing in c.select_collections(connection, name):
+                c.require_same_model(existing, wanted)
+                return existing, False
+            c.insert_collection(connection, wanted)
+        return wanted, True
+
+    def collection(self, name: str) -> Collection:
+        """Raises: CollectionNotFound."""
+        with reading(self._engine) as connection:
+            c.collection_row(connection, name)
+            return c.select_collections(connection, name)[0]
+
+    def collections(self) -> tuple[Collection, ...]:
+        """All collections, by name."""
+        with reading(self._engine) as connection:
+            return c.select_collections(connection)
+
+    def delete_collection(self, name: str) -> tuple[Deleted, PhotoKeys]:
+        """Erase a collection and all it holds; also the keys of photos that no face shows any more.
+
+        Raises: CollectionNotFound.
+        """
+        with self._erasing() as connection:
+            row = c.collection_row(connection, name, lock=True)
+            gone = c.select_collections(connection, name)[0]
+            orphans = f.photos_only_of(connection, lambda faces: faces.c.collection_pk == row.pk)
+            c.delete_collection_row(connection, row.pk)
+        return Deleted(gone.subjects, gone.faces, len(orphans)), orphans
+
+    # --- subjects -------------------------------------------------------------------------------------------------
+
+    def subjects(self, collection: str, *, after: str | None = None, limit: int) -> tuple[Subject, ...]:
+        """At most `limit` subjects by id, those after the id `after`. Raises: CollectionNotFound."""
+        with reading(self._engine) as connection:
+            row = c.collection_row(connection, collection)
+            return s.select_subjects(connection, row, after, limit)
+
+    def subject(self, collection: str, subject_id: str) -> Subject:
+        """Raises: CollectionNotFound, SubjectNotFound."""
+        with reading(self._engine) as connection:
+            row = c.collection_row(connection, collection)
+            return s.select_subject(connection, row, subject_id)
+
+    def subjects_by_id(self, collection: str, ids: Sequence[str]) -> dict[str, Subject]:
+        """The subjects that exist among `ids`. Raises: CollectionNotFound."""
+        with reading(self._engine) as connection:
+            row = c.collection_row(connection, collection)
+            return s.select_subjects_by_id(connection, row, ids)
+
+    def update_subject(
+        self, collection: str, subject_id: str, *, name: str | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> Subject:
+        """Replace name and/or metadata; None leaves a field as it is.
+
+        Raises: CollectionNotFound, SubjectNotFound, InvalidRequest (metadata that is no JSON object).
+        """
+        with self._writing() as connection:
+            row = c.collection_row(connection, collection, lock=True)
+            s.update_subject_row(connection, s.subject_row(connection, row, subject_id).pk, name, metadata)
+            return s.select_subject(connection, row, subject_id)
+
+    def delete_subject(self, collection: str, subject_id: str) -> tuple[Deleted, PhotoKeys]:
+        """Erase a subject, its faces and embeddings; also the keys of photos that no face shows any more.
+
+        Raises: CollectionNotFound, SubjectNotFound.
+        """
+        with self._erasing() as connection:
+            row = c.collection_row(connection, collection, lock=True)
+            subject_pk = s.subject_row(connection, row, subject_id).pk
+            count, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject_pk)
+            s.delete_subject_row(connection, subject_pk)
+        return Deleted(1, count, len(orphans)), orphans
+
+    # --- faces ----------------------------------------------------------------------------------------------------
+
+    def add_faces(
+        self,
+        collection: str,
+        subject_id: str | None,
+        faces: Sequence[NewFace],
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        before_commit: Callable[[], None] = _nothing,
+    ) -> tuple[Subject, tuple[tuple[EnrolledFace, bool], ...]]:
+        """Add faces to a subject, made when new (with an id of ours when None); each face, and whether it is new.
+
+        A face whose source photo the subject has already is not stored again. name, metadata: replaced when given.
+        before_commit: called last, while no other write can happen; what it raises undoes everything.
+        Raises: CollectionNotFound, ModelMismatch, VectorMismatch, InvalidRequest (metadata that is no JSON object).
+        """
+        subject_id, now = subject_id if subject_id is not None else uuid4().hex, datetime.now(UTC)
+        with self._writing() as connection:
+            row = c.collection_row(connection, collection, lock=True)
+            for face in faces:
+                f.require_fitting(row, face.template)
+            if s.find_subject_row(connection, row.pk, subject_id) is None:
+                s.insert_subject(connection, row.pk, subject_id, now)
+            subject = s.subject_row(connection, row, subject_id)
+            s.update_subject_row(connection, subject.pk, name, metadata)
+            new = f.new_faces(connection, subject.pk, faces)
+            if new:
+                revision = c.raise_revision(connection, row.pk)
+                f.insert_faces(connection, subject, revision, tuple(new.values()), now)
+            sources = [face.photo.source_sha256 for face in faces]
+            stored = f.select_faces_by_source(connection, subject.pk, sources)
+            answer = s.select_subject(connection, row, subject_id)
+            before_commit()
+        return answer, tuple((stored[source], new.pop(source, None) is not None) for source in sources)
+
+    def find_faces_by_source(
+        self, collection: str, subject_id: str, source_sha256s: Sequence[str]
+    ) -> dict[str, EnrolledFace]:
+        """The subject's faces from photos sent before, by source_sha256; empty when there is no such subject.
+
+        Raises: CollectionNotFound.
+        """
+        with reading(self._engine) as connection:
+            row = c.collection_row(connection, collection)
+            subject = s.find_subject_row(connection, row.pk, subject_id)
+            return {} if subject is None else f.select_faces_by_source(connection, subject.pk, source_sha256s)
+
+    def faces(self, collection: str, subject_id: str) -> tuple[EnrolledFace, ...]:
+        """The subject's faces, oldest first. Raises: CollectionNotFound, SubjectNotFound."""
+        with reading(self._engine) as connection:
+            row = c.collection_row(connection, collection)
+            return f.select_subject_faces(connection, s.subject_row(connection, row, subject_id).pk)
+
+    def face(self, face_id: str) -> EnrolledFace:
+        """Raises: FaceNotFound."""
+        with reading(self._engine) as connection:
+            return f.select_face(connection, face_id)
+
+    def delete_face(self, face_id: str) -> tuple[Deleted, PhotoKeys]:
+        """Erase one face; its subject stays, perhaps with no face. Also the photo's key when no face shows it any more.
+
+        Raises: FaceNotFound.
+        """
+        with self._erasing() as connection:
+            row = f.face_row(connection, face_id)
+            count, orphans = _erase(connection, row.collection_pk, lambda faces: faces.c.pk == row.pk)
+        return Deleted(0, count, len(orphans)), orphans
+
+    def embeddings(self, collection: str, subject_id: str) -> tuple[tuple[str, ...], Float32]:
+        """The subject's face ids, oldest first, and their embeddings, (N, D) float32.
+
+        Raises: CollectionNotFound, SubjectNotFound.
+        """
+        with reading(self._engine) as connection:
+            row = c.collection_row(connection, collection)
+            subject = s.subject_row(connection, row, subject_id)
+            return f.select_embeddings(connection, subject.pk, row.dimension)
+
+    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
+        """The changes of a collection's faces after a mark (None: everything), as of one moment.
+
+        Raises: CollectionNotFound.
+        """
+        with reading(self._engine) as connection:
+            return select_changes(connection, collection, since)
+
+    # --- photos ---------------------------------------------------------------------------------------------------
+
+    def remove_unreferenced(self, photo_keys: Sequence[str], unlink: Callable[[str], None]) -> int:
+        """Call `unlink` for each key that no face shows, while no face can be added; return how many there were."""
+        removed = 0
+        for some in s.in_chunks(tuple(dict.fromkeys(photo_keys))):  # a transaction each, so that enrolments get a turn
+            with self._writing() as connection:
+                shown = f.referenced_photos(connection, some)
+                for key in (key for key in some if key not in shown):
+                    unlink(key)
+                    removed += 1
+        return removed
+
+    # --- transactions ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._writers:
+            with writing(self._engine) as connection:
+                yield connection
+            if self._erasure_lingers:
+                self._erasure_lingers = not truncate_wal(self._engine)
+
+    @contextmanager
+    def _erasing(self) -> Iterator[Connection]:
+        """A write after which the old pages also leave the write-ahead log; at the next write if a reader holds it."""
+        with self._writing() as connection:
+            yield connection
+            self._erasure_lingers = True
+
+
+def _erase(connection: Connection, collection_pk: int, doomed: f.Doomed) -> tuple[int, PhotoKeys]:
+    count = f.count_faces(connection, doomed)
+    orphans = f.photos_only_of(connection, doomed)
+    if count:
+        f.delete_faces(connection, doomed, c.raise_revision(connection, collection_pk))
+    return count, orphans

@@ -1,0 +1,162 @@
+"""PhotoStore: the stored photos, by the sha256 of their bytes; and the one that keeps them in a local folder."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from vultus.errors import InvalidRequest, NotFound, StorageFailed
+
+LEFTOVER_SECONDS = 600.0
+_KEY = re.compile(r"[0-9a-f]{64}")
+_TEMPORARY = ".tmp-"
+_REFUSALS = {
+    errno.ENOSPC: "the disk of the photo folder is full; free some space and try again",
+    errno.EDQUOT: "the quota of the photo folder is used up; free some space and try again",
+    errno.EROFS: "the photo folder is read-only; let this user write to it",
+    errno.EACCES: "the photo folder is closed to this user; let this user read and write it",
+    errno.EPERM: "the photo folder is closed to this user; let this user read and write it",
+}
+
+
+class PhotoStore(Protocol):
+    """Photos by key: 64 hex digits, the sha256 of the stored bytes. Every method may raise StorageFailed."""
+
+    def put(self, data: bytes) -> str:
+        """Store the bytes durably and return their key; the same bytes again are stored once."""
+
+    def get(self, key: str) -> bytes:
+        """Raises: NotFound, InvalidRequest (no key)."""
+
+    def exists(self, key: str) -> bool:
+        """Raises: InvalidRequest (no key)."""
+
+    def delete(self, key: str) -> None:
+        """Erase a photo; a missing one is fine. Raises: InvalidRequest (no key)."""
+
+    def keys(self) -> Iterator[str]:
+        """All keys, in no order."""
+
+
+class LocalPhotoStore:
+    """Photos as files of a folder, folder/ab/cd/abcd..., readable by this user only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, data: bytes) -> str:
+        """Store the bytes durably and return their key; the same bytes again are stored once."""
+        key = hashlib.sha256(data).hexdigest()
+        path = self._path(key)
+        with _our_errors():
+            _make_folders(path.parent)
+            if not (path.is_file() and path.stat().st_size == len(data)):
+                _write_whole(path, data)
+            _sync(path.parent)  # also when found: who wrote it may not have come this far
+        return key
+
+    def get(self, key: str) -> bytes:
+        """The stored bytes. Raises: NotFound, InvalidRequest (no key), StorageFailed (also when damaged)."""
+        path = self._path(key)
+        with _our_errors():
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                raise NotFound(f"no photo {key[:12]}... is stored; it may have been erased") from None
+        if hashlib.sha256(data).hexdigest() != key:
+            raise StorageFailed(f"photo {key[:12]}... is damaged; restore it from a backup, or erase its face")
+        return data
+
+    def exists(self, key: str) -> bool:
+        """Whether the photo is stored. Raises: InvalidRequest (no key)."""
+        path = self._path(key)
+        with _our_errors():
+            return path.is_file()
+
+    def delete(self, key: str) -> None:
+        """Erase a photo; a missing one is fine. Raises: InvalidRequest (no key)."""
+        path = self._path(key)
+        with _our_errors(), suppress(FileNotFoundError):
+            path.unlink()
+            _sync(path.parent)
+
+    def keys(self) -> Iterator[str]:
+        """All keys, in no order."""
+        return (path.name for path in self._files() if _KEY.fullmatch(path.name))
+
+    def remove_leftovers(self, older_than_seconds: float = LEFTOVER_SECONDS) -> int:
+        """Remove what writers that died left half written; return how many. Younger files may still be written."""
+        removed = 0
+        for path in self._files():
+            with _our_errors(), suppress(FileNotFoundError):
+                if path.name.startswith(_TEMPORARY) and time.time() - path.stat().st_mtime >= older_than_seconds:
+                    path.unlink()
+                    removed += 1
+        return removed
+
+    def _files(self) -> Iterator[Path]:
+        with _our_errors():
+            for first in _entries(self._folder):
+                for second in _entries(first):
+                    yield from _entries(second)
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise InvalidRequest("a photo key is 64 hex digits, the sha256 of the photo; this is none")
+        return self._folder / key[:2] / key[2:4] / key
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and its missing parents, so that they outlive a power failure."""
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _sync(folder.parent)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, also after a power failure (with the folder synced after)."""
+    temporary = path.parent / f"{_TEMPORARY}{uuid4().hex}"
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        reason = f"the photo folder failed ({exc.strerror}); check the disk and the folder"
+        raise StorageFailed(_REFUSALS.get(exc.errno or 0, reason)) from exc

@@ -1,0 +1,115 @@
+"""Subjects: the statements, on an open connection; `gallery.py` says which make one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+
+from vultus.errors import InvalidRequest, SubjectNotFound
+from vultus.records import Subject
+from vultus.storage import tables as t
+from vultus.storage.collections import shown
+
+IDS_PER_STATEMENT = 500
+
+
+def subject_row(connection: Connection, collection: Row[Any], subject_id: str) -> Row[Any]:
+    """The row of a subject. Raises: SubjectNotFound."""
+    row = find_subject_row(connection, collection.pk, subject_id)
+    if row is None:
+        raise _no_subject(collection, subject_id)
+    return row
+
+
+def find_subject_row(connection: Connection, collection_pk: int, subject_id: str) -> Row[Any] | None:
+    """The row of a subject, or None."""
+    c = t.subjects.c
+    statement = select(t.subjects).where(c.collection_pk == collection_pk, c.id == subject_id)
+    return connection.execute(statement).one_or_none()
+
+
+def insert_subject(connection: Connection, collection_pk: int, subject_id: str, created_at: datetime) -> None:
+    """Store a new subject without name and faces."""
+    values = {"collection_pk": collection_pk, "id": subject_id, "metadata_json": "{}", "created_at": created_at}
+    connection.execute(insert(t.subjects).values(values))
+
+
+def update_subject_row(
+    connection: Connection, subject_pk: int, name: str | None, metadata: Mapping[str, Any] | None
+) -> None:
+    """Replace name and/or metadata; None leaves a field as it is. Raises: InvalidRequest, when metadata is no JSON."""
+    values: dict[str, str] = {}
+    if name is not None:
+        values["name"] = name
+    if metadata is not None:
+        values["metadata_json"] = _json(metadata)
+    if values:
+        connection.execute(update(t.subjects).where(t.subjects.c.pk == subject_pk).values(values))
+
+
+def delete_subject_row(connection: Connection, subject_pk: int) -> None:
+    """Delete a subject and, by cascade, its faces and embeddings."""
+    connection.execute(delete(t.subjects).where(t.subjects.c.pk == subject_pk))
+
+
+def select_subject(connection: Connection, collection: Row[Any], subject_id: str) -> Subject:
+    """One subject with its number of faces. Raises: SubjectNotFound."""
+    row = connection.execute(_with_counts(collection.pk).where(t.subjects.c.id == subject_id)).one_or_none()
+    if row is None:
+        raise _no_subject(collection, subject_id)
+    return _subject(row, collection)
+
+
+def select_subjects(connection: Connection, collection: Row[Any], after: str | None, limit: int) -> tuple[Subject, ...]:
+    """At most `limit` subjects in the order of their ids (by code point), those after the id `after`."""
+    statement = _with_counts(collection.pk).order_by(t.subjects.c.id).limit(limit)
+    if after is not None:
+        statement = statement.where(t.subjects.c.id > after)
+    return tuple(_subject(row, collection) for row in connection.execute(statement))
+
+
+def select_subjects_by_id(connection: Connection, collection: Row[Any], ids: Sequence[str]) -> dict[str, Subject]:
+    """The subjects that exist among `ids`."""
+    found: dict[str, Subject] = {}
+    for some in in_chunks(ids):
+        for row in connection.execute(_with_counts(collection.pk).where(t.subjects.c.id.in_(some))):
+            found[row.id] = _subject(row, collection)
+    return found
+
+
+def in_chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The ids in parts that fit into one statement."""
+    return (ids[start : start + IDS_PER_STATEMENT] for start in range(0, len(ids), IDS_PER_STATEMENT))
+
+
+def _no_subject(collection: Row[Any], subject_id: str) -> SubjectNotFound:
+    problem = f"collection {shown(collection.name)} has no subject {shown(subject_id)}"
+    return SubjectNotFound(f"{problem}; enroll it first, or list the subjects there are")
+
+
+def _json(metadata: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(metadata), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):  # their messages quote the value
+        problem = "metadata is no JSON object; use texts, finite numbers, true, false, null, lists and objects only"
+        raise InvalidRequest(problem) from None
+
+
+def _with_counts(collection_pk: int) -> Select[Any]:
+    faces = select(func.count()).where(t.faces.c.subject_pk == t.subjects.c.pk).scalar_subquery()
+    return select(t.subjects, faces.label("faces")).where(t.subjects.c.collection_pk == collection_pk)
+
+
+def _subject(row: Row[Any], collection: Row[Any]) -> Subject:
+    return Subject(
+        id=row.id,
+        collection=collection.name,
+        name=row.name,
+        metadata=json.loads(row.metadata_json),
+        created_at=row.created_at,
+        faces=row.faces,
+    )

@@ -1,0 +1,143 @@
+"""The tables, as SQLAlchemy Core; how they came to be is in `migrations.py`.
+
+    collections ──< subjects ──< faces ──── embeddings
+         └───────< removals                              api_keys
+
+Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
+made anew under an old name is another collection.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+from vultus.records import Float32
+
+
+class Embedding(TypeDecorator[Float32]):
+    """A (D,) float32 array. On SQLite: its little-endian bytes; read back as a read-only array."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Float32 | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else np.ascontiguousarray(value, dtype="<f4").tobytes()
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Float32 | None:
+        return None if value is None else np.frombuffer(value, dtype="<f4")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment, kept in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+METADATA = MetaData()
+
+collections = Table(
+    "collections",
+    METADATA,
+    Column("pk", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("model_id", Text, nullable=False),
+    Column("pipeline_version", Integer, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+subjects = Table(
+    "subjects",
+    METADATA,
+    Column("pk", Integer, primary_key=True),
+    Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("name", Text),
+    Column("metadata_json", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("collection_pk", "id"),
+)
+
+faces = Table(
+    "faces",
+    METADATA,
+    Column("pk", Integer, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
+    Column("subject_pk", ForeignKey("subjects.pk", ondelete="CASCADE"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("photo_sha256", String(64), nullable=False),
+    Column("source_sha256", String(64), nullable=False),
+    Column("photo_width", Integer, nullable=False),
+    Column("photo_height", Integer, nullable=False),
+    Column("photo_bytes", Integer, nullable=False),
+    Column("box", Text, nullable=False),
+    Column("landmarks", Text, nullable=False),
+    Column("detector_score", Float, nullable=False),
+    Column("quality_score", Float, nullable=False),
+    Column("quality_parts", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("subject_pk", "source_sha256"),
+    Index("faces_by_revision", "collection_pk", "revision"),
+    Index("faces_by_photo", "photo_sha256"),
+)
+
+embeddings = Table(
+    "embeddings",
+    METADATA,
+    Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), primary_key=True),
+    Column("embedding", Embedding, nullable=False),
+)
+
+# What a search index must drop: only the random id of the face that is gone.
+removals = Table(
+    "removals",
+    METADATA,
+    Column("pk", Integer, primary_key=True),
+    Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("face_id", String(32), nullable=False),
+    Index("removals_by_revision", "collection_pk", "revision"),
+)
+
+api_keys = Table(
+    "api_keys",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("secret_sha256", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("collections", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("requests_per_minute", Integer),
+    Column("last_used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)

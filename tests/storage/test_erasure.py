@@ -1,0 +1,80 @@
+"""What is deleted is not in the files any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.storage.made import new_face, unit
+from vultus.storage.database import open_engine
+from vultus.storage.gallery import Gallery
+from vultus.storage.migrations import migrate
+
+BIG = 512
+PIECE = 32  # bytes looked for at a time: half an embedding left behind is still found
+
+
+@pytest.fixture
+def big(url) -> Gallery:
+    engine = open_engine(url)
+    migrate(engine)
+    gallery = Gallery(engine)
+    gallery.create_collection("people", model_id="model-a", pipeline_version=1, dimension=BIG)
+    return gallery
+
+
+def raw(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
+def pieces(seed: int) -> list[bytes]:
+    whole = unit(seed, BIG).tobytes()
+    return [whole[start : start + PIECE] for start in range(0, len(whole), PIECE)]
+
+
+def enroll(gallery: Gallery, seed: int) -> str:
+    subject = f"subject number {seed:06d}"
+    gallery.add_faces("people", subject, [new_face(seed, embedding=unit(seed, BIG))], name=f"name of {seed:06d}")
+    return subject
+
+
+def traces(content: bytes, seed: int) -> list[bytes]:
+    written = [f"subject number {seed:06d}".encode(), f"name of {seed:06d}".encode()]
+    source = new_face(seed).photo.source_sha256.encode()
+    return [trace for trace in [*pieces(seed), *written, source] if trace in content]
+
+
+def test_the_search_for_traces_bites(tmp_path, big):
+    enroll(big, 1)
+    assert len(traces(raw(tmp_path / "data"), 1)) == len(pieces(1)) + 3
+
+
+@pytest.mark.parametrize("erase", ["subject", "collection"])
+def test_an_erased_person_is_in_no_file(tmp_path, big, erase):
+    subject = enroll(big, 1)
+    if erase == "subject":
+        big.delete_subject("people", subject)
+    else:
+        big.delete_collection("people")
+    assert traces(raw(tmp_path / "data"), 1) == []
+
+
+def test_a_deleted_face_is_in_no_file(tmp_path, big):
+    subject = enroll(big, 1)
+    big.delete_face(big.faces("people", subject)[0].id)
+    content = raw(tmp_path / "data")
+    assert not any(piece in content for piece in pieces(1))
+
+
+def test_no_trace_is_left_among_many_that_stay(tmp_path, big):
+    """Rows move between pages as others come and go; what they leave behind must go as well."""
+    rng = np.random.default_rng(7)
+    subjects = {seed: enroll(big, seed) for seed in range(120)}
+    erased = sorted(rng.permutation(120)[:90].tolist())
+    for seed in erased:
+        big.delete_subject("people", subjects.pop(seed))
+    content = raw(tmp_path / "data")
+    assert [seed for seed in erased if traces(content, seed)] == []
+    assert all(big.subject("people", subject).faces == 1 for subject in subjects.values())

@@ -1,0 +1,314 @@
+"""The gallery through its public door, on a real file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from tests.storage.made import DIMENSION, MODEL, new_face, sha256, unit
+from vultus.errors import (
+    CollectionNotFound,
+    FaceNotFound,
+    InvalidRequest,
+    ModelMismatch,
+    SubjectNotFound,
+    VectorMismatch,
+)
+
+HOSTILE_IDS = [
+    "",
+    "a/../../b",
+    "'; DROP TABLE faces; --",
+    "tab\tnewline\nnul\0end",
+    "%_*?",
+    "Zoë Müller 李小龍 👩🏽‍🚀",
+    "e\u0301",
+    "\u00e9",
+    "x" * 10_240,
+]
+
+
+def bind(gallery, name="people", **changes):
+    return gallery.create_collection(
+        name, **{"model_id": MODEL, "pipeline_version": 1, "dimension": DIMENSION, **changes}
+    )
+
+
+# --- collections
+
+
+def test_a_collection_is_made_once(gallery):
+    made, is_new = bind(gallery, "staff")
+    assert is_new
+    assert made == gallery.collection("staff")
+    assert bind(gallery, "staff") == (made, False)
+    assert [one.name for one in gallery.collections()] == ["people", "staff"]
+
+
+def test_a_collection_counts_what_it_holds(gallery):
+    gallery.add_faces("people", "anna", [new_face(1), new_face(2)])
+    gallery.add_faces("people", "berta", [new_face(3)])
+    held = gallery.collection("people")
+    assert (held.subjects, held.faces, held.revision) == (2, 3, 2)
+    assert held == gallery.collections()[0]
+
+
+@pytest.mark.parametrize("other", [{"model_id": "model-b"}, {"pipeline_version": 2}, {"dimension": 8}])
+def test_another_model_is_refused_naming_both(gallery, other):
+    with pytest.raises(ModelMismatch, match=r"model-a \(pipeline 1, 16-d\), not to model-. \(pipeline ., \d+-d\)"):
+        bind(gallery, **other)
+
+
+def test_an_unknown_collection_is_named_by_every_method(gallery):
+    calls = [
+        lambda: gallery.collection("x"),
+        lambda: gallery.delete_collection("x"),
+        lambda: gallery.add_faces("x", "anna", [new_face(1)]),
+        lambda: gallery.find_faces_by_source("x", "anna", []),
+        lambda: gallery.subjects("x", limit=1),
+        lambda: gallery.subject("x", "anna"),
+        lambda: gallery.subjects_by_id("x", []),
+        lambda: gallery.update_subject("x", "anna"),
+        lambda: gallery.delete_subject("x", "anna"),
+        lambda: gallery.faces("x", "anna"),
+        lambda: gallery.embeddings("x", "anna"),
+        lambda: gallery.changes_since("x", None),
+    ]
+    for call in calls:
+        with pytest.raises(CollectionNotFound, match="'x'"):
+            call()
+
+
+def test_a_deleted_collection_leaves_nothing(gallery):
+    bind(gallery, "staff")
+    gallery.add_faces("people", "anna", [new_face(1, photo="shared"), new_face(2)])
+    gallery.add_faces("staff", "anna", [new_face(3, photo="shared")])
+    (face,) = gallery.faces("staff", "anna")
+    deleted, orphans = gallery.delete_collection("people")
+    assert (deleted.subjects, deleted.faces, deleted.photos) == (1, 2, 1)
+    assert orphans == (sha256("photo 2"),)
+    assert [one.name for one in gallery.collections()] == ["staff"]
+    assert gallery.face(face.id) == face
+
+
+# --- subjects
+
+
+def test_a_subject_is_made_with_its_first_face(gallery):
+    before = datetime.now(UTC)
+    subject, ((face, created),) = gallery.add_faces(
+        "people", "anna", [new_face(1)], name="Anna", metadata={"door": [1, None, "ä"]}
+    )
+    assert created
+    assert (subject.id, subject.name, subject.metadata, subject.faces) == ("anna", "Anna", {"door": [1, None, "ä"]}, 1)
+    assert before <= subject.created_at <= datetime.now(UTC)
+    assert subject.created_at.utcoffset() == timedelta(0)
+    assert gallery.subject("people", "anna") == subject
+    assert face.subject == "anna"
+
+
+def test_an_absent_id_is_made(gallery):
+    first, _ = gallery.add_faces("people", None, [new_face(1)])
+    second, _ = gallery.add_faces("people", None, [new_face(1)])
+    assert len(first.id) == 32
+    assert first.id != second.id
+
+
+def test_name_and_metadata_stay_unless_given(gallery):
+    gallery.add_faces("people", "anna", [new_face(1)], name="Anna", metadata={"a": 1})
+    subject, _ = gallery.add_faces("people", "anna", [new_face(2)], name="Anne")
+    assert (subject.name, subject.metadata) == ("Anne", {"a": 1})
+    updated = gallery.update_subject("people", "anna", metadata={})
+    assert updated == gallery.subject("people", "anna")
+    assert (updated.name, updated.metadata, updated.faces) == ("Anne", {}, 2)
+
+
+@pytest.mark.parametrize("metadata", [{"a": float("nan")}, {"a": {1, 2}}, {("a",): 1}])
+def test_metadata_that_is_no_json_is_refused_without_showing_it(gallery, metadata):
+    with pytest.raises(InvalidRequest, match="metadata is no JSON object") as caught:
+        gallery.add_faces("people", "anna", [new_face(1)], metadata=metadata)
+    assert caught.value.__cause__ is None
+    assert gallery.subjects("people", limit=1) == ()
+
+
+@pytest.mark.parametrize("hostile", HOSTILE_IDS, ids=range(len(HOSTILE_IDS)))
+def test_ids_and_names_are_only_data(gallery, hostile):
+    bind(gallery, hostile)
+    gallery.add_faces(hostile, "bystander", [new_face(1)])
+    subject, ((face, _),) = gallery.add_faces(
+        hostile, hostile, [new_face(2)], name=hostile, metadata={hostile: hostile}
+    )
+    assert (subject.id, subject.collection, subject.name, subject.metadata) == (*[hostile] * 3, {hostile: hostile})
+    assert gallery.subject(hostile, hostile) == subject
+    assert gallery.subjects_by_id(hostile, [hostile, "nobody"]) == {hostile: subject}
+    assert gallery.faces(hostile, hostile) == (face,)
+    assert gallery.changes_since(hostile, None).subjects == ["bystander", hostile]
+    gallery.delete_subject(hostile, hostile)
+    assert [one.id for one in gallery.subjects(hostile, limit=9)] == ["bystander"]
+    gallery.delete_collection(hostile)
+
+
+def test_messages_stay_short_and_printable(gallery):
+    with pytest.raises(SubjectNotFound) as caught:
+        gallery.subject("people", "\x1b[2J\n" + "x" * 10_240)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 250
+
+
+def test_subjects_are_paged_in_the_order_of_their_ids(gallery):
+    ids = ["10", "2", "B", "a", "ä", "😀"]
+    for seed, name in enumerate(reversed(ids)):
+        gallery.add_faces("people", name, [new_face(seed)])
+    first = gallery.subjects("people", limit=4)
+    rest = gallery.subjects("people", after=first[-1].id, limit=4)
+    assert [one.id for one in (*first, *rest)] == sorted(ids) == ids
+    assert {one.faces for one in first} == {1}
+
+
+def test_an_erased_subject_is_gone(gallery):
+    _, ((face, _), _) = gallery.add_faces("people", "anna", [new_face(1), new_face(2, photo="shared")])
+    gallery.add_faces("people", "berta", [new_face(3, photo="shared")])
+    deleted, orphans = gallery.delete_subject("people", "anna")
+    assert (deleted.subjects, deleted.faces, deleted.photos) == (1, 2, 1)
+    assert orphans == (sha256("photo 1"),)
+    for gone in (gallery.subject, gallery.faces, gallery.embeddings, gallery.delete_subject, gallery.update_subject):
+        with pytest.raises(SubjectNotFound, match="'anna'"):
+            gone("people", "anna")
+    with pytest.raises(FaceNotFound):
+        gallery.face(face.id)
+
+
+# --- faces
+
+
+def test_a_face_comes_back_as_it_went_in(gallery):
+    new = new_face(1)
+    _, ((face, _),) = gallery.add_faces("people", "anna", [new])
+    assert gallery.face(face.id) == face
+    assert (face.collection, face.subject, face.model_id, face.photo) == ("people", "anna", MODEL, new.photo)
+    assert (face.box, face.detector_score, face.quality) == (new.template.face.box, 0.97, new.template.quality)
+    assert face.landmarks == ((30, 40), (70, 40), (50, 60), (35, 80), (65, 80))
+    assert face.created_at.tzinfo is UTC
+
+
+def test_embeddings_come_back_bit_for_bit(gallery):
+    gallery.add_faces("people", "anna", [new_face(seed) for seed in (3, 1, 2)])
+    ids, vectors = gallery.embeddings("people", "anna")
+    assert ids == tuple(face.id for face in gallery.faces("people", "anna"))
+    assert vectors.dtype == np.float32
+    assert np.array_equal(vectors, [unit(3), unit(1), unit(2)])
+
+
+def test_the_same_source_photo_is_kept_once_per_subject(gallery):
+    new = new_face(1)
+    _, ((first, _),) = gallery.add_faces("people", "anna", [new])
+    subject, again = gallery.add_faces("people", "anna", [new, new_face(2), new_face(2), new])
+    assert [created for _, created in again] == [False, True, False, False]
+    assert again[0][0] == again[3][0] == first
+    assert again[1][0] == again[2][0]
+    assert subject.faces == 2
+    assert gallery.add_faces("people", "berta", [new])[1][0][1]
+
+
+def test_a_repeated_enrolment_changes_no_revision(gallery):
+    gallery.add_faces("people", "anna", [new_face(1)])
+    gallery.add_faces("people", "anna", [new_face(1)])
+    assert gallery.collection("people").revision == 1
+
+
+def test_faces_are_found_by_their_source(gallery):
+    _, stored = gallery.add_faces("people", "anna", [new_face(1), new_face(2)])
+    found = gallery.find_faces_by_source("people", "anna", [sha256("source 2"), sha256("source 3")])
+    assert found == {sha256("source 2"): stored[1][0]}
+    assert gallery.find_faces_by_source("people", "nobody", [sha256("source 2")]) == {}
+
+
+@pytest.mark.parametrize(
+    ("embedding", "words"),
+    [
+        (unit(1, 8), r"shape \(8,\)"),
+        (unit(1)[None, :], r"shape \(1, 16\)"),
+        (unit(1) * np.float32(np.nan), "NaN"),
+        (unit(1) * np.float32(np.inf), "infinite"),
+        (unit(1) * np.float32(1.01), "length 1.01"),
+        (unit(1) * np.float32(0), "length 0"),
+    ],
+)
+def test_vectors_that_do_not_fit_are_refused_and_nothing_is_stored(gallery, embedding, words):
+    with pytest.raises(VectorMismatch, match=words):
+        gallery.add_faces("people", "anna", [new_face(1), new_face(2, embedding=embedding)])
+    assert gallery.subjects("people", limit=1) == ()
+
+
+def test_a_template_of_another_model_is_refused(gallery):
+    with pytest.raises(ModelMismatch, match="bound to model model-a, the template is of model-b"):
+        gallery.add_faces("people", "anna", [new_face(1, model_id="model-b")])
+
+
+def test_a_deleted_face_leaves_its_subject(gallery):
+    _, ((first, _), (second, _)) = gallery.add_faces("people", "anna", [new_face(1), new_face(2, photo="photo 1")])
+    assert gallery.delete_face(first.id)[1] == ()  # the other face shows the same photo
+    deleted, orphans = gallery.delete_face(second.id)
+    assert (deleted.subjects, deleted.faces, deleted.photos) == (0, 1, 1)
+    assert orphans == (sha256("photo 1"),)
+    assert gallery.subject("people", "anna").faces == 0
+    assert gallery.embeddings("people", "anna")[1].shape == (0, DIMENSION)
+    with pytest.raises(FaceNotFound):
+        gallery.delete_face(first.id)
+
+
+# --- changes
+
+
+def test_changes_come_once_and_in_order(gallery):
+    _, added = gallery.add_faces("people", "anna", [new_face(1), new_face(2)])
+    everything = gallery.changes_since("people", None)
+    assert everything.fresh
+    assert everything.face_ids == [face.id for face, _ in added]
+    assert np.array_equal(everything.embeddings, [unit(1), unit(2)])
+    nothing = gallery.changes_since("people", everything.mark)
+    assert (nothing.mark, nothing.fresh, len(nothing.face_ids), len(nothing.removed)) == (everything.mark, False, 0, 0)
+    gallery.add_faces("people", "berta", [new_face(3)])
+    gallery.delete_face(added[0][0].id)
+    later = gallery.changes_since("people", everything.mark)
+    assert (later.mark.revision, later.fresh, later.subjects) == (3, False, ["berta"])
+    assert later.removed == (added[0][0].id,)
+
+
+def test_a_collection_made_anew_is_another(gallery):
+    gallery.add_faces("people", "anna", [new_face(1)])
+    mark = gallery.changes_since("people", None).mark
+    gallery.delete_collection("people")
+    bind(gallery)
+    gallery.add_faces("people", "berta", [new_face(2)])
+    changes = gallery.changes_since("people", mark)
+    assert changes.mark.revision == mark.revision
+    assert (changes.fresh, changes.subjects) == (True, ["berta"])
+
+
+def test_a_mark_from_the_future_means_everything(gallery):
+    """As after restoring a backup under a running server."""
+    gallery.add_faces("people", "anna", [new_face(1)])
+    mark = gallery.changes_since("people", None).mark
+    changes = gallery.changes_since("people", replace(mark, revision=9))
+    assert (changes.fresh, changes.subjects, changes.mark) == (True, ["anna"], mark)
+
+
+# --- photos
+
+
+def test_only_photos_that_no_face_shows_are_removed(gallery):
+    gallery.add_faces("people", "anna", [new_face(1)])
+    unlinked: list[str] = []
+    keys = [sha256("photo 1"), sha256("photo 2"), sha256("photo 3"), sha256("photo 2")]
+    assert gallery.remove_unreferenced(keys, unlinked.append) == 2
+    assert unlinked == keys[1:3]
+
+
+def test_many_photos_are_checked_in_parts(gallery):
+    gallery.add_faces("people", "anna", [new_face(seed) for seed in range(600)])
+    keys = [sha256(f"photo {seed}") for seed in range(1_300)]
+    assert gallery.remove_unreferenced(keys, lambda _: None) == 700
