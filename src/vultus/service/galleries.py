@@ -1,0 +1,80 @@
+"""Collections, subjects and faces: look, change, erase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vultus.records import Collection, Deleted, EnrolledFace, Subject
+from vultus.service.parts import Parts
+
+
+class Galleries(Parts):
+    """What is enrolled. Erasing goes rows first, photos second: a crash between leaves files that a sweep removes."""
+
+    def collections(self) -> tuple[Collection, ...]:
+        """All collections by name."""
+        return tuple(self.gallery.collections())
+
+    def collection(self, name: str) -> Collection:
+        """One collection. Raises CollectionNotFound."""
+        return self.gallery.collection(name)
+
+    def create_collection(self, name: str, *, model_name: str | None = None) -> tuple[Collection, bool]:
+        """The collection, and whether it is new. Raises ModelMismatch when it exists with another model."""
+        model_id = self.models.resolve(model_name)
+        return self.gallery.create_collection(
+            name,
+            model_id=model_id,
+            pipeline_version=self.models.pipeline_version(model_id),
+            dimension=self.models.dimension(model_id),
+        )
+
+    def delete_collection(self, name: str) -> Deleted:
+        """Erase a collection with all its subjects. Raises CollectionNotFound."""
+        return self._with_photos(*self.gallery.delete_collection(name))
+
+    def subjects(self, collection: str, *, cursor: str | None, limit: int) -> tuple[tuple[Subject, ...], str | None]:
+        """One page of subjects in the order of their ids, and the cursor of the next page (None at the end).
+
+        cursor: the last id of the page before. Raises CollectionNotFound.
+        """
+        page = tuple(self.gallery.subjects(collection, after=cursor, limit=limit + 1))
+        return page[:limit], page[limit - 1].id if len(page) > limit else None
+
+    def subject(self, collection: str, subject: str) -> Subject:
+        """One subject. Raises CollectionNotFound, SubjectNotFound."""
+        return self.gallery.subject(collection, subject)
+
+    def update_subject(
+        self, collection: str, subject: str, *, name: str | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> Subject:
+        """Replace name and/or metadata; None leaves a field as it is."""
+        return self.gallery.update_subject(collection, subject, name=name, metadata=metadata)
+
+    def forget(self, collection: str, subject: str) -> Deleted:
+        """Erase a person: templates, faces, photos that no one else uses, index entries."""
+        return self._with_photos(*self.gallery.delete_subject(collection, subject))
+
+    def subject_faces(self, collection: str, subject: str) -> tuple[EnrolledFace, ...]:
+        """The faces of a subject. Raises CollectionNotFound, SubjectNotFound."""
+        return tuple(self.gallery.faces(collection, subject))
+
+    def face(self, face_id: str) -> EnrolledFace:
+        """One face. Raises FaceNotFound."""
+        return self.gallery.face(face_id)
+
+    def delete_face(self, face_id: str) -> Deleted:
+        """Erase one face and its photo. Raises FaceNotFound."""
+        return self._with_photos(*self.gallery.delete_face(face_id))
+
+    def face_photo(self, face_id: str) -> bytes:
+        """The stored JPEG of a face's photo. Raises FaceNotFound."""
+        return self.photos.get(self.gallery.face(face_id).photo.sha256)
+
+    def sweep(self) -> int:
+        """Remove the photos that no face uses: what a crash left between a photo and its row. How many went."""
+        return self.remove_photos(tuple(self.photos.keys()))
+
+    def _with_photos(self, deleted: Deleted, photo_keys: tuple[str, ...]) -> Deleted:
+        return Deleted(deleted.subjects, deleted.faces, self.remove_photos(photo_keys))

@@ -1,0 +1,188 @@
+"""Verify (1:1), find (1:N), represent, detect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from vultus.errors import InvalidRequest, SubjectNotFound
+from vultus.records import (
+    Candidate,
+    Face,
+    FindResult,
+    Identification,
+    Match,
+    Metric,
+    Quality,
+    Subject,
+    Template,
+    ThresholdRule,
+    Verification,
+)
+from vultus.service.parts import DEFAULT_COLLECTION, Parts
+from vultus.vision.choose import how_chosen, largest_face
+from vultus.vision.compare import decide, similarity, to_similarity
+
+
+class Recognition(Parts):
+    """Compares what is presented with a photo, a subject, or a collection."""
+
+    def verify(
+        self,
+        first: bytes,
+        second: bytes,
+        *,
+        model_name: str | None = None,
+        detector: str | None = None,
+        metric: Metric = "cosine",
+        target_fmr: float | None = None,
+        threshold: float | None = None,
+        enforce_detection: bool = True,
+        align: bool = True,
+    ) -> Verification:
+        """Compare two photos 1:1, the largest face of each.
+
+        threshold: a distance in `metric`; excludes target_fmr (default: the policy's).
+        """
+        model_id = self.models.resolve(model_name)
+        rule = self._verify_rule(model_id, metric, target_fmr, threshold)
+        with self.pipeline.slot():
+            one = self.pipeline.look(first, detector=detector)
+            face_one = largest_face(one, which="img1", enforce=enforce_detection)
+            two = self.pipeline.look(second, detector=detector)
+            face_two = largest_face(two, which="img2", enforce=enforce_detection)
+            reference, probe = self.pipeline.embed([(one, face_one), (two, face_two)], model_id, align=align)
+        score = similarity(reference.embedding, probe.embedding)
+        return Verification(
+            verified=score >= rule.similarity,
+            similarity=score,
+            rule=rule,
+            metric=metric,
+            model_id=model_id,
+            detector=one.detector,
+            faces=(reference.face, probe.face),
+            chosen=(how_chosen(one), how_chosen(two)),
+        )
+
+    def verify_subject(
+        self,
+        photo: bytes,
+        subject: str,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        model_name: str | None = None,
+        detector: str | None = None,
+        metric: Metric = "cosine",
+        target_fmr: float | None = None,
+        threshold: float | None = None,
+        enforce_detection: bool = True,
+        align: bool = True,
+    ) -> Verification:
+        """Compare a photo with an enrolled subject: the best of its faces counts."""
+        model_id = self.bound_collection(collection, model_name).model_id
+        rule = self._verify_rule(model_id, metric, target_fmr, threshold)
+        _, enrolled = self.gallery.embeddings(collection, subject)
+        if not len(enrolled):
+            raise SubjectNotFound(f"the subject has no faces in collection {collection!r}; enroll a photo first")
+        with self.pipeline.slot():
+            sighting = self.pipeline.look(photo, detector=detector)
+            face = largest_face(sighting, which="img", enforce=enforce_detection)
+            (probe,) = self.pipeline.embed([(sighting, face)], model_id, align=align)
+        score = max(similarity(probe.embedding, row) for row in enrolled)
+        return Verification(
+            verified=score >= rule.similarity,
+            similarity=score,
+            rule=rule,
+            metric=metric,
+            model_id=model_id,
+            detector=sighting.detector,
+            faces=(probe.face, None),
+            chosen=(how_chosen(sighting), None),
+        )
+
+    def _verify_rule(
+        self, model_id: str, metric: Metric, target_fmr: float | None, threshold: float | None
+    ) -> ThresholdRule:
+        table = self.models.thresholds(model_id)
+        if threshold is None:
+            return table.for_fmr(self.policy.target_fmr if target_fmr is None else target_fmr)
+        if target_fmr is not None:
+            raise InvalidRequest("threshold and target_fmr are both given; give one of them")
+        return table.explicit(to_similarity(threshold, metric))
+
+    def find(
+        self,
+        photo: bytes,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        top_k: int = 5,
+        faces: Literal["largest", "all"] = "largest",
+        target_fpir: float | None = None,
+        threshold: float | None = None,
+        model_name: str | None = None,
+        detector: str | None = None,
+    ) -> FindResult:
+        """Search a collection 1:N, one answer per face asked about, one line per subject.
+
+        threshold: a cosine similarity; excludes target_fpir (default: the policy's).
+        """
+        if threshold is not None and target_fpir is not None:
+            raise InvalidRequest("threshold and target_fpir are both given; give one of them")
+        model_id = self.bound_collection(collection, model_name).model_id
+        with self.pipeline.slot():
+            sighting = self.pipeline.look(photo, detector=detector)
+            largest = largest_face(sighting)
+            wanted = sighting.faces if faces == "all" else (largest,)
+            probes = self.pipeline.embed([(sighting, face) for face in wanted], model_id)
+        found = self.index.search(collection, np.stack([probe.embedding for probe in probes]), max(top_k, 2))
+        gallery = self.gallery.collection(collection)
+        rule = self._find_rule(model_id, target_fpir, threshold, gallery.faces)
+        known = self.gallery.subjects_by_id(collection, sorted({line.subject for lines in found for line in lines}))
+        answers = (_identify(probe, lines, top_k, rule, known) for probe, lines in zip(probes, found, strict=True))
+        return FindResult(gallery, sighting.detector, tuple(answers))
+
+    def _find_rule(
+        self, model_id: str, target_fpir: float | None, threshold: float | None, templates: int
+    ) -> ThresholdRule:
+        table = self.models.thresholds(model_id)
+        if threshold is not None:
+            return table.explicit(threshold)
+        return table.for_fpir(self.policy.target_fpir if target_fpir is None else target_fpir, templates)
+
+    def represent(
+        self,
+        photo: bytes,
+        *,
+        model_name: str | None = None,
+        detector: str | None = None,
+        enforce_detection: bool = True,
+        align: bool = True,
+    ) -> tuple[Template, ...]:
+        """The templates of all faces in a photo, largest first."""
+        model_id = self.models.resolve(model_name)
+        with self.pipeline.slot():
+            sighting = self.pipeline.look(photo, detector=detector)
+            largest = largest_face(sighting, enforce=enforce_detection)
+            faces = sighting.faces or (largest,)
+            return self.pipeline.embed([(sighting, face) for face in faces], model_id, align=align)
+
+    def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
+        """All faces of a photo in its upright pixels, largest first; empty when there is none."""
+        with self.pipeline.slot():
+            sighting = self.pipeline.look(photo, detector=detector)
+            return tuple((sighting.upright(face), self.pipeline.quality(sighting, face)) for face in sighting.faces)
+
+
+def _identify(
+    probe: Template, lines: Sequence[Candidate], top_k: int, rule: ThresholdRule, known: Mapping[str, Subject]
+) -> Identification:
+    """The answer for one face. A candidate whose subject was erased since the search is left out."""
+    present = [line for line in lines if line.subject in known]
+    decision, reason = decide([line.similarity for line in present], rule)
+    matches = tuple(
+        Match(line, known[line.subject].name, known[line.subject].metadata, line.similarity >= rule.similarity)
+        for line in present[:top_k]
+    )
+    return Identification(probe.face, probe.quality, decision, reason, rule, matches)

@@ -1,0 +1,177 @@
+"""open_system(settings): builds every part, yields them, closes in reverse order. Here the rooms are introduced."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+import numpy as np
+
+from vultus.config import Settings
+from vultus.errors import ModelInvalid, SettingsInvalid
+from vultus.models.card import ModelCard, find_card, in_box_cards
+from vultus.models.store import ModelStore
+from vultus.records import SCOPES
+from vultus.served import ServedModels
+from vultus.service import FaceService, Parts, Policy
+from vultus.storage.database import open_engine
+from vultus.storage.gallery import Gallery
+from vultus.storage.keys import KeyStore
+from vultus.storage.migrations import migrate
+from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.search import FlatIndex
+from vultus.vision.detect import Detector, YuNet
+from vultus.vision.mtcnn import MTCNN, ONet
+from vultus.vision.pipeline import Pipeline, Slots
+from vultus.vision.session import Session
+
+DETECTORS = ("yunet", "mtcnn")
+WARM_UP_SIDE = 640  # pixels
+
+
+@dataclass(frozen=True)
+class System:
+    """An open Vultus. new_admin_key: the key made at this first start, to be shown once; None otherwise."""
+
+    settings: Settings
+    service: FaceService
+    keys: KeyStore
+    gallery: Gallery
+    models: ServedModels
+    pipeline: Pipeline
+    new_admin_key: str | None = None
+    ready: bool = True
+
+    def capabilities(self) -> Mapping[str, Any]:
+        """What /capabilities answers: models, detectors, defaults."""
+        settings = self.settings
+        return {
+            "models": self.models.capabilities(),
+            "detectors": list(DETECTORS),
+            "distance_metrics": ["cosine", "euclidean", "euclidean_l2"],
+            "defaults": {
+                "model_name": self.models.default,
+                "detector_backend": settings.default_detector,
+                "distance_metric": "cosine",
+                "target_fmr": settings.target_fmr,
+                "target_fpir": settings.target_fpir,
+                "min_quality": settings.min_quality,
+            },
+            "limits": {
+                "body_bytes": settings.max_body_bytes,
+                "image_bytes": settings.max_image_bytes,
+                "image_pixels": settings.max_image_pixels,
+                "enroll_images": settings.max_enroll_images,
+                "faces_per_image": settings.max_faces,
+            },
+        }
+
+
+@contextmanager
+def open_system(settings: Settings) -> Iterator[System]:
+    """A ready Vultus: database migrated, models verified, loaded and warm. Closes everything at the end.
+
+    Raises SettingsInvalid, StorageFailed, ModelInvalid, ModelNotInstalled.
+    """
+    check(settings)
+    with ExitStack() as stack:
+        engine = open_engine(settings.sqlalchemy_url)
+        stack.callback(engine.dispose)
+        migrate(engine)
+        gallery, keys = Gallery(engine), KeyStore(engine)
+        photos = LocalPhotoStore(settings.photo_dir)
+        store, cards = ModelStore(settings.model_dir, in_box_cards()), in_box_cards()
+        prepare(store, cards, settings)
+        models = ServedModels(store, cards, default=settings.default_model, threads=os.cpu_count() or 1)
+        pipeline = open_pipeline(settings, store, cards, models)
+        parts = Parts(pipeline, models, gallery, photos, FlatIndex(gallery), _policy(settings))
+        service = FaceService(**vars(parts))
+        warm_up(pipeline, models)
+        photos.remove_leftovers()
+        service.sweep()
+        yield System(settings, service, keys, gallery, models, pipeline, _first_admin_key(keys, settings))
+
+
+def check(settings: Settings) -> None:
+    """Raises SettingsInvalid when the settings contradict each other."""
+    if settings.without_keys and not _is_loopback(settings.host):
+        raise SettingsInvalid(
+            f"serving without keys is possible only on a loopback address, not on {settings.host}; "
+            "set VULTUS_HOST=127.0.0.1 or leave VULTUS_WITHOUT_KEYS out"
+        )
+    if settings.default_detector not in DETECTORS:
+        raise SettingsInvalid(
+            f"VULTUS_DEFAULT_DETECTOR is {settings.default_detector!r}; use one of {', '.join(DETECTORS)}"
+        )
+
+
+def prepare(store: ModelStore, cards: tuple[ModelCard, ...], settings: Settings) -> None:
+    """Convert and verify what the default pipeline needs; quick when it was done before."""
+    for name in (settings.default_model, *DETECTORS):
+        store.prepare(_card(cards, name))
+
+
+def open_pipeline(
+    settings: Settings, store: ModelStore, cards: tuple[ModelCard, ...], models: ServedModels
+) -> Pipeline:
+    """The vision pipeline with both detectors loaded."""
+    mtcnn = _card(cards, "mtcnn")
+
+    def session(card: ModelCard, file: str) -> Session:
+        return Session(store.path(card, file))
+
+    onet = ONet(session(mtcnn, "onet"))
+    detectors: dict[str, Detector] = {
+        "yunet": YuNet(session(_card(cards, "yunet"), "detector"), refiner=onet),
+        "mtcnn": MTCNN(session(mtcnn, "pnet"), session(mtcnn, "rnet"), onet),
+    }
+    return Pipeline(
+        detectors,
+        models.embedder,
+        default_detector=settings.default_detector,
+        fallback="mtcnn",
+        slots=Slots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds),
+        max_pixels=settings.max_image_pixels,
+        max_faces=settings.max_faces,
+    )
+
+
+def warm_up(pipeline: Pipeline, models: ServedModels) -> None:
+    """Run every network of the default pipeline once, so that the first request finds them warm."""
+    grey = np.full((WARM_UP_SIDE, WARM_UP_SIDE, 3), 127, np.uint8)
+    pipeline.warm_up(grey)
+    embedder = models.embedder(models.default)
+    embedder.embed([embedder.blank()])
+
+
+def _card(cards: tuple[ModelCard, ...], name: str) -> ModelCard:
+    card = find_card(cards, name)
+    if card is None:
+        raise ModelInvalid(f"there is no model card {name!r}; known: {', '.join(known.id for known in cards)}")
+    return card
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(settings.target_fmr, settings.target_fpir, settings.min_quality)
+
+
+def _first_admin_key(keys: KeyStore, settings: Settings) -> str | None:
+    """The admin key made now, if there was no key at all and the operator gave none."""
+    if keys.any() or settings.without_keys:
+        return None
+    given = settings.admin_key.get_secret_value() if settings.admin_key else None
+    _, secret = keys.create("admin", SCOPES, secret=given)
+    return None if given else secret
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

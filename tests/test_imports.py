@@ -1,0 +1,95 @@
+"""Which way imports point: a room knows only the rooms above it, and heavy libraries have one importer each."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "vultus"
+GROUND = {"errors", "records", "__init__"}
+# room -> the rooms it may know, beside itself
+MAY_KNOW = {
+    "errors": set(),
+    "records": set(),
+    "config": set(),
+    "vision": GROUND,
+    "models": GROUND,
+    "storage": GROUND,
+    "service": GROUND | {"vision", "storage"},
+    "evaluation": GROUND | {"vision"},
+    "served": GROUND | {"vision", "models"},
+    "wiring": GROUND | {"config", "vision", "models", "storage", "service", "served"},
+    "api": GROUND | {"config", "service", "vision", "storage", "wiring"},
+    "cli": GROUND | {"config", "service", "vision", "storage", "models", "served", "wiring", "evaluation", "api"},
+    "__main__": {"cli"},
+}
+ONLY_IMPORTER = {"onnxruntime": {"vision/session.py"}, "PIL": {"vision/image.py"}}
+
+
+def modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Dotted names of what a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_downhill(path):
+    if path == SOURCE / "__init__.py":
+        return
+    allowed = MAY_KNOW[room(path)] | {room(path)}
+    known = {name.split(".")[1] for name in imported(path) if name.startswith("vultus.")}
+    assert known - {"__version__"} <= allowed
+
+
+@pytest.mark.parametrize("library", ONLY_IMPORTER)
+def test_heavy_libraries_have_one_importer(library):
+    importers = {
+        path.relative_to(SOURCE).as_posix()
+        for path in modules()
+        if any(name.split(".")[0] == library for name in imported(path))
+    }
+    assert importers == ONLY_IMPORTER[library]
+
+
+def test_no_module_is_in_an_import_cycle():
+    """Depth-first over our own modules; a module met again on the way down is a cycle."""
+    names = {".".join(("vultus", *path.relative_to(SOURCE).with_suffix("").parts)): path for path in modules()}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+
+    def own(path: Path) -> set[str]:
+        found = set()
+        for name in imported(path):
+            while name and name not in names:
+                name = name.rpartition(".")[0]
+            found |= {name} - {"", "vultus"}
+        return found
+
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way, name))
+        if name in done:
+            return
+        for other in own(names[name]) - {name}:
+            visit(other, (*way, name))
+        done.add(name)
+
+    sys.setrecursionlimit(10_000)
+    for name in names:
+        visit(name, ())
