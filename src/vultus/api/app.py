@@ -1,0 +1,83 @@
+"""The HTTP application.
+
+    create_app(system)                          for a system that is open already: tests, or a caller that owns it
+    create_opening_app(settings, open_system)   for a server: opens the system when it starts, closes it when it stops
+
+In the second, /health answers at once and everything else 503 `not_ready` until the system is open and warm. When it
+cannot be opened, `on_failure` is called with the exception; by default it logs the sentence and ends the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
+
+from vultus import __version__
+from vultus.api import galleries, recognition, system
+from vultus.api.doorway import Doorway, stop_process
+from vultus.api.errors import ErrorBoundary, answer_framework_error
+from vultus.api.limits import BodyLimit, RequestIds
+from vultus.api.paths import PathSegments
+from vultus.api.types import OpenSystem, System
+from vultus.config import Settings
+
+DESCRIPTION = """
+Enroll, verify (1:1), find (1:N), represent and detect faces.
+
+Send a key as `Authorization: Bearer KEY` or `x-api-key: KEY`. Compute calls take a form (`multipart/form-data`, photos
+as files) or JSON (photos as base64 or `data:` URL); the fields are the same. Every failure has one shape:
+`{"error": code, "detail": sentence, "request_id": uuid}`. Send `x-request-id` (a UUID) to find a request in the log.
+"""
+
+
+def create_app(system: System) -> FastAPI:
+    """The application around a system that is open; closing it stays with the caller."""
+    return _application(Doorway(system.settings, system=system))
+
+
+def create_opening_app(
+    settings: Settings, open_system: OpenSystem, *, on_failure: Callable[[Exception], None] = stop_process
+) -> FastAPI:
+    """The application that opens and closes its system with the server."""
+    return _application(Doorway(settings, open_system=open_system, on_failure=on_failure))
+
+
+def _application(doorway: Doorway) -> FastAPI:
+    app: FastAPI = FastAPIOffline(
+        title="Vultus",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=doorway.lifespan,
+        middleware=_middleware(doorway.settings),
+        exception_handlers={HTTPException: answer_framework_error, RequestValidationError: answer_framework_error},
+        redirect_slashes=False,
+        redoc_url=None,
+        swagger_ui_parameters={"validatorUrl": None},
+    )
+    app.state.doorway = doorway
+    app.add_api_route("/", _to_docs, include_in_schema=False, response_class=RedirectResponse)
+    routers = (recognition.router, galleries.router, system.public, system.keys)
+    app.state.routes = [*app.router.routes, *(route for router in routers for route in router.routes)]
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """Outermost first: every answer has an id, every exception the one shape, every body a limit."""
+    return [
+        Middleware(RequestIds),
+        Middleware(ErrorBoundary),
+        Middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds),
+        Middleware(PathSegments),
+    ]
+
+
+async def _to_docs() -> RedirectResponse:
+    return RedirectResponse("docs")

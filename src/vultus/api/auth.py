@@ -1,0 +1,111 @@
+"""Who asks, and may they: API keys and scopes, as types that routes ask for.
+
+A key is checked before the body is read. `admin` implies every scope; a list of collections limits also an admin key.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from vultus.api.doorway import Doorway, doorway_of
+from vultus.api.types import KeyStore, exchange_of
+from vultus.errors import CollectionNotAllowed, MissingApiKey, RateLimited, ScopeNotAllowed, StorageFailed
+from vultus.records import ApiKey, Scope
+
+log = logging.getLogger(__name__)
+TOUCH_EVERY = timedelta(minutes=1)  # one write a minute and key at most, not one a request
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="`Authorization: Bearer KEY`")
+_header = APIKeyHeader(name="x-api-key", auto_error=False, scheme_name="x-api-key", description="`x-api-key: KEY`")
+BearerKey = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+HeaderKey = Annotated[str | None, Security(_header)]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks. key: None when the operator serves without keys; then everything is allowed."""
+
+    key: ApiKey | None
+
+    def may_use(self, collection: str) -> bool:
+        """Whether the key is not limited to other collections."""
+        return self.key is None or self.key.collections is None or collection in self.key.collections
+
+    def require_collection(self, collection: str) -> None:
+        """Raises CollectionNotAllowed when the key is limited to other collections."""
+        if not self.may_use(collection):
+            raise CollectionNotAllowed(
+                "this key is limited to other collections; ask an admin for a key that has this one"
+            )
+
+    def require_all_collections(self) -> None:
+        """Raises CollectionNotAllowed when the key is limited to some collections."""
+        if self.key is not None and self.key.collections is not None:
+            raise CollectionNotAllowed("this key is limited to some collections; use an admin key that is not")
+
+
+class Gate:
+    """A dependency: lets a caller pass whose key has the scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope: Scope = scope
+
+    def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:
+        doorway = doorway_of(request)
+        keys = doorway.system().keys
+        if doorway.settings.without_keys:
+            return Caller(None)
+        key = _authenticate(keys, bearer.credentials if bearer else header)
+        _take_from_minute(request, doorway, key)
+        self._require_scope(key)
+        return Caller(key)
+
+    def _require_scope(self, key: ApiKey) -> None:
+        if self._scope not in key.scopes and "admin" not in key.scopes:
+            raise ScopeNotAllowed(
+                f'this call needs the scope "{self._scope}"; the key has {", ".join(key.scopes) or "none"}'
+            )
+
+
+def _authenticate(keys: KeyStore, secret: str | None) -> ApiKey:
+    if not secret:
+        raise MissingApiKey('no API key was sent; send "Authorization: Bearer KEY" or "x-api-key: KEY"')
+    now = datetime.now(UTC)
+    key = keys.authenticate(secret, now)
+    if key.last_used_at is None or now - key.last_used_at >= TOUCH_EVERY:
+        _touch(keys, key, now)
+    return key
+
+
+def _touch(keys: KeyStore, key: ApiKey, now: datetime) -> None:
+    try:
+        keys.touch(key.id, now)
+    except StorageFailed as exc:
+        log.warning("the last use of key %s was not stored: %s", key.id, exc)
+
+
+def _take_from_minute(request: Request, doorway: Doorway, key: ApiKey) -> None:
+    if key.requests_per_minute is None:
+        return
+    allowance = doorway.rates.take(key.id, key.requests_per_minute)
+    exchange_of(request.scope).headers.update(allowance.headers())
+    if allowance.exceeded:
+        raise RateLimited(
+            f"this key may make {allowance.limit} requests a minute; ask again in {allowance.reset_seconds:.0f} s",
+            allowance.reset_seconds,
+        )
+
+
+MayEnroll = Annotated[Caller, Security(Gate("enroll"))]
+MayVerify = Annotated[Caller, Security(Gate("verify"))]
+MayFind = Annotated[Caller, Security(Gate("find"))]
+MayRepresent = Annotated[Caller, Security(Gate("represent"))]
+MayRead = Annotated[Caller, Security(Gate("read"))]
+MayErase = Annotated[Caller, Security(Gate("erase"))]
+MayAdminister = Annotated[Caller, Security(Gate("admin"))]

@@ -1,0 +1,197 @@
+"""Error code -> HTTP status, and the one JSON shape of every failure.
+
+`{"error": code, "detail": sentence, "request_id": uuid}`. Whatever is raised under `ErrorBoundary` is answered so.
+Two answers of code `invalid_request` do not have status 400, because HTTP has a status of its own for them: 405 for a
+method that the path does not have (with Allow), 408 for a body that arrives too slowly.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vultus.api.types import exchange_of
+from vultus.errors import LowQuality, TryLater, VultusError
+
+log = logging.getLogger(__name__)
+
+STATUS: Mapping[str, int] = {
+    "missing_api_key": 401,
+    "invalid_api_key": 401,
+    "scope_not_allowed": 403,
+    "collection_not_allowed": 403,
+    "not_found": 404,
+    "subject_not_found": 404,
+    "collection_not_found": 404,
+    "face_not_found": 404,
+    "model_mismatch": 409,
+    "collection_exists": 409,
+    "request_id_conflict": 409,
+    "request_too_large": 413,
+    "invalid_request": 400,
+    "invalid_image": 400,
+    "model_name_not_allowed": 400,
+    "detector_backend_not_allowed": 400,
+    "vector_mismatch": 400,
+    "no_face_detected": 422,
+    "multiple_faces": 422,
+    "low_quality": 422,
+    "model_not_installed": 501,
+    "rate_limited": 429,
+    "queue_full": 503,
+    "queue_timeout": 503,
+    "not_ready": 503,
+    "internal": 500,
+    # faults of the server, answered as "internal": their sentences are for the operator's log
+    "model_invalid": 500,
+    "storage_failed": 500,
+    "settings_invalid": 500,
+}
+HTTP_CODES = {404: "not_found", 413: "request_too_large"}
+INTERNAL_SENTENCE = "the server failed; nothing is wrong with the request. Its log has the cause under this request_id"
+UNKNOWN_PATH = "nothing is at this path; /docs lists the calls that there are"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A failure, ready to be answered."""
+
+    status: int
+    code: str
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+INTERNAL = Problem(500, "internal", INTERNAL_SENTENCE)
+
+
+def describe(exc: Exception) -> Problem:
+    """What a caller is told about an exception."""
+    if isinstance(exc, VultusError):
+        return _refusal(exc)
+    if isinstance(exc, HTTPException):
+        return _http_problem(exc)
+    if isinstance(exc, RequestValidationError):
+        return Problem(400, "invalid_request", sentence_of(exc.errors()))
+    return INTERNAL
+
+
+def _refusal(exc: VultusError) -> Problem:
+    status = STATUS.get(exc.code, 500)
+    if status == 500:
+        return INTERNAL
+    headers = {}
+    if isinstance(exc, TryLater):
+        headers["Retry-After"] = str(max(1, math.ceil(exc.retry_after_seconds)))
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == 413:
+        headers["Connection"] = "close"
+    return Problem(status, exc.code, _sentence(exc), headers)
+
+
+def _sentence(exc: VultusError) -> str:
+    text = str(exc) or (type(exc).__doc__ or "").strip()
+    if isinstance(exc, LowQuality) and not all(part in text for part in exc.parts):
+        text += "; parts that failed: " + ", ".join(f"{part} {score:.0f}" for part, score in exc.parts.items())
+    return text
+
+
+def _http_problem(exc: HTTPException) -> Problem:
+    if exc.status_code >= 500:
+        return INTERNAL
+    code = HTTP_CODES.get(exc.status_code, "invalid_request")
+    detail = UNKNOWN_PATH if exc.status_code == 404 else exc.detail
+    return Problem(exc.status_code, code, detail, dict(exc.headers or {}))
+
+
+def sentence_of(errors: Sequence[Any]) -> str:
+    """pydantic's findings as one sentence that names the fields and never repeats what was sent in them."""
+    return "; ".join(_finding(error) for error in errors[:5])
+
+
+def _finding(error: Mapping[str, Any]) -> str:
+    place = [str(step) for step in error["loc"] if step not in ("path", "query", "body")]
+    name = f'field "{place[0]}"' if place else ""
+    if error["type"] == "missing":
+        return f"{name} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"unknown parameter {'.'.join(place)[:60]!a}; see /docs for the known ones"
+    cause = error.get("ctx", {}).get("error")
+    text = str(cause) if isinstance(cause, ValueError) else str(error["msg"])
+    return f"{name}: {text[:1].lower()}{text[1:]}" if name else text
+
+
+def error_response(problem: Problem, request_id: str) -> JSONResponse:
+    """The one shape. Characters that UTF-8 cannot hold are replaced."""
+    detail = problem.detail.encode("utf-8", "replace").decode("utf-8")
+    body = {"error": problem.code, "detail": detail, "request_id": request_id}
+    return JSONResponse(body, status_code=problem.status, headers=dict(problem.headers))
+
+
+async def answer_framework_error(request: Request, exc: Exception) -> Response:
+    """Exception handler for what Starlette and FastAPI raise by themselves."""
+    if isinstance(exc, HTTPException) and exc.status_code == 405:
+        exc = _wrong_method(request)
+    return error_response(describe(exc), exchange_of(request.scope).request_id)
+
+
+def _wrong_method(request: Request) -> HTTPException:
+    routes = (route for route in request.app.state.routes if isinstance(route, Route))
+    matching = (route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL)
+    methods = ", ".join(sorted({method for methods in matching for method in methods}))
+    return HTTPException(405, f"this path does not answer {request.method}; it answers {methods}", {"Allow": methods})
+
+
+class ErrorBoundary:
+    """ASGI middleware: whatever is raised below becomes the one JSON shape."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched_send)
+        except ClientDisconnect:
+            return
+        except Exception as exc:
+            problem, request_id = describe(exc), exchange_of(scope).request_id
+            _log_fault(problem, request_id, exc)
+            if started:
+                raise
+            await error_response(problem, request_id)(scope, receive, send)
+
+
+def _log_fault(problem: Problem, request_id: str, exc: Exception) -> None:
+    """Faults of the server go to the log, without a foreign exception's message: it may quote names or values."""
+    if problem.status != 500:
+        return
+    sentence = str(exc) if isinstance(exc, VultusError) else "no message kept"
+    log.error("request %s failed: %s (%s) at %s", request_id, type(exc).__name__, sentence, _frames(exc))
+
+
+def _frames(exc: BaseException) -> str:
+    frames = traceback.extract_tb(exc.__traceback__)[-6:]
+    return " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)

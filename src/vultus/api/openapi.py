@@ -1,0 +1,95 @@
+"""What the OpenAPI page says beyond what the routes' types say: both kinds of body, examples, error answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vultus.api.requests import CallFields
+from vultus.api.schemas import ErrorBody
+
+# A black PNG of one pixel: a value with the form of a photo, so that the examples can be sent as they are.
+TINY_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"
+BASE64 = "base64, or a data:image/...;base64, URL"
+CAUSES = {
+    400: "invalid_request, invalid_image, model_name_not_allowed, detector_backend_not_allowed, vector_mismatch",
+    401: "missing_api_key, invalid_api_key",
+    403: "scope_not_allowed, collection_not_allowed",
+    404: "not_found, subject_not_found, collection_not_found, face_not_found",
+    409: "model_mismatch, collection_exists, request_id_conflict",
+    413: "request_too_large",
+    422: "no_face_detected, multiple_faces, low_quality",
+    429: "rate_limited; Retry-After and the RateLimit headers say when to ask again",
+    500: "internal",
+    501: "model_not_installed, with the command that installs it",
+    503: "queue_full, queue_timeout, not_ready; Retry-After says when to ask again",
+}
+Responses = dict[int | str, dict[str, Any]]
+
+
+def error_answers(*leave_out: int) -> Responses:
+    """The error statuses of a call, each with the one shape."""
+    answers: Responses = {
+        status: {"model": ErrorBody, "description": codes}
+        for status, codes in CAUSES.items()
+        if status not in leave_out
+    }
+    return {**answers, "default": {"model": ErrorBody, "description": "Any other failure has the same shape."}}
+
+
+COMPUTE_ERRORS = error_answers()
+RESOURCE_ERRORS = error_answers(422, 501)
+PUBLIC_ERRORS: Responses = {503: COMPUTE_ERRORS[503], "default": COMPUTE_ERRORS["default"]}
+
+
+def form_or_json(kind: type[CallFields], example: Mapping[str, Any]) -> dict[str, Any]:
+    """`openapi_extra` of a compute call: the same fields as a form and as JSON."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": _schema(kind, _form_field)},
+                "application/json": {"schema": _schema(kind, _json_field), "example": dict(example)},
+            },
+        }
+    }
+
+
+def only_json(kind: type[CallFields], example: Mapping[str, Any], *, required: bool = True) -> dict[str, Any]:
+    """`openapi_extra` of a call with a JSON body."""
+    content = {"application/json": {"schema": _schema(kind, _json_field), "example": dict(example)}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def _schema(kind: type[CallFields], change: Any) -> dict[str, Any]:
+    schema = kind.model_json_schema()
+    schema["properties"] = {name: change(_without_null(field)) for name, field in schema["properties"].items()}
+    return schema
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    """An optional field is one that may be left out; no need to say that null means the same."""
+    kinds = [kind for kind in field.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return field
+    rest = {name: value for name, value in field.items() if name != "anyOf" and (name, value) != ("default", None)}
+    return {**kinds[0], **rest}
+
+
+def _json_field(field: dict[str, Any]) -> dict[str, Any]:
+    """In JSON an image is text."""
+    if field.get("format") == "binary":
+        text = {name: value for name, value in field.items() if name != "format"}
+        return {**text, "contentEncoding": "base64", "description": f"{field.get('description', '')} {BASE64}".strip()}
+    if field.get("items", {}).get("format") == "binary":
+        one = _json_field(field["items"])
+        rest = {name: value for name, value in field.items() if name not in ("items", "type")}
+        return {**rest, "anyOf": [one, {"type": "array", "items": one}]}
+    return field
+
+
+def _form_field(field: dict[str, Any]) -> dict[str, Any]:
+    """In a form an object is its JSON text."""
+    if field.get("type") == "object":
+        return {"type": "string", "description": field.get("description", ""), "contentMediaType": "application/json"}
+    return field

@@ -1,0 +1,71 @@
+"""/health, /readiness, /capabilities for everyone; /keys for admins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from vultus.api.auth import MayAdminister
+from vultus.api.doorway import Door
+from vultus.api.fields import read_fields
+from vultus.api.openapi import PUBLIC_ERRORS, RESOURCE_ERRORS, only_json
+from vultus.api.paths import IdPath
+from vultus.api.requests import KeyFields
+from vultus.api.resources import key_answer
+from vultus.api.schemas import Health, KeyAnswer, KeyList, NewKeyAnswer
+
+public = APIRouter(tags=["system"], responses=PUBLIC_ERRORS)
+keys = APIRouter(tags=["keys"], responses=RESOURCE_ERRORS)
+
+
+@public.get("/health")
+async def health() -> Health:
+    """The process answers."""
+    return Health(status="ok")
+
+
+@public.get("/readiness")
+async def readiness(door: Door) -> Health:
+    """Requests will be served: the models are loaded and warm. 503 not_ready until then."""
+    door.system()
+    return Health(status="ready")
+
+
+@public.get("/capabilities")
+async def capabilities(door: Door) -> dict[str, Any]:
+    """The models and detectors that are served, and the defaults."""
+    return dict(await door.run(door.system().capabilities))
+
+
+@keys.get("/keys")
+async def list_keys(caller: MayAdminister, door: Door) -> KeyList:
+    """All keys, revoked ones too; never the keys themselves."""
+    caller.require_all_collections()
+    return KeyList(keys=[key_answer(key) for key in await door.run(door.system().keys.keys)])
+
+
+@keys.post(
+    "/keys", status_code=201, openapi_extra=only_json(KeyFields, {"name": "front door", "scopes": ["verify", "find"]})
+)
+async def create_key(request: Request, response: Response, caller: MayAdminister, door: Door) -> NewKeyAnswer:
+    """Make a key. The answer is the only place where it is ever shown."""
+    caller.require_all_collections()
+    fields = await read_fields(request, KeyFields)
+    key, secret = await door.run(
+        door.system().keys.create,
+        fields.name,
+        tuple(dict.fromkeys(fields.scopes)),
+        collections=fields.collections,
+        expires_at=fields.expires_at,
+        requests_per_minute=fields.requests_per_minute,
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return NewKeyAnswer(**key_answer(key).model_dump(), key=secret)
+
+
+@keys.delete("/keys/{key_id}")
+async def revoke_key(key_id: IdPath, caller: MayAdminister, door: Door) -> KeyAnswer:
+    """Revoke a key: from now on it is refused."""
+    caller.require_all_collections()
+    return key_answer(await door.run(door.system().keys.revoke, key_id))

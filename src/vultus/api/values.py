@@ -1,0 +1,211 @@
+"""The types of request fields: each reads the same value from a form and from JSON.
+
+A validator raises ValueError with a sentence that does not repeat the value; the field's name is put in front of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from vultus.errors import InvalidImage, RequestTooLarge
+
+MAX_SUBJECT_CHARACTERS = 256
+MAX_NAME_CHARACTERS = 256
+MAX_MODEL_NAME_CHARACTERS = 200
+MAX_METADATA_BYTES = 16 * 1024
+COLLECTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+NORMALIZATIONS = ("base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace")
+HOW_TO_SEND = "send a file part, or a string with base64 or a data: URL"
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """One file of a form."""
+
+    content: bytes
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """Validation context: what the images of one request may be. max_images: of a field that takes several."""
+
+    max_bytes: int
+    max_images: int
+
+
+# --- images -------------------------------------------------------------------------------------------------------
+
+
+def _limits(info: ValidationInfo) -> ImageLimits:
+    limits: Any = info.context
+    if not isinstance(limits, ImageLimits):
+        raise TypeError("fields with images are validated with ImageLimits as context")
+    return limits
+
+
+def _image(value: Any, info: ValidationInfo) -> bytes:
+    limits = _limits(info)
+    name = info.field_name or "img"
+    if isinstance(value, str):
+        value = FilePart(_decoded_text(value, name, limits.max_bytes))
+    if not isinstance(value, FilePart):
+        raise ValueError(f"must be one image; {HOW_TO_SEND}")
+    if not value.content:
+        raise ValueError(f"is empty; {HOW_TO_SEND}")
+    _refuse_large(len(value.content), name, limits.max_bytes)
+    return value.content
+
+
+def _images(value: Any, info: ValidationInfo) -> list[bytes]:
+    limits = _limits(info)
+    values: Sequence[Any] = value if isinstance(value, list) else [value]
+    if not values:
+        raise ValueError(f"holds no image; {HOW_TO_SEND}")
+    if len(values) > limits.max_images:
+        raise RequestTooLarge(f"{len(values)} images were sent, the limit is {limits.max_images}; send fewer at a time")
+    return [_image(one, info) for one in values]
+
+
+def _decoded_text(text: str, name: str, max_bytes: int) -> bytes:
+    start = text[:8].lower()
+    if start.startswith(("http://", "https:/")):
+        raise ValueError(f"image URLs are off; {HOW_TO_SEND}")
+    if start.startswith("data:"):
+        head, _, text = text.partition(",")
+        if not head.lower().endswith(";base64"):
+            raise InvalidImage(f'field "{name}": a data: URL must read data:image/...;base64,...')
+    text = "".join(text.split())
+    _refuse_large(len(text) * 3 // 4 - 2, name, max_bytes)
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise InvalidImage(f'field "{name}" is not base64; {HOW_TO_SEND}. A path or an address is not opened') from exc
+
+
+def _refuse_large(size: int, name: str, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise RequestTooLarge(f'the image in "{name}" has {size} bytes, the limit is {max_bytes}; send a smaller one')
+
+
+# --- scalars ------------------------------------------------------------------------------------------------------
+
+
+def _flag(value: Any) -> bool:
+    text = str(value).strip().lower() if isinstance(value, (str, bool, int)) else ""
+    if text not in FLAGS:
+        raise ValueError("must be true or false (also 1, 0, yes, no)")
+    return FLAGS[text]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+def _blank_is_absent(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _usable_model_name(value: Any) -> Any:
+    value = _blank_is_absent(value)
+    return None if isinstance(value, str) and len(value) > MAX_MODEL_NAME_CHARACTERS else value
+
+
+def _normalization(value: str | None) -> str | None:
+    known = {name.lower(): name for name in NORMALIZATIONS}
+    if value is not None and value.strip().lower() not in known:
+        raise ValueError(f"must be one of {', '.join(NORMALIZATIONS)}")
+    return None if value is None else known[value.strip().lower()]
+
+
+# --- identifiers --------------------------------------------------------------------------------------------------
+
+
+def check_subject(value: str) -> str:
+    """A subject id as it is, or ValueError with the rule it breaks."""
+    if not 1 <= len(value) <= MAX_SUBJECT_CHARACTERS:
+        raise ValueError(f"must have 1 to {MAX_SUBJECT_CHARACTERS} characters, not {len(value)}")
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in value):
+        raise ValueError("must not contain control or invisible formatting characters")
+    if value != value.strip():
+        raise ValueError("must not begin or end with white space")
+    if value in (".", ".."):
+        raise ValueError('must not be "." or "..": no path can address it')
+    return value
+
+
+def check_collection(value: str) -> str:
+    """A collection name as it is, or ValueError with the rule."""
+    if not COLLECTION.fullmatch(value):
+        raise ValueError("must be 1 to 64 of the letters A-Z and a-z, digits, - and _")
+    return value
+
+
+def check_name(value: str) -> str:
+    """A person's or a key's name as it is, or ValueError with the rule it breaks."""
+    if len(value) > MAX_NAME_CHARACTERS:
+        raise ValueError(f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(value)}")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
+        raise ValueError("must not contain control characters or line breaks")
+    return value
+
+
+def _metadata(value: Any) -> Any:
+    if isinstance(value, str):
+        value = _parsed(value)
+    if not isinstance(value, dict):
+        raise ValueError('must be a JSON object, like {"department": "lab"}')
+    _refuse_large_metadata(value)
+    return value
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=refuse_constant)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError('is not JSON; write an object, like {"department": "lab"}') from exc
+
+
+def refuse_constant(name: str) -> Any:
+    """For json.loads: NaN and Infinity are no JSON."""
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _refuse_large_metadata(value: dict[str, Any]) -> None:
+    try:
+        size = len(json.dumps(value, ensure_ascii=False).encode("utf-8"))
+    except (UnicodeEncodeError, RecursionError) as exc:
+        raise ValueError("holds text that is not UTF-8, or is nested too deeply") from exc
+    if size > MAX_METADATA_BYTES:
+        raise ValueError(f"has {size} bytes of JSON, the limit is {MAX_METADATA_BYTES}")
+
+
+# --- the types ----------------------------------------------------------------------------------------------------
+
+Blank = BeforeValidator(_blank_is_absent)
+Image = Annotated[bytes, BeforeValidator(_image)]
+Images = Annotated[list[bytes], BeforeValidator(_images)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
+Rate = Annotated[float, Field(gt=0, lt=1), BeforeValidator(_number)]
+Score = Annotated[float, Field(ge=0, le=100), BeforeValidator(_number)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_number)]
+CountTo100 = Annotated[int, Field(ge=1, le=100), BeforeValidator(_number)]
+ModelName = Annotated[str | None, BeforeValidator(_usable_model_name)]
+DetectorName = Annotated[Annotated[str, Field(max_length=200)] | None, Blank]
+Normalization = Annotated[str | None, AfterValidator(_normalization), Blank]
+SubjectId = Annotated[str, AfterValidator(check_subject)]
+CollectionName = Annotated[str, AfterValidator(check_collection)]
+PersonName = Annotated[str, AfterValidator(check_name)]
+Metadata = Annotated[dict[str, Any], BeforeValidator(_metadata)]

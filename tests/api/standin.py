@@ -1,0 +1,265 @@
+"""A stand-in system: deterministic answers from the bytes sent, no model, no database.
+
+A photo is any bytes that begin with PHOTO; b"...none" has no face, b"...two" has two, b"...dim" is of low quality.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from vultus.config import Settings
+from vultus.errors import (
+    CollectionNotFound,
+    DetectorNotAllowed,
+    FaceNotFound,
+    InvalidApiKey,
+    InvalidImage,
+    LowQuality,
+    ModelMismatch,
+    ModelNameNotAllowed,
+    MultipleFaces,
+    NoFaceDetected,
+    NotFound,
+    SubjectNotFound,
+)
+from vultus.records import (
+    ApiKey,
+    Candidate,
+    Collection,
+    Deleted,
+    EnrolledFace,
+    EnrolledPhoto,
+    EnrollResult,
+    Face,
+    FindResult,
+    Identification,
+    Match,
+    Photo,
+    Quality,
+    Scope,
+    Subject,
+    Template,
+    ThresholdRule,
+    Verification,
+)
+
+PHOTO = b"\x89PNG"
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+MODEL = "tiny"
+QUALITY = Quality(80.0, {"size": 90.0, "sharpness": 70.0})
+LANDMARKS = ((30.2, 40.4), (70.6, 41.0), (50.0, 60.0), (35.0, 80.0), (65.0, 80.0))
+FACE = Face((10.4, 20.6, 90.0, 110.0), np.array(LANDMARKS, np.float32), 0.99)
+
+
+def photo(kind: str = "") -> bytes:
+    return PHOTO + kind.encode()
+
+
+def look(photo: bytes, *, enforce: bool = True) -> str:
+    """What a photo shows, or the refusal."""
+    if not photo.startswith(PHOTO):
+        raise InvalidImage("the bytes are no image that Vultus reads; send JPEG, PNG or WebP")
+    kind = photo[len(PHOTO) :].decode("latin-1")
+    if kind.endswith("none") and enforce:
+        raise NoFaceDetected("no face found in the photo (64x64 px); use one where the face is at least 40 px wide")
+    if kind.endswith("crash"):
+        raise RuntimeError("SECRET: the engine fell over near /srv/secret")
+    return kind
+
+
+@dataclass
+class StandInService:
+    """Remembers what it was asked in `asked`."""
+
+    asked: dict[str, Any] = field(default_factory=dict)
+    galleries: dict[str, Collection] = field(default_factory=dict)
+    people: dict[tuple[str, str], Subject] = field(default_factory=dict)
+    stored: dict[str, EnrolledFace] = field(default_factory=dict)
+
+    def _model(self, name: str | None) -> str:
+        if name not in (None, MODEL, "Facenet"):
+            raise ModelNameNotAllowed("no served model has this name; /capabilities lists those there are")
+        return MODEL
+
+    def _detector(self, name: str | None) -> None:
+        if name not in (None, "yunet"):
+            raise DetectorNotAllowed("no served detector has this name; /capabilities lists those there are")
+
+    def enroll(self, photos: Sequence[bytes], *, subject: str | None = None, **options: Any) -> EnrollResult:
+        self.asked = {"photos": list(photos), "subject": subject, **options}
+        self._model(options["model_name"])
+        for one in photos:
+            if look(one).endswith("two") and options["face"] == "only":
+                raise MultipleFaces("2 faces are in the photo; send one with exactly one face, or face=largest")
+            if look(one).endswith("dim"):
+                raise LowQuality("the face is below the quality floor of 20", {"sharpness": 12.0})
+        collection, _ = self.create_collection(options["collection"])
+        key = (collection.name, subject or "made-1")
+        person = self.people.setdefault(
+            key, Subject(key[1], key[0], options["name"], options["metadata"] or {}, NOW, faces=len(photos))
+        )
+        return EnrollResult(person, collection, tuple(self._store(one, person) for one in photos), ())
+
+    def _store(self, photo: bytes, person: Subject) -> EnrolledPhoto:
+        digest = hashlib.sha256(photo + person.id.encode()).hexdigest()
+        created = digest not in self.stored
+        face = EnrolledFace(
+            digest,
+            person.collection,
+            person.id,
+            Photo(digest, digest, 64, 48, 999),
+            FACE.box,
+            LANDMARKS,
+            FACE.score,
+            QUALITY,
+            MODEL,
+            NOW,
+        )
+        self.stored.setdefault(digest, face)
+        return EnrolledPhoto(self.stored[digest], created)
+
+    def verify(self, first: bytes, second: bytes, **options: Any) -> Verification:
+        self.asked = {"first": first, "second": second, **options}
+        kinds = [look(one, enforce=options["enforce_detection"]) for one in (first, second)]
+        chosen = tuple("largest of 2" if kind.endswith("two") else None for kind in kinds)
+        return self._verification(0.82, (FACE, FACE), (chosen[0], chosen[1]), options)
+
+    def verify_subject(self, photo: bytes, subject: str, *, collection: str, **options: Any) -> Verification:
+        self.asked = {"photo": photo, "subject": subject, "collection": collection, **options}
+        self.subject(collection, subject)
+        look(photo)
+        return self._verification(0.82, (FACE, None), (None, None), options)
+
+    def _verification(self, similarity: float, faces: Any, chosen: Any, options: Mapping[str, Any]) -> Verification:
+        model = self._model(options["model_name"])
+        self._detector(options["detector"])
+        rule = ThresholdRule("target_fmr", 0.68, options["target_fmr"] or 1e-4, model)
+        return Verification(similarity >= 0.68, similarity, rule, options["metric"], model, "yunet", faces, chosen)
+
+    def find(self, photo: bytes, *, collection: str, **options: Any) -> FindResult:
+        self.asked = {"photo": photo, "collection": collection, **options}
+        found = self.collection(collection)
+        if options["model_name"] == "Facenet":
+            raise ModelMismatch("the collection is bound to model tiny; leave model_name out")
+        look(photo)
+        rule = ThresholdRule("target_fpir", 0.7, 0.01, MODEL, templates=3)
+        match = Match(Candidate("anna-1", "f1", 0.9), "Anna", {"team": "lab"}, True)
+        face = Identification(FACE, QUALITY, "match", "0.900 is at or above 0.700", rule, (match,))
+        return FindResult(found, "yunet", (face,))
+
+    def represent(self, photo: bytes, **options: Any) -> tuple[Template, ...]:
+        self.asked = {"photo": photo, **options}
+        look(photo, enforce=options["enforce_detection"])
+        return (Template(np.array([0.6, 0.8], np.float32), self._model(options["model_name"]), FACE, QUALITY),)
+
+    def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
+        self._detector(detector)
+        blind = replace(FACE, landmarks=np.full((5, 2), np.nan, np.float32))
+        return ((FACE, QUALITY), (blind, QUALITY)) if not look(photo, enforce=False).endswith("none") else ()
+
+    def collections(self) -> tuple[Collection, ...]:
+        return tuple(self.galleries.values())
+
+    def collection(self, name: str) -> Collection:
+        if name not in self.galleries:
+            raise CollectionNotFound("there is no such collection; GET /collections lists those there are")
+        return self.galleries[name]
+
+    def create_collection(self, name: str, *, model_name: str | None = None) -> tuple[Collection, bool]:
+        created = name not in self.galleries
+        model = self._model(model_name)
+        return self.galleries.setdefault(name, Collection(name, model, 1, 2, 0, NOW, subjects=1, faces=1)), created
+
+    def delete_collection(self, name: str) -> Deleted:
+        del self.galleries[self.collection(name).name]
+        return Deleted(1, 2, 2)
+
+    def subjects(self, collection: str, *, cursor: str | None, limit: int) -> tuple[tuple[Subject, ...], str | None]:
+        ids = sorted(id for where, id in self.people if where == collection and id > (cursor or ""))
+        page = tuple(self.people[collection, id] for id in ids[:limit])
+        return page, page[-1].id if len(ids) > limit else None
+
+    def subject(self, collection: str, subject: str) -> Subject:
+        if (collection, subject) not in self.people:
+            raise SubjectNotFound("the collection has no such subject; list its subjects")
+        return self.people[collection, subject]
+
+    def update_subject(self, collection: str, subject: str, *, name: str | None, metadata: Any) -> Subject:
+        old = self.subject(collection, subject)
+        new = replace(old, name=old.name if name is None else name, metadata=metadata or old.metadata)
+        self.people[collection, subject] = new
+        return new
+
+    def forget(self, collection: str, subject: str) -> Deleted:
+        del self.people[collection, self.subject(collection, subject).id]
+        return Deleted(1, 2, 1)
+
+    def subject_faces(self, collection: str, subject: str) -> tuple[EnrolledFace, ...]:
+        self.subject(collection, subject)
+        return tuple(face for face in self.stored.values() if face.subject == subject)
+
+    def face(self, face_id: str) -> EnrolledFace:
+        if face_id not in self.stored:
+            raise FaceNotFound("there is no such face; list the faces of the subject")
+        return self.stored[face_id]
+
+    def delete_face(self, face_id: str) -> Deleted:
+        del self.stored[self.face(face_id).id]
+        return Deleted(0, 1, 1)
+
+    def face_photo(self, face_id: str) -> bytes:
+        self.face(face_id)
+        return b"\xff\xd8jpeg"
+
+
+@dataclass
+class StandInKeys:
+    """Keys whose secret is what `create` answered."""
+
+    by_secret: dict[str, ApiKey] = field(default_factory=dict)
+    touched: list[str] = field(default_factory=list)
+
+    def create(self, name: str, scopes: Sequence[Scope], **limits: Any) -> tuple[ApiKey, str]:
+        secret = f"secret-{len(self.by_secret)}"
+        values = {"collections": None, "expires_at": None, "requests_per_minute": None, **limits}
+        key = ApiKey(
+            f"k{len(self.by_secret)}", name, tuple(scopes), created_at=NOW, last_used_at=None, revoked_at=None, **values
+        )
+        self.by_secret[secret] = key
+        return key, secret
+
+    def authenticate(self, secret: str, now: datetime) -> ApiKey:
+        key = self.by_secret.get(secret)
+        if key is None or key.revoked_at is not None:
+            raise InvalidApiKey("the key is unknown or revoked; ask for a new one")
+        return key
+
+    def keys(self) -> tuple[ApiKey, ...]:
+        return tuple(self.by_secret.values())
+
+    def revoke(self, key_id: str) -> ApiKey:
+        for secret, key in self.by_secret.items():
+            if key.id == key_id:
+                self.by_secret[secret] = replace(key, revoked_at=NOW)
+                return self.by_secret[secret]
+        raise NotFound("there is no such key; GET /keys lists those there are")
+
+    def touch(self, key_id: str, now: datetime) -> None:
+        self.touched.append(key_id)
+
+
+@dataclass
+class StandInSystem:
+    settings: Settings
+    service: Any = field(default_factory=StandInService)
+    keys: StandInKeys = field(default_factory=StandInKeys)
+    ready: bool = True
+
+    def capabilities(self) -> Mapping[str, Any]:
+        return {"models": [{"id": MODEL}], "detectors": ["yunet"], "defaults": {"model_name": MODEL}}

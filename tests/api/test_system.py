@@ -1,0 +1,137 @@
+"""Keys, the public calls, the OpenAPI page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.api.standin import PHOTO, StandInSystem
+from vultus.api.openapi import TINY_PNG
+
+COMPUTE = ("/enroll", "/verify", "/find", "/represent", "/detect")
+
+
+def test_a_key_is_made_shown_once_used_and_revoked(client: TestClient) -> None:
+    made = client.post("/keys", json={"name": "door", "scopes": ["read"], "requests_per_minute": 9})
+    assert made.status_code == 201
+    assert made.headers["cache-control"] == "no-store"
+    secret, key_id = made.json()["key"], made.json()["id"]
+    listed = client.get("/keys")
+    assert key_id in [key["id"] for key in listed.json()["keys"]]
+    assert secret not in listed.text
+    assert client.get("/collections", headers={"x-api-key": secret}).status_code == 200
+    assert client.delete(f"/keys/{key_id}").json()["revoked_at"] is not None
+    assert client.get("/collections", headers={"x-api-key": secret}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"name": ""}, "name"),
+        ({"scopes": []}, "scopes"),
+        ({"scopes": ["root"]}, "scopes"),
+        ({"collections": ["a b"]}, "collections"),
+        ({"scopes": ["admin"], "collections": ["a"]}, "admin"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
+        ({"expires_at": "2999-01-01T00:00:00"}, "expires_at"),
+        ({"requests_per_minute": 0}, "requests_per_minute"),
+    ],
+)
+def test_a_key_that_makes_no_sense_is_refused_by_name(client: TestClient, change: dict[str, Any], named: str) -> None:
+    answer = client.post("/keys", json={"name": "door", "scopes": ["read"], **change})
+    assert answer.status_code == 400
+    assert named in answer.json()["detail"]
+
+
+def test_the_public_calls(anonymous: TestClient, system: StandInSystem) -> None:
+    assert anonymous.get("/health").json() == {"status": "ok"}
+    assert anonymous.get("/readiness").json() == {"status": "ready"}
+    assert anonymous.get("/capabilities").json() == system.capabilities()
+    assert anonymous.get("/", follow_redirects=False).headers["location"] == "docs"
+
+
+def test_no_origin_is_invited(client: TestClient) -> None:
+    answer = client.options("/verify", headers={"origin": "http://x", "access-control-request-method": "POST"})
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_the_docs_page_loads_nothing_from_elsewhere(anonymous: TestClient) -> None:
+    page = anonymous.get("/docs").text
+    assert not re.findall(r"(?:src|href|url)\s*[=:]\s*[\"'](?:https?:)?//", page)
+    assert '"validatorUrl": null' in page
+    for path in re.findall(r"(?:src|href)=\"(/[^\"]+)\"", page):
+        assert anonymous.get(path).status_code == 200
+
+
+# --- OpenAPI ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def document(anonymous: TestClient) -> dict[str, Any]:
+    page: dict[str, Any] = anonymous.get("/openapi.json").json()
+    return page
+
+
+def _references(node: Any) -> list[str]:
+    if isinstance(node, list):
+        return [ref for one in node for ref in _references(one)]
+    if isinstance(node, dict):
+        own = [node["$ref"]] if "$ref" in node else []
+        return own + [ref for one in node.values() for ref in _references(one)]
+    return []
+
+
+def test_every_reference_of_the_document_resolves(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    references = _references(document)
+    assert references
+    for reference in references:
+        node: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            node = node[step]
+
+
+def test_every_call_documents_its_failures_with_the_one_shape(document: dict[str, Any]) -> None:
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    for calls in document["paths"].values():
+        for call in calls.values():
+            for status, answer in call["responses"].items():
+                if status == "default" or int(status) >= 400:
+                    shape = answer["content"]["application/json"]["schema"]["$ref"]
+                    assert shape == "#/components/schemas/ErrorBody"
+
+
+def test_both_key_headers_are_documented_as_alternatives(document: dict[str, Any]) -> None:
+    assert document["paths"]["/verify"]["post"]["security"] == [{"bearer": []}, {"x-api-key": []}]
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert document["components"]["securitySchemes"]["x-api-key"]["in"] == "header"
+
+
+@pytest.mark.parametrize("path", COMPUTE)
+def test_compute_calls_document_form_and_json_with_the_same_fields(document: dict[str, Any], path: str) -> None:
+    content = document["paths"][path]["post"]["requestBody"]["content"]
+    form = content["multipart/form-data"]["schema"]["properties"]
+    text = content["application/json"]["schema"]["properties"]
+    assert list(form) == list(text)
+    image = form.get("img1") or form["img"]
+    assert "binary" in str(image)
+    assert "binary" not in str(text)
+    assert not [rule for rule in ("'gt':", "'lt':", "'ge':", "'le':") if rule in str(content)]
+
+
+def test_the_examples_can_be_sent_as_they_are(client: TestClient, document: dict[str, Any]) -> None:
+    assert TINY_PNG.startswith("iVBORw0KGgo")  # base64 of the PNG signature
+    assert PHOTO == b"\x89PNG"
+    sent = 0
+    for path, calls in document["paths"].items():
+        for method, call in calls.items():
+            body = call.get("requestBody", {}).get("content", {}).get("application/json")
+            if body is None or "{subject}" in path:
+                continue
+            sent += 1
+            answer = client.request(method, path.replace("{collection}", "c"), json=body["example"])
+            assert answer.status_code in (200, 201), answer.text
+    assert sent == len(COMPUTE) + 2
