@@ -74,3 +74,20 @@ class Settings(BaseSettings):
     @cached_property
     def photo_dir(self) -> Path:
         return self.data_dir.absolute() / "photos"
+
+
+def settings_page() -> str:
+    """The page of all settings in Markdown, made from the fields."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables, or lines of a `.env` file in the folder where the service is started.",
+        "`vultus serve` takes the same as flags.",
+        "",
+        "| Variable | Default | Meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.is_required() or field.default_factory or field.default is None else f"`{field.default}`"
+        lines.append(f"| `VULTUS_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,34 @@
+"""Docs that cannot drift: pages made from the code are compared with it, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from vultus.config import Settings, settings_page
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_settings_page_is_the_one_the_code_makes():
+    """To write it anew: python -c "from vultus.config import settings_page; print(settings_page(), end='')"."""
+    assert (ROOT / "docs" / "settings.md").read_text("utf-8") == settings_page()
+
+
+def test_every_setting_explains_itself():
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_readme_shows_the_two_commands():
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert "make serve" in text
+    assert "make test" in text
