@@ -72,9 +72,10 @@ class System:
 
 
 @contextmanager
-def open_system(settings: Settings) -> Iterator[System]:
+def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System]:
     """A ready Vultus: database migrated, models verified, loaded and warm. Closes everything at the end.
 
+    serving: this is the server; it makes the first admin key and sweeps what a crash left in the photo folder.
     Raises SettingsInvalid, StorageFailed, ModelInvalid, ModelNotInstalled.
     """
     check(settings)
@@ -91,9 +92,11 @@ def open_system(settings: Settings) -> Iterator[System]:
         parts = Parts(pipeline, models, gallery, photos, FlatIndex(gallery), _policy(settings))
         service = FaceService(**vars(parts))
         warm_up(pipeline, models)
-        photos.remove_leftovers()
-        service.sweep()
-        yield System(settings, service, keys, gallery, models, pipeline, _first_admin_key(keys, settings))
+        if serving:
+            photos.remove_leftovers()
+            service.sweep()
+        new_key = _first_admin_key(keys, settings) if serving else None
+        yield System(settings, service, keys, gallery, models, pipeline, new_key)
 
 
 def check(settings: Settings) -> None:
@@ -103,6 +106,11 @@ def check(settings: Settings) -> None:
             f"serving without keys is possible only on a loopback address, not on {settings.host}; "
             "set VULTUS_HOST=127.0.0.1 or leave VULTUS_WITHOUT_KEYS out"
         )
+    cards = in_box_cards()
+    known = find_card(cards, settings.default_model)
+    if known is None or known.task != "recognition":
+        names = ", ".join(card.id for card in cards if card.task == "recognition")
+        raise SettingsInvalid(f"VULTUS_DEFAULT_MODEL is {settings.default_model!r}; use one of {names}")
     if settings.default_detector not in DETECTORS:
         raise SettingsInvalid(
             f"VULTUS_DEFAULT_DETECTOR is {settings.default_detector!r}; use one of {', '.join(DETECTORS)}"

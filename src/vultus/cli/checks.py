@@ -1,0 +1,171 @@
+"""The checks of vultus doctor, one function each. They look and change nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vultus.config import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+MIN_PYTHON = (3, 11)
+LOW_BYTES, FULL_BYTES = 1 << 30, 64 << 20
+CPU_INFO = Path("/proc/cpuinfo")
+# AVX2 for every network; AVX-512 and VNNI make int8 networks faster: onnxruntime.ai/docs, "Quantize ONNX models".
+CPU_FLAGS = {"AVX2": ("avx2",), "AVX512": ("avx512f",), "VNNI": ("avx512_vnni", "avx_vnni")}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    detail: str
+
+
+def ok(name: str, detail: str) -> Check:
+    return Check(name, "ok", detail)
+
+
+def warn(name: str, detail: str) -> Check:
+    return Check(name, "warn", detail)
+
+
+def fail(name: str, detail: str) -> Check:
+    return Check(name, "fail", detail)
+
+
+def python_version() -> Check:
+    """Python is new enough."""
+    wanted = ".".join(map(str, MIN_PYTHON))
+    if sys.version_info < MIN_PYTHON:
+        return fail("python", f"{platform.python_version()}; Vultus needs {wanted} or newer")
+    return ok("python", platform.python_version())
+
+
+def processor(cpu_info: Path = CPU_INFO) -> Check:
+    """The instructions that make inference fast. cpu_info: a file like Linux's /proc/cpuinfo."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
+    flags = _cpu_flags(cpu_info)
+    if not flags:
+        return ok("processor", machine)
+    found = {name: any(flag in flags for flag in known) for name, known in CPU_FLAGS.items()}
+    detail = f"{machine}, " + ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in found.items())
+    return ok("processor", detail) if found["AVX2"] else warn("processor", f"{detail}; inference will be slow")
+
+
+def _cpu_flags(cpu_info: Path) -> set[str]:
+    try:
+        lines = cpu_info.read_text("ascii", "replace").splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+def settings_agree(settings: Settings) -> Check:
+    """The settings do not contradict each other. Raises SettingsInvalid."""
+    from vultus.wiring import check
+
+    check(settings)
+    return ok("settings", "agree with each other")
+
+
+def data_folder(folder: Path) -> Check:
+    """The data folder can be written and has room."""
+    if not folder.exists():
+        return _future_folder(folder)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return fail("data folder", f"{folder} is closed to this user; let this user write to it")
+    free = shutil.disk_usage(folder).free
+    detail = f"{folder.absolute()}, {free / (1 << 30):.1f} GiB free"
+    if free < FULL_BYTES:
+        return fail("data folder", f"{detail}: the disk is full")
+    return warn("data folder", f"{detail}: that is little") if free < LOW_BYTES else ok("data folder", detail)
+
+
+def _future_folder(folder: Path) -> Check:
+    parent = next(above for above in folder.absolute().parents if above.exists())
+    if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
+        return ok("data folder", f"{folder.absolute()} will be made by the first start")
+    return fail("data folder", f"{folder.absolute()} cannot be made in {parent}; choose another with --data-dir")
+
+
+def database(settings: Settings) -> Check:
+    """The database is sound and of this version's schema. Raises StorageFailed."""
+    from vultus.storage.migrations import MIGRATIONS
+
+    if _database_file(settings) is None:
+        return ok("database", "none yet")
+    with _reading(settings) as connection:
+        problem = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one())
+        version = int(connection.exec_driver_sql("SELECT coalesce(max(version), 0) FROM schema_version").scalar_one())
+    if problem != "ok":
+        return fail("database", "damaged; stop the service and restore a backup")
+    if version > len(MIGRATIONS):
+        return fail("database", f"has schema {version}, this Vultus knows {len(MIGRATIONS)}; install the newer Vultus")
+    if version < len(MIGRATIONS):
+        return warn("database", f"has schema {version}; the next start brings it to {len(MIGRATIONS)}")
+    return ok("database", f"sound, schema {version}")
+
+
+def photos(settings: Settings) -> Check:
+    """Each face has its stored photo, and each stored photo a face. Raises StorageFailed."""
+    from sqlalchemy import select
+
+    from vultus.storage import tables
+    from vultus.storage.photos import LocalPhotoStore
+
+    if _database_file(settings) is None:
+        return ok("photos", "none yet")
+    stored = set(LocalPhotoStore(settings.photo_dir).keys())
+    with _reading(settings) as connection:
+        wanted = set(connection.execute(select(tables.faces.c.photo_sha256)).scalars())
+    detail = f"{len(wanted)} in use, {len(wanted - stored)} missing, {len(stored - wanted)} without a face"
+    if wanted - stored:
+        return fail("photos", f"{detail}; restore the photo folder from a backup")
+    return warn("photos", f"{detail}; the next start removes these") if stored - wanted else ok("photos", detail)
+
+
+def models(settings: Settings) -> Iterator[Check]:
+    """One finding per model, its files verified by their SHA-256."""
+    from vultus.cli.catalogue import is_needed, open_store
+
+    for status in open_store(settings).statuses():
+        name = f"model {status.card.id}"
+        if status.state == "prepared":
+            yield ok(name, f"verified, {status.bytes / 1e6:.1f} MB, licence {status.card.licence.weights}")
+        elif status.state == "available":
+            yield warn(name, f"not prepared yet; {status.detail}")
+        else:
+            needed = status.state == "broken" or is_needed(status.card, settings)
+            yield (fail if needed else ok)(name, f"{status.state}: {status.detail}")
+
+
+def _database_file(settings: Settings) -> Path | None:
+    """The file of the database; None while there is none."""
+    from sqlalchemy import make_url
+
+    path = make_url(settings.sqlalchemy_url).database
+    return Path(path) if path and Path(path).is_file() else None
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[Connection]:
+    from vultus.storage.database import open_engine, reading
+
+    engine = open_engine(settings.sqlalchemy_url)
+    try:
+        with reading(engine) as connection:
+            yield connection
+    finally:
+        engine.dispose()

@@ -1,0 +1,127 @@
+"""vultus keys: API keys, on the database alone; beside a running server they work at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from vultus.cli.options import AsJson, DataDir, check_collection, check_name
+from vultus.cli.output import print_json, print_lines, print_table
+from vultus.cli.tools import load_settings
+from vultus.config import Settings
+from vultus.records import SCOPES, ApiKey, Scope
+
+if TYPE_CHECKING:
+    from vultus.storage.keys import KeyStore
+
+app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
+MAX_DAYS = 36_500
+
+
+@contextmanager
+def open_keys(settings: Settings) -> Iterator[KeyStore]:
+    """The keys in the database of these settings."""
+    from vultus.storage.database import open_engine
+    from vultus.storage.keys import KeyStore
+    from vultus.storage.migrations import migrate
+
+    engine = open_engine(settings.sqlalchemy_url)
+    try:
+        migrate(engine)
+        yield KeyStore(engine)
+    finally:
+        engine.dispose()
+
+
+def _check_scopes(scopes: list[str]) -> list[str]:
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise typer.BadParameter(f"there is no scope {scope!r}; use {', '.join(SCOPES)}")
+    return scopes
+
+
+@app.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for.", callback=check_name)],
+    scopes: Annotated[
+        list[str],
+        typer.Option(
+            "--scope", metavar="SCOPE", help=f"One of {', '.join(SCOPES)}; repeat for more.", callback=_check_scopes
+        ),
+    ],
+    collections: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--collection", help="Collection the key is limited to; repeat for more.", callback=check_collection
+        ),
+    ] = None,
+    expires_in_days: Annotated[
+        int | None, typer.Option("--expires-in-days", min=1, max=MAX_DAYS, help="Days until it expires.")
+    ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option("--requests-per-minute", min=1, max=2**31 - 1, help="Most requests in a minute.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and print it, this once."""
+    expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
+    with open_keys(load_settings(data_dir=data_dir)) as keys:
+        key, secret = keys.create(
+            name,
+            tuple(cast(Scope, scope) for scope in dict.fromkeys(scopes)),
+            collections=collections or None,
+            expires_at=expires_at,
+            requests_per_minute=requests_per_minute,
+        )
+    if as_json:
+        print_json({**_answer(key), "key": secret})
+    else:
+        print_lines([f"Key {key.id}, shown this once; keep it safe:", secret])
+
+
+@app.command("list")
+def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the keys, the revoked and expired ones too; never the keys themselves."""
+    with open_keys(load_settings(data_dir=data_dir)) as keys:
+        known = keys.keys()
+    if as_json:
+        print_json({"keys": [_answer(key) for key in known]})
+        return
+    now = datetime.now(UTC)
+    rows = [
+        (key.id, key.name, key.scopes, key.collections or "all", _state(key, now), key.expires_at, key.last_used_at)
+        for key in known
+    ]
+    print_table(("id", "name", "scopes", "collections", "state", "expires (UTC)", "last used (UTC)"), rows)
+
+
+@app.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id in `vultus keys list`.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Refuse a key from now on, also in a running server."""
+    with open_keys(load_settings(data_dir=data_dir)) as keys:
+        key = keys.revoke(key_id)
+    if as_json:
+        print_json(_answer(key))
+    else:
+        print_lines([f"key {key.id} is revoked"])
+
+
+def _state(key: ApiKey, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
+
+
+def _answer(key: ApiKey) -> dict[str, Any]:
+    from vultus.api.resources import key_answer
+
+    return key_answer(key).model_dump(mode="json")

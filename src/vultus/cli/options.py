@@ -1,0 +1,68 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vultus.cli.tools import tools_of
+
+
+def _remember_json(ctx: typer.Context, value: bool) -> bool:
+    if not ctx.resilient_parsing:
+        tools_of(ctx).as_json = value
+    return value
+
+
+def _checked(check: Callable[[str], str], value: str | list[str] | None) -> str | list[str] | None:
+    """Refuse, as wrong usage, what the HTTP calls would refuse."""
+    try:
+        for one in [value] if isinstance(value, str) else value or []:
+            check(one)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from exc
+    return value
+
+
+def check_collection(value: str | None) -> str | list[str] | None:
+    """Callback of --collection."""
+    from vultus.api.values import check_collection as check
+
+    return _checked(check, value)
+
+
+def check_subject(value: str | None) -> str | list[str] | None:
+    """Callback of --subject."""
+    from vultus.api.values import check_subject as check
+
+    return _checked(check, value)
+
+
+def check_name(value: str | None) -> str | list[str] | None:
+    """Callback of --name."""
+    from vultus.api.values import check_name as check
+
+    return _checked(check, value)
+
+
+def check_rate(value: float | None) -> float | None:
+    """Callback of an error rate."""
+    if value is not None and not 0 < value < 1:
+        raise typer.BadParameter("must be between 0 and 1, without the ends")
+    return value
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", callback=_remember_json, is_eager=True)]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder of the database and the photos.", rich_help_panel="Settings"),
+]
+ModelDir = Annotated[
+    Path | None, typer.Option("--model-dir", help="Folder of the prepared models.", rich_help_panel="Settings")
+]
+InCollection = Annotated[str, typer.Option("--collection", help="Name of the collection.", callback=check_collection)]
+ModelName = Annotated[str | None, typer.Option("--model", help="Recognition model, by id or alias.")]
+AsExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 4 when the answer is no.")]

@@ -1,0 +1,60 @@
+"""What the commands print: tables for people and JSON for programs on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+FILE_COLUMNS = 200  # width of a table that does not go to a terminal
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout, in ASCII, so that any terminal and any pipe takes it."""
+    typer.echo(json.dumps(value, indent=2, default=str))
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Lines of text on stdout, as long as they are."""
+    for line in lines:
+        typer.echo(printable(line))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on stdout; None is shown as a dash."""
+    table = Table(*columns, box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(printable(_cell(value)) for value in row))
+    width = None if sys.stdout.isatty() else FILE_COLUMNS
+    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
+
+
+def say(text: str) -> None:
+    """A line on stderr."""
+    typer.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey, or cannot show, as question marks; line breaks stay."""
+    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,34 @@
+"""A self-test of the networks, without a database and without a photo of anyone."""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter
+
+import numpy as np
+
+from vultus.config import Settings
+from vultus.errors import ModelInvalid
+from vultus.models.card import in_box_cards
+from vultus.models.store import ModelStore
+from vultus.served import ServedModels
+from vultus.wiring import open_pipeline, warm_up
+
+
+def timed_inference(settings: Settings) -> float:
+    """Load the default pipeline, run each network twice; the seconds of the second round.
+
+    Raises ModelNotInstalled or ModelInvalid when a network cannot be loaded or answers nonsense.
+    """
+    cards = in_box_cards()
+    store = ModelStore(settings.model_dir, cards)
+    models = ServedModels(store, cards, default=settings.default_model, threads=os.cpu_count() or 1)
+    pipeline = open_pipeline(settings, store, cards, models)
+    warm_up(pipeline, models)
+    started = perf_counter()
+    warm_up(pipeline, models)
+    seconds = perf_counter() - started
+    embedder = models.embedder(models.default)
+    if not np.isclose(np.linalg.norm(embedder.embed([embedder.blank()])[0]), 1, atol=1e-3):
+        raise ModelInvalid(f"{models.default} answers no embedding of length 1; run: vultus models prepare")
+    return seconds

@@ -1,0 +1,99 @@
+"""vultus serve: the options, and what is printed when the service is ready."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vultus import __version__
+from vultus.cli.options import DataDir, ModelDir
+from vultus.cli.signals import handling, leave
+from vultus.cli.tools import Tools, load_settings, tools_of
+from vultus.config import Settings
+from vultus.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from vultus.wiring import System
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes any free one.")] = None,
+    data_dir: DataDir = None,
+    model_dir: ModelDir = None,
+    database_url: Annotated[str | None, typer.Option("--database-url", help="SQLAlchemy URL of the database.")] = None,
+    default_model: Annotated[
+        str | None, typer.Option("--default-model", help="Recognition model of new collections.")
+    ] = None,
+    compute_slots: Annotated[int | None, typer.Option("--compute-slots", help="Photos analysed at once.")] = None,
+    without_keys: Annotated[
+        bool, typer.Option("--without-keys", help="Ask for no API keys; only on a loopback address.")
+    ] = False,
+) -> None:
+    """Serve over HTTP until Ctrl-C or SIGTERM. Every setting can also be given as VULTUS_... in the environment."""
+    settings = load_settings(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        model_dir=model_dir,
+        database_url=database_url,
+        default_model=default_model,
+        compute_slots=compute_slots,
+        without_keys=without_keys or None,
+    )
+    _make_data_folder(settings.data_dir)
+    _quiet_logs()
+    with handling(leave):
+        _run(settings, tools_of(ctx))
+
+
+def _run(settings: Settings, tools: Tools) -> None:
+    from vultus.cli.server import run_server
+
+    def print_banner(system: System, port: int) -> None:
+        print("\n".join(banner(system, port)), flush=True)
+
+    run_server(settings, tools.open_server, on_ready=print_banner)
+
+
+def banner(system: System, port: int) -> list[str]:
+    """What is printed when requests will be served."""
+    settings = system.settings
+    url = f"http://{_shown_host(settings.host)}:{port}"
+    lines = [
+        f"Vultus {__version__} is ready on {url}",
+        f"  Try it:  {url}/docs",
+        f"  Data:    {settings.data_dir.absolute()}",
+    ]
+    if settings.without_keys:
+        lines.append("  Keys:    none are asked for")
+    if system.new_admin_key is not None:
+        lines.append(f"  Admin key (shown this once; keep it safe): {system.new_admin_key}")
+    return [*lines, "  Stop it with Ctrl-C."]
+
+
+def _shown_host(host: str) -> str:
+    if host in ("0.0.0.0", "::", ""):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _make_data_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise SettingsInvalid(
+            f"the data folder {folder} cannot be made ({exc.strerror}); "
+            "choose another with --data-dir or VULTUS_DATA_DIR"
+        ) from exc
+
+
+def _quiet_logs() -> None:
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
+    logging.getLogger("vultus").setLevel(logging.INFO)

@@ -1,0 +1,57 @@
+"""The command line over a small system: real database and photo folder, stand-in networks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.conftest import Small
+from vultus.cli.commands import app
+from vultus.cli.tools import Tools
+from vultus.config import Settings
+from vultus.models.card import find_card, in_box_cards
+from vultus.wiring import System
+
+Run = Callable[..., Result]
+WIDE = {"COLUMNS": "200"}  # so that no sentence is broken in two
+
+
+@pytest.fixture
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with data and models of its own and no settings of the operator."""
+    for name in [name for name in os.environ if name.startswith("VULTUS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VULTUS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("VULTUS_MODEL_DIR", str(tmp_path / "models"))
+    return tmp_path
+
+
+@pytest.fixture
+def yunet_file(surroundings: Path) -> Path:
+    """Where the converted YuNet will lie."""
+    card = find_card(in_box_cards(), "yunet")
+    assert card is not None
+    return surroundings / "models" / card.files[0].output
+
+
+@pytest.fixture
+def run(small: Small, surroundings: Path) -> Run:
+    """Runs a command on the small system."""
+
+    @contextmanager
+    def open_small(settings: Settings) -> Iterator[System]:
+        parts: Any = small
+        yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.pipeline)
+
+    def run(*arguments: object) -> Result:
+        tools = Tools(open_system=open_small, run_self_test=lambda settings: 0.012)
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], obj=tools, env=WIDE)
+
+    return run

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from tests import pictures
+from vultus.cli.checks import processor
+
+
+@pytest.fixture
+def enrolled(small):
+    """A gallery with one photo; its key."""
+    result = small.service.enroll([pictures.drawn_photo(1)], subject="anna")
+    return result.faces[0].face.photo.sha256
+
+
+def findings(run, *arguments: object, code: int = 0) -> dict[str, tuple[str, str]]:
+    answer = run("doctor", *arguments, "--json")
+    assert answer.exit_code == code, answer.output
+    report = json.loads(answer.stdout)
+    assert report["healthy"] is (code == 0)
+    return {check["name"]: (check["state"], check["detail"]) for check in report["checks"]}
+
+
+def test_a_healthy_gallery(run, enrolled):
+    found = findings(run)
+    assert found["database"] == ("ok", "sound, schema 1")
+    assert found["photos"] == ("ok", "1 in use, 0 missing, 0 without a face")
+    assert {found[name][0] for name in ("python", "settings", "data folder")} == {"ok"}
+
+
+def test_one_line_per_check(run):
+    lines = run("doctor").stdout.splitlines()
+    assert all(line.split()[0] in ("ok", "warn", "fail") for line in lines)
+    assert lines[0].startswith("ok    python: 3.")
+
+
+def test_before_the_first_start_nothing_is_made(run, surroundings):
+    found = findings(run, "--data-dir", surroundings / "new")
+    assert found["database"] == ("ok", "none yet")
+    assert not (surroundings / "new").exists()
+
+
+def test_models_that_are_not_prepared_are_no_failure(run):
+    found = findings(run)
+    assert found["model yunet"][0] == "warn"
+    assert "vultus models prepare" in found["self-test"][1]
+
+
+def test_a_damaged_model_is_a_failure(run, yunet_file):
+    run("models", "prepare", "yunet")
+    yunet_file.write_bytes(b"damage")
+    assert findings(run, code=1)["model yunet"][0] == "fail"
+
+
+def test_a_missing_photo_is_a_failure(run, small, enrolled):
+    small.photos.delete(enrolled)
+    state, detail = findings(run, code=1)["photos"]
+    assert (state, detail.split(";")[0]) == ("fail", "1 in use, 1 missing, 0 without a face")
+
+
+def test_a_photo_without_a_face_is_a_warning(run, small, enrolled):
+    small.photos.put(b"left over")
+    assert findings(run)["photos"][0] == "warn"
+
+
+def test_a_file_that_is_no_database_is_a_failure(run, surroundings):
+    data = surroundings / "other"
+    data.mkdir()
+    (data / "vultus.db").write_bytes(b"no database " * 1000)
+    found = findings(run, "--data-dir", data, code=1)
+    assert (found["database"][0], found["photos"][0]) == ("fail", "fail")
+
+
+def test_a_database_of_a_newer_vultus_is_a_failure(run, surroundings):
+    connection = sqlite3.connect(surroundings / "vultus.db")
+    connection.execute("INSERT INTO schema_version (version) VALUES (99)")
+    connection.commit()
+    connection.close()
+    assert findings(run, code=1)["database"] == ("fail", "has schema 99, this Vultus knows 1; install the newer Vultus")
+
+
+def test_a_data_folder_that_cannot_be_made_is_a_failure(run, surroundings):
+    (surroundings / "file").write_bytes(b"")
+    assert findings(run, "--data-dir", surroundings / "file" / "data", code=1)["data folder"][0] == "fail"
+
+
+def test_settings_that_contradict_each_other_are_a_failure(run, monkeypatch):
+    monkeypatch.setenv("VULTUS_WITHOUT_KEYS", "true")
+    monkeypatch.setenv("VULTUS_HOST", "0.0.0.0")
+    assert findings(run, code=1)["settings"][0] == "fail"
+
+
+def test_the_processor_is_told_by_its_instructions(tmp_path):
+    info = tmp_path / "cpuinfo"
+    info.write_text("processor\t: 0\nflags\t\t: fpu avx2 avx512f\n")
+    assert processor(info).state == "ok"
+    assert processor(info).detail.endswith("AVX2 yes, AVX512 yes, VNNI no")
+    info.write_text("flags : fpu sse2\n")
+    assert processor(info).state == "warn"
+    assert processor(tmp_path / "absent").state == "ok"

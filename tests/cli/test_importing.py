@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests import pictures
+from vultus.cli.folder import PhotoFile, look_through
+from vultus.cli.importing import in_threads
+from vultus.cli.tally import Tally
+
+
+@pytest.fixture
+def people(tmp_path) -> Path:
+    """anna with two photos, ben with one."""
+    folder = tmp_path / "people"
+    for name, person, photo in (("anna/1.png", 1, 0), ("anna/deeper/2.PNG", 1, 1), ("ben/1.png", 2, 0)):
+        write(folder / name, pictures.drawn_photo(person, noise=1.0, photo=photo))
+    return folder
+
+
+def write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def imported(run, *arguments: object, code: int = 0) -> dict:
+    answer = run("import", *arguments, "--json")
+    assert answer.exit_code == code, answer.output
+    return json.loads(answer.stdout)
+
+
+def test_each_sub_folder_becomes_a_subject(run, small, people):
+    answer = imported(run, people, "--collection", "staff")
+    assert (answer["collection"], answer["photos"], answer["enrolled"]) == ("staff", 3, 3)
+    assert {subject.id: subject.faces for subject in small.gallery.subjects("staff", limit=9)} == {"anna": 2, "ben": 1}
+
+
+def test_a_second_import_skips_everything_without_inference(run, small, people):
+    imported(run, people)
+    looked = small.detector.calls
+    answer = imported(run, people)
+    assert (answer["enrolled"], answer["already_there"]) == (0, 3)
+    assert small.detector.calls == looked
+
+
+def test_the_same_photo_twice_is_enrolled_once(run, people):
+    write(people / "ben" / "copy.png", (people / "ben" / "1.png").read_bytes())
+    answer = imported(run, people)
+    assert (answer["enrolled"], answer["already_there"]) == (3, 1)
+
+
+def test_refusals_are_counted_by_reason_and_shown_relative_to_the_folder(run, people):
+    write(people / "ben" / "empty.png", pictures.drawn_photo())
+    write(people / "ben" / "broken.jpg", b"no picture")
+    write(people / " odd" / "1.png", pictures.drawn_photo(3))
+    (people / "ben" / "gone.png").symlink_to(people / "nothing")
+    answer = imported(run, people, code=3)
+    assert {refusal["error"]: refusal["examples"] for refusal in answer["refused"]} == {
+        "no_face_detected": ["ben/empty.png"],
+        "invalid_image": ["ben/broken.jpg"],
+        "invalid_request": [" odd/1.png"],
+        "file_failed": ["ben/gone.png"],
+    }
+    assert answer["enrolled"] == 3
+
+
+def test_what_is_no_photo_is_counted(run, people):
+    write(people / "ben" / "notes.txt", b"")
+    write(people / "stray.png", b"")
+    (people / "carl").symlink_to(people / "ben")
+    assert imported(run, people)["ignored"] == {".txt": 1, "not in a sub-folder": 1, "linked folder": 1}
+
+
+def test_the_largest_face_is_taken_unless_only_one_is_allowed(run, people):
+    write(people / "anna" / "3.png", pictures.drawn_photo(1, 2))
+    assert [refusal["error"] for refusal in imported(run, people, "--face", "only", code=3)["refused"]] == [
+        "multiple_faces"
+    ]
+    assert imported(run, people)["enrolled"] == 1
+
+
+def test_a_limit_stops_after_that_many_photos(run, people):
+    assert imported(run, people, "--limit", 2)["photos"] == 2
+
+
+def test_the_summary_for_people(run, people):
+    write(people / "ben" / "empty.png", pictures.drawn_photo())
+    answer = run("import", people)
+    assert answer.stdout.startswith("4 photos into collection default: 3 enrolled, 0 already there, 1 refused; ")
+    assert "refused 1 with no_face_detected:\n  ben/empty.png\n" in answer.stdout
+    assert answer.stderr == ""
+
+
+def test_a_stopped_import_says_so_and_goes_on_where_it_was(run, small, people, monkeypatch):
+    monkeypatch.setenv("VULTUS_COMPUTE_SLOTS", "1")
+    detect = small.detector.detect
+
+    def interrupted(pixels):
+        if small.detector.calls == 1:
+            raise KeyboardInterrupt
+        return detect(pixels)
+
+    small.detector.detect = interrupted
+    stopped = run("import", people)
+    small.detector.detect = detect
+    assert stopped.exit_code == 130
+    assert stopped.stdout.startswith("1 photos")
+    assert "run the same command again" in stopped.stderr
+    answer = imported(run, people)
+    assert (answer["enrolled"], answer["already_there"]) == (2, 1)
+
+
+def test_what_concerns_all_photos_ends_the_import(run, small, people):
+    small.gallery.create_collection("default", model_id="tiny-32", pipeline_version=99, dimension=32)
+    answer = run("import", people, "--json")
+    assert answer.exit_code == 1
+    assert json.loads(answer.stdout)["error"] == "model_mismatch"
+
+
+def test_a_folder_without_sub_folders_is_refused(run, tmp_path):
+    folder = tmp_path / "flat"
+    write(folder / "1.png", b"")
+    answer = run("import", folder)
+    assert answer.exit_code == 1
+    assert "make one sub-folder per person" in answer.stderr
+    assert "1 of: not in a sub-folder" in answer.stderr
+
+
+def test_a_folder_that_is_not_there_is_named(run):
+    answer = run("import", "nowhere")
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith("nowhere: No such file")
+
+
+def test_photos_are_listed_in_the_order_of_their_paths(people):
+    assert [photo.shown for photo in look_through(people).photos] == ["anna/1.png", "anna/deeper/2.PNG", "ben/1.png"]
+
+
+def test_no_more_than_a_few_items_are_handed_out_ahead():
+    handed_out = []
+
+    def items():
+        for number in range(100):
+            handed_out.append(number)
+            yield number
+
+    results = in_threads(lambda number: number, items(), threads=2)
+    next(results)
+    assert len(handed_out) <= 4  # two threads, two each
+    results.close()
+    assert len(handed_out) <= 4
+
+
+def test_an_exception_waits_for_the_work_under_way():
+    begun, finished = Event(), Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            begun.wait(10)
+            raise ValueError("zero")
+        begun.set()
+        finished.set()
+
+    with pytest.raises(ValueError, match="zero"):
+        list(in_threads(work, [0, 1], threads=2))
+    assert finished.is_set()
+
+
+def test_ten_examples_are_kept_and_all_are_counted():
+    tally = Tally("default")
+    for number in range(12):
+        tally.add(PhotoFile("anna", Path("x"), f"anna/{number}.png"), "invalid_image")
+    assert tally.refused == {"invalid_image": 12}
+    assert len(tally.examples["invalid_image"]) == 10
+    assert tally.lines()[-1] == "  and 2 more"

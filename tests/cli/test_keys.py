@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from vultus.errors import InvalidApiKey
+
+NOW = datetime.now(UTC)
+
+
+def test_a_new_key_works_at_once(run, small):
+    answer = run("keys", "create", "front door", "--scope", "verify", "--scope", "find")
+    assert answer.exit_code == 0
+    key = small.keys.authenticate(answer.stdout.split()[-1], NOW)
+    assert (key.name, key.scopes, key.collections, key.expires_at) == ("front door", ("verify", "find"), None, None)
+
+
+def test_all_limits_are_kept(run):
+    options = ("--collection", "staff", "--collection", "guests", "--expires-in-days", 2, "--requests-per-minute", 30)
+    key = json.loads(run("keys", "create", "x", "--scope", "read", *options, "--json").stdout)
+    assert (key["collections"], key["requests_per_minute"]) == (["guests", "staff"], 30)
+    left = datetime.fromisoformat(key["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=1, hours=23) < left < timedelta(days=2)
+    assert key["key"].startswith("vk_")
+
+
+def test_the_list_never_shows_a_key(run):
+    secret = json.loads(run("keys", "create", "x", "--scope", "read", "--json").stdout)["key"]
+    shown = run("keys", "list").stdout + run("keys", "list", "--json").stdout
+    assert secret not in shown
+    assert "active" in shown
+
+
+def test_a_revoked_key_is_refused_and_listed_so(run, small):
+    made = json.loads(run("keys", "create", "x", "--scope", "read", "--json").stdout)
+    assert run("keys", "revoke", made["id"]).stdout == f"key {made['id']} is revoked\n"
+    assert "revoked" in run("keys", "list").stdout
+    with pytest.raises(InvalidApiKey, match="revoked"):
+        small.keys.authenticate(made["key"], NOW)
+
+
+def test_an_unknown_id_is_refused(run):
+    answer = run("keys", "revoke", "nobody", "--json")
+    assert answer.exit_code == 1
+    assert json.loads(answer.stdout)["error"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--scope", "everything"),
+        (),
+        ("--scope", "read", "--collection", "a b"),
+        ("--scope", "read", "--expires-in-days", "0"),
+        ("--scope", "read", "--requests-per-minute", "0"),
+    ],
+)
+def test_a_key_with_a_wrong_option_is_wrong_usage(run, small, wrong):
+    assert run("keys", "create", "x", *wrong).exit_code == 2
+    assert not small.keys.any()
+
+
+def test_keys_need_no_models_and_no_running_service(run, surroundings, monkeypatch):
+    monkeypatch.setenv("VULTUS_MODEL_DIR", "/dev/null/models")
+    assert run("keys", "create", "x", "--scope", "read", "--data-dir", surroundings / "new").exit_code == 0
+    assert (surroundings / "new" / "vultus.db").is_file()
