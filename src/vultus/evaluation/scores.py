@@ -1,0 +1,220 @@
+"""The cosine scores of all pairs of embeddings: two fine histograms, the mated pairs and the highest non-mated ones.
+
+N embeddings make N (N - 1) / 2 comparisons, 87 million for LFW: too many to keep, few enough to compute. They are
+made a tile at a time by a matrix product, counted, and forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vultus.errors import InvalidRequest, VectorMismatch
+from vultus.records import Float32
+
+BINS = 2**20  # over [-1, 1]: 1.9e-6 wide, some ten times the rounding error of a float32 cosine
+ROWS, COLUMNS = 512, 8192  # of a tile: 16 MiB of float32
+WORST_KEPT = 1000
+MAX_MATED_PAIRS = 20_000_000  # 12 bytes each: 240 MB; at most 6,325 photos of one person
+UNIT_TOLERANCE = 1e-3
+
+Indices = NDArray[np.int32]
+Counts = NDArray[np.int64]
+Labels = Sequence[str] | NDArray[np.generic]
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How many scores fell into each of B equal bins over [-1, 1]: `counts` (B,) int64, lowest score first."""
+
+    counts: Counts
+
+    @classmethod
+    def of(cls, scores: Float32, bins: int = BINS) -> Histogram:
+        """The histogram of scores in [-1, 1], of any shape."""
+        return cls(_count(scores, bins))
+
+    @property
+    def total(self) -> int:
+        return int(self.at_or_above_edges[0])
+
+    @cached_property
+    def edges(self) -> NDArray[np.float64]:
+        """(B + 1,): the lower edge of every bin, then 1."""
+        return np.linspace(-1.0, 1.0, len(self.counts) + 1)
+
+    @cached_property
+    def at_or_above_edges(self) -> Counts:
+        """(B + 1,): how many scores are at or above each edge; the last is 0."""
+        return np.append(np.cumsum(self.counts[::-1])[::-1], 0)
+
+    def at_or_above(self, threshold: float) -> int:
+        """How many scores are at or above a threshold, which is rounded up to the next edge of a bin."""
+        edge = int(np.ceil((threshold + 1) / 2 * len(self.counts) - 1e-6))
+        return int(self.at_or_above_edges[min(max(edge, 0), len(self.counts))])
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPairs:
+    """Pairs of photos by index, each with its cosine: three arrays (P,) of int32, int32, float32."""
+
+    first: Indices
+    second: Indices
+    scores: Float32
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, eq=False)
+class PairScores:
+    """All comparisons of N photos.
+
+    labels: (N,) int32, the subject of each photo, numbered. mated_pairs: every mated pair, lowest score first.
+    worst_nonmated: the non-mated pairs of the highest scores, highest first: where to look for label errors.
+    """
+
+    mated: Histogram
+    nonmated: Histogram
+    labels: Indices
+    mated_pairs: ScoredPairs
+    worst_nonmated: ScoredPairs
+
+
+def score_all_pairs(embeddings: Float32, subjects: Labels, *, bins: int = BINS, worst: int = WORST_KEPT) -> PairScores:
+    """Compare every photo with every other one.
+
+    embeddings: (N, D) float32 of unit length, photos without a face left out. subjects: N names or numbers.
+    bins: of the histograms. worst: how many of the highest non-mated pairs to keep.
+    Raises: VectorMismatch when an embedding is not of unit length; InvalidRequest when embeddings and subjects
+    differ in number, when there is one person only or no mated pair, or above 20 million mated pairs.
+    """
+    check_embeddings(embeddings, len(subjects))
+    labels = number_subjects(subjects)
+    _check_pairs(labels)
+    order = np.argsort(labels, kind="stable").astype(np.int32)
+    rows, groups = np.ascontiguousarray(embeddings[order]), labels[order]
+    counts, mated, highest = np.zeros(bins, np.int64), _mated(rows, groups), _Highest(worst)
+    for row, column, scores in _nonmated_tiles(rows, groups):
+        counts += _count(scores[scores > _LEFT_OUT], bins) if column == row else _count(scores, bins)
+        highest.offer(row, column, scores)
+    return PairScores(
+        mated=Histogram.of(mated.scores, bins),
+        nonmated=Histogram(counts),
+        labels=labels,
+        mated_pairs=_by_score(_original(mated, order)),
+        worst_nonmated=_reversed(_by_score(_original(highest.kept, order))),
+    )
+
+
+def number_subjects(subjects: Labels) -> Indices:
+    """Subjects as numbers 0, 1, ... in the order of their sorted names: (N,) int32."""
+    return np.unique(np.asarray(subjects), return_inverse=True)[1].astype(np.int32)
+
+
+def check_embeddings(embeddings: Float32, count: int) -> None:
+    """Raises InvalidRequest unless there are `count` embeddings, VectorMismatch unless each is of unit length."""
+    if embeddings.ndim != 2 or len(embeddings) != count:
+        raise InvalidRequest(f"{count} subjects were given for embeddings of shape {embeddings.shape}; give one each")
+    wrong = ~(np.abs(np.linalg.norm(embeddings, axis=1) - 1) < UNIT_TOLERANCE)
+    if wrong.any():
+        raise VectorMismatch(
+            f"{int(wrong.sum())} of {count} embeddings are not of unit length; leave out the photos without a face "
+            "and count them as failures to acquire"
+        )
+
+
+_LEFT_OUT = np.float32(-2)  # stands in a tile for a pair that is mated or counted elsewhere
+Tile = tuple[int, int, Float32]  # index of the first row and column, cosines
+
+
+def _check_pairs(labels: Indices) -> None:
+    photos = np.bincount(labels).astype(np.int64)
+    mated = int((photos * (photos - 1) // 2).sum())
+    if len(photos) < 2:
+        raise InvalidRequest(f"all {len(labels)} photos show one person; non-mated comparisons need at least two")
+    if mated == 0:
+        raise InvalidRequest(
+            f"none of the {len(photos)} people has a second photo, so there is no mated pair; add photos"
+        )
+    if mated > MAX_MATED_PAIRS:
+        raise InvalidRequest(f"{mated} mated pairs are more than {MAX_MATED_PAIRS}; give fewer photos of each person")
+
+
+def _mated(rows: Float32, groups: Indices) -> ScoredPairs:
+    """All pairs within a group; the groups lie one after the other."""
+    ends = np.flatnonzero(np.diff(groups, append=-1)) + 1
+    found = [_within(rows[start:end], start) for start, end in zip([0, *ends], ends, strict=False) if end - start > 1]
+    return _joined(found)
+
+
+def _within(rows: Float32, start: int) -> ScoredPairs:
+    first, second = np.triu_indices(len(rows), 1)
+    return ScoredPairs(
+        (first + start).astype(np.int32), (second + start).astype(np.int32), (rows @ rows.T)[first, second]
+    )
+
+
+def _nonmated_tiles(rows: Float32, groups: Indices) -> Iterator[Tile]:
+    """Every non-mated pair once; only the first tile of a band of rows can hold pairs that are left out."""
+    for row in range(0, len(rows), ROWS):
+        band = rows[row : row + ROWS]
+        near_end = int(np.searchsorted(groups, groups[row + len(band) - 1], side="right"))
+        near = band @ rows[row:near_end].T
+        near[groups[row : row + len(band), None] >= groups[None, row:near_end]] = _LEFT_OUT
+        yield row, row, near
+        for column in range(near_end, len(rows), COLUMNS):
+            yield row, column, band @ rows[column : column + COLUMNS].T
+
+
+def _count(scores: Float32, bins: int) -> Counts:
+    places = ((scores.ravel() + np.float32(1)) * np.float32(bins / 2)).astype(np.intp)
+    np.clip(places, 0, bins - 1, out=places)
+    return np.bincount(places, minlength=bins)
+
+
+class _Highest:
+    """Keeps the pairs of the highest scores of all that are offered."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.kept = _joined([])
+        self._floor = _LEFT_OUT
+
+    def offer(self, row: int, column: int, scores: Float32) -> None:
+        first, second = np.nonzero(scores > self._floor)
+        if not self.size or not len(first):
+            return
+        found = ScoredPairs((first + row).astype(np.int32), (second + column).astype(np.int32), scores[first, second])
+        self.kept = _joined([self.kept, found])
+        if len(self.kept) > self.size:
+            self.kept = _take(self.kept, np.argpartition(self.kept.scores, -self.size)[-self.size :])
+            self._floor = self.kept.scores.min()
+
+
+def _joined(parts: Sequence[ScoredPairs]) -> ScoredPairs:
+    return ScoredPairs(
+        np.concatenate([np.empty(0, np.int32), *(part.first for part in parts)]),
+        np.concatenate([np.empty(0, np.int32), *(part.second for part in parts)]),
+        np.concatenate([np.empty(0, np.float32), *(part.scores for part in parts)]),
+    )
+
+
+def _take(pairs: ScoredPairs, chosen: NDArray[np.intp]) -> ScoredPairs:
+    return ScoredPairs(pairs.first[chosen], pairs.second[chosen], pairs.scores[chosen])
+
+
+def _original(pairs: ScoredPairs, order: Indices) -> ScoredPairs:
+    return ScoredPairs(order[pairs.first], order[pairs.second], pairs.scores)
+
+
+def _by_score(pairs: ScoredPairs) -> ScoredPairs:
+    return _take(pairs, np.argsort(pairs.scores, kind="stable"))
+
+
+def _reversed(pairs: ScoredPairs) -> ScoredPairs:
+    return ScoredPairs(pairs.first[::-1], pairs.second[::-1], pairs.scores[::-1])
