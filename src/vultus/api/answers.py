@@ -30,12 +30,12 @@ from vultus.records import (
     FindResult,
     Identification,
     Match,
-    Metric,
     Quality,
     Template,
     ThresholdRule,
     Verification,
 )
+from vultus.vision.compare import to_distance
 
 
 def area(box: Box, landmarks: Sequence[Sequence[float]], chosen: str | None = None) -> FacialArea:
@@ -69,17 +69,15 @@ def quality_of(quality: Quality) -> dict[str, float]:
     return {"score": quality.score, **quality.parts}
 
 
-def distance(similarity: float, metric: Metric) -> float:
-    """The distance of two unit vectors with this cosine: 1 - s, or the chord sqrt(2 - 2 s)."""
-    if metric == "cosine":
-        return 1.0 - similarity
-    return math.sqrt(max(2.0 - 2.0 * similarity, 0.0))
+def shown(value: float) -> float:
+    """Similarities, distances and thresholds as they are answered: six decimals."""
+    return round(value, 6)
 
 
 def rule_of(rule: ThresholdRule) -> Rule:
     return Rule(
         kind=rule.kind,
-        similarity_threshold=rule.similarity,
+        similarity_threshold=shown(rule.similarity),
         expected=rule.expected,
         model_id=rule.model_id,
         supported=rule.supported,
@@ -126,9 +124,9 @@ def verify_answer(result: Verification, asked: str | None, seconds: float) -> Ve
     )
     return VerifyAnswer(
         verified=result.verified,
-        distance=distance(result.similarity, result.metric),
-        threshold=distance(rule.similarity, result.metric),
-        similarity=result.similarity,
+        distance=shown(to_distance(result.similarity, result.metric)),
+        threshold=shown(to_distance(rule.similarity, result.metric)),
+        similarity=shown(result.similarity),
         model=asked or result.model_id,
         model_id=result.model_id,
         detector_backend=result.detector,
@@ -161,7 +159,7 @@ def _found_face(found: Identification) -> FoundFace:
         quality=quality_of(found.quality),
         decision=found.decision,
         reason=found.reason,
-        threshold=found.rule.similarity,
+        threshold=shown(found.rule.similarity),
         threshold_rule=rule_of(found.rule),
         matches=[_match(match) for match in found.matches],
     )
@@ -172,8 +170,8 @@ def _match(match: Match) -> MatchAnswer:
         subject=match.candidate.subject,
         name=match.name or None,
         face_id=match.candidate.face_id,
-        similarity=match.candidate.similarity,
-        distance=distance(match.candidate.similarity, "cosine"),
+        similarity=shown(match.candidate.similarity),
+        distance=shown(to_distance(match.candidate.similarity, "cosine")),
         above_threshold=match.above_threshold,
         metadata=dict(match.metadata),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,4 +97,5 @@ def _make_data_folder(folder: Path) -> None:
 
 def _quiet_logs() -> None:
     logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
+    warnings.filterwarnings("ignore", module="PIL")  # odd metadata in a caller's photo is no news for the operator
     logging.getLogger("vultus").setLevel(logging.INFO)
