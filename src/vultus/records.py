@@ -7,7 +7,7 @@ in the order left eye, right eye, nose, left mouth corner, right mouth corner, l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -27,7 +27,10 @@ Metric = Literal["cosine", "euclidean", "euclidean_l2"]
 
 @dataclass(frozen=True)
 class InputRule:
-    """How a crop becomes the network's input: (pixel - mean) / scale, in this channel order, NCHW or NHWC."""
+    """How a crop becomes the network's input: (pixel - mean) / scale, in this channel order, NCHW or NHWC.
+
+    per_image: mean and scale are those of each crop, all its channels together, and not the two numbers given here.
+    """
 
     width: int
     height: int
@@ -35,6 +38,7 @@ class InputRule:
     layout: Literal["NCHW", "NHWC"]
     mean: float
     scale: float
+    per_image: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,16 +179,6 @@ class NewFace:
 
 
 @dataclass(frozen=True)
-class Change:
-    """One change of a collection's faces: `embedding` when the face was added, None when it was removed."""
-
-    revision: int
-    face_id: str
-    subject: str
-    embedding: Float32 | None = field(compare=False, default=None)
-
-
-@dataclass(frozen=True)
 class ApiKey:
     """An API key as it is remembered: never the key itself. collections: None means all."""
 
@@ -241,6 +235,16 @@ class Verification:
     detector: str
     faces: tuple[Face | None, Face | None]
     chosen: tuple[str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The answer to a comparison of one source with many vectors: a cosine for each, in the order given."""
+
+    similarities: tuple[float, ...]
+    rule: ThresholdRule
+    metric: Metric
+    model_id: str
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 
 from vultus import __version__
-from vultus.api import galleries, recognition, system
+from vultus.api import comparison, galleries, recognition, system
 from vultus.api.doorway import Doorway, stop_process
 from vultus.api.errors import ErrorBoundary, answer_framework_error
 from vultus.api.limits import BodyLimit, RequestIds
@@ -62,7 +62,7 @@ def _application(doorway: Doorway) -> FastAPI:
     )
     app.state.doorway = doorway
     app.add_api_route("/", _to_docs, include_in_schema=False, response_class=RedirectResponse)
-    routers = (recognition.router, galleries.router, system.public, system.keys)
+    routers = (recognition.router, comparison.router, galleries.router, system.public, system.keys)
     app.state.routes = [*app.router.routes, *(route for router in routers for route in router.routes)]
     for router in routers:
         app.include_router(router)

@@ -86,7 +86,7 @@ class VerifyFields(CallFields):
 
     @model_validator(mode="after")
     def _one_pair_one_rule(self) -> Self:
-        _refuse_both(self.target_fmr, "target_fmr", self.threshold)
+        refuse_both(self.target_fmr, "target_fmr", self.threshold)
         photos, person = (self.img1, self.img2), (self.img, self.subject)
         if any(photos) and any(person):
             raise ValueError("img1 and img2 exclude img and subject; send one pair or the other")
@@ -116,7 +116,7 @@ class FindFields(CallFields):
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
-        _refuse_both(self.target_fpir, "target_fpir", self.threshold)
+        refuse_both(self.target_fpir, "target_fpir", self.threshold)
         return self
 
 
@@ -175,6 +175,7 @@ class KeyFields(CallFields):
         return self
 
 
-def _refuse_both(target: Any, name: str, threshold: Any) -> None:
+def refuse_both(target: Any, name: str, threshold: Any) -> None:
+    """Raises ValueError when a rate and a threshold are both given."""
     if target is not None and threshold is not None:
         raise ValueError(f"{name} and threshold exclude each other; send one")

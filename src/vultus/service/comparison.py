@@ -1,0 +1,77 @@
+"""Compare: a photo or a vector against vectors that the caller keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vultus.errors import InvalidRequest, VectorMismatch
+from vultus.records import Comparison, Float32, Metric
+from vultus.service.recognition import Recognition
+from vultus.vision.choose import largest_face
+
+SMALLEST_NORM = 1e-6
+
+
+class Comparing(Recognition):
+    """1:1 comparisons of vectors; nothing is stored."""
+
+    def compare(
+        self,
+        source: bytes | Sequence[float],
+        targets: Sequence[Sequence[float]],
+        *,
+        model_name: str | None = None,
+        metric: Metric = "cosine",
+        target_fmr: float | None = None,
+        threshold: float | None = None,
+        detector: str | None = None,
+        enforce_detection: bool = True,
+        align: bool = True,
+        face_index: int | None = None,
+    ) -> Comparison:
+        """Compare a photo (bytes) or a vector with each target vector, in the order given.
+
+        Vectors are scaled to unit length first. face_index: which face of the photo, largest first; None: the largest.
+        Raises VectorMismatch (dimension, NaN, zero), InvalidRequest (no such face), and what `verify` raises.
+        """
+        model_id = self.models.resolve(model_name)
+        rule = self._verify_rule(model_id, metric, target_fmr, threshold)
+        dimension = self.models.dimension(model_id)
+        rows = unit_vectors(targets, dimension, model_id, what="target vector")
+        if isinstance(source, bytes):
+            probe = self._photo_vector(source, model_id, detector, enforce_detection, align, face_index)
+        else:
+            (probe,) = unit_vectors([source], dimension, model_id, what="source vector")
+        return Comparison(tuple(np.clip(rows @ probe, -1, 1).tolist()), rule, metric, model_id)
+
+    def _photo_vector(
+        self, photo: bytes, model_id: str, detector: str | None, enforce: bool, align: bool, face_index: int | None
+    ) -> Float32:
+        with self.pipeline.slot():
+            sighting = self.pipeline.look(photo, detector=detector)
+            faces = sighting.faces or (largest_face(sighting, which="img", enforce=enforce),)
+            index = face_index or 0
+            if index >= len(faces):
+                raise InvalidRequest(
+                    f"face_index is {index}, but img has {len(faces)} faces; count from 0, largest first"
+                )
+            (template,) = self.pipeline.embed([(sighting, faces[index])], model_id, align=align)
+        return template.embedding
+
+
+def unit_vectors(vectors: Sequence[Sequence[float]], dimension: int, model_id: str, *, what: str) -> Float32:
+    """(N, D) float32 of unit length. Raises VectorMismatch naming the first vector that cannot be compared."""
+    for i, vector in enumerate(vectors):
+        if len(vector) != dimension:
+            raise VectorMismatch(
+                f"{what} {i} has {len(vector)} numbers, {model_id} has {dimension}; send embeddings of that model"
+            )
+    rows = np.asarray(vectors, np.float64).reshape(len(vectors), dimension)
+    norms = np.linalg.norm(rows, axis=1)
+    useless = np.flatnonzero(~(np.isfinite(norms) & (norms > SMALLEST_NORM)))
+    if useless.size:
+        raise VectorMismatch(f"{what} {useless[0]} is zero or holds NaN or infinity; send an embedding")
+    unit: Float32 = (rows / norms[:, None]).astype(np.float32)
+    return unit

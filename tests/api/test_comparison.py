@@ -1,0 +1,97 @@
+"""/compare over HTTP, on the small system with its tiny network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.pictures import drawn_photo
+from vultus.api.app import create_app
+from vultus.config import Settings
+from vultus.wiring import System
+
+A = [1.0] + [0.0] * 31
+B = [0.0, 1.0] + [0.0] * 30
+
+
+@pytest.fixture
+def client(small) -> Iterator[TestClient]:
+    system = System(Settings(), small.service, small.keys, small.gallery, small.models, small.service.pipeline)
+    _, key = small.keys.create("test", ["verify", "represent"])
+    with TestClient(create_app(system), headers={"x-api-key": key}) as http:
+        yield http
+
+
+def test_one_vector_against_many_keeps_ids_and_order(client):
+    targets = [{"id": "b", "vector": B}, {"id": 7, "vector": A}, {"vector": A}]
+    answer = client.post("/compare", json={"source_vector": A, "target_vectors": targets}).json()
+    assert answer["model_name"] == "tiny-32"
+    assert answer["distance_metric"] == "cosine"
+    assert [(line["id"], line["distance"], line["verified"]) for line in answer["results"]] == [
+        ("b", 1.0, False), (7, 0.0, True), (2, 0.0, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"source_vector": A, "target_vector": A},
+        {"vector": A, "vector_b": A},
+        {"vector": A, "target_vectors": [A]},
+        {"source_vector": A, "vectors": [A]},
+        {"source_vector": A, "vector": [A]},
+    ],
+)
+def test_every_name_of_the_fields_means_the_same(client, body):
+    answer = client.post("/compare", json={"model_name": "tiny-32", **body})
+    assert [line["similarity"] for line in answer.json()["results"]] == [1.0], answer.text
+
+
+def test_a_photo_in_a_form_against_a_vector_as_json_text(client):
+    files = {"img": drawn_photo(1)}
+    vector = client.post("/represent", files=files).json()[0]["embedding"]
+    answer = client.post("/compare", files=files, data={"target_vector": json.dumps(vector), "metric": "euclidean_l2"})
+    (line,) = answer.json()["results"]
+    assert line["verified"]
+    assert line["distance"] == pytest.approx(0, abs=1e-3)
+    assert answer.json()["distance_metric"] == "euclidean_l2"
+
+
+def test_an_own_threshold_is_a_distance_in_the_metric(client):
+    body = {"source_vector": A, "target_vector": B, "distance_metric": "euclidean", "threshold": 1.5}
+    answer = client.post("/compare", json=body).json()
+    assert answer["threshold"] == 1.5
+    assert answer["results"][0]["distance"] == pytest.approx(1.414214)  # sqrt(2 - 2 * 0)
+    assert answer["results"][0]["verified"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        ({"target_vector": A}, "invalid_request", "one source"),
+        ({"source_vector": A}, "invalid_request", "one field with targets"),
+        ({"source_vector": A, "target_vector": A, "vectors": [A]}, "invalid_request", "not 2"),
+        ({"source_vector": A[:5], "target_vector": A}, "vector_mismatch", "5 numbers, tiny-32 has 32"),
+        ({"source_vector": [0.0] * 32, "target_vector": A}, "vector_mismatch", "zero"),
+        ({"source_vector": ["x"] * 32, "target_vector": A}, "invalid_request", "array of numbers"),
+        ({"source_vector": A, "target_vectors": [{"id": 1, "vec": A}]}, "invalid_request", "{id, vector}"),
+        ({"source_vector": A, "target_vectors": [{"id": [], "vector": A}]}, "invalid_request", "neither text"),
+        ({"source_vector": A, "target_vectors": []}, "invalid_request", "target_vectors"),
+        ({"source_vector": A, "target_vector": A, "metric": "angular"}, "invalid_request", "metric"),
+        ({"source_vector": A, "target_vector": A, "threshold": 1, "target_fmr": 0.1}, "invalid_request", "exclude"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_by_name(client, body, code, words):
+    answer = client.post("/compare", json=body)
+    assert (answer.status_code, answer.json()["error"]) == (400, code)
+    assert words in answer.json()["detail"]
+
+
+def test_nan_in_a_vector_is_no_json(client):
+    body = json.dumps({"source_vector": [float("nan")] * 32, "target_vector": A})
+    answer = client.post("/compare", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"] in ("invalid_request", "vector_mismatch")
