@@ -32,6 +32,7 @@ from vultus.records import (
     ApiKey,
     Candidate,
     Collection,
+    Comparison,
     Deleted,
     EnrolledFace,
     EnrolledPhoto,
@@ -157,6 +158,10 @@ class StandInService:
         self.asked = {"photo": photo, **options}
         look(photo, enforce=options["enforce_detection"])
         return (Template(np.array([0.6, 0.8], np.float32), self._model(options["model_name"]), FACE, QUALITY),)
+
+    def compare(self, source: bytes | list[float], targets: list[list[float]], **options: Any) -> Comparison:
+        rule = ThresholdRule("explicit", 0.7, None, self._model(options["model_name"]))
+        return Comparison(tuple(0.9 for _ in targets), rule, options["metric"], rule.model_id)
 
     def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
         self._detector(detector)

@@ -18,6 +18,7 @@ CALLS = [
     ("POST", "/find", "find"),
     ("POST", "/represent", "represent"),
     ("POST", "/detect", "represent"),
+    ("POST", "/compare", "verify"),
     ("GET", "/collections", "read"),
     ("PUT", "/collections/c", "enroll"),
     ("GET", "/collections/c", "read"),

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from tests.api.standin import PHOTO, StandInSystem
 from vultus.api.openapi import TINY_PNG
 
-COMPUTE = ("/enroll", "/verify", "/find", "/represent", "/detect")
+COMPUTE = ("/enroll", "/verify", "/find", "/represent", "/compare", "/detect")
 
 
 def test_a_key_is_made_shown_once_used_and_revoked(client: TestClient) -> None:
