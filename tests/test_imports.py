@@ -27,7 +27,7 @@ MAY_KNOW = {
     "cli": GROUND | {"config", "service", "vision", "storage", "models", "served", "wiring", "evaluation", "api"},
     "__main__": {"cli"},
 }
-ONLY_IMPORTER = {"onnxruntime": {"vision/session.py"}, "PIL": {"vision/image.py"}}
+ONLY_IMPORTER = {"onnxruntime": {"vision/session.py"}, "PIL": {"vision/image.py"}, "h5py": {"models/importers/keras_hdf5.py"}}
 
 
 def modules() -> list[Path]:

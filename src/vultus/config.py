@@ -45,7 +45,20 @@ class Settings(BaseSettings):
     without_keys: bool = Field(
         False, description="Serve without API keys. Only on a loopback address, for trying things out."
     )
-    precision: Literal["auto", "fp32"] = Field("auto", description="Arithmetic of the recognition models.")
+    precision: Literal["auto", "fp32", "int8"] = Field(
+        "auto",
+        description="Arithmetic of the recognition models. auto: int8 where the processor is fast at it "
+        "(AVX-512 VNNI, AVX-VNNI, Arm i8mm) and the model has it, else fp32.",
+    )
+    allow_noncommercial: bool = Field(
+        False, description="Serve models whose weights may not be used commercially. You answer for how they are used."
+    )
+    model_memory_bytes: int = Field(
+        1024 * MIB,
+        gt=0,
+        description="Memory for loaded recognition models, bytes, as estimated from their files. Those unused the "
+        "longest are unloaded; a single larger model is served alone.",
+    )
 
     default_model: str = Field("facenet512-casia-webface", description="Recognition model of new collections.")
     default_detector: str = Field("yunet", description="Face detector used when a request names none.")
@@ -66,6 +79,17 @@ class Settings(BaseSettings):
     queue_size: int = Field(64, ge=0, description="Photos that may wait for a compute slot.")
     queue_wait_seconds: float = Field(10.0, gt=0, description="Longest wait for a compute slot, seconds.")
     request_seconds: float = Field(30.0, gt=0, description="Longest a request may take to arrive, seconds.")
+    max_held_bytes: int = Field(
+        256 * MIB, gt=0, description="Most bytes of request bodies held at once; what is beyond is told queue_full."
+    )
+    image_urls: bool = Field(
+        False,
+        description="Take http(s) addresses of images, on public hosts only. This machine then fetches what a caller "
+        "with a key names.",
+    )
+    image_url_seconds: float = Field(
+        10.0, gt=0, description="Longest that fetching all images of one request may take, seconds."
+    )
 
     @cached_property
     def sqlalchemy_url(self) -> str:

@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from vultus.errors import ModelInvalid, ModelNameNotAllowed
-from vultus.models.card import ModelCard, find_card
+from vultus.models.card import Calibration, ModelCard, find_card
+from vultus.models.cpu import Precision
+from vultus.models.memory import Loaded
+from vultus.models.refused import refusal
 from vultus.models.store import ModelStore
 from vultus.vision.compare import ThresholdTable
 from vultus.vision.embed import Embedder
+from vultus.vision.fit import check_recogniser
 from vultus.vision.session import Session
+from vultus.vision.thresholds import ProbeMixture, RateCurve, SearchModel
 
 T = TypeVar("T")
 
+# Memory of a loaded network over the size of its file: 2.5 to 3.3 measured with FaceNet and SFace, fp32 and int8.
+MEMORY_FACTOR = 3
+DEFAULT_MEMORY_BYTES = 1 << 30
+
 
 class ServedModels:
-    """Resolves model names and loads each model once, on first use."""
+    """Resolves model names and loads each model on first use, within a budget of memory."""
 
-    def __init__(self, store: ModelStore, cards: Sequence[ModelCard], *, default: str, threads: int = 1) -> None:
+    def __init__(
+        self,
+        store: ModelStore,
+        cards: Sequence[ModelCard],
+        *,
+        default: str,
+        threads: int = 1,
+        overlays: Mapping[str, Calibration] | None = None,
+        precision: Precision = "fp32",
+        allow_noncommercial: bool = False,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    ) -> None:
         """default: id or alias of the model for requests that name none. threads: of one run of a network.
+
+        overlays: by model id, the operator's own calibrations, which win over the cards'. precision: int8 applies to
+        the models that have it. allow_noncommercial: serve weights that may not be used commercially.
 
         Raises ModelNameNotAllowed when no recognition card has the default's name.
         """
         self._store = store
         self._cards = tuple(card for card in cards if card.task == "recognition")
         self._threads = threads
-        self._loaded: dict[str, Embedder] = {}
-        self._lock = threading.Lock()
+        self._overlays = dict(overlays or {})
+        self._precision = precision
+        self._allow_noncommercial = allow_noncommercial
+        self._loaded: Loaded[Embedder] = Loaded(memory_bytes)
         self.default = self._card(default).id
 
     def resolve(self, name: str | None) -> str:
@@ -38,9 +63,12 @@ class ServedModels:
         """
         card = self._card(self.default if name is None else name)
         if card.id not in self._loaded:
-            for file in card.files:
-                self._store.path(card, file.name)
+            self._path(card)
         return card.id
+
+    def precision(self, model_id: str) -> Precision:
+        """The arithmetic that the model computes in. Embeddings of both kinds compare with each other."""
+        return self._precision if self._card(model_id).int8 is not None else "fp32"
 
     def pipeline_version(self, model_id: str) -> int:
         """The version of the model's preprocessing."""
@@ -51,39 +79,52 @@ class ServedModels:
         return _required(self._card(model_id).output_dimension, model_id, "output_dimension")
 
     def thresholds(self, model_id: str) -> ThresholdTable:
-        """The model's calibration. Raises ModelInvalid when its card has none."""
-        calibration = self._card(model_id).calibration
+        """The model's calibration, the operator's before the card's. Raises ModelInvalid when it has none."""
+        calibration = self._overlays.get(model_id) or self._card(model_id).calibration
         if calibration is None:
             raise ModelInvalid(f"{model_id} has no calibration; give a threshold with the request")
-        return ThresholdTable(model_id, calibration.thresholds)
+        return ThresholdTable(model_id, calibration.thresholds, search=_search_model(calibration))
 
     def embedder(self, model_id: str) -> Embedder:
-        """The loaded model; the first caller loads it, callers at the same time wait for that one load."""
-        with self._lock:
-            if model_id not in self._loaded:
-                self._loaded[model_id] = self._load(self._card(model_id))
-            return self._loaded[model_id]
+        """The loaded model; the first caller loads it, callers at the same time wait for that one load.
+
+        Raises ModelNameNotAllowed, ModelNotInstalled, ModelInvalid when the file is not the one its card describes.
+        """
+        card = self._card(model_id)
+        return self._loaded.get(card.id, lambda: self._load(card))
 
     def capabilities(self) -> list[dict[str, Any]]:
         """One plain dictionary per recognition model, for programs."""
         return [self._describe(card) for card in self._cards]
 
     def _card(self, name: str) -> ModelCard:
+        """The served card of a name. Raises ModelNameNotAllowed, with the reason where the licence is one."""
         card = find_card(self._cards, name)
         if card is None:
-            served = ", ".join(known for each in self._cards for known in (each.id, *each.aliases))
-            raise ModelNameNotAllowed(f"model_name {name!r} is not served; use one of: {served}")
+            known = (known for each in self._cards if self._may_serve(each) for known in (each.id, *each.aliases))
+            why = refusal(name)
+            raise ModelNameNotAllowed(why or f"model_name {name!r} is not served; use one of: {', '.join(known)}")
+        if not self._may_serve(card):
+            raise ModelNameNotAllowed(
+                f"{card.id} is not served: its weights ({card.licence.weights}) may not be used commercially; where "
+                "that is no matter, the operator can set VULTUS_ALLOW_NONCOMMERCIAL=true"
+            )
         return card
 
-    def _load(self, card: ModelCard) -> Embedder:
-        session = Session(self._store.path(card, card.files[0].name), threads=self._threads)
-        return Embedder(
-            session,
-            model_id=card.id,
-            input_rule=card.input,
-            crop_rule=_required(card.crop, card.id, "crop"),
-            dimension=self.dimension(card.id),
-        )
+    def _may_serve(self, card: ModelCard) -> bool:
+        return card.licence.commercial_use or self._allow_noncommercial
+
+    def _path(self, card: ModelCard) -> Path:
+        return self._store.path(card, card.files[0].name, self.precision(card.id))
+
+    def _load(self, card: ModelCard) -> tuple[Embedder, int]:
+        """The model, and the bytes it takes in memory."""
+        path, dimension = self._path(card), self.dimension(card.id)
+        session = Session(path, threads=self._threads)
+        check_recogniser(session, input_rule=card.input, dimension=dimension)
+        crop_rule = _required(card.crop, card.id, "crop")
+        embedder = Embedder(session, model_id=card.id, input_rule=card.input, crop_rule=crop_rule, dimension=dimension)
+        return embedder, MEMORY_FACTOR * path.stat().st_size
 
     def _describe(self, card: ModelCard) -> dict[str, Any]:
         status = self._store.status(card)
@@ -93,11 +134,27 @@ class ServedModels:
             "dimension": card.output_dimension,
             "installed": status.state == "prepared",
             "state": status.state,
+            "precision": "fp32" if card.int8 is None else self._precision,
             "warm": card.id in self._loaded,
             "licence": card.licence.weights,
             "commercial_use": card.licence.commercial_use,
+            "allowed": self._may_serve(card),
             "training_data": card.licence.training_data,
         }
+
+
+def _search_model(calibration: Calibration) -> SearchModel | None:
+    """What a calibration knows of searches, as the comparison uses it."""
+    search = calibration.search
+    if search is None:
+        return None
+    return SearchModel(
+        ProbeMixture(search.shape, search.exponent),
+        RateCurve(search.thresholds),
+        search.smallest_fmr,
+        search.smallest_fpir,
+        search.largest_gallery,
+    )
 
 
 def _required(value: T | None, model_id: str, field: str) -> T:

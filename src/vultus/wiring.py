@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,10 @@ import numpy as np
 
 from vultus.config import Settings
 from vultus.errors import ModelInvalid, SettingsInvalid
-from vultus.models.card import ModelCard, find_card, in_box_cards
+from vultus.models.card import ModelCard, find_card
+from vultus.models.catalogue import known_cards
+from vultus.models.cpu import Choice, best_precision, cpu_flags
+from vultus.models.overlay import read_overlays
 from vultus.models.store import ModelStore
 from vultus.records import SCOPES
 from vultus.served import ServedModels
@@ -29,7 +33,15 @@ from vultus.vision.mtcnn import MTCNN, ONet
 from vultus.vision.pipeline import Pipeline, Slots
 from vultus.vision.session import Session
 
+log = logging.getLogger(__name__)
+
 DETECTORS = ("yunet", "mtcnn")
+# Detectors that clients of DeepFace name (deepface/modules/modeling.py, MIT) and the default one answers for. "skip" is
+# none of them: it means no detection, which is enforce_detection=false of a photo without a face, or a crop.
+STOOD_IN_FOR = (
+    *("opencv", "retinaface", "ssd", "dlib", "mediapipe", "fastmtcnn", "centerface", "yolov8"),
+    *(f"{family}{size}" for family in ("yolov8", "yolov11", "yolov12") for size in "nsml"),
+)
 WARM_UP_SIDE = 640  # pixels
 
 
@@ -52,6 +64,7 @@ class System:
         return {
             "models": self.models.capabilities(),
             "detectors": list(DETECTORS),
+            "detector_aliases": dict.fromkeys(STOOD_IN_FOR, settings.default_detector),
             "distance_metrics": ["cosine", "euclidean", "euclidean_l2"],
             "defaults": {
                 "model_name": self.models.default,
@@ -85,9 +98,10 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
         migrate(engine)
         gallery, keys = Gallery(engine), KeyStore(engine)
         photos = LocalPhotoStore(settings.photo_dir)
-        store, cards = ModelStore(settings.model_dir, in_box_cards()), in_box_cards()
+        cards = known_cards(settings.model_dir)
+        store = ModelStore(settings.model_dir, cards)
         prepare(store, cards, settings)
-        models = ServedModels(store, cards, default=settings.default_model, threads=os.cpu_count() or 1)
+        models = open_models(settings, store)
         pipeline = open_pipeline(settings, store, cards, models)
         parts = Parts(pipeline, models, gallery, photos, FlatIndex(gallery), _policy(settings))
         service = FaceService(**vars(parts))
@@ -106,7 +120,7 @@ def check(settings: Settings) -> None:
             f"serving without keys is possible only on a loopback address, not on {settings.host}; "
             "set VULTUS_HOST=127.0.0.1 or leave VULTUS_WITHOUT_KEYS out"
         )
-    cards = in_box_cards()
+    cards = known_cards(settings.model_dir)
     known = find_card(cards, settings.default_model)
     if known is None or known.task != "recognition":
         names = ", ".join(card.id for card in cards if card.task == "recognition")
@@ -121,6 +135,30 @@ def prepare(store: ModelStore, cards: tuple[ModelCard, ...], settings: Settings)
     """Convert and verify what the default pipeline needs; quick when it was done before."""
     for name in (settings.default_model, *DETECTORS):
         store.prepare(_card(cards, name))
+
+
+def open_models(settings: Settings, store: ModelStore) -> ServedModels:
+    """The recognition models, none of them loaded yet.
+
+    Raises ModelNameNotAllowed when the default one may not be served, ModelInvalid when a calibration does not fit.
+    """
+    choice = chosen_precision(settings)
+    log.info("models compute in %s: %s", choice.precision, choice.reason)
+    return ServedModels(
+        store,
+        store.cards,
+        default=settings.default_model,
+        threads=os.cpu_count() or 1,
+        overlays=read_overlays(settings.model_dir, store.cards),
+        precision=choice.precision,
+        allow_noncommercial=settings.allow_noncommercial,
+        memory_bytes=settings.model_memory_bytes,
+    )
+
+
+def chosen_precision(settings: Settings) -> Choice:
+    """The arithmetic that these settings choose on this machine, and why."""
+    return best_precision(settings.precision, cpu_flags())
 
 
 def open_pipeline(
@@ -142,6 +180,7 @@ def open_pipeline(
         models.embedder,
         default_detector=settings.default_detector,
         fallback="mtcnn",
+        stood_in_for=STOOD_IN_FOR,
         slots=Slots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds),
         max_pixels=settings.max_image_pixels,
         max_faces=settings.max_faces,

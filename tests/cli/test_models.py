@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-MODELS = ["facenet512-casia-webface", "mtcnn", "yunet"]
+from vultus.models.card import in_box_cards
+
+MODELS = [card.id for card in in_box_cards()]
 
 
 def listed(run) -> dict[str, dict]:
@@ -16,7 +18,8 @@ def test_all_models_are_listed_with_their_state_and_licence(run, surroundings):
     assert answer.exit_code == 0
     assert all(model in answer.stdout for model in MODELS)
     assert f"Model folder: {surroundings / 'models'}" in answer.stdout
-    assert {model["licence"]["weights"] for model in listed(run).values()} == {"MIT"}
+    licences = {model_id: model["licence"]["weights"] for model_id, model in listed(run).items()}
+    assert (licences["yunet"], licences["sface"]) == ("MIT", "Apache-2.0")
 
 
 def test_a_model_is_prepared_once_asked_for(run):

@@ -82,6 +82,29 @@ def test_parse_reads_every_field():
     assert file.converted_sha256 is None
 
 
+def test_unknown_digest_is_none():
+    assert parse_card(re.sub('sha256 = ".*"', 'sha256 = "unknown"', CARD), "small.toml").files[0].sha256 is None
+
+
+def test_unknown_digest_of_a_package_is_refused():
+    text = re.sub('sha256 = ".*"', 'sha256 = "unknown"', CARD)
+    text = text.replace('kind = "url"\nurl = "https://example.org/small.bin"', PACKAGE)
+    with pytest.raises(ModelInvalid, match=r'files\[0\]\.sha256 is "unknown", but one source is a package'):
+        parse_card(text, "small.toml")
+
+
+PACKAGE = 'kind = "package"\npackage = "small"\npackage_version = "1"'
+STANDARDISATION = "mean = 127.5\nscale = 128\n"
+
+
+def test_per_image_standardisation_has_no_numbers():
+    card = parse_card(CARD.replace(STANDARDISATION, "per_image = true\n"), "small.toml")
+    assert (card.input.per_image, card.input.mean, card.input.scale) == (True, 0.0, 1.0)
+    assert parse_card(CARD, "small.toml").input.per_image is False
+    with pytest.raises(ModelInvalid, match=r"input\.mean is not a field of a model card"):
+        parse_card(CARD.replace(STANDARDISATION, STANDARDISATION + "per_image = true\n"), "small.toml")
+
+
 REQUIRED = sorted(set(re.findall(r"^(\w+) =", CARD, re.MULTILINE)) - {"dynamic_axes"})
 
 
@@ -175,13 +198,15 @@ def test_find_card_knows_ids_and_aliases_in_any_case():
 
 def test_in_box_cards_are_complete():
     cards = {card.id: card for card in in_box_cards()}
-    assert {"facenet512-casia-webface", "mtcnn", "yunet"} <= set(cards)
+    assert {"facenet128", "facenet512-casia-webface", "facenet512-vggface2", "mtcnn", "openface", "yunet"} <= set(cards)
+    assert {"sface", "dlib-resnet"} <= set(cards)
     facenet = cards["facenet512-casia-webface"]
     assert facenet.output_dimension == 512
     assert facenet.crop is not None
     assert facenet.crop.template[0] == (52.7, 65.1)
     assert [file.name for file in cards["mtcnn"].files] == ["pnet", "rnet", "onet"]
-    assert all(isinstance(source, PackageSource) for card in cards.values() for source in card.files[0].sources)
+    assert isinstance(facenet.files[0].sources[0], PackageSource)
+    assert (cards["facenet128"].input.per_image, cards["facenet128"].output_dimension) == (True, 128)
 
 
 def test_in_box_cards_write_different_files():
@@ -189,5 +214,16 @@ def test_in_box_cards_write_different_files():
     assert len(set(outputs)) == len(outputs)
 
 
-def test_casia_weights_do_not_answer_to_the_name_of_the_vggface2_weights():
-    assert find_card(in_box_cards(), "Facenet512") is None
+@pytest.mark.parametrize(
+    ("name", "model_id"),
+    [
+        ("Facenet", "facenet128"),
+        ("Facenet512", "facenet512-vggface2"),
+        ("SFace", "sface"),
+        ("Dlib", "dlib-resnet"),
+    ],
+)
+def test_names_of_deepface_mean_the_weights_of_deepface(name, model_id):
+    card = find_card(in_box_cards(), name)
+    assert card is not None
+    assert card.id == model_id

@@ -6,12 +6,12 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.standins import SIDE, TEMPLATE, write_tiny_network
 from vultus.errors import ModelInvalid
 from vultus.records import CropRule, InputRule
-from vultus.vision.embed import Embedder
+from vultus.vision.embed import Embedder, whiten
 from vultus.vision.session import Session
 
 
-def embedder(path, *, dimension=32, channels="RGB", layout="NCHW", mean=127.5, scale=128.0):
-    rule = InputRule(SIDE, SIDE, channels, layout, mean, scale)
+def embedder(path, *, dimension=32, channels="RGB", layout="NCHW", mean=127.5, scale=128.0, per_image=False):
+    rule = InputRule(SIDE, SIDE, channels, layout, mean, scale, per_image)
     return Embedder(Session(path), model_id="tiny", input_rule=rule, crop_rule=CropRule(TEMPLATE), dimension=dimension)
 
 
@@ -38,6 +38,30 @@ def test_input_follows_the_card(tmp_path):
     assert rgb[0, :, 0, 0].tolist() == [0.99609375, -0.99609375, 0.00390625]
     bgr = embedder(path, channels="BGR", layout="NHWC", mean=0.0, scale=1.0).prepare([crop])
     assert bgr[0, 0, 0].tolist() == [128.0, 0.0, 255.0]
+
+
+def test_whitening_takes_mean_and_deviation_of_each_image():
+    """One pixel (0, 3, 6): mean 3, variance (9 + 0 + 9) / 3 = 6. Another (10, 10, 40): mean 20, variance 200."""
+    batch = np.array([[[[0, 3, 6]]], [[[10, 10, 40]]]], np.float32)
+    expected = np.array([[-3, 0, 3], [-10, -10, 20]]) / np.sqrt([[6], [200]])
+    np.testing.assert_allclose(whiten(batch)[:, 0, 0], expected, rtol=1e-6)
+
+
+def test_whitening_divides_by_no_less_than_one_over_the_root_of_the_size():
+    """Two pixels, 6 numbers, floor 1 / sqrt(6) = 0.408. One 0.6 among zeros: mean 0.1, deviation sqrt(0.05) = 0.224."""
+    batch = np.zeros((2, 1, 2, 3), np.float32)
+    batch[1, 0, 0, 0] = 0.6
+    white = whiten(batch)
+    assert not white[0].any()
+    np.testing.assert_allclose(white[1].ravel(), np.array([0.5, -0.1, -0.1, -0.1, -0.1, -0.1]) * 6**0.5, rtol=1e-6)
+
+
+def test_input_of_a_per_image_card_is_whitened_in_its_order_and_layout(tmp_path):
+    """A crop of (0, 3, 6) all over: mean 3, variance 6, blue first for BGR; the card's mean and scale play no part."""
+    path = write_tiny_network(tmp_path / "tiny.onnx")
+    crop = np.full((SIDE, SIDE, 3), (0, 3, 6), np.uint8)
+    batch = embedder(path, channels="BGR", per_image=True).prepare([crop, crop * 2])
+    np.testing.assert_allclose(batch[:, :, 0, 0], [[6**0.5 / 2, 0, -(6**0.5) / 2]] * 2, rtol=1e-6)
 
 
 def test_another_dimension_than_the_card_says_is_refused(tmp_path):

@@ -10,9 +10,11 @@ from typing import Literal, cast
 
 from vultus.errors import ModelInvalid
 from vultus.models.fields import Fields, parse_toml
+from vultus.models.int8 import Int8, read_int8
 from vultus.models.parts import (
     Accuracy,
     Calibration,
+    FileSource,
     Licence,
     ModelFile,
     PackageSource,
@@ -31,6 +33,8 @@ from vultus.records import CropRule, InputRule
 __all__ = [
     "Accuracy",
     "Calibration",
+    "FileSource",
+    "Int8",
     "Licence",
     "ModelCard",
     "ModelFile",
@@ -42,6 +46,7 @@ __all__ = [
     "in_box_cards",
     "parse_card",
     "read_card",
+    "refuse_shared_names",
 ]
 
 Task = Literal["recognition", "detection", "landmarks"]
@@ -49,7 +54,10 @@ Task = Literal["recognition", "detection", "landmarks"]
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One model. input: width and height 0 mean any size. pipeline_version counts up when preprocessing changes."""
+    """One model. input: width and height 0 mean any size. pipeline_version counts up when preprocessing changes.
+
+    int8: how its first file becomes an int8 one; None where nobody measured that.
+    """
 
     id: str
     title: str
@@ -64,6 +72,7 @@ class ModelCard:
     crop: CropRule | None = None
     output_dimension: int | None = None
     calibration: Calibration | None = None
+    int8: Int8 | None = None
 
     def file(self, name: str) -> ModelFile:
         """The file called `name`. Raises: ModelInvalid when the card has none."""
@@ -79,7 +88,7 @@ def in_box_cards() -> tuple[ModelCard, ...]:
     folder = resources.files("vultus.models") / "cards"
     texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".toml")}
     cards = tuple(parse_card(text, name) for name, text in sorted(texts.items()))
-    _refuse_shared_names(cards)
+    refuse_shared_names(cards)
     return cards
 
 
@@ -95,6 +104,16 @@ def find_card(cards: Iterable[ModelCard], name: str) -> ModelCard | None:
     """The card with this id or alias, in whatever letter case; None when there is none."""
     wanted = name.casefold()
     return next((card for card in cards if wanted in _names(card)), None)
+
+
+def refuse_shared_names(cards: Iterable[ModelCard]) -> None:
+    """Raises: ModelInvalid when two cards have an id or an alias in common, or write the same file."""
+    owners: dict[str, str] = {}
+    for card in cards:
+        for name in (*sorted(_names(card)), *(f"the file {output}" for output in _outputs(card))):
+            if name in owners:
+                raise ModelInvalid(f"model cards {owners[name]} and {card.id} both claim {name!r}; rename one")
+            owners[name] = card.id
 
 
 def parse_card(text: str, name: str) -> ModelCard:
@@ -119,6 +138,7 @@ def parse_card(text: str, name: str) -> ModelCard:
         output_dimension=fields.integer("output_dimension", least=1) if recognition else None,
         crop=read_crop(fields.table("crop")) if recognition else None,
         calibration=read_calibration(fields.table("calibration")) if fields.has("calibration") else None,
+        int8=read_int8(fields.table("int8")) if recognition and fields.has("int8") else None,
     )
     fields.done()
     _refuse_repeated_files(fields, card)
@@ -129,17 +149,11 @@ def _names(card: ModelCard) -> set[str]:
     return {name.casefold() for name in (card.id, *card.aliases)}
 
 
-def _refuse_shared_names(cards: tuple[ModelCard, ...]) -> None:
-    owners: dict[str, str] = {}
-    for card in cards:
-        for name in _names(card):
-            if name in owners:
-                raise ModelInvalid(f"model cards {owners[name]} and {card.id} are both called {name!r}; rename one")
-            owners[name] = card.id
+def _outputs(card: ModelCard) -> tuple[str, ...]:
+    return (*(file.output for file in card.files), *((card.int8.output,) if card.int8 else ()))
 
 
 def _refuse_repeated_files(fields: Fields, card: ModelCard) -> None:
-    for name in ("name", "output"):
-        values = [getattr(file, name) for file in card.files]
+    for name, values in (("name", [file.name for file in card.files]), ("output", _outputs(card))):
         if len(set(values)) != len(values):
             raise fields.invalid("files", f"has two files with the same {name}; give each its own")

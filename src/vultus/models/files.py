@@ -39,7 +39,7 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -48,17 +48,20 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+def locked(folder: Path, *, wait: bool = True, name: str = LOCK_NAME) -> Iterator[None]:
     """Hold the folder's lock against other threads and processes; the system frees it when the process dies.
+
+    name: of the lock's file, for a lock of something less than the whole folder.
 
     Raises: BlockingIOError when it is held and `wait` is False; OSError when the folder cannot be written.
     """
-    with (folder / LOCK_NAME).open("ab") as file:
+    with (folder / name).open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the folder's names last over a power cut. Raises: OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
+from vultus.models.calibration import SearchCalibration, Thresholds, read_rate, read_search, read_thresholds
 from vultus.models.fields import Fields
 from vultus.records import CropRule, InputRule
 
-ImporterName = Literal["none", "facenet_graphdef", "dequantize"]
+ImporterName = Literal["none", "facenet_graphdef", "keras_hdf5", "dequantize", "dlib_dat"]
+
+UNKNOWN = "unknown"  # the sha256 of a file of which nobody publishes it
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -42,27 +44,36 @@ class PackageSource:
 
 @dataclass(frozen=True)
 class UrlSource:
-    """A file to fetch by hand into the model folder, under the name `file`."""
+    """A file to pull, or to fetch by hand, into the model folder, under the name `file`."""
 
     url: str
     file: str
     origin: str
 
 
-Source = PackageSource | UrlSource
+@dataclass(frozen=True)
+class FileSource:
+    """A file that the operator puts into the model folder, under the name `file`."""
+
+    file: str
+    origin: str
+
+
+Source = PackageSource | UrlSource | FileSource
 
 
 @dataclass(frozen=True)
 class ModelFile:
     """One weight file: sha256 is the source's, the same for every source; output: the file's name when converted.
 
+    sha256 is None where nobody publishes it: the file is used once the operator vouches for a digest (`pins`).
     dynamic_axes: (axis, name) of the converted model's input. converted_sha256: of the output, where it is known.
     """
 
     name: str
     importer: ImporterName
     output: str
-    sha256: str
+    sha256: str | None
     sources: tuple[Source, ...]
     converted_sha256: str | None = None
     dynamic_axes: tuple[tuple[int, str], ...] = ()
@@ -73,13 +84,20 @@ class Calibration:
     """Measured cosine thresholds: (false match rate, cosine at or above which a pair matches), rates falling.
 
     comparisons: non-mated comparisons behind the table. pipeline_version: the preprocessing it was measured with.
+    precision: of the network, "fp32" or "int8". weighting: "all pairs": every comparison weighs the same.
+    smallest_fmr: the smallest that the comparisons let one claim. search: how FPIR follows from the gallery's size.
+    A Euclidean threshold is sqrt(2 - 2 cosine), so it needs no table of its own.
     """
 
-    thresholds: tuple[tuple[float, float], ...]
+    thresholds: Thresholds
     data: str
     comparisons: int
     date: str
     pipeline_version: int
+    precision: str | None = None
+    weighting: str | None = None
+    smallest_fmr: float | None = None
+    search: SearchCalibration | None = None
 
 
 @dataclass(frozen=True)
@@ -109,13 +127,16 @@ def read_accuracy(fields: Fields) -> Accuracy:
 
 
 def read_input(fields: Fields) -> InputRule:
+    # A network fed by each image's own mean and deviation has no numbers of its own.
+    per_image = fields.flag("per_image") if fields.has("per_image") else False
     rule = InputRule(
         width=fields.integer("width", least=0),
         height=fields.integer("height", least=0),
         channels=cast(Literal["RGB", "BGR"], fields.choice("channels", ("RGB", "BGR"))),
         layout=cast(Literal["NCHW", "NHWC"], fields.choice("layout", ("NCHW", "NHWC"))),
-        mean=fields.number("mean"),
-        scale=fields.number("scale"),
+        mean=0.0 if per_image else fields.number("mean"),
+        scale=1.0 if per_image else fields.number("scale"),
+        per_image=per_image,
     )
     if not (math.isfinite(rule.mean) and math.isfinite(rule.scale) and rule.scale > 0):
         raise fields.invalid("scale", f"is {rule.scale} with mean {rule.mean}; write numbers, the scale above 0")
@@ -136,52 +157,56 @@ def read_crop(fields: Fields) -> CropRule:
 
 def read_calibration(fields: Fields) -> Calibration:
     fields.choice("metric", ("cosine",))
-    thresholds = fields.pairs("thresholds")
-    in_range = all(0 < fmr < 1 and -1 <= cosine <= 1 for fmr, cosine in thresholds)
-    in_order = all(later[0] < earlier[0] and later[1] > earlier[1] for earlier, later in pairwise(thresholds))
-    if not (thresholds and in_range and in_order):
-        raise fields.invalid("thresholds", "must fall in rate and rise in cosine; write [[1e-3, 0.50], [1e-4, 0.59]]")
     calibration = Calibration(
-        thresholds=thresholds,
+        thresholds=read_thresholds(fields),
         data=fields.text("data"),
         comparisons=fields.integer("comparisons", least=1),
         date=fields.text("date"),
         pipeline_version=fields.integer("pipeline_version", least=1),
+        precision=fields.choice("precision", ("fp32", "int8")) if fields.has("precision") else None,
+        weighting=fields.choice("weighting", ("all pairs",)) if fields.has("weighting") else None,
+        smallest_fmr=read_rate(fields, "smallest_fmr") if fields.has("smallest_fmr") else None,
+        search=read_search(fields.table("search")) if fields.has("search") else None,
     )
     fields.done()
     return calibration
 
 
 def read_file(fields: Fields) -> ModelFile:
-    importer = cast(ImporterName, fields.choice("importer", ("none", "facenet_graphdef", "dequantize")))
+    importer = cast(ImporterName, fields.choice("importer", get_args(ImporterName)))
     file = ModelFile(
         name=read_plain_name(fields, "name"),
         importer=importer,
         output=read_plain_name(fields, "output"),
-        sha256=_digest(fields, "sha256"),
+        sha256=_source_digest(fields),
         sources=tuple(_source(table) for table in fields.tables("sources")),
-        converted_sha256=_digest(fields, "converted_sha256") if fields.has("converted_sha256") else None,
+        converted_sha256=_converted_digest(fields),
         dynamic_axes=_axes(fields.table("dynamic_axes")) if fields.has("dynamic_axes") else (),
     )
     if file.dynamic_axes and importer != "dequantize":
         raise fields.invalid("dynamic_axes", f'does nothing with importer "{importer}"; remove it')
     if importer != "none" and any(PurePosixPath(source.file).name == file.output for source in file.sources):
         raise fields.invalid("output", f"is {file.output!r}, the name of a source; write another one")
+    if file.sha256 is None and any(isinstance(source, PackageSource) for source in file.sources):
+        raise fields.invalid("sha256", f'is "{UNKNOWN}", but one source is a package; write its file\'s SHA-256')
     fields.done()
     return file
 
 
 def _source(fields: Fields) -> Source:
     source: Source
-    if fields.choice("kind", ("package", "url")) == "package":
+    kind = fields.choice("kind", ("package", "url", "file"))
+    if kind == "package":
         source = PackageSource(
             package=read_plain_name(fields, "package"),
             package_version=fields.text("package_version"),
             file=fields.text("file"),
             origin=fields.text("origin"),
         )
-    else:
+    elif kind == "url":
         source = UrlSource(url=fields.text("url"), file=read_plain_name(fields, "file"), origin=fields.text("origin"))
+    else:
+        source = FileSource(file=read_plain_name(fields, "file"), origin=fields.text("origin"))
     fields.done()
     return source
 
@@ -194,8 +219,17 @@ def _axes(fields: Fields) -> tuple[tuple[int, str], ...]:
     return tuple((int(axis), name) for axis, name in axes)
 
 
-def _digest(fields: Fields, name: str) -> str:
-    value = fields.text(name)
+def _source_digest(fields: Fields) -> str | None:
+    value = fields.text("sha256")
+    return None if value == UNKNOWN else _digest(fields, "sha256", value)
+
+
+def _converted_digest(fields: Fields) -> str | None:
+    name = "converted_sha256"
+    return _digest(fields, name, fields.text(name)) if fields.has(name) else None
+
+
+def _digest(fields: Fields, name: str, value: str) -> str:
     if not _SHA256.fullmatch(value):
         raise fields.invalid(name, f"is {value!r}; write the 64 lower-case hexadecimal digits of the file's SHA-256")
     return value

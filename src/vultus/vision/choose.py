@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from vultus.errors import MultipleFaces, NoFaceDetected
 from vultus.records import Face
 from vultus.vision.pipeline import Sighting, whole_picture
@@ -32,9 +34,26 @@ def largest_face(sighting: Sighting, *, which: str = "the photo", enforce: bool 
     )
 
 
+def central_face(sighting: Sighting, *, which: str = "the photo") -> Face:
+    """The face whose box is centred nearest to the middle of the photo; of two as near, the larger.
+
+    The rule of test sets such as LFW: the person meant is in the middle (Huang et al., UMass TR 07-49, section II).
+    which: the name of the image in the sentence. Raises NoFaceDetected.
+    """
+    largest = largest_face(sighting, which=which)
+    height, width = sighting.photograph.pixels.shape[:2]
+    return min(sighting.faces, key=lambda face: _off_centre(face, width, height), default=largest)
+
+
 def how_chosen(sighting: Sighting) -> str | None:
     """How the face was chosen, in words; None when there was no choice."""
     return f"largest of {len(sighting.faces)}" if len(sighting.faces) > 1 else None
+
+
+def _off_centre(face: Face, width: int, height: int) -> float:
+    """Pixels from the middle of the box to the middle of the picture."""
+    x_min, y_min, x_max, y_max = face.box
+    return math.hypot((x_min + x_max - width) / 2, (y_min + y_max - height) / 2)
 
 
 def _size(sighting: Sighting) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from vultus.errors import InvalidRequest
 from vultus.records import Float32, Metric, ThresholdRule
+from vultus.vision.thresholds import RateCurve, SearchModel, independent_fmr
 
 LARGEST_EUCLIDEAN = 2.0
 AMBIGUOUS_MARGIN = 0.03  # cosine: two subjects nearer than this cannot be told apart by one photo
@@ -38,49 +39,59 @@ def to_similarity(distance: float, metric: Metric) -> float:
 
 
 class ThresholdTable:
-    """Measured (FMR, cosine) pairs of one model; thresholds between them are interpolated over log10(FMR)."""
+    """What an error rate means for one model: its measured false match rates and, where known, how searches behave."""
 
-    def __init__(self, model_id: str, points: Sequence[tuple[float, float]]) -> None:
-        """points: false match rates in (0, 1) with the cosine threshold measured for each, in any order."""
-        ordered = sorted(points)
+    def __init__(
+        self, model_id: str, points: Sequence[tuple[float, float]], *, search: SearchModel | None = None
+    ) -> None:
+        """points: false match rates in (0, 1) with the cosine threshold measured for each, in any order.
+
+        search: measured on galleries; without it the comparisons of a search count as independent.
+        """
         self.model_id = model_id
-        self._log_fmr = np.log10([fmr for fmr, _ in ordered])
-        self._cosine = np.array([cosine for _, cosine in ordered])
+        self._curve = RateCurve(points)
+        self._search = search
 
     def for_fmr(self, fmr: float) -> ThresholdRule:
         """The threshold of a 1:1 comparison for a false match rate."""
-        cosine, supported, note = self._threshold(fmr)
-        return ThresholdRule("target_fmr", cosine, fmr, self.model_id, supported=supported, note=note)
+        supported, note = self._support(fmr)
+        return ThresholdRule("target_fmr", self._curve.cosine(fmr), fmr, self.model_id, supported=supported, note=note)
 
     def for_fpir(self, fpir: float, templates: int) -> ThresholdRule:
         """The threshold of a search of `templates` templates for a false-positive identification rate.
 
-        The best of n independent non-mated comparisons passes with 1 - (1 - FMR)^n (Grother, Ngan: NIST IR 8009).
+        By the measured model of galleries; without one, the best of n independent non-mated comparisons passes with
+        1 - (1 - FMR)^n, which overestimates FPIR: the threshold is then too strict, never too lax.
         """
         n = max(templates, 1)
-        fmr = -float(np.expm1(np.log1p(-fpir) / n))
-        cosine, supported, note = self._threshold(fmr)
-        return ThresholdRule("target_fpir", cosine, fpir, self.model_id, n, supported, note)
+        if self._search is None:
+            fmr = independent_fmr(fpir, n)
+            return self._search_rule(self._curve.cosine(fmr), fpir, n, *self._support(fmr))
+        fmr = self._search.mixture.fmr(fpir, n)
+        note = self._search.why_unsupported(fpir, n, fmr)
+        return self._search_rule(self._search.curve.cosine(fmr), fpir, n, note is None, note)
 
     def explicit(self, cosine: float) -> ThresholdRule:
         """The caller's own threshold."""
         return ThresholdRule("explicit", cosine, None, self.model_id)
 
-    def _threshold(self, fmr: float) -> tuple[float, bool, str | None]:
-        low, high = float(self._log_fmr[0]), float(self._log_fmr[-1])
-        wanted = float(np.log10(fmr))
-        cosine = float(np.interp(wanted, self._log_fmr, self._cosine))
-        if wanted < low - 1e-9:
-            slope = (self._cosine[1] - self._cosine[0]) / (self._log_fmr[1] - self._log_fmr[0])
-            cosine = min(cosine + float(slope) * (wanted - low), 1.0)
-            note = (
+    def _search_rule(
+        self, cosine: float, fpir: float, templates: int, supported: bool, note: str | None
+    ) -> ThresholdRule:
+        return ThresholdRule("target_fpir", cosine, fpir, self.model_id, templates, supported, note)
+
+    def _support(self, fmr: float) -> tuple[bool, str | None]:
+        """Whether the measured rates reach so far, and what to say of it."""
+        if fmr < self._curve.smallest_fmr * (1 - 1e-9):
+            return False, (
                 f"a false match rate of {fmr:.1e} per comparison lies beyond the smallest that was measured "
-                f"({10**low:.0e}); the threshold is extrapolated"
+                f"({self._curve.smallest_fmr:.0e}); the threshold is extrapolated"
             )
-            return cosine, False, note
-        if wanted > high + 1e-9:
-            return cosine, True, f"the largest calibrated false match rate is {10**high:.0e}; its threshold is used"
-        return cosine, True, None
+        if fmr > self._curve.largest_fmr * (1 + 1e-9):
+            return True, (
+                f"the largest calibrated false match rate is {self._curve.largest_fmr:.0e}; its threshold is used"
+            )
+        return True, None
 
 
 def decide(scores: Sequence[float], rule: ThresholdRule) -> tuple[Literal["match", "ambiguous", "unknown"], str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -12,6 +14,20 @@ from vultus.vision.align import crop_by_box, crop_by_landmarks
 from vultus.vision.session import Session
 
 SMALLEST_NORM = 1e-6
+Crop = TypeVar("Crop")  # what the model sees of a face
+
+
+class Recogniser(Protocol[Crop]):
+    """A recognition model: cuts out what it wants to see of a face, and makes embeddings of unit length of it."""
+
+    model_id: str
+    dimension: int
+
+    def crop(self, pixels: RGB, face: Face, *, align: bool = True) -> Crop: ...
+
+    def blank(self) -> Crop: ...
+
+    def embed(self, crops: Sequence[Crop]) -> Float32: ...
 
 
 class Embedder:
@@ -47,7 +63,7 @@ class Embedder:
         """
         if not crops:
             return np.empty((0, self.dimension), np.float32)
-        raw = self._session.run(self.prepare(crops))[0]
+        raw = self._run(self.prepare(crops))
         if raw.shape != (len(crops), self.dimension):
             raise ModelInvalid(
                 f"{self.model_id} answered with shape {raw.shape} instead of {(len(crops), self.dimension)}; "
@@ -58,13 +74,36 @@ class Embedder:
             raise ModelInvalid(f"{self.model_id} answered with NaN or zero vectors; prepare its file again")
         return np.ascontiguousarray(raw / norm, dtype=np.float32)
 
+    def _run(self, batch: Float32) -> Float32:
+        """The network's one output; a network of batch size 1 sees the crops one by one."""
+        if self._session.input_shape[:1] != (1,):
+            return self._session.run(batch)[0]
+        return np.concatenate([self._session.run(batch[i : i + 1])[0] for i in range(len(batch))])
+
     def prepare(self, crops: Sequence[RGB]) -> Float32:
         """The network's float32 input for N crops, in the card's channel order, layout, mean and scale."""
         batch = np.stack(crops).astype(np.float32)
         if self._input.channels == "BGR":
             batch = batch[..., ::-1]
-        batch -= np.float32(self._input.mean)
-        batch /= np.float32(self._input.scale)
+        if self._input.per_image:
+            batch = whiten(batch)
+        else:
+            batch -= np.float32(self._input.mean)
+            batch /= np.float32(self._input.scale)
         if self._input.layout == "NCHW":
             batch = batch.transpose(0, 3, 1, 2)
         return np.ascontiguousarray(batch)
+
+
+def whiten(batch: Float32) -> Float32:
+    """Every image of (N, H, W, 3) less its own mean, divided by its own standard deviation, at least 1 / sqrt(3 H W).
+
+    What facenet's models of 2017 were trained on: `prewhiten` in facenet/src/facenet.py, TensorFlow's
+    tf.image.per_image_standardization. The floor keeps an image of one colour from a division by zero.
+    """
+    images = batch.astype(np.float64)
+    mean = images.mean(axis=(1, 2, 3), keepdims=True)
+    deviation = images.std(axis=(1, 2, 3), keepdims=True)
+    floor = 1 / math.sqrt(images[0].size)
+    white: Float32 = ((images - mean) / np.maximum(deviation, floor)).astype(np.float32)
+    return white

@@ -124,5 +124,7 @@ def _foreign_errors() -> Iterator[None]:
         raise InvalidImage("the bytes are not a JPEG, PNG or WebP image; send one of these") from exc
     except Image.DecompressionBombError as exc:
         raise RequestTooLarge("the image has far more pixels than allowed; send a smaller one") from exc
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, OverflowError, TypeError) as exc:
+    except MemoryError:
+        raise
+    except Exception as exc:  # hostile bytes make its parsers raise almost anything, struct.error and zlib.error too
         raise InvalidImage("the image is damaged or cut short and cannot be decoded; send the whole file") from exc

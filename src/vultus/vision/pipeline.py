@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from vultus.errors import DetectorNotAllowed, QueueFull, QueueTimeout
 from vultus.records import RGB, Face, Float32, Photograph, Quality, Template
 from vultus.vision.detect import Detector
-from vultus.vision.embed import Embedder
+from vultus.vision.embed import Recogniser
 from vultus.vision.image import MAX_PIXELS, decode, encode_jpeg
 from vultus.vision.quality import assess
 
@@ -72,17 +73,22 @@ class Pipeline:
     def __init__(
         self,
         detectors: Mapping[str, Detector],
-        embedder: Callable[[str], Embedder],
+        embedder: Callable[[str], Recogniser[Any]],
         *,
         default_detector: str,
         fallback: str | None = None,
+        stood_in_for: Collection[str] = (),
         slots: Slots | None = None,
         max_pixels: int = MAX_PIXELS,
         max_faces: int = 64,
     ) -> None:
-        """embedder: the model of an id. fallback: the detector tried when the default one finds nothing."""
+        """embedder: the model of an id. fallback: the detector tried when the default one finds nothing.
+
+        stood_in_for: names of other detectors that clients ask for; the default one answers for them.
+        """
         self._detectors, self._embedder = dict(detectors), embedder
         self._default, self._fallback = default_detector, fallback
+        self._stood_in_for = frozenset(stood_in_for) - set(detectors)
         self._slots = slots or Slots(1, queue=0, wait_seconds=1)
         self._max_pixels, self._max_faces = max_pixels, max_faces
 
@@ -93,19 +99,25 @@ class Pipeline:
             yield
 
     def detector_name(self, wanted: str | None) -> str:
-        """The served detector of a name; None means the default. Raises DetectorNotAllowed."""
-        name = (wanted or self._default).lower()
+        """The served detector of a name; None, or a name it stands in for, means the default.
+
+        Raises DetectorNotAllowed.
+        """
+        name = self._default if self._means_default(wanted) else (wanted or "").lower()
         if name not in self._detectors:
             served = ", ".join(sorted(self._detectors))
             raise DetectorNotAllowed(f"detector_backend {wanted!r} is not served; use one of: {served}")
         return name
+
+    def _means_default(self, wanted: str | None) -> bool:
+        return wanted is None or wanted.lower() in self._stood_in_for
 
     def look(self, photo: bytes, *, detector: str | None = None) -> Sighting:
         """Decode a photo and find its faces. Raises InvalidImage, RequestTooLarge, DetectorNotAllowed."""
         name = self.detector_name(detector)
         photograph = decode(photo, max_pixels=self._max_pixels)
         faces = self._detectors[name].detect(photograph.pixels)
-        if not faces and detector is None and self._fallback is not None:
+        if not faces and self._means_default(detector) and self._fallback is not None:
             name = self._fallback
             faces = self._detectors[name].detect(photograph.pixels)
         largest = sorted(faces, key=lambda face: face.area * face.score, reverse=True)

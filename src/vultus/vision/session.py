@@ -15,6 +15,8 @@ from vultus.records import Float32
 PROVIDERS = ("CPUExecutionProvider",)
 ERRORS_ONLY = 3  # onnxruntime's log severity
 
+Dimension = int | str | None  # a size; a name or nothing stands for any size
+
 
 class Session:
     """One loaded network. `run` is safe from several threads at once."""
@@ -35,8 +37,12 @@ class Session:
             raise ModelInvalid(f"{path.name} has {len(inputs)} inputs; a model of Vultus has exactly one")
         self._input = inputs[0].name
         self.name = path.name
-        self.input_shape: tuple[int | str | None, ...] = tuple(inputs[0].shape)
-        self.output_names: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
+        self.input_shape: tuple[Dimension, ...] = tuple(inputs[0].shape)
+        self.input_type = str(inputs[0].type)
+        outputs = self._session.get_outputs()
+        self.output_names: tuple[str, ...] = tuple(output.name for output in outputs)
+        self.output_shapes: tuple[tuple[Dimension, ...], ...] = tuple(tuple(output.shape) for output in outputs)
+        self.output_types: tuple[str, ...] = tuple(str(output.type) for output in outputs)
 
     def run(self, batch: NDArray[np.generic], outputs: Sequence[str] | None = None) -> list[Float32]:
         """The network's outputs for one input array, in the order of `outputs` (default: the network's own)."""

@@ -20,6 +20,15 @@ class Importer:
     convert: Callable[[bytes, DynamicAxes], bytes]
 
 
+@dataclass(frozen=True)
+class Quantizer:
+    """`convert`: (float ONNX bytes, tensor -> (least, greatest) value) -> int8 ONNX bytes, the same for the same input.
+    `version` counts up when its output changes. Raises ModelInvalid."""
+
+    version: int
+    convert: Callable[[bytes, Mapping[str, tuple[float, float]]], bytes]
+
+
 def _facenet_graphdef(data: bytes, _: DynamicAxes) -> bytes:
     from vultus.models.importers.facenet_graphdef import convert_facenet_graphdef
 
@@ -32,7 +41,29 @@ def _dequantize(data: bytes, dynamic_axes: DynamicAxes) -> bytes:
     return dequantize(data, dynamic_axes)
 
 
+def _keras_hdf5(data: bytes, _: DynamicAxes) -> bytes:
+    from vultus.models.importers.keras_hdf5 import convert_keras_hdf5
+
+    return convert_keras_hdf5(data)
+
+
+def _dlib_dat(data: bytes, _: DynamicAxes) -> bytes:
+    from vultus.models.importers.dlib_dat import convert_dlib_dat
+
+    return convert_dlib_dat(data)
+
+
+def _quantize(data: bytes, ranges: Mapping[str, tuple[float, float]]) -> bytes:
+    from vultus.models.importers.quantize import quantize
+
+    return quantize(data, ranges)
+
+
+QUANTIZER = Quantizer(1, _quantize)
+
 IMPORTERS: Mapping[str, Importer] = {
     "facenet_graphdef": Importer(1, _facenet_graphdef),
+    "keras_hdf5": Importer(1, _keras_hdf5),
     "dequantize": Importer(1, _dequantize),
+    "dlib_dat": Importer(1, _dlib_dat),
 }

@@ -1,0 +1,61 @@
+"""Which arithmetic suits this machine's processor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Precision = Literal["fp32", "int8"]
+PrecisionSetting = Literal["auto", "fp32", "int8"]
+
+CPUINFO = Path("/proc/cpuinfo")
+
+# Linux's names: arch/x86/include/asm/cpufeatures.h and Documentation/arch/arm64/elf_hwcaps.rst.
+_X86_DOT_PRODUCTS = ("avx512_vnni", "avx_vnni")
+_ARM_DOT_PRODUCTS = ("asimddp", "i8mm")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The arithmetic chosen, and why, in words for logs."""
+
+    precision: Precision
+    reason: str
+
+
+def best_precision(setting: PrecisionSetting, cpu_flags: frozenset[str]) -> Choice:
+    """The arithmetic for models whose card has int8 ranges; the others always compute in fp32.
+
+    int8 is faster only with instructions that multiply and add 8-bit numbers. Forced on x86 without them, sums of two
+    products may saturate at 16 bits, and embeddings lose accuracy.
+    """
+    if setting == "fp32":
+        return Choice("fp32", "asked for by the settings")
+    found = _dot_products(cpu_flags)
+    if setting == "int8":
+        return Choice("int8", f"asked for by the settings; {found or 'this processor has no fast 8-bit arithmetic'}")
+    if found:
+        return Choice("int8", found)
+    return Choice("fp32", "this processor has, or this system shows, no fast 8-bit arithmetic (VNNI; dotprod and i8mm)")
+
+
+def cpu_flags(path: Path = CPUINFO) -> frozenset[str]:
+    """The features of the first processor as Linux names them; empty on other systems."""
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return frozenset()
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() in ("flags", "Features"):
+            return frozenset(value.split())
+    return frozenset()
+
+
+def _dot_products(flags: frozenset[str]) -> str | None:
+    """The instructions that make int8 fast, in words; None when there are none."""
+    x86 = next((flag for flag in _X86_DOT_PRODUCTS if flag in flags), None)
+    if x86:
+        return f"the processor has {x86}"
+    return "the processor has dotprod and i8mm" if flags.issuperset(_ARM_DOT_PRODUCTS) else None

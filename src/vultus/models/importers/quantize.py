@@ -1,0 +1,220 @@
+"""A float32 ONNX network -> the same network in 8 bits, from activation ranges that were measured once.
+
+Static quantisation in ONNX's QDQ form: activations uint8 with a zero point, weights int8 per output channel, biases
+int32. ONNX Runtime turns each layer between its DequantizeLinear and QuantizeLinear into one integer kernel
+(QLinearConv, QLinearAdd, ...). uint8 x int8 is the pair that x86's VNNI instructions multiply; int8 x int8 is slower.
+
+The formulas are those of Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference" (arXiv:1712.05877), sections 2.1 and 2.4, and of ONNX's operator QuantizeLinear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from vultus.errors import ModelInvalid
+from vultus.models.importers.fold import Graph, attributes, fold
+from vultus.models.importers.prelu import flatten_slopes, has_flat_slopes
+
+Array = NDArray[Any]
+Ranges = Mapping[str, tuple[float, float]]
+
+LEVELS = 255  # of an activation: uint8
+WEIGHT_LEVELS = 127  # of a weight, on either side of 0: -128 is left out, so that the range is symmetric
+SLOPE_ZERO = 128  # slopes of a PReLU lie on both sides of 0
+INT32_MAX = 2**31 - 1
+SMALLEST_SCALE = 2.0**-60  # far above float32's smallest number, so that products of two scales stay numbers
+LEAST_OPSET = 13  # of ONNX: DequantizeLinear per channel
+
+_INTEGER = ("Conv", "Gemm", "Add", "Concat", "GlobalAveragePool", "PRelu", "Relu")
+_UNCHANGED = ("MaxPool", "Flatten")  # their output takes only values of their input: one scale serves both
+
+
+def quantize(data: bytes, ranges: Ranges) -> bytes:
+    """Quantise a float32 ONNX model; the same bytes every time. Its input and its outputs stay float32.
+
+    ranges: tensor -> (least, greatest) value, exactly the tensors that `measurable` names.
+
+    Raises: ModelInvalid when the bytes are no ONNX model with one input, or a range is missing or too many.
+    """
+    graph = _prepared(data)
+    _drop_relus(graph)
+    owners = _owners(graph)
+    _check_names(set(owners.values()), set(ranges))
+    _Writer(graph, owners, ranges).write()
+    return graph.serialize()
+
+
+def measurable(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The network as it is quantised, but in float32, and the names of the tensors whose ranges are needed.
+
+    Those tensors are its outputs; its input, where that is among them, is only named.
+
+    Raises: ModelInvalid when the bytes are no ONNX model with one input.
+    """
+    graph, quantised = _prepared(data), _prepared(data)
+    _drop_relus(quantised)
+    names = tuple(dict.fromkeys(_owners(quantised).values()))
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names if name != graph.input]
+    del graph.model.graph.output[:]
+    graph.model.graph.output.extend(outputs)
+    return graph.serialize(), names
+
+
+def _prepared(data: bytes) -> Graph:
+    graph = Graph(data)
+    opset = next((entry.version for entry in graph.model.opset_import if not entry.domain), 0)
+    if opset < LEAST_OPSET:
+        raise ModelInvalid(f"the model is of ONNX opset {opset}; export it with opset {LEAST_OPSET} or later")
+    fold(graph)
+    flatten_slopes(graph)
+    return graph
+
+
+def _drop_relus(graph: Graph) -> None:
+    """Take out the ReLUs: a layer whose output is stored with 0 as its least value cuts off what is below by itself."""
+    for relu in [node for node in graph.nodes if node.op_type == "Relu"]:
+        layer = graph.producer(relu.input[0])
+        integer = layer is not None and layer.op_type in ("Conv", "Add")
+        if integer and graph.is_private(relu.input[0]) and relu.output[0] not in graph.outputs:
+            graph.absorb(layer, relu)
+
+
+def _owners(graph: Graph) -> dict[str, str]:
+    """Each stored tensor -> the tensor whose range it has: itself, most of the time."""
+    owners: dict[str, str] = {}
+    for tensor in (graph.input, *(name for node in graph.nodes for name in node.output)):
+        if _is_stored(graph, tensor):
+            owners[tensor] = _owner(graph, owners, tensor)
+    return owners
+
+
+def _is_stored(graph: Graph, tensor: str) -> bool:
+    """Whether the tensor is kept in 8 bits: an integer layer makes it or reads it, and it is no output."""
+    producer = graph.producer(tensor)
+    kinds = {node.op_type for node in (*graph.readers(tensor), producer) if node is not None}
+    return tensor not in graph.outputs and not kinds.isdisjoint((*_INTEGER, *_UNCHANGED))
+
+
+def _owner(graph: Graph, owners: Mapping[str, str], tensor: str) -> str:
+    producer, readers = graph.producer(tensor), graph.readers(tensor)
+    if producer is not None and (producer.op_type in _UNCHANGED or _is_integer_prelu(graph, producer)):
+        return owners[producer.input[0]]
+    # What only goes into a concatenation is stored at its scale at once: rounded once, and joined by copying.
+    if graph.is_private(tensor) and readers[0].op_type == "Concat":
+        return str(readers[0].output[0])
+    return tensor
+
+
+def _is_integer_prelu(graph: Graph, node: Any) -> bool:
+    return bool(node.op_type == "PRelu" and has_flat_slopes(graph, node) and node.output[0] not in graph.outputs)
+
+
+def _check_names(wanted: set[str], given: set[str]) -> None:
+    if missing := sorted(wanted - given):
+        raise ModelInvalid(f"the int8 ranges lack {len(missing)} tensors, the first {missing[0]!r}; measure them again")
+    if unknown := sorted(given - wanted):
+        raise ModelInvalid(f"the int8 ranges name {unknown[0]!r}, which the network does not need; measure them again")
+
+
+class _Writer:
+    """Writes the quantised nodes in place of the float ones. Of a tensor t, "t/stored" are the 8-bit values, "t/float"
+    what they stand for."""
+
+    def __init__(self, graph: Graph, owners: Mapping[str, str], ranges: Ranges) -> None:
+        self._graph = graph
+        self._owners = owners
+        self._scales = {owner: scale_and_zero(*ranges[owner]) for owner in dict.fromkeys(owners.values())}
+        self._nodes: list[Any] = []
+
+    def write(self) -> None:
+        """Replace the graph's nodes."""
+        for owner, (scale, zero) in self._scales.items():
+            self._graph.constants[f"{owner}/scale"] = np.array(scale, np.float32)
+            self._graph.constants[f"{owner}/zero"] = np.array(zero, np.uint8)
+        self._store(self._graph.input)
+        for node in self._graph.nodes:
+            if _is_integer_prelu(self._graph, node) and node.input[0] in self._owners:
+                self._prelu(node)
+            else:
+                self._layer(node)
+        self._graph.nodes[:] = self._nodes
+
+    def _layer(self, node: Any) -> None:
+        if node.op_type in ("Conv", "Gemm") and node.input[1] in self._graph.constants:
+            self._weights(node)
+        node.input[:] = [f"{name}/float" if name in self._owners else name for name in node.input]
+        self._nodes.append(node)
+        for tensor in node.output:
+            self._store(tensor)
+
+    def _prelu(self, node: Any) -> None:
+        """max(x, slope x): the product is stored at the scale of x, so that the 8-bit values compare."""
+        tensor, output = node.input[0], node.output[0]
+        slopes = self._graph.constants[node.input[1]]
+        scale = np.float32(max(float(np.abs(slopes).max()) / WEIGHT_LEVELS, SMALLEST_SCALE))
+        stored = (np.rint(slopes / scale) + SLOPE_ZERO).astype(np.uint8)
+        slope = self._constant(f"{output}/slope", stored, np.array(scale), np.array(SLOPE_ZERO, np.uint8))
+        self._add("Mul", [f"{tensor}/float", slope], f"{output}/product")
+        self._add("QuantizeLinear", [f"{output}/product", *self._scale_of(tensor)], f"{output}/product/stored")
+        self._add("Max", [f"{tensor}/stored", f"{output}/product/stored"], f"{output}/stored")
+        self._add("DequantizeLinear", [f"{output}/stored", *self._scale_of(output)], f"{output}/float")
+
+    def _store(self, tensor: str) -> None:
+        """tensor -> 8 bits -> what its readers read."""
+        if tensor in self._owners:
+            self._add("QuantizeLinear", [tensor, *self._scale_of(tensor)], f"{tensor}/stored")
+            self._add("DequantizeLinear", [f"{tensor}/stored", *self._scale_of(tensor)], f"{tensor}/float")
+
+    def _scale_of(self, tensor: str) -> list[str]:
+        return [f"{self._owners[tensor]}/scale", f"{self._owners[tensor]}/zero"]
+
+    def _weights(self, layer: Any) -> None:
+        """int8 weights per output channel, and the bias at the scale of the products."""
+        if layer.op_type == "Gemm" and attributes(layer).get("transB", 0) != 1:
+            raise ModelInvalid(f"Gemm {layer.output[0]!r} has its weights input channels first; set transB to 1")
+        input_scale = self._scales[self._owners[layer.input[0]]][0]
+        weights = self._graph.constants[layer.input[1]]
+        bias = self._graph.constants[layer.input[2]] if len(layer.input) > 2 else np.zeros(len(weights), np.float32)
+        scales = weight_scales(weights, bias, input_scale)
+        stored = np.rint(weights / scales.reshape(-1, *[1] * (weights.ndim - 1))).astype(np.int8)
+        products = scales * np.float32(input_scale)
+        stored_bias = np.rint(bias.astype(np.float64) / products).astype(np.int32)
+        name, zeros = layer.output[0], np.zeros(len(scales))
+        layer.input[:] = [
+            layer.input[0],
+            self._constant(f"{name}/weights", stored, scales, zeros.astype(np.int8), axis=0),
+            self._constant(f"{name}/bias", stored_bias, products, zeros.astype(np.int32), axis=0),
+        ]
+
+    def _constant(self, name: str, stored: Array, scale: Array, zero: Array, **given: int) -> str:
+        parts = {f"{name}/stored": stored, f"{name}/scale": scale, f"{name}/zero": zero}
+        self._graph.constants.update(parts)
+        self._add("DequantizeLinear", list(parts), f"{name}/float", **given)
+        return f"{name}/float"
+
+    def _add(self, op: str, inputs: list[str], output: str, **given: int) -> None:
+        self._nodes.append(helper.make_node(op, inputs, [output], name=output, **given))
+
+
+def scale_and_zero(least: float, greatest: float) -> tuple[float, int]:
+    """(scale, zero point) of a range: value = scale x (stored - zero point), stored in 0..255.
+
+    0 is always in the range and stored exactly, as padding needs it.
+    """
+    least, greatest = min(least, 0.0), max(greatest, 0.0)
+    scale = float(np.float32(max((greatest - least) / LEVELS, SMALLEST_SCALE)))
+    return scale, int(np.clip(np.rint(-least / scale), 0, LEVELS))
+
+
+def weight_scales(weights: Array, bias: Array, input_scale: float) -> Array:
+    """(O,) float32: the largest weight of each output channel becomes 127, and its bias fits into int32."""
+    largest = np.abs(weights).reshape(len(weights), -1).max(axis=1) / WEIGHT_LEVELS
+    for_bias = 2 * np.abs(bias.astype(np.float64)) / (input_scale * INT32_MAX)
+    scales: Array = np.maximum(np.maximum(largest, for_bias), SMALLEST_SCALE).astype(np.float32)
+    return scales
