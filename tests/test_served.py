@@ -16,7 +16,7 @@ from vultus.errors import ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
 from vultus.models.card import FileSource, Int8, ModelFile, find_card, in_box_cards
 from vultus.models.importers import Quantizer
 from vultus.models.store import ModelStore
-from vultus.records import CropRule, InputRule
+from vultus.records import CropRule, Face, InputRule
 from vultus.served import MEMORY_FACTOR, ServedModels
 from vultus.vision.session import Session
 from vultus.wiring import open_models
@@ -214,3 +214,45 @@ def test_the_int8_file_is_a_quarter_of_the_float_one(real, model_dir):
     exact, fast = store.path(card, "embedding"), store.path(card, "embedding", "int8")
     assert fast.stat().st_size < 0.27 * exact.stat().st_size
     assert Session(fast).output_shapes == (("N", 512),)
+
+
+def fused_card(folder, *, dimension=64, **members):
+    return make_card(
+        folder, "both", files=(), input=None, crop=None, output_dimension=dimension, fused=tuple(members.items())
+    )
+
+
+def test_a_fused_model_is_its_members_joined(folder):
+    cards = make_card(folder, "a"), make_card(folder, "bb"), fused_card(folder, a=0.5, bb=0.5)
+    models = serve(folder, *cards)
+    joined = embedded_pair(models, "both")
+    each = [embedded_pair(models, name) for name in ("a", "bb")]
+    assert pictures.cosine(*joined) == pytest.approx(np.mean([pictures.cosine(*pair) for pair in each]), abs=1e-5)
+    assert models.resolve("both") == "both"
+
+
+def embedded_pair(models, name):
+    """The embeddings of two faces by a model."""
+    model = models.embedder(name)
+    face = Face((4, 4, 60, 60), np.array(TEMPLATE, np.float32) * 2, 0.9)
+    photos = [np.random.default_rng(i).integers(0, 256, (64, 64, 3)).astype(np.uint8) for i in range(2)]
+    return model.embed([model.crop(photo, face) for photo in photos])
+
+
+def test_a_fused_model_stands_where_its_worst_member_stands(folder):
+    cards = make_card(folder, "a"), make_card(folder, "bb"), fused_card(folder, a=0.5, bb=0.5)
+    models = serve(folder, *cards)
+    (folder / "bb.bin").unlink()
+    assert {each["model_id"]: each["state"] for each in models.capabilities()}["both"] == "missing"
+    with pytest.raises(ModelNotInstalled):
+        models.resolve("both")
+
+
+def test_a_fused_card_that_names_nobody_or_the_wrong_dimension_is_refused(folder):
+    with pytest.raises(ModelInvalid, match="made up of 'nobody'"):
+        serve(folder, make_card(folder, "a"), fused_card(folder, a=0.5, nobody=0.5))
+    models = serve(
+        folder, make_card(folder, "a"), make_card(folder, "bb"), fused_card(folder, dimension=5, a=0.5, bb=0.5)
+    )
+    with pytest.raises(ModelInvalid, match="64 numbers"):
+        models.embedder("both")

@@ -13,8 +13,9 @@ from vultus.models.memory import Loaded
 from vultus.models.refused import refusal
 from vultus.models.store import ModelStore
 from vultus.vision.compare import ThresholdTable
-from vultus.vision.embed import Embedder
+from vultus.vision.embed import Embedder, Recogniser
 from vultus.vision.fit import check_recogniser
+from vultus.vision.fuse import FusedEmbedder
 from vultus.vision.session import Session
 from vultus.vision.thresholds import ProbeMixture, RateCurve, SearchModel
 
@@ -53,7 +54,7 @@ class ServedModels:
         self._overlays = dict(overlays or {})
         self._precision = precision
         self._allow_noncommercial = allow_noncommercial
-        self._loaded: Loaded[Embedder] = Loaded(memory_bytes)
+        self._loaded: Loaded[Recogniser[Any]] = Loaded(memory_bytes)
         self.default = self._card(default).id
 
     def resolve(self, name: str | None) -> str:
@@ -63,12 +64,14 @@ class ServedModels:
         """
         card = self._card(self.default if name is None else name)
         if card.id not in self._loaded:
-            self._path(card)
+            for member in self._store.members(card):
+                self._path(member)
         return card.id
 
     def precision(self, model_id: str) -> Precision:
         """The arithmetic that the model computes in. Embeddings of both kinds compare with each other."""
-        return self._precision if self._card(model_id).int8 is not None else "fp32"
+        members = self._store.members(self._card(model_id))
+        return self._precision if all(member.int8 is not None for member in members) else "fp32"
 
     def pipeline_version(self, model_id: str) -> int:
         """The version of the model's preprocessing."""
@@ -85,7 +88,7 @@ class ServedModels:
             raise ModelInvalid(f"{model_id} has no calibration; give a threshold with the request")
         return ThresholdTable(model_id, calibration.thresholds, search=_search_model(calibration))
 
-    def embedder(self, model_id: str) -> Embedder:
+    def embedder(self, model_id: str) -> Recogniser[Any]:
         """The loaded model; the first caller loads it, callers at the same time wait for that one load.
 
         Raises ModelNameNotAllowed, ModelNotInstalled, ModelInvalid when the file is not the one its card describes.
@@ -117,13 +120,23 @@ class ServedModels:
     def _path(self, card: ModelCard) -> Path:
         return self._store.path(card, card.files[0].name, self.precision(card.id))
 
-    def _load(self, card: ModelCard) -> tuple[Embedder, int]:
+    def _load(self, card: ModelCard) -> tuple[Recogniser[Any], int]:
         """The model, and the bytes it takes in memory."""
+        if not card.fused:
+            return self._load_network(card)
+        loaded = [self._load_network(member) for member in self._store.members(card)]
+        weighted = [(model, weight) for (model, _), (_, weight) in zip(loaded, card.fused, strict=True)]
+        fused = FusedEmbedder(weighted, model_id=card.id)
+        if fused.dimension != card.output_dimension:
+            raise ModelInvalid(f"{card.id} has {fused.dimension} numbers; mend output_dimension in its card")
+        return fused, sum(size for _, size in loaded)
+
+    def _load_network(self, card: ModelCard) -> tuple[Embedder, int]:
         path, dimension = self._path(card), self.dimension(card.id)
         session = Session(path, threads=self._threads)
-        check_recogniser(session, input_rule=card.input, dimension=dimension)
-        crop_rule = _required(card.crop, card.id, "crop")
-        embedder = Embedder(session, model_id=card.id, input_rule=card.input, crop_rule=crop_rule, dimension=dimension)
+        input_rule, crop_rule = _required(card.input, card.id, "input"), _required(card.crop, card.id, "crop")
+        check_recogniser(session, input_rule=input_rule, dimension=dimension)
+        embedder = Embedder(session, model_id=card.id, input_rule=input_rule, crop_rule=crop_rule, dimension=dimension)
         return embedder, MEMORY_FACTOR * path.stat().st_size
 
     def _describe(self, card: ModelCard) -> dict[str, Any]:
@@ -134,7 +147,7 @@ class ServedModels:
             "dimension": card.output_dimension,
             "installed": status.state == "prepared",
             "state": status.state,
-            "precision": "fp32" if card.int8 is None else self._precision,
+            "precision": self.precision(card.id) if self._may_serve(card) else "fp32",
             "warm": card.id in self._loaded,
             "licence": card.licence.weights,
             "commercial_use": card.licence.commercial_use,

@@ -44,7 +44,12 @@ def test_a_model_folder_that_cannot_be_written_is_one_sentence(run, surroundings
     assert json.loads(answer.stdout)["error"] == "storage_failed"
 
 
-@pytest.mark.parametrize("model", MODELS)
+def test_prepare_without_a_name_makes_what_is_on_this_machine(run):
+    assert run("models", "prepare").exit_code == 0
+    assert {listed(run)[name]["state"] for name in ("sface", "yunet", "sface-facenet512-fused")} == {"prepared"}
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if "fused" not in model])
 def test_show_tells_licence_training_data_and_origin(run, model):
     text = run("models", "show", model).stdout
     assert all(
@@ -61,3 +66,31 @@ def test_an_unknown_model_is_refused_with_the_known_ones(run):
     answer = run("models", "show", "nobody")
     assert answer.exit_code == 1
     assert answer.stderr == f"there is no model 'nobody'; known: {', '.join(MODELS)}\n"
+
+
+def test_show_of_a_fused_model_tells_its_members(run):
+    assert "sface 0.7" in run("models", "show", "Fused").stdout
+
+
+def test_pull_from_a_file_that_is_another_one_is_refused_and_nothing_of_it_kept(run, surroundings):
+    (surroundings / "weights.h5").write_bytes(b"other weights")
+    answer = run("models", "pull", "Facenet512", "--from", surroundings / "weights.h5")
+    assert answer.exit_code == 1
+    assert "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f" in answer.stderr
+    assert listed(run)["facenet512-vggface2"]["state"] == "missing"
+
+
+def test_verify_reads_the_files_anew(run, yunet_file):
+    run("models", "prepare", "yunet")
+    assert run("models", "verify", "yunet").exit_code == 0
+    yunet_file.write_bytes(b"damage")
+    answer = run("models", "verify", "yunet", "--json")
+    assert answer.exit_code == 1
+    assert [file["ok"] for file in json.loads(answer.stdout)["files"]] == [True, False]
+
+
+def test_remove_takes_away_what_was_converted(run, yunet_file):
+    run("models", "prepare", "yunet")
+    assert yunet_file.name in run("models", "remove", "yunet").stdout
+    assert not yunet_file.exists()
+    assert listed(run)["yunet"]["state"] == "available"

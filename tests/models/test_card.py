@@ -1,4 +1,5 @@
 import re
+from importlib import resources
 
 import pytest
 
@@ -227,3 +228,15 @@ def test_names_of_deepface_mean_the_weights_of_deepface(name, model_id):
     card = find_card(in_box_cards(), name)
     assert card is not None
     assert card.id == model_id
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [("a = 1.0", "two members"), ("a = 0.5\nb = 0.4", "sum to 0.9"), ("a = 1\nb = 0.5", "two members")],
+)
+def test_a_fused_card_needs_members_whose_weights_sum_to_one(members, words):
+    fused = next(card for card in in_box_cards() if card.fused)
+    assert dict(fused.fused) == {"sface": 0.7, "facenet512-casia-webface": 0.3}
+    text = (resources.files("vultus.models") / "cards" / "sface-facenet512-fused.toml").read_text("utf-8")
+    with pytest.raises(ModelInvalid, match=words):
+        parse_card(text.partition("[fused]")[0] + f"[fused]\n{members}\n", "card.toml")

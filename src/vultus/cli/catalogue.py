@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from vultus.config import Settings
 from vultus.errors import ModelNameNotAllowed
-from vultus.models.card import ModelCard, find_card, in_box_cards
+from vultus.models.card import ModelCard, find_card
+from vultus.models.catalogue import known_cards
 from vultus.models.store import ModelStatus, ModelStore
 
 
 def open_store(settings: Settings) -> ModelStore:
-    """The store of the cards that come with Vultus."""
-    return ModelStore(settings.model_dir, in_box_cards())
+    """The store of the cards that come with Vultus, and of the operator's own in the model folder."""
+    return ModelStore(settings.model_dir, known_cards(settings.model_dir))
 
 
 def needed_statuses(settings: Settings) -> tuple[ModelStatus, ...]:

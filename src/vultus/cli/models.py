@@ -13,12 +13,15 @@ from vultus.cli.exits import PARTLY
 from vultus.cli.options import AsJson, ModelDir
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.tools import load_settings
+from vultus.cli.weights import Name, pull_model, remove_model, verify_model
 from vultus.errors import ModelInvalid, ModelNotInstalled
 from vultus.models.card import ModelCard
 from vultus.models.store import ModelStatus, ModelStore
 
-app = typer.Typer(help="Models: list, show, prepare.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Id or alias of a model.")]
+app = typer.Typer(help="Models: list, show, pull, prepare, verify, remove.", no_args_is_help=True)
+app.command("pull")(pull_model)
+app.command("verify")(verify_model)
+app.command("remove")(remove_model)
 
 
 @app.command("list")
@@ -76,7 +79,8 @@ def prepare_models(
         print_json({"models": [_summary(status) for status in statuses]})
     else:
         print_table(("model", "state", "detail"), [(one.card.id, one.state, one.detail) for one in statuses])
-    raise typer.Exit(0 if all(status.state == "prepared" for status in statuses) else PARTLY)
+    here = [status for status in statuses if name is not None or status.state != "missing"]
+    raise typer.Exit(0 if all(status.state == "prepared" for status in here) else PARTLY)
 
 
 def _prepared(store: ModelStore, card: ModelCard) -> ModelStatus:

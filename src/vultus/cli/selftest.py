@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from time import perf_counter
 
 import numpy as np
 
+from vultus.cli.catalogue import open_store
 from vultus.config import Settings
 from vultus.errors import ModelInvalid
-from vultus.models.card import in_box_cards
-from vultus.models.store import ModelStore
-from vultus.served import ServedModels
-from vultus.wiring import open_pipeline, warm_up
+from vultus.wiring import open_models, open_pipeline, warm_up
 
 
 def timed_inference(settings: Settings) -> float:
@@ -20,10 +17,9 @@ def timed_inference(settings: Settings) -> float:
 
     Raises ModelNotInstalled or ModelInvalid when a network cannot be loaded or answers nonsense.
     """
-    cards = in_box_cards()
-    store = ModelStore(settings.model_dir, cards)
-    models = ServedModels(store, cards, default=settings.default_model, threads=os.cpu_count() or 1)
-    pipeline = open_pipeline(settings, store, cards, models)
+    store = open_store(settings)
+    models = open_models(settings, store)
+    pipeline = open_pipeline(settings, store, store.cards, models)
     warm_up(pipeline, models)
     started = perf_counter()
     warm_up(pipeline, models)

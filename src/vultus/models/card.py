@@ -24,6 +24,7 @@ from vultus.models.parts import (
     read_calibration,
     read_crop,
     read_file,
+    read_fused,
     read_input,
     read_licence,
     read_plain_name,
@@ -57,6 +58,7 @@ class ModelCard:
     """One model. input: width and height 0 mean any size. pipeline_version counts up when preprocessing changes.
 
     int8: how its first file becomes an int8 one; None where nobody measured that.
+    fused: (id of a recognition card, weight) of the models that make up this one; it then has no files of its own.
     """
 
     id: str
@@ -66,13 +68,14 @@ class ModelCard:
     pipeline_version: int
     licence: Licence
     accuracy: Accuracy
-    input: InputRule
-    files: tuple[ModelFile, ...]
+    input: InputRule | None = None
+    files: tuple[ModelFile, ...] = ()
     aliases: tuple[str, ...] = ()
     crop: CropRule | None = None
     output_dimension: int | None = None
     calibration: Calibration | None = None
     int8: Int8 | None = None
+    fused: tuple[tuple[str, float], ...] = ()
 
     def file(self, name: str) -> ModelFile:
         """The file called `name`. Raises: ModelInvalid when the card has none."""
@@ -132,11 +135,12 @@ def parse_card(text: str, name: str) -> ModelCard:
         pipeline_version=fields.integer("pipeline_version", least=1),
         licence=read_licence(fields.table("licence")),
         accuracy=read_accuracy(fields.table("accuracy")),
-        input=read_input(fields.table("input")),
-        files=tuple(read_file(table) for table in fields.tables("files")),
+        fused=(fused := read_fused(fields.table("fused")) if fields.has("fused") else ()),
+        input=None if fused else read_input(fields.table("input")),
+        files=() if fused else tuple(read_file(table) for table in fields.tables("files")),
         # A recogniser without these two cannot be used; a detector has neither.
         output_dimension=fields.integer("output_dimension", least=1) if recognition else None,
-        crop=read_crop(fields.table("crop")) if recognition else None,
+        crop=read_crop(fields.table("crop")) if recognition and not fused else None,
         calibration=read_calibration(fields.table("calibration")) if fields.has("calibration") else None,
         int8=read_int8(fields.table("int8")) if recognition and fields.has("int8") else None,
     )

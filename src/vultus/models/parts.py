@@ -20,6 +20,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LANDMARKS = 5
 
+SUM_TOLERANCE = 1e-6
+
 
 @dataclass(frozen=True)
 class Licence:
@@ -241,3 +243,14 @@ def read_plain_name(fields: Fields, name: str) -> str:
     if not _PLAIN_NAME.fullmatch(value):
         raise fields.invalid(name, f"is {value!r}; write letters, digits, dots, dashes or underscores only")
     return value
+
+
+def read_fused(fields: Fields) -> tuple[tuple[str, float], ...]:
+    """Read a card's [fused]: members and their weights, which sum to 1. Raises: ModelInvalid."""
+    members = fields.items()
+    weights = [weight for _, weight in members]
+    if len(members) < 2 or not all(isinstance(weight, float) and 0 < weight < 1 for weight in weights):
+        raise fields.invalid("fused", 'needs two members and more, each with a weight, as in "sface" = 0.7')
+    if abs(sum(cast(list[float], weights)) - 1) > SUM_TOLERANCE:
+        raise fields.invalid("fused", f"has weights that sum to {sum(cast(list[float], weights)):g}; make it 1")
+    return tuple((name, cast(float, weight)) for name, weight in members)

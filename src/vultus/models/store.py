@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
-from vultus.models.card import Int8, ModelCard, ModelFile
+from vultus.models.card import Int8, ModelCard, ModelFile, find_card
 from vultus.models.cpu import Precision
 from vultus.models.digests import Digests, check_digest, unreadable
 from vultus.models.files import leftovers, locked
@@ -25,6 +25,7 @@ from vultus.models.pins import expected_digest, required_digest
 from vultus.models.sources import FindInstalled, Sources, installed_file
 
 State = Literal["prepared", "available", "missing", "broken"]
+WORST_FIRST: tuple[State, ...] = ("broken", "missing", "available", "prepared")
 Making = tuple[Output, Callable[[], bytes]]
 
 
@@ -71,7 +72,10 @@ class ModelStore:
         Raises: ModelNotInstalled when a source is not on this machine; ModelInvalid when a source is the wrong file
         or cannot be converted; StorageFailed when the model folder cannot be written.
         """
-        if all(output.condition() == "ready" for output in self.outputs(card)):
+        if card.fused:
+            for member in self.members(card):
+                self.prepare(member)
+        elif all(output.condition() == "ready" for output in self.outputs(card)):
             self._sweep_if_idle()
         else:
             self._make_all(card)
@@ -96,6 +100,8 @@ class ModelStore:
 
     def status(self, card: ModelCard) -> ModelStatus:
         """Where the model stands; reads and verifies its files, raises nothing of a model's own."""
+        if card.fused:
+            return self._fused_status(card)
         try:
             conditions = [(output, output.condition()) for output in self.outputs(card)]
             damaged = [output for output, condition in conditions if condition == "damaged"]
@@ -109,6 +115,24 @@ class ModelStore:
         if all(condition == "ready" for _, condition in conditions):
             return ModelStatus(card, "prepared", f"{card.id} is ready to load", size)
         return ModelStatus(card, "available", f"run: vultus models prepare {card.id}", size)
+
+    def _fused_status(self, card: ModelCard) -> ModelStatus:
+        """A fused model stands where the worst of its members stands."""
+        try:
+            members = [self.status(member) for member in self.members(card)]
+        except ModelInvalid as exc:
+            return ModelStatus(card, "broken", str(exc), 0)
+        worst = min(members, key=lambda status: WORST_FIRST.index(status.state))
+        detail = f"{card.id} is ready to load" if worst.state == "prepared" else worst.detail
+        return ModelStatus(card, worst.state, detail, sum(status.bytes for status in members))
+
+    def members(self, card: ModelCard) -> tuple[ModelCard, ...]:
+        """The cards whose files are loaded for a card: itself, or the members of a fused one. Raises: ModelInvalid."""
+        found = [find_card(self.cards, name) for name, _ in card.fused]
+        missing = [name for (name, _), member in zip(card.fused, found, strict=True) if member is None]
+        if missing:
+            raise ModelInvalid(f"{card.id} is made up of {missing[0]!r}, and there is no such card; mend its [fused]")
+        return tuple(member for member in found if member is not None) or (card,)
 
     def statuses(self) -> tuple[ModelStatus, ...]:
         """The status of every card, in the order given."""
