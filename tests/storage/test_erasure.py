@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.storage.made import new_face, unit
+from vultus.storage.codes import quantise, to_blobs
 from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations import migrate
@@ -30,8 +31,9 @@ def raw(folder: Path) -> bytes:
 
 
 def pieces(seed: int) -> list[bytes]:
-    whole = unit(seed, BIG).tobytes()
-    return [whole[start : start + PIECE] for start in range(0, len(whole), PIECE)]
+    """Of the embedding, and of its codes."""
+    floats, (codes,) = unit(seed, BIG).tobytes(), to_blobs(quantise(unit(seed, BIG)[None, :]))
+    return [whole[start : start + PIECE] for whole in (floats, codes) for start in range(0, len(whole), PIECE)]
 
 
 def enroll(gallery: Gallery, seed: int) -> str:

@@ -104,3 +104,100 @@ def test_a_key_that_makes_no_sense_is_refused(keys, options, words):
     with pytest.raises(InvalidRequest, match=words):
         keys.create("door", **{"scopes": ["find"], **options})
     assert not keys.any()
+
+
+# --- rotation -----------------------------------------------------------------------------------------------------
+
+
+def rotated(keys, overlap: timedelta = timedelta(hours=1), **grants):
+    """The key, the secret it had, and what rotating it answered."""
+    made, old = keys.create("door", ["find"], **grants)
+    return made, old, keys.rotate(made.id, overlap=overlap)
+
+
+def test_a_rotated_key_keeps_its_id_and_grants_and_both_secrets_open_it_during_the_overlap(keys):
+    made, old, rotation = rotated(keys, collections=["a"], requests_per_minute=7)
+    assert rotation.key == made
+    assert rotation.secret != old
+    before_the_end = rotation.old_until - timedelta(seconds=1)
+    assert keys.authenticate(old, before_the_end) == keys.authenticate(rotation.secret, before_the_end) == made
+
+
+def test_the_old_secret_ends_with_the_overlap_and_says_so(keys, other_engine):
+    _, old, rotation = rotated(keys)
+    for store in (keys, KeyStore(other_engine)):
+        with pytest.raises(InvalidApiKey, match="was replaced, and the old one ended at"):
+            store.authenticate(old, rotation.old_until)
+        store.authenticate(rotation.secret, rotation.old_until)
+
+
+def test_without_overlap_the_old_secret_ends_at_once(keys):
+    _, old, _ = rotated(keys, timedelta(0))
+    with pytest.raises(InvalidApiKey, match="was replaced"):
+        keys.authenticate(old, datetime.now(UTC))
+
+
+def test_two_rotations_leave_three_secrets_each_until_its_own_end(keys):
+    made, first, second = rotated(keys)
+    third = keys.rotate(made.id, overlap=timedelta(hours=2))
+    for secret in (first, second.secret, third.secret):
+        assert keys.authenticate(secret, second.old_until - timedelta(seconds=1)) == made
+    with pytest.raises(InvalidApiKey):
+        keys.authenticate(first, second.old_until)
+    assert keys.authenticate(second.secret, second.old_until) == made
+
+
+def test_a_revocation_ends_all_secrets_of_a_key_in_every_process(keys, other_engine):
+    made, old, rotation = rotated(keys)
+    keys.revoke(made.id)
+    for secret in (old, rotation.secret):
+        with pytest.raises(InvalidApiKey, match="revoked"):
+            KeyStore(other_engine).authenticate(secret, NOW)
+
+
+def test_an_old_secret_does_not_outlive_its_key(keys):
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    _, old, _ = rotated(keys, expires_at=soon)
+    with pytest.raises(InvalidApiKey, match="expired"):
+        keys.authenticate(old, soon)
+
+
+def test_what_is_revoked_or_expired_or_unknown_is_not_rotated(keys):
+    revoked, _ = keys.create("a", ["find"])
+    keys.revoke(revoked.id)
+    expired, _ = keys.create("b", ["find"], expires_at=datetime.now(UTC) - timedelta(days=1))
+    for key_id, refusal in ((revoked.id, InvalidRequest), (expired.id, InvalidRequest), ("none", NotFound)):
+        with pytest.raises(refusal):
+            keys.rotate(key_id, overlap=timedelta(0))
+
+
+def test_an_admin_key_is_rotated_only_where_that_is_allowed(keys):
+    admin, old = keys.create("admin", ["admin"])
+    with pytest.raises(InvalidRequest, match=f"vultus keys rotate {admin.id}"):
+        keys.rotate(admin.id, overlap=timedelta(0), admin_too=False)
+    assert keys.authenticate(old, datetime.now(UTC)) == admin
+    assert keys.rotate(admin.id, overlap=timedelta(0)).key == admin
+
+
+def test_no_secret_of_a_rotation_is_in_a_file(tmp_path, keys):
+    _, old, rotation = rotated(keys)
+    for path in (tmp_path / "data").iterdir():
+        assert not any(secret[3:].encode() in path.read_bytes() for secret in (old, rotation.secret))
+
+
+# --- clocks -------------------------------------------------------------------------------------------------------
+
+
+def test_expiry_follows_a_clock_that_jumps(keys):
+    made, secret = keys.create("door", ["find"], expires_at=NOW)
+    assert keys.authenticate(secret, NOW - timedelta(days=400)) == made
+    with pytest.raises(InvalidApiKey, match="expired"):
+        keys.authenticate(secret, NOW + timedelta(days=400))
+    assert keys.authenticate(secret, NOW - timedelta(seconds=1)) == made  # and back again: nothing was lost on the way
+
+
+def test_the_last_use_follows_a_clock_that_was_set_back(keys):
+    made, secret = keys.create("door", ["find"])
+    for now in (NOW + timedelta(days=400), NOW):
+        keys.touch(made.id, now)
+        assert keys.authenticate(secret, NOW).last_used_at == now

@@ -1,4 +1,4 @@
-"""Migrations: repeated, concurrent, from the future."""
+"""Migrations: repeated, concurrent, from the past and from the future."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.pool import StaticPool
 
+from tests.storage.made import MODEL, new_face, sha256, unit
 from vultus.errors import StorageFailed
+from vultus.records import Float32
 from vultus.storage.database import open_engine, reading, writing
+from vultus.storage.gallery import Gallery
 from vultus.storage.migrations import MIGRATIONS, migrate
+from vultus.storage.search import FlatIndex
 from vultus.storage.tables import METADATA
 
 VERSION = len(MIGRATIONS)
+MOMENT = "2026-01-01 00:00:00.000000"
 
 
 def test_migrating_twice_changes_nothing(engine):
     assert migrate(engine) == VERSION
     with reading(engine) as connection:
-        assert connection.exec_driver_sql("SELECT version FROM schema_version").scalars().all() == [VERSION]
+        assert connection.exec_driver_sql("SELECT version FROM schema_version").scalars().all() == [
+            *range(1, VERSION + 1)
+        ]
 
 
 def test_the_migrated_schema_is_that_of_the_tables(engine):
@@ -41,6 +49,66 @@ def schema(engine: Engine, table: str) -> object:
 
         indexes = {(row[2], tuple(ask("index_info", str(row[1])))) for row in ask("index_list", table)}
         return ask("table_info", table), ask("foreign_key_list", table), indexes
+
+
+# --- from the schema before codes
+
+
+def fill_version_1(url: str, counts: dict[int, int]) -> dict[int, Float32]:
+    """A database as Vultus 0.1 left it: per dimension a collection "dN" of so many faces, five to a subject."""
+    engine, vectors = open_engine(url), {}
+    migrate(engine, MIGRATIONS[:1])
+    pk = 0
+    with writing(engine) as connection:
+        for number, (dimension, count) in enumerate(counts.items(), 1):
+            values = (number, f"d{dimension}", MODEL, 1, dimension, count, MOMENT)
+            connection.exec_driver_sql("INSERT INTO collections VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            vectors[dimension] = np.stack([unit(seed, dimension) for seed in range(count)])
+            for row, vector in enumerate(vectors[dimension]):
+                pk += 1
+                subject = number * 10_000 + row // 5
+                person = (subject, number, f"s{row // 5}", "{}", MOMENT)
+                connection.exec_driver_sql(
+                    "INSERT OR IGNORE INTO subjects (pk, collection_pk, id, metadata_json, created_at) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    person,
+                )
+                face = (pk, f"{pk:032x}", number, subject, row + 1, sha256(str(pk)), sha256(str(pk)), 640, 480, 9)
+                rest = ("[1, 2, 3, 4]", "[]", 0.9, 80.0, "{}", MOMENT)
+                connection.exec_driver_sql(f"INSERT INTO faces VALUES ({', '.join('?' * 16)})", (*face, *rest))
+                connection.exec_driver_sql("INSERT INTO embeddings VALUES (?, ?)", (pk, vector.tobytes()))
+        connection.exec_driver_sql("INSERT INTO removals VALUES (1, 1, 1, 'an id')")
+    engine.dispose()
+    return vectors
+
+
+def test_a_gallery_of_the_version_before_is_searched_exactly(url):
+    vectors = fill_version_1(url, {16: 5_000, 8: 300, 512: 30})
+    engine = open_engine(url)
+    assert migrate(engine) == VERSION
+    index = FlatIndex(Gallery(engine))
+    for dimension, rows in vectors.items():
+        for seed in (0, 7, len(rows) - 1, 99_999):
+            (found,) = index.search(f"d{dimension}", unit(seed, dimension)[None, :], 3)
+            best = np.argsort(-(rows.astype(np.float64) @ unit(seed, dimension)), kind="stable")
+            wanted = list(dict.fromkeys(f"s{row // 5}" for row in best))[:3]
+            assert [line.subject for line in found] == wanted
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM codes").scalar_one() == 5_330
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+
+
+def test_a_migrated_gallery_goes_on_growing_and_forgetting(url):
+    fill_version_1(url, {16: 40})
+    engine = open_engine(url)
+    migrate(engine)
+    gallery = Gallery(engine)
+    index = FlatIndex(gallery)
+    assert index.size("d16") == (8, 40)
+    gallery.add_faces("d16", "anna", [new_face(1_000)])
+    gallery.delete_subject("d16", "s0")
+    assert index.size("d16") == FlatIndex(gallery).size("d16") == (8, 36)
+    assert index.search("d16", unit(1_000)[None, :], 1)[0][0].subject == "anna"
 
 
 def test_a_newer_schema_is_refused_in_words(engine):

@@ -1,4 +1,4 @@
-"""The flat index: exact against brute force, whatever came and went before."""
+"""The flat index: exactly what brute force answers, whatever came and went before."""
 
 from __future__ import annotations
 
@@ -10,119 +10,160 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.storage.made import DIMENSION, MODEL, new_face, unit
+from tests.storage.made import DIMENSION, MODEL, MadeFace, MadeGallery, new_face, unit
 from vultus.errors import CollectionNotFound, StorageFailed, VectorMismatch
 from vultus.records import Candidate, Float32
 from vultus.storage.changes import ChangeSet, Mark
+from vultus.storage.kernels import choose_kernel, numpy_products
+from vultus.storage.references import References
 from vultus.storage.search import FlatIndex
-
-Rows = list[tuple[str, str, Float32]]  # face id, subject, embedding
-
-
-def brute_force(rows: Rows, probe: Float32, k: int) -> list[Candidate]:
-    best: dict[str, Candidate] = {}
-    for face_id, subject, embedding in rows:
-        similarity = float(embedding @ (probe / np.linalg.norm(probe)))
-        if subject not in best or similarity > best[subject].similarity:
-            best[subject] = Candidate(subject, face_id, similarity)
-    return sorted(best.values(), key=lambda line: -line.similarity)[:k]
 
 
 def assert_same(found: Sequence[Candidate], wanted: Sequence[Candidate]) -> None:
-    """Equal up to rounding, and to the order of those that are equal but for rounding."""
-    assert len(found) == len(wanted)
-    assert len({line.subject for line in found}) == len(found)
-    ours, theirs = [line.similarity for line in found], [line.similarity for line in wanted]
-    assert ours == sorted(ours, reverse=True)
-    assert np.allclose(ours, theirs, atol=1e-5)
-    clear = [n for n, s in enumerate(theirs) if all(abs(s - t) > 1e-4 for m, t in enumerate(theirs) if m != n)]
-    inner = [n for n in clear if n + 1 < len(theirs)]  # the last may tie with one that is not listed
-    assert [found[n].subject for n in inner] == [wanted[n].subject for n in inner]
-
-
-class Made:
-    """A gallery of one collection in memory, for what SQLite would make slow."""
-
-    def __init__(self) -> None:
-        self.revision, self.pk = 0, 1
-        self.added: list[tuple[int, str, str, Float32]] = []
-        self.removed: list[tuple[int, str]] = []
-
-    def add(self, subject: str, *embeddings: Float32) -> list[str]:
-        self.revision += 1
-        ids = [
-            f"face {len(self.added) + len(self.removed) + n} of revision {self.revision}"
-            for n in range(len(embeddings))
-        ]
-        self.added += [(self.revision, face, subject, row) for face, row in zip(ids, embeddings, strict=True)]
-        return ids
-
-    def remove(self, *face_ids: str) -> None:
-        self.revision += 1
-        self.added = [row for row in self.added if row[1] not in face_ids]
-        self.removed += [(self.revision, face_id) for face_id in face_ids]
-
-    def rows(self) -> Rows:
-        return [row[1:] for row in self.added]
-
-    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
-        fresh = since is None or since.collection_pk != self.pk
-        start = 0 if fresh or since is None else since.revision
-        new = [row for row in self.added if row[0] > start]
-        vectors = np.array([row[3] for row in new], np.float32).reshape(len(new), DIMENSION)
-        gone = [] if fresh else [face for revision, face in self.removed if revision > start]
-        mark = Mark(self.pk, self.revision)
-        return ChangeSet(mark, fresh, [row[1] for row in new], [row[2] for row in new], vectors, gone)
+    """The same subjects and faces in the same order."""
+    assert [(line.subject, line.face_id) for line in found] == [(line.subject, line.face_id) for line in wanted]
+    assert np.allclose([line.similarity for line in found], [line.similarity for line in wanted], rtol=0, atol=1e-12)
 
 
 class AnyOrder(RuleBasedStateMachine):
     """Faces come and go in any order, with searches in between."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.made = Made()
-        self.index = FlatIndex(self.made)
-        self.seed = 0
+    @initialize(segment_rows=st.sampled_from([1, 8, 65_536]), kernel=st.sampled_from([numpy_products, choose_kernel()]))
+    def begin(self, segment_rows, kernel) -> None:
+        self.made, self.seed = MadeGallery(), 0
+        self.index = FlatIndex(self.made, segment_rows=segment_rows, kernel=kernel)
 
-    @rule(subject=st.integers(0, 6), count=st.integers(1, 12), alike=st.booleans())
-    def add(self, subject: int, count: int, alike: bool) -> None:
+    @rule(subject=st.integers(0, 6), count=st.integers(1, 12), spread=st.sampled_from([0, 1e-4, 0.02, 0.3, 9]))
+    def add(self, subject: int, count: int, spread: float) -> None:
         self.seed += count
-        seeds = [subject] * count if alike else range(self.seed, self.seed + count)
-        self.made.add(f"subject {subject}", *(unit(seed) for seed in seeds))
+        near = [unit(subject) + np.float32(spread) * unit(self.seed - n) for n in range(count)]
+        self.made.add(f"subject {subject}", *(row / np.linalg.norm(row) for row in near))
 
-    @precondition(lambda self: self.made.added)
+    @precondition(lambda self: self.made.faces)
     @rule(data=st.data())
     def remove_some(self, data: st.DataObject) -> None:
-        ids = [face_id for face_id, _, _ in self.made.rows()]
+        ids = [face.id for face in self.made.faces]
         self.made.remove(*data.draw(st.lists(st.sampled_from(ids), min_size=1, unique=True)))
 
-    @precondition(lambda self: self.made.added)
+    @precondition(lambda self: self.made.faces)
     @rule(data=st.data())
     def remove_a_subject(self, data: st.DataObject) -> None:
-        subject = data.draw(st.sampled_from(sorted({subject for _, subject, _ in self.made.rows()})))
-        self.made.remove(*(face_id for face_id, owner, _ in self.made.rows() if owner == subject))
+        subject = data.draw(st.sampled_from(sorted({face.subject for face in self.made.faces})))
+        self.made.remove(*(face.id for face in self.made.faces if face.subject == subject))
 
     @rule()
     def make_anew(self) -> None:
-        pk = self.made.pk + 1
-        self.made.__init__()
-        self.made.pk = pk
+        self.made.__init__(collection_pk=self.made.collection_pk + 1)
 
-    @rule(seed=st.integers(0, 20), k=st.integers(1, 8))
-    def search(self, seed: int, k: int) -> None:
-        (found,) = self.index.search("people", unit(seed)[None, :], k)
-        assert_same(found, brute_force(self.made.rows(), unit(seed), k))
+    @rule(seeds=st.lists(st.integers(0, 20), min_size=1, max_size=3), k=st.integers(1, 8))
+    def search(self, seeds: list[int], k: int) -> None:
+        found = self.index.search("people", np.stack([unit(seed) for seed in seeds]), k)
+        for seed, lines in zip(seeds, found, strict=True):
+            assert_same(lines, self.made.brute_force(unit(seed), k))
 
     @invariant()
     def the_size_is_right(self) -> None:
-        rows = self.made.rows()
-        assert self.index.size("people") == (len({subject for _, subject, _ in rows}), len(rows))
+        faces = self.made.faces if hasattr(self, "made") else []
+        if faces:
+            assert self.index.size("people") == (len({face.subject for face in faces}), len(faces))
 
 
 AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 TestAnyOrder = AnyOrder.TestCase
+
+
+# --- data that is hard for codes
+
+
+def crowded(rng: np.random.Generator) -> list[tuple[str, Float32]]:
+    """One subject with 1,000 faces, all nearer to the probe than anyone else's."""
+    far = [(f"far {n}", rng.standard_normal(DIMENSION)) for n in range(5)]
+    return [("crowd", unit(0) + 1e-3 * rng.standard_normal(DIMENSION)) for _ in range(1000)] + far
+
+
+def near_duplicates(rng: np.random.Generator) -> list[tuple[str, Float32]]:
+    """Subjects that differ by less than a code can say."""
+    return [(f"s{n}", unit(0) + 1e-5 * rng.standard_normal(DIMENSION)) for n in range(300)]
+
+
+def all_equal(_: np.random.Generator) -> list[tuple[str, Float32]]:
+    return [(f"s{n}", unit(1)) for n in range(300)]
+
+
+def one_huge_component(rng: np.random.Generator) -> list[tuple[str, Float32]]:
+    """All else is lost in the codes: the values are 127 and zeros."""
+    return [
+        (f"s{n % 90}", np.eye(DIMENSION)[n % DIMENSION] + 3e-3 * rng.standard_normal(DIMENSION)) for n in range(500)
+    ]
+
+
+def opposite(rng: np.random.Generator) -> list[tuple[str, Float32]]:
+    return [(f"s{n}", -unit(0) + 0.01 * rng.standard_normal(DIMENSION)) for n in range(300)]
+
+
+def ordinary(rng: np.random.Generator) -> list[tuple[str, Float32]]:
+    return [(f"s{n // 3}", rng.standard_normal(DIMENSION)) for n in range(2000)]
+
+
+HARD = [crowded, near_duplicates, all_equal, one_huge_component, opposite, ordinary]
+
+
+def made_of(faces: list[tuple[str, Float32]]) -> MadeGallery:
+    made = MadeGallery()
+    for subject, _ in faces:
+        made.subject_pks.setdefault(subject, len(made.subject_pks) + 1)
+    for n in range(0, len(faces), 50):  # a revision each
+        made.revision += 1
+        for subject, row in faces[n : n + 50]:
+            face = (made.made, made.revision, made.made + 1, subject, (row / np.linalg.norm(row)).astype(np.float32))
+            made.faces.append(MadeFace(*face))
+            made.made += 1
+    return made
+
+
+@pytest.mark.parametrize("data", HARD)
+@pytest.mark.parametrize("k", [1, 4, 5_000])
+@pytest.mark.parametrize("segment_rows", [64, 65_536])
+def test_hard_data_gets_the_answer_of_brute_force(data, k, segment_rows):
+    made = made_of(data(np.random.default_rng(3)))
+    probes = np.stack([unit(0), unit(1), np.eye(DIMENSION, dtype=np.float32)[3]])
+    for probe, lines in zip(
+        probes, FlatIndex(made, segment_rows=segment_rows).search("people", probes, k), strict=True
+    ):
+        assert_same(lines, made.brute_force(probe, k))
+
+
+def test_the_error_of_the_probe_counts():
+    """Codes lose nothing of faces of ones and minus ones, so that all the error is the probe's."""
+    rng = np.random.default_rng(3)
+    made = made_of([(f"s{n}", rng.choice([-1.0, 1.0], DIMENSION)) for n in range(2000)])
+    probes = np.stack([unit(seed) for seed in range(10)])
+    for probe, lines in zip(probes, FlatIndex(made).search("people", probes, 20), strict=True):
+        assert_same(lines, made.brute_force(probe, 20))
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 128, 512, 640])
+def test_any_dimension_is_searched(dimension):
+    made = MadeGallery(dimension=dimension)
+    for subject in range(120):
+        made.add(f"s{subject}", unit(subject, dimension), unit(subject + 500, dimension))
+    probe = unit(7, dimension)
+    assert_same(FlatIndex(made).search("people", probe[None, :], 5)[0], made.brute_force(probe, 5))
+
+
+def test_ordinary_faces_need_few_look_ups():
+    made = made_of([(f"s{n // 3}", row) for n, row in enumerate(np.random.default_rng(1).standard_normal((3000, 16)))])
+    FlatIndex(made).search("people", unit(0)[None, :], 5)
+    assert made.looked_up < 60  # of 3,000
+
+
+def test_equal_faces_need_no_look_up_beyond_their_own():
+    """A crowd of one subject that is all alike costs look-ups once; nobody else's faces are touched for it."""
+    made = made_of(crowded(np.random.default_rng(3)))
+    FlatIndex(made).search("people", unit(0)[None, :], 1)
+    assert made.looked_up <= 1000
 
 
 @pytest.mark.parametrize("probes", [1, 4, 5, 33])
@@ -132,11 +173,18 @@ def test_find_equals_brute_force_over_a_real_gallery(gallery, probes):
         gallery.add_faces("people", f"s{subject}", [new_face(subject * 10 + face) for face in range(subject % 4 + 1)])
     for subject in range(0, 40, 3):
         gallery.delete_subject("people", f"s{subject}")
-    changes = gallery.changes_since("people", None)
-    rows = list(zip(changes.face_ids, changes.subjects, changes.embeddings, strict=True))
+    same = MadeGallery()
+    for subject in (subject for subject in range(40) if subject % 3):
+        same.add(f"s{subject}", *(unit(subject * 10 + face) for face in range(subject % 4 + 1)))
     some = np.stack([unit(10_000 + seed) for seed in range(probes)])
     for probe, found in zip(some, index.search("people", some, 7), strict=True):
-        assert_same(found, brute_force(rows, probe, 7))
+        wanted = same.brute_force(probe, 7)
+        assert [line.subject for line in found] == [line.subject for line in wanted]
+        assert np.allclose(
+            [line.similarity for line in found], [line.similarity for line in wanted], rtol=0, atol=1e-12
+        )
+        ids = {line.subject: [face.id for face in gallery.faces("people", line.subject)] for line in found}
+        assert all(line.face_id in ids[line.subject] for line in found)
 
 
 def test_find_returns_the_best_face_of_each_subject(gallery):
@@ -150,18 +198,8 @@ def test_find_returns_the_best_face_of_each_subject(gallery):
     assert (second.subject, second.similarity) == ("berta", pytest.approx(0.6))
 
 
-def test_a_crowd_of_one_subject_hides_no_other():
-    made, probe = Made(), unit(0)
-    made.add("crowd", *[probe] * 3000)
-    for subject in range(5):
-        made.add(f"far {subject}", unit(subject + 1))
-    (found,) = FlatIndex(made).search("people", probe[None, :], 4)
-    assert_same(found, brute_force(made.rows(), probe, 4))
-    assert found[0] == Candidate("crowd", made.rows()[0][0], pytest.approx(1))
-
-
 def test_equal_faces_come_in_the_order_of_their_enrolment():
-    made = Made()
+    made = MadeGallery()
     for subject in ("b", "a", "c"):
         made.add(subject, unit(1))
     (found,) = FlatIndex(made).search("people", unit(1)[None, :], 2)
@@ -176,7 +214,7 @@ def test_an_empty_collection_has_no_candidates(gallery):
 
 
 def test_similarities_stay_within_one():
-    made = Made()
+    made = MadeGallery()
     made.add("anna", unit(1) * np.float32(1.0009))
     ((found,),) = FlatIndex(made).search("people", unit(1)[None, :], 1)
     assert found.similarity == 1.0
@@ -232,7 +270,7 @@ def test_a_discarded_collection_is_loaded_again(gallery):
 
 
 def test_a_failed_pull_is_made_good_by_the_next():
-    class Failing(Made):
+    class Failing(MadeGallery):
         fails = False
 
         def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
@@ -278,12 +316,152 @@ def test_no_search_sees_half_a_change(gallery):
 
 
 def test_dead_rows_are_left_behind_when_they_are_the_most():
-    made, index = Made(), None
+    made = MadeGallery()
     ids = [made.add(f"s{n}", unit(n))[0] for n in range(100)]
     index = FlatIndex(made)
     index.size("people")
     for count, held in ((50, 100), (51, 49)):  # half dead: kept; more than half: compacted
-        made.remove(*[face for face in ids[:count] if face in {row[0] for row in made.rows()}])
-        index.size("people")
-        assert len(index._shelves["people"]._look().vectors) == held
-    assert_same(index.search("people", unit(70)[None, :], 9)[0], brute_force(made.rows(), unit(70), 9))
+        made.remove(*[face for face in ids[:count] if face in {row.id for row in made.faces}])
+        assert sum(len(block) for block in index._pull("people").blocks) == held
+    assert_same(index.search("people", unit(70)[None, :], 9)[0], made.brute_force(unit(70), 9))
+
+
+# --- erased between the scan and the look-up
+
+
+class Interrupted(MadeGallery):
+    """Something happens the first time a face is looked up."""
+
+    happens = staticmethod(lambda: None)
+
+    def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+        happens, self.happens = self.happens, lambda: None
+        happens()
+        return super().references(mark, face_pks)
+
+
+@pytest.mark.parametrize("number_given_again", [False, True])
+def test_a_face_erased_during_a_search_is_not_found_and_hides_nobody(number_given_again):
+    made = Interrupted()
+    for seed in range(200):
+        made.add(f"s{seed}", unit(seed))
+    (nearest,) = made.add("nearest", unit(1_000))
+
+    def erase() -> None:
+        made.remove(nearest)
+        if number_given_again:
+            made.add("another", -unit(1_000))
+
+    made.happens = erase
+    (found,) = FlatIndex(made).search("people", unit(1_000)[None, :], 3)
+    assert_same(found, made.brute_force(unit(1_000), 3))
+    assert len(found) == 3
+
+
+def test_a_face_whose_row_is_lost_is_left_out():
+    """As in a damaged database: the search ends, without it."""
+
+    class Damaged(MadeGallery):
+        def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+            return super().references(mark, [pk for pk in face_pks if pk != 1])
+
+    made = Damaged()
+    made.add("lost", unit(1))
+    made.add("anna", unit(2))
+    assert [line.subject for line in FlatIndex(made).search("people", unit(1)[None, :], 5)[0]] == ["anna"]
+
+
+def test_searches_are_right_while_faces_are_erased_and_numbers_given_again(gallery):
+    """The nearest subject comes and goes; searches find it or not, but never another face under its name."""
+    for seed in range(50):
+        gallery.add_faces("people", f"s{seed}", [new_face(seed)])
+    index, stop = FlatIndex(gallery), threading.Event()
+    truth = {f"s{seed}": float(unit(seed).astype(np.float64) @ unit(999)) for seed in range(50)}
+    truth |= {f"new {turn}": float(unit(2_000 + turn).astype(np.float64) @ unit(999)) for turn in range(80)}
+
+    def read(_: int) -> int:
+        wrong = 0
+        while not stop.is_set():
+            (found,) = index.search("people", unit(999)[None, :], 5)
+            wrong += len(found) != 5 or any(abs(truth[line.subject] - line.similarity) > 1e-6 for line in found)
+        return wrong
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read, n) for n in range(2)]
+        try:
+            for turn in range(80):
+                gallery.add_faces("people", f"new {turn}", [new_face(2_000 + turn)])
+                gallery.delete_subject("people", f"new {turn}")
+        finally:
+            stop.set()
+        assert [reader.result() for reader in readers] == [0, 0]
+
+
+# --- memory
+
+
+class Several:
+    """Galleries by collection name."""
+
+    def __init__(self, **galleries: MadeGallery) -> None:
+        self.galleries, self.loaded = galleries, list[str]()
+
+    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
+        self.loaded += [collection] if since is None else []
+        return self.galleries[collection].changes_since(collection, since)
+
+    def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+        (gallery,) = (one for one in self.galleries.values() if one.collection_pk == mark.collection_pk)
+        return gallery.references(mark, face_pks)
+
+
+def several(count: int, faces: int) -> Several:
+    galleries = {f"c{n}": MadeGallery(collection_pk=n + 1) for n in range(count)}
+    for n, made in enumerate(galleries.values()):
+        made.add("anna", *(unit(1_000 * n + face) for face in range(faces)))
+    return Several(**galleries)
+
+
+FACE_BYTES = DIMENSION + 4 + 4 + 8 + 8 + 1
+
+
+def test_the_collection_used_least_recently_is_dropped_and_loaded_again():
+    gallery = several(3, 100)
+    index = FlatIndex(gallery, memory_bytes=2 * 100 * FACE_BYTES)
+    for name in ("c0", "c1", "c0", "c2", "c0", "c1"):  # c2 takes the place of c1, c1 that of c2
+        probe = gallery.galleries[name].faces[7].embedding
+        assert index.search(name, probe[None, :], 1)[0][0].face_id == "face 7"
+        assert sum(shelf.nbytes for shelf in index._shelves.values()) <= 2 * 100 * FACE_BYTES
+    assert gallery.loaded == ["c0", "c1", "c2", "c1"]
+
+
+def test_a_collection_larger_than_the_budget_is_searched_all_the_same():
+    gallery = several(2, 100)
+    index = FlatIndex(gallery, memory_bytes=1)
+    for name in ("c0", "c0", "c1"):
+        assert len(index.search(name, unit(1)[None, :], 1)[0]) == 1
+    assert gallery.loaded == ["c0", "c1"]
+    assert list(index._shelves) == ["c1"]
+
+
+def test_growth_makes_others_go():
+    gallery = several(2, 100)
+    index = FlatIndex(gallery, memory_bytes=3 * 100 * FACE_BYTES)
+    index.size("c0")
+    index.size("c1")
+    gallery.galleries["c1"].add("berta", *(unit(seed) for seed in range(300)))
+    index.size("c1")
+    assert list(index._shelves) == ["c1"]
+
+
+def test_threads_may_search_while_collections_are_dropped():
+    gallery = several(4, 50)
+    index = FlatIndex(gallery, memory_bytes=2 * 50 * FACE_BYTES)
+
+    def search(n: int) -> bool:
+        made = gallery.galleries[f"c{n % 4}"]
+        (found,) = index.search(f"c{n % 4}", unit(n)[None, :], 1)
+        return found[0].face_id == made.brute_force(unit(n), 1)[0].face_id
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(search, range(400)))

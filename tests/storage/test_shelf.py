@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
-from tests.storage.made import DIMENSION, unit
+import numpy as np
+import pytest
+
+from tests.storage.made import DIMENSION, rows_of, unit
 from vultus.storage.changes import ChangeSet, Mark
+from vultus.storage.segments import Segment, empty_rows
 from vultus.storage.shelf import Shelf, Snapshot
 
 
-def changes(revision: int, seeds: range, removed: tuple[str, ...] = (), *, fresh: bool = False) -> ChangeSet:
-    vectors = np.array([unit(seed) for seed in seeds], np.float32).reshape(len(seeds), DIMENSION)
-    return ChangeSet(
-        Mark(1, revision), fresh, [f"f{seed}" for seed in seeds], [f"s{seed}" for seed in seeds], vectors, removed
-    )
+def changes(revision: int, pks: Sequence[int], removed: Sequence[int] = (), *, fresh: bool = False) -> ChangeSet:
+    """The face with the number N has the embedding unit(N) and belongs to the subject N // 2."""
+    added = rows_of(pks, [pk // 2 for pk in pks], np.array([unit(pk) for pk in pks]).reshape(len(pks), DIMENSION))
+    return ChangeSet(Mark(1, revision), fresh, DIMENSION, (added,), np.array(removed, np.int64))
 
 
-def content(snapshot: Snapshot) -> list[tuple[str, str, bool, bytes]]:
-    lines = [snapshot.candidate(row, 1.0) for row in range(len(snapshot.vectors))]
+def content(snapshot: Snapshot) -> list[tuple[object, ...]]:
     return [
-        (line.subject, line.face_id, bool(alive), vector.tobytes())
-        for line, alive, vector in zip(lines, snapshot.alive, snapshot.vectors, strict=True)
+        (int(pk), int(subject), bool(alive), values.tobytes(), float(scale), float(error))
+        for block in snapshot.blocks
+        for pk, subject, alive, values, scale, error in zip(
+            block.rows.face_pks,
+            block.rows.subject_pks,
+            block.alive,
+            block.rows.codes.values,
+            block.rows.codes.scales,
+            block.rows.codes.errors,
+            strict=True,
+        )
     ]
 
 
-def test_a_snapshot_never_changes():
-    shelf = Shelf()
+def held(snapshot: Snapshot) -> list[int]:
+    """The numbers of the faces that are alive, in the order they are held."""
+    return [line[0] for line in content(snapshot) if line[2]]
+
+
+@pytest.mark.parametrize("segment_rows", [1, 3, 8, 65_536])
+def test_a_snapshot_never_changes(segment_rows):
+    shelf = Shelf(segment_rows)
     snapshots = [shelf.apply(changes(1, range(5), fresh=True))]
     steps = [
         changes(2, range(5, 7)),  # grows
-        changes(3, range(7, 9), ("f0", "f8")),  # appends in place, removes one old and one new
-        changes(4, range(0), ("f1", "f2", "f3", "f4", "f5")),  # compacts
+        changes(3, range(7, 9), (0, 6)),  # appends in place, removes one old and one new
+        changes(4, [], (1, 2, 3, 4, 5)),  # compacts
         changes(5, range(20, 120)),
         changes(9, range(3), fresh=True),  # starts anew
     ]
@@ -39,22 +56,73 @@ def test_a_snapshot_never_changes():
         snapshots.append(shelf.apply(step))
         before.append(content(snapshots[-1]))
         assert [content(snapshot) for snapshot in snapshots] == before
-    assert [snapshot.size()[1] for snapshot in snapshots] == [5, 7, 7, 2, 102, 3]
+    assert [snapshot.size() for snapshot in snapshots] == [(3, 5), (4, 7), (5, 7), (2, 2), (52, 102), (2, 3)]
+    assert held(snapshots[4]) == [7, 8, *range(20, 120)]
+
+
+def test_segments_fill_up_before_the_next_begins():
+    shelf = Shelf(8)
+    shelf.apply(changes(1, range(3), fresh=True))
+    assert [len(block) for block in shelf.apply(changes(2, range(3, 30))).blocks] == [8, 8, 8, 6]
 
 
 def test_capacity_doubles_so_that_single_additions_rarely_copy():
     shelf = Shelf()
-    shelf.apply(changes(0, range(0), fresh=True))
-    buffers = {shelf.apply(changes(n, range(n, n + 1))).vectors.ctypes.data for n in range(1, 1001)}
+    shelf.apply(changes(0, [], fresh=True))
+    buffers = set()
+    for n in range(1, 1001):
+        (block,) = shelf.apply(changes(n, [n])).blocks
+        buffers.add(block.rows.codes.values.ctypes.data)
     assert len(buffers) <= 6  # 64, 128, ... 1024
+
+
+def test_a_change_touches_only_its_segment():
+    shelf = Shelf(100)
+    before = shelf.apply(changes(1, range(1000), fresh=True))
+    before = shelf.apply(changes(2, range(1000, 1001)))
+    after = shelf.apply(changes(3, [1001], [350]))
+    assert [new is old for new, old in zip(after.blocks, before.blocks, strict=True)].count(False) == 2
+
+
+def test_a_loaded_segment_is_not_copied():
+    loaded = changes(1, range(50), fresh=True)
+    (block,) = Shelf().apply(loaded).blocks
+    assert block.rows.codes.values is loaded.added[0].codes.values
 
 
 def test_the_same_mark_gives_the_same_snapshot():
     shelf = Shelf()
     first = shelf.apply(changes(1, range(5), fresh=True))
-    assert shelf.apply(changes(1, range(0))) is first
+    assert shelf.apply(changes(1, [])) is first
 
 
 def test_removing_what_was_never_seen_is_fine():
     shelf = Shelf()
-    assert shelf.apply(changes(1, range(2), ("never",), fresh=True)).size() == (2, 2)
+    shelf.apply(changes(1, range(2), fresh=True))
+    assert held(shelf.apply(changes(2, [], [77]))) == [0, 1]
+
+
+def test_a_number_given_again_is_another_face():
+    """SQLite gives the highest number again once its row is gone; within one pull, and over several."""
+    shelf = Shelf()
+    shelf.apply(changes(1, range(1, 11), fresh=True))
+    steps = [
+        (changes(3, [10], [10]), range(1, 11)),
+        (changes(5, [9, 11], [10, 9]), [*range(1, 10), 11]),
+        (changes(6, [], [9]), [*range(1, 9), 11]),
+    ]
+    for step, wanted in steps:
+        snapshot = shelf.apply(step)
+        assert (held(snapshot), snapshot.size()[1]) == (list(wanted), len(wanted))
+
+
+def test_memory_is_about_half_a_kilobyte_a_face():
+    big = rows_of(range(1000), range(1000), np.stack([unit(seed, 512) for seed in range(1000)]))
+    shelf = Shelf()
+    shelf.apply(ChangeSet(Mark(1, 1), True, 512, (big,), np.empty(0, np.int64)))
+    assert shelf.nbytes == 1000 * (512 + 4 + 4 + 8 + 8 + 1)
+
+
+def test_a_full_segment_has_no_room():
+    assert Segment(empty_rows(10, 4), 10).room == 0
+    assert Segment(empty_rows(12, 4), 10).room == 0

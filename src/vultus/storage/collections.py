@@ -31,6 +31,11 @@ def collection_row(connection: Connection, name: str, *, lock: bool = False) -> 
     return row
 
 
+def collection_name(connection: Connection, collection_pk: int) -> str:
+    """The name of a collection that is there."""
+    return str(connection.execute(select(t.collections.c.name).where(t.collections.c.pk == collection_pk)).scalar_one())
+
+
 def raise_revision(connection: Connection, collection_pk: int) -> int:
     """The collection's next revision. Whoever has it holds the collection until the transaction ends."""
     c = t.collections.c

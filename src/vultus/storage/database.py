@@ -44,7 +44,7 @@ def open_engine(url: str) -> Engine:
     Raises: StorageFailed, when the URL names no SQLite file or the file cannot be created.
     """
     parsed = _sqlite_url(url)
-    _create_private(Path(str(parsed.database)))
+    _create_private(database_file(url))
     engine = create_engine(
         parsed,
         hide_parameters=True,  # statements in error messages never show names or embeddings
@@ -91,6 +91,11 @@ def truncate_wal(engine: Engine) -> bool:
     except (sqlite3.Error, DBAPIError, PoolTimeout):
         return False
     return row is not None and row[0] == 0
+
+
+def database_file(url: str) -> Path:
+    """The file that a database URL names. Raises: StorageFailed, when it names none."""
+    return Path(str(_sqlite_url(url).database))
 
 
 def _sqlite_url(url: str) -> URL:

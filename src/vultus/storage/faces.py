@@ -17,7 +17,6 @@ from sqlalchemy import (
     Select,
     delete,
     exists,
-    func,
     insert,
     literal,
     not_,
@@ -27,6 +26,7 @@ from sqlalchemy import (
 from vultus.errors import FaceNotFound, ModelMismatch, VectorMismatch
 from vultus.records import EnrolledFace, Float32, NewFace, Photo, Quality, Template
 from vultus.storage import tables as t
+from vultus.storage.codes import quantise, to_blobs
 from vultus.storage.collections import shown
 from vultus.storage.subjects import in_chunks
 
@@ -65,14 +65,15 @@ def new_faces(connection: Connection, subject_pk: int, faces: Sequence[NewFace])
 def insert_faces(
     connection: Connection, subject: Row[Any], revision: int, faces: Sequence[NewFace], created_at: datetime
 ) -> None:
-    """Store faces and embeddings of one subject."""
+    """Store faces of one subject, at least one, with their embeddings and codes."""
     rows = [_values(face, subject, revision, created_at) for face in faces]
     statement = insert(t.faces).returning(t.faces.c.pk, t.faces.c.id)
     pks = {row.id: row.pk for row in connection.execute(statement, rows)}
-    vectors = [
-        {"face_pk": pks[row["id"]], "embedding": f.template.embedding} for row, f in zip(rows, faces, strict=True)
-    ]
-    connection.execute(insert(t.embeddings), vectors)
+    vectors = np.stack([face.template.embedding for face in faces])
+    stored = zip((pks[row["id"]] for row in rows), vectors, to_blobs(quantise(vectors)), strict=True)
+    values = [{"face_pk": pk, "embedding": vector, "codes": codes} for pk, vector, codes in stored]
+    connection.execute(insert(t.embeddings), values)
+    connection.execute(insert(t.codes), values)
 
 
 def select_faces_by_source(connection: Connection, subject_pk: int, sources: Sequence[str]) -> dict[str, EnrolledFace]:
@@ -121,9 +122,9 @@ def select_embeddings(connection: Connection, subject_pk: int, dimension: int) -
     return tuple(row.id for row in rows), vectors
 
 
-def count_faces(connection: Connection, doomed: Doomed) -> int:
-    """How many faces are meant."""
-    return connection.execute(select(func.count()).where(doomed(t.faces))).scalar_one()
+def face_ids(connection: Connection, doomed: Doomed) -> tuple[str, ...]:
+    """The ids of the faces that are meant, oldest first."""
+    return tuple(connection.scalars(select(t.faces.c.id).where(doomed(t.faces)).order_by(t.faces.c.pk)))
 
 
 def photos_only_of(connection: Connection, doomed: Doomed) -> tuple[str, ...]:
@@ -135,9 +136,9 @@ def photos_only_of(connection: Connection, doomed: Doomed) -> tuple[str, ...]:
 
 
 def delete_faces(connection: Connection, doomed: Doomed, revision: int) -> None:
-    """Delete the meant faces and their embeddings, leaving only their random ids for the search indexes."""
-    gone = select(t.faces.c.collection_pk, literal(revision), t.faces.c.id).where(doomed(t.faces))
-    connection.execute(insert(t.removals).from_select(["collection_pk", "revision", "face_id"], gone))
+    """Delete the meant faces and their embeddings, leaving only their numbers for the search indexes."""
+    gone = select(t.faces.c.collection_pk, literal(revision), t.faces.c.pk).where(doomed(t.faces))
+    connection.execute(insert(t.removals).from_select(["collection_pk", "revision", "face_pk"], gone))
     connection.execute(delete(t.faces).where(doomed(t.faces)))
 
 

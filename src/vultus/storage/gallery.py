@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -15,8 +14,11 @@ from vultus.records import Collection, Deleted, EnrolledFace, Float32, NewFace, 
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
+from vultus.storage.audit import Act, record
 from vultus.storage.changes import ChangeSet, Mark, select_changes
-from vultus.storage.database import reading, truncate_wal, writing
+from vultus.storage.database import reading
+from vultus.storage.references import References, select_references
+from vultus.storage.writers import Writers
 
 PhotoKeys = tuple[str, ...]
 
@@ -33,8 +35,14 @@ class Gallery:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._writers = threading.Lock()  # SQLite lets waiting writers poll; within a process they queue here instead
-        self._erasure_lingers = False
+        self._writers = Writers(engine)
+        self._act: Act | None = None
+
+    def by(self, act: Act) -> Gallery:
+        """The same gallery, in the hands of somebody: each change has its audit line, in the same transaction."""
+        acting = copy(self)
+        acting._act = act
+        return acting
 
     # --- collections ----------------------------------------------------------------------------------------------
 
@@ -43,11 +51,12 @@ class Gallery:
     ) -> tuple[Collection, bool]:
         """The collection and whether it is new. Raises: ModelMismatch, when it exists with another model."""
         wanted = c.new_collection(name, model_id, pipeline_version, dimension, datetime.now(UTC))
-        with self._writing() as connection:
+        with self._writers.writing() as connection:
             for existing in c.select_collections(connection, name):
                 c.require_same_model(existing, wanted)
                 return existing, False
             c.insert_collection(connection, wanted)
+            record(connection, self._act, "collection.create", collection=name)
         return wanted, True
 
     def collection(self, name: str) -> Collection:
@@ -66,11 +75,12 @@ class Gallery:
 
         Raises: CollectionNotFound.
         """
-        with self._erasing() as connection:
+        with self._writers.erasing() as connection:
             row = c.collection_row(connection, name, lock=True)
             gone = c.select_collections(connection, name)[0]
             orphans = f.photos_only_of(connection, lambda faces: faces.c.collection_pk == row.pk)
             c.delete_collection_row(connection, row.pk)
+            record(connection, self._act, "collection.erase", collection=name, count=gone.faces)
         return Deleted(gone.subjects, gone.faces, len(orphans)), orphans
 
     # --- subjects -------------------------------------------------------------------------------------------------
@@ -100,9 +110,12 @@ class Gallery:
 
         Raises: CollectionNotFound, SubjectNotFound, InvalidRequest (metadata that is no JSON object).
         """
-        with self._writing() as connection:
+        with self._writers.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
-            s.update_subject_row(connection, s.subject_row(connection, row, subject_id).pk, name, metadata)
+            subject_pk = s.subject_row(connection, row, subject_id).pk
+            s.update_subject_row(connection, subject_pk, name, metadata)
+            of_subject = f.face_ids(connection, lambda faces: faces.c.subject_pk == subject_pk)
+            record(connection, self._act, "subject.update", collection=collection, objects=of_subject)
             return s.select_subject(connection, row, subject_id)
 
     def delete_subject(self, collection: str, subject_id: str) -> tuple[Deleted, PhotoKeys]:
@@ -110,12 +123,13 @@ class Gallery:
 
         Raises: CollectionNotFound, SubjectNotFound.
         """
-        with self._erasing() as connection:
+        with self._writers.erasing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             subject_pk = s.subject_row(connection, row, subject_id).pk
-            count, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject_pk)
+            gone, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject_pk)
             s.delete_subject_row(connection, subject_pk)
-        return Deleted(1, count, len(orphans)), orphans
+            record(connection, self._act, "subject.erase", collection=collection, objects=gone)
+        return Deleted(1, len(gone), len(orphans)), orphans
 
     # --- faces ----------------------------------------------------------------------------------------------------
 
@@ -136,11 +150,12 @@ class Gallery:
         Raises: CollectionNotFound, ModelMismatch, VectorMismatch, InvalidRequest (metadata that is no JSON object).
         """
         subject_id, now = subject_id if subject_id is not None else uuid4().hex, datetime.now(UTC)
-        with self._writing() as connection:
+        with self._writers.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             for face in faces:
                 f.require_fitting(row, face.template)
-            if s.find_subject_row(connection, row.pk, subject_id) is None:
+            is_new = s.find_subject_row(connection, row.pk, subject_id) is None
+            if is_new:
                 s.insert_subject(connection, row.pk, subject_id, now)
             subject = s.subject_row(connection, row, subject_id)
             s.update_subject_row(connection, subject.pk, name, metadata)
@@ -151,6 +166,9 @@ class Gallery:
             sources = [face.photo.source_sha256 for face in faces]
             stored = f.select_faces_by_source(connection, subject.pk, sources)
             answer = s.select_subject(connection, row, subject_id)
+            if new or is_new or name is not None or metadata is not None:
+                ids = tuple(dict.fromkeys(stored[source].id for source in sources))
+                record(connection, self._act, "enroll", collection=collection, objects=ids)
             before_commit()
         return answer, tuple((stored[source], new.pop(source, None) is not None) for source in sources)
 
@@ -182,10 +200,12 @@ class Gallery:
 
         Raises: FaceNotFound.
         """
-        with self._erasing() as connection:
+        with self._writers.erasing() as connection:
             row = f.face_row(connection, face_id)
-            count, orphans = _erase(connection, row.collection_pk, lambda faces: faces.c.pk == row.pk)
-        return Deleted(0, count, len(orphans)), orphans
+            gone, orphans = _erase(connection, row.collection_pk, lambda faces: faces.c.pk == row.pk)
+            where = c.collection_name(connection, row.collection_pk)
+            record(connection, self._act, "face.erase", collection=where, objects=gone)
+        return Deleted(0, len(gone), len(orphans)), orphans
 
     def embeddings(self, collection: str, subject_id: str) -> tuple[tuple[str, ...], Float32]:
         """The subject's face ids, oldest first, and their embeddings, (N, D) float32.
@@ -205,40 +225,29 @@ class Gallery:
         with reading(self._engine) as connection:
             return select_changes(connection, collection, since)
 
+    def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+        """Those of the faces (by number) that were there at `mark` and still are, in any order."""
+        with reading(self._engine) as connection:
+            return select_references(connection, mark, face_pks)
+
     # --- photos ---------------------------------------------------------------------------------------------------
 
     def remove_unreferenced(self, photo_keys: Sequence[str], unlink: Callable[[str], None]) -> int:
         """Call `unlink` for each key that no face shows, while no face can be added; return how many there were."""
         removed = 0
         for some in s.in_chunks(tuple(dict.fromkeys(photo_keys))):  # a transaction each, so that enrolments get a turn
-            with self._writing() as connection:
+            with self._writers.writing() as connection:
                 shown = f.referenced_photos(connection, some)
                 for key in (key for key in some if key not in shown):
                     unlink(key)
                     removed += 1
         return removed
 
-    # --- transactions ---------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._writers:
-            with writing(self._engine) as connection:
-                yield connection
-            if self._erasure_lingers:
-                self._erasure_lingers = not truncate_wal(self._engine)
-
-    @contextmanager
-    def _erasing(self) -> Iterator[Connection]:
-        """A write after which the old pages also leave the write-ahead log; at the next write if a reader holds it."""
-        with self._writing() as connection:
-            yield connection
-            self._erasure_lingers = True
-
-
-def _erase(connection: Connection, collection_pk: int, doomed: f.Doomed) -> tuple[int, PhotoKeys]:
-    count = f.count_faces(connection, doomed)
+def _erase(connection: Connection, collection_pk: int, doomed: f.Doomed) -> tuple[tuple[str, ...], PhotoKeys]:
+    """Delete the meant faces of a collection; their ids, and the keys of the photos that no other face shows."""
+    gone = f.face_ids(connection, doomed)
     orphans = f.photos_only_of(connection, doomed)
-    if count:
+    if gone:
         f.delete_faces(connection, doomed, c.raise_revision(connection, collection_pk))
-    return count, orphans
+    return gone, orphans

@@ -1,4 +1,8 @@
-"""KeyStore: API keys, remembered only as hashes and read from the database each time they are shown."""
+"""KeyStore: API keys, remembered only as hashes and read from the database each time they are shown.
+
+A key is an id with grants. Its secret can be replaced (rotated), and the old one goes on working for an overlap.
+Nothing is cached: a revocation, a rotation and an expiry hold from the next request on, in every process.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,36 @@ import hmac
 import json
 import secrets
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, exists, insert, null, select, update
 
-from vultus.errors import InvalidApiKey, InvalidRequest, NotFound
+from vultus.errors import InvalidApiKey, InvalidRequest, NotFound, VultusError
 from vultus.records import SCOPES, ApiKey, Scope
 from vultus.storage import tables as t
+from vultus.storage.audit import Act, record
 from vultus.storage.collections import shown
 from vultus.storage.database import reading, writing
 
 SECRET_BYTES = 32
 TOUCH_EVERY = timedelta(minutes=1)
+DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES = 60, 30 * 24 * 60
+ADMIN_BY_COMMAND = (
+    "an admin key is made on the server's machine only, so that a stolen one cannot multiply; run there: "
+)
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A key with its new secret, which is shown this once; the old one works until `old_until`."""
+
+    key: ApiKey
+    secret: str
+    old_until: datetime
 
 
 class KeyStore:
@@ -28,6 +48,13 @@ class KeyStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._act: Act | None = None
+
+    def by(self, act: Act) -> KeyStore:
+        """The same keys, in the hands of somebody: each change has its audit line, in the same transaction."""
+        acting = copy(self)
+        acting._act = act
+        return acting
 
     def create(
         self,
@@ -45,7 +72,7 @@ class KeyStore:
         answered as it is. Raises: InvalidRequest.
         """
         _require_valid(scopes, expires_at, requests_per_minute)
-        secret = secret if secret is not None else "vk_" + secrets.token_urlsafe(SECRET_BYTES)
+        secret = secret if secret is not None else _new_secret()
         values = {
             "id": uuid4().hex,
             "name": name,
@@ -57,22 +84,24 @@ class KeyStore:
             "requests_per_minute": requests_per_minute,
         }
         with writing(self._engine) as connection:
-            row = _row(connection, t.api_keys.c.secret_sha256 == values["secret_sha256"])
+            row = _presented(connection, _sha256(secret))
             if row is None:
                 row = connection.execute(insert(t.api_keys).values(values).returning(t.api_keys)).one()
+                record(connection, self._act, "key.create", objects=[row.id])
         return _api_key(row), secret
 
     def authenticate(self, secret: str, now: datetime) -> ApiKey:
         """The key of a secret. Raises: InvalidApiKey, when it is unknown, revoked or expired."""
         digest = _sha256(secret)
         with reading(self._engine) as connection:
-            row = _row(connection, t.api_keys.c.secret_sha256 == digest)
-        if row is None or not hmac.compare_digest(row.secret_sha256, digest):
+            row = _presented(connection, digest)
+        if row is None or not hmac.compare_digest(row.presented_sha256, digest):
             raise InvalidApiKey("the API key is unknown; check it for typing errors, or ask for a new one")
-        if row.revoked_at is not None:
-            raise InvalidApiKey(f"the API key was revoked at {row.revoked_at:%Y-%m-%d %H:%M} UTC; ask for a new one")
-        if row.expires_at is not None and row.expires_at <= now:
-            raise InvalidApiKey(f"the API key expired at {row.expires_at:%Y-%m-%d %H:%M} UTC; ask for a new one")
+        _require_alive(row, now, InvalidApiKey)
+        if row.works_until is not None and row.works_until <= now:
+            raise InvalidApiKey(
+                f"the API key was replaced, and the old one ended at {_shown(row.works_until)}; use the new"
+            )
         return _api_key(row)
 
     def keys(self) -> tuple[ApiKey, ...]:
@@ -91,16 +120,34 @@ class KeyStore:
         c = t.api_keys.c
         with writing(self._engine) as connection:
             statement = update(t.api_keys).where(c.id == key_id, c.revoked_at.is_(None))
-            connection.execute(statement.values(revoked_at=datetime.now(UTC)))
-            row = _row(connection, c.id == key_id)
-        if row is None:
-            raise NotFound(f"there is no API key with the id {shown(key_id)}; list the keys there are")
+            revoked = connection.execute(statement.values(revoked_at=datetime.now(UTC))).rowcount
+            row = _known(connection, key_id)
+            if revoked:
+                record(connection, self._act, "key.revoke", objects=[key_id])
         return _api_key(row)
 
+    def rotate(self, key_id: str, *, overlap: timedelta, admin_too: bool = True) -> Rotation:
+        """A new secret for the same key; the old one works until the overlap ends, unless the key itself ends before.
+
+        admin_too: whether the secret of an admin key may be replaced here.
+        Raises: NotFound; InvalidRequest, when the key is revoked, expired or not to be rotated here.
+        """
+        now, secret, c = datetime.now(UTC), _new_secret(), t.api_keys.c
+        with writing(self._engine) as connection:
+            row = _known(connection, key_id)
+            _require_alive(row, now, InvalidRequest)
+            if "admin" in json.loads(row.scopes) and not admin_too:
+                raise InvalidRequest(f"{ADMIN_BY_COMMAND}vultus keys rotate {key_id}")
+            old = {"secret_sha256": row.secret_sha256, "key_id": key_id, "works_until": now + overlap}
+            connection.execute(insert(t.replaced_secrets).values(old))
+            connection.execute(update(t.api_keys).where(c.id == key_id).values(secret_sha256=_sha256(secret)))
+            record(connection, self._act, "key.rotate", objects=[key_id])
+        return Rotation(_api_key(row), secret, now + overlap)
+
     def touch(self, key_id: str, now: datetime) -> None:
-        """Remember that the key was used; written at most once a minute per key."""
+        """Remember that the key was used; written at most once a minute per key. A clock set back is followed."""
         c = t.api_keys.c
-        stale = c.last_used_at.is_(None) | (c.last_used_at <= now - TOUCH_EVERY)
+        stale = c.last_used_at.is_(None) | (c.last_used_at <= now - TOUCH_EVERY) | (c.last_used_at > now)
         with reading(self._engine) as connection:
             due = _row(connection, (c.id == key_id) & stale) is not None
         if due:
@@ -118,12 +165,45 @@ def _require_valid(scopes: Sequence[Scope], expires_at: datetime | None, request
         raise InvalidRequest(f"requests_per_minute is {requests_per_minute}; it must be between 1 and 2147483647")
 
 
+def _require_alive(row: Row[Any], now: datetime, refusal: type[VultusError]) -> None:
+    if row.revoked_at is not None:
+        raise refusal(f"the API key was revoked at {_shown(row.revoked_at)}; ask for a new one")
+    if row.expires_at is not None and row.expires_at <= now:
+        raise refusal(f"the API key expired at {_shown(row.expires_at)}; ask for a new one")
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _new_secret() -> str:
+    return "vk_" + secrets.token_urlsafe(SECRET_BYTES)
+
+
 def _sha256(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _row(connection: Connection, condition: ColumnElement[bool]) -> Row[Any] | None:
     return connection.execute(select(t.api_keys).where(condition)).one_or_none()
+
+
+def _known(connection: Connection, key_id: str) -> Row[Any]:
+    row = _row(connection, t.api_keys.c.id == key_id)
+    if row is None:
+        raise NotFound(f"there is no API key with the id {shown(key_id)}; list the keys there are")
+    return row
+
+
+def _presented(connection: Connection, digest: str) -> Row[Any] | None:
+    """The key of a secret, with `presented_sha256` and `works_until`, which is None for its present secret."""
+    key, old = t.api_keys, t.replaced_secrets
+    present = select(key, key.c.secret_sha256.label("presented_sha256"), null().label("works_until"))
+    row = connection.execute(present.where(key.c.secret_sha256 == digest)).one_or_none()
+    if row is not None:
+        return row
+    replaced = select(key, old.c.secret_sha256.label("presented_sha256"), old.c.works_until).join(old)
+    return connection.execute(replaced.where(old.c.secret_sha256 == digest)).one_or_none()
 
 
 def _api_key(row: Row[Any]) -> ApiKey:

@@ -6,14 +6,19 @@ holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+import numpy as np
+from sqlalchemy import Connection, CursorResult, Engine
 
 from vultus.errors import StorageFailed
+from vultus.records import Float32
+from vultus.storage.codes import quantise, to_blobs
 from vultus.storage.database import writing
 
 Migration = Callable[[Connection], None]
+ROWS_AT_ONCE = 4096
 
 
 def migrate(engine: Engine, migrations: tuple[Migration, ...] | None = None) -> int:
@@ -48,7 +53,37 @@ def _m001_gallery_and_keys(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_m001_gallery_and_keys,)
+def _m002_codes(connection: Connection) -> None:
+    """Codes beside the embeddings, for searching; removals name a face by its number, as the index does.
+
+    What removals held served the indexes of processes that ran before, and goes.
+    """
+    for statement in _M002:
+        connection.exec_driver_sql(statement)
+    for rows in _batches(connection.exec_driver_sql("SELECT face_pk, embedding FROM embeddings ORDER BY face_pk")):
+        by_length: dict[int, list[tuple[int, bytes]]] = {}  # collections differ in dimension
+        for face_pk, embedding in rows:
+            by_length.setdefault(len(embedding), []).append((face_pk, embedding))
+        for some in by_length.values():
+            _insert_codes(connection, [pk for pk, _ in some], np.stack([np.frombuffer(e, "<f4") for _, e in some]))
+
+
+def _batches(result: CursorResult[Any]) -> Iterator[Sequence[Any]]:
+    while rows := result.fetchmany(ROWS_AT_ONCE):
+        yield rows
+
+
+def _insert_codes(connection: Connection, face_pks: Sequence[int], embeddings: Float32) -> None:
+    values = list(zip(face_pks, to_blobs(quantise(embeddings)), strict=True))
+    connection.exec_driver_sql("INSERT INTO codes (face_pk, codes) VALUES (?, ?)", values)
+
+
+def _m003_audit_and_rotation(connection: Connection) -> None:
+    for statement in _M003:
+        connection.exec_driver_sql(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_m001_gallery_and_keys, _m002_codes, _m003_audit_and_rotation)
 
 _M001 = (
     """CREATE TABLE collections (
@@ -112,5 +147,52 @@ _M001 = (
         requests_per_minute INTEGER,
         last_used_at DATETIME,
         revoked_at DATETIME
+    )""",
+)
+
+_M002 = (
+    """CREATE TABLE codes (
+        face_pk INTEGER NOT NULL PRIMARY KEY REFERENCES faces (pk) ON DELETE CASCADE,
+        codes BLOB NOT NULL
+    )""",
+    "DROP INDEX faces_by_revision",
+    "CREATE INDEX faces_by_revision ON faces (collection_pk, revision, subject_pk)",
+    "DROP TABLE removals",
+    """CREATE TABLE removals (
+        pk INTEGER NOT NULL PRIMARY KEY,
+        collection_pk INTEGER NOT NULL REFERENCES collections (pk) ON DELETE CASCADE,
+        revision INTEGER NOT NULL,
+        face_pk INTEGER NOT NULL
+    )""",
+    "CREATE INDEX removals_by_revision ON removals (collection_pk, revision)",
+)
+
+# The triggers hold against this program and its mistakes; a DELETE needs a line that says so, see `audit.py`.
+_M003 = (
+    """CREATE TABLE audit (
+        pk INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+        at DATETIME NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        collection TEXT,
+        objects TEXT NOT NULL,
+        object_count INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        request_id TEXT,
+        kept_from INTEGER
+    )""",
+    """CREATE TRIGGER audit_keeps_lines BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END""",
+    """CREATE TRIGGER audit_keeps_numbers BEFORE INSERT ON audit
+        WHEN EXISTS (SELECT 1 FROM audit WHERE pk = NEW.pk)
+        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END""",
+    """CREATE TRIGGER audit_goes_only_by_prune BEFORE DELETE ON audit
+        WHEN OLD.pk >= (SELECT coalesce(max(kept_from), 0) FROM audit WHERE kept_from IS NOT NULL)
+        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END""",
+    "CREATE INDEX audit_by_kept_from ON audit (kept_from) WHERE kept_from IS NOT NULL",
+    """CREATE TABLE replaced_secrets (
+        secret_sha256 VARCHAR(64) NOT NULL PRIMARY KEY,
+        key_id VARCHAR(32) NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+        works_until DATETIME NOT NULL
     )""",
 )

@@ -81,6 +81,15 @@ class LocalPhotoStore:
         with _our_errors():
             return path.is_file()
 
+    def size(self, key: str) -> int | None:
+        """How many bytes are stored, None when there is no such photo. Raises: InvalidRequest (no key)."""
+        path = self._path(key)
+        with _our_errors():
+            try:
+                return path.stat().st_size
+            except FileNotFoundError:
+                return None
+
     def delete(self, key: str) -> None:
         """Erase a photo; a missing one is fine. Raises: InvalidRequest (no key)."""
         path = self._path(key)

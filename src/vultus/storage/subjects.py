@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
@@ -15,6 +15,7 @@ from vultus.storage import tables as t
 from vultus.storage.collections import shown
 
 IDS_PER_STATEMENT = 500
+Id = TypeVar("Id", str, int)
 
 
 def subject_row(connection: Connection, collection: Row[Any], subject_id: str) -> Row[Any]:
@@ -81,7 +82,7 @@ def select_subjects_by_id(connection: Connection, collection: Row[Any], ids: Seq
     return found
 
 
-def in_chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def in_chunks(ids: Sequence[Id]) -> Iterator[Sequence[Id]]:
     """The ids in parts that fit into one statement."""
     return (ids[start : start + IDS_PER_STATEMENT] for start in range(0, len(ids), IDS_PER_STATEMENT))
 

@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy Core; how they came to be is in `migrations.py`.
 
     collections ──< subjects ──< faces ──── embeddings
-         └───────< removals                              api_keys
+         └───────< removals        └─────── codes        api_keys ──< replaced_secrets        audit
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 made anew under an old name is another collection.
@@ -105,7 +105,7 @@ faces = Table(
     Column("quality_parts", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("subject_pk", "source_sha256"),
-    Index("faces_by_revision", "collection_pk", "revision"),
+    Index("faces_by_revision", "collection_pk", "revision", "subject_pk"),
     Index("faces_by_photo", "photo_sha256"),
 )
 
@@ -116,14 +116,22 @@ embeddings = Table(
     Column("embedding", Embedding, nullable=False),
 )
 
-# What a search index must drop: only the random id of the face that is gone.
+# The embedding once more, made small for searching: see `codes.py`.
+codes = Table(
+    "codes",
+    METADATA,
+    Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), primary_key=True),
+    Column("codes", LargeBinary, nullable=False),
+)
+
+# What a search index must drop: only the number of the face that is gone.
 removals = Table(
     "removals",
     METADATA,
     Column("pk", Integer, primary_key=True),
     Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("face_id", String(32), nullable=False),
+    Column("face_pk", Integer, nullable=False),
     Index("removals_by_revision", "collection_pk", "revision"),
 )
 
@@ -141,3 +149,30 @@ api_keys = Table(
     Column("last_used_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
 )
+
+# The secrets that a key had before it was rotated.
+replaced_secrets = Table(
+    "replaced_secrets",
+    METADATA,
+    Column("secret_sha256", String(64), primary_key=True),
+    Column("key_id", ForeignKey("api_keys.id", ondelete="CASCADE"), nullable=False),
+    Column("works_until", UtcDateTime, nullable=False),
+)
+
+# Who did what: see `audit.py`. Triggers refuse every UPDATE, and a DELETE that no line announces.
+audit = Table(
+    "audit",
+    METADATA,
+    Column("pk", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("collection", Text),
+    Column("objects", Text, nullable=False),
+    Column("object_count", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("request_id", Text),
+    Column("kept_from", Integer),  # of a prune: the number of the oldest line that stays
+    sqlite_autoincrement=True,
+)
+Index("audit_by_kept_from", audit.c.kept_from, sqlite_where=audit.c.kept_from.is_not(None))

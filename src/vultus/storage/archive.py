@@ -1,0 +1,182 @@
+"""The file of a backup: a tar that carries its own checksums, so that it can be verified with or without Vultus.
+
+    photos/ab/cd/abcd...    each photo; its name is the sha256 of its bytes
+    vultus.db               the database, one file
+    manifest.json           what this is, and how much of it
+    SHA256SUMS              "digest  name" for all of the above, in their order; last, so that a cut file shows
+
+By hand: `tar xf FILE && sha256sum -c SHA256SUMS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+from vultus.errors import StorageFailed
+
+FORMAT = 1
+DATABASE, MANIFEST, SUMS = "vultus.db", "manifest.json", "SHA256SUMS"
+CHUNK_BYTES = 1 << 20
+MAX_PHOTO_BYTES = 64 << 20
+_PHOTO = re.compile(r"photos/([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is in a backup. created_at: ISO 8601, UTC. schema: of the database."""
+
+    vultus: str
+    schema: int
+    created_at: str
+    subjects: int
+    faces: int
+    photos: int
+    format: int = FORMAT
+
+
+def photo_name(key: str) -> str:
+    """The place of a photo in the archive, the same as in the photo folder."""
+    return f"photos/{key[:2]}/{key[2:4]}/{key}"
+
+
+class ArchiveWriter:
+    """Writes the members one after another. Use it as a context manager: the checksums are written at its end."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
+        self._tar = tarfile.open(fileobj=self._file, mode="w")  # noqa: SIM115
+        self._sums = bytearray()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self._add(SUMS, io.BytesIO(self._sums), len(self._sums))
+                self._tar.close()
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        finally:
+            self._file.close()
+
+    def add_photo(self, key: str, data: bytes) -> None:
+        """Add a photo; its key is the sha256 of its bytes."""
+        self._add(photo_name(key), io.BytesIO(data), len(data))
+        self._note(key, photo_name(key))
+
+    def add_database(self, path: Path) -> None:
+        """Add the database file."""
+        with path.open("rb") as file:
+            self._note(hashlib.file_digest(file, "sha256").hexdigest(), DATABASE)
+            file.seek(0)
+            self._add(DATABASE, file, path.stat().st_size)
+
+    def add_manifest(self, manifest: Manifest) -> None:
+        """Add the manifest."""
+        data = json.dumps(asdict(manifest), indent=2).encode("ascii")
+        self._note(hashlib.sha256(data).hexdigest(), MANIFEST)
+        self._add(MANIFEST, io.BytesIO(data), len(data))
+
+    def _note(self, digest: str, name: str) -> None:
+        self._sums += f"{digest}  {name}\n".encode("ascii")
+
+    def _add(self, name: str, content: IO[bytes], size: int) -> None:
+        member = tarfile.TarInfo(name)
+        member.size, member.mode = size, 0o600
+        self._tar.addfile(member, content)
+        _forget_members(self._tar)
+
+
+class ArchiveReader:
+    """Reads the members in their order, each verified; nothing is taken on trust, least of all a name."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.manifest: Manifest | None = None
+
+    def photos(self, database: Path | None) -> Iterator[tuple[str, bytes]]:
+        """Each photo as (key, bytes); the database goes to this file, or nowhere when None.
+
+        When the iteration has ended, the whole archive was there and agreed with its checksums, and `manifest` is set.
+        Raises StorageFailed, when it is no backup, damaged or cut off.
+        """
+        try:
+            with tarfile.open(self._path, "r|") as tar:
+                yield from self._members(tar, database)
+        except (tarfile.TarError, EOFError, ValueError, TypeError) as exc:
+            raise self._damaged("it is no backup, or it is cut off") from exc
+
+    def _members(self, tar: tarfile.TarFile, database: Path | None) -> Iterator[tuple[str, bytes]]:
+        sums, complete = hashlib.sha256(), False
+        while (member := tar.next()) is not None:
+            _forget_members(tar)
+            content = tar.extractfile(member) if member.isreg() else None
+            if content is None or complete:
+                raise self._damaged(f"it holds {member.name[:80]!a}, which does not belong there")
+            if member.name == SUMS:
+                complete = hashlib.file_digest(content, "sha256").digest() == sums.digest()  # type: ignore[arg-type]
+                if not complete:
+                    raise self._damaged("its content is not what its SHA256SUMS says")
+                continue
+            photo = _photo_key(member)
+            if photo is not None:
+                data = content.read()
+                digest = hashlib.sha256(data).hexdigest()
+                if digest != photo:
+                    raise self._damaged(f"photo {photo[:12]}... in it is damaged")
+                yield photo, data
+            else:
+                digest = self._other(member, content, database)
+            sums.update(f"{digest}  {member.name}\n".encode("ascii"))
+        if not complete or self.manifest is None:
+            raise self._damaged("it is cut off")
+
+    def _other(self, member: tarfile.TarInfo, content: IO[bytes], database: Path | None) -> str:
+        if member.name == DATABASE:
+            return _copied(content, database)
+        if member.name != MANIFEST or member.size > CHUNK_BYTES:
+            raise self._damaged(f"it holds {member.name[:80]!a}, which does not belong there")
+        data = content.read()
+        self.manifest = self._read_manifest(json.loads(data))
+        return hashlib.sha256(data).hexdigest()
+
+    def _read_manifest(self, values: dict[str, Any]) -> Manifest:
+        if values.get("format") != FORMAT:
+            raise StorageFailed(f"the backup {self._path} was made by a newer Vultus; install that one to restore it")
+        return Manifest(**values)
+
+    def _damaged(self, problem: str) -> StorageFailed:
+        return StorageFailed(f"the backup {self._path} cannot be used: {problem}; take another one")
+
+
+def _forget_members(tar: tarfile.TarFile) -> None:
+    """tarfile keeps every header that went by; a million of them take a gigabyte."""
+    vars(tar)["members"].clear()
+
+
+def _photo_key(member: tarfile.TarInfo) -> str | None:
+    match = _PHOTO.fullmatch(member.name)
+    return match.group(3) if match and member.size <= MAX_PHOTO_BYTES else None
+
+
+def _copied(content: IO[bytes], path: Path | None) -> str:
+    """Copy to a private file, and make it durable; the sha256 of what was copied."""
+    digest = hashlib.sha256()
+    with open(os.devnull if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        while chunk := content.read(CHUNK_BYTES):
+            digest.update(chunk)
+            out.write(chunk)
+        out.flush()
+        if path is not None:
+            os.fsync(out.fileno())
+    return digest.hexdigest()

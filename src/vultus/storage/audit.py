@@ -1,0 +1,154 @@
+"""The audit: who did what, line by line; lines are only ever added, and no line says what a person is called.
+
+    at | actor | action | collection | objects | object_count | outcome | request_id
+
+actor: the id of an API key, or one of the names below. objects: ids that Vultus made itself, of faces and keys, the
+first MAX_OBJECTS of `object_count`. A subject's id is the operator's and may be a name, so a subject is present only
+as the ids of its faces. Never in a line: subject ids, names, metadata, images, embeddings, keys, free texts of callers.
+
+The line about a change is written in the transaction of the change: there is never one without the other, and it costs
+no sync of its own. What changes nothing (a search, a refusal) goes through `trail.py`, a moment later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
+
+from vultus.storage import tables as t
+from vultus.storage.database import reading, writing
+
+COMMAND, SERVER, ANYONE = "command", "server", "anyone"  # the command line; the service itself; served without keys
+OK = "ok"
+PRUNE = "audit.prune"
+MAX_OBJECTS = 100
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """One line. outcome: OK or the code of the error. number: its place in the audit, 0 before it is stored."""
+
+    actor: str
+    action: str
+    collection: str | None = None
+    objects: tuple[str, ...] = ()
+    object_count: int = 0
+    outcome: str = OK
+    request_id: str | None = None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    number: int = 0
+
+
+@dataclass
+class Act:
+    """What somebody is doing, while it is done.
+
+    action: what its line will call it, unless the part that makes the change names it. recorded: whether a line with
+    outcome OK was written in the transaction of a change.
+    """
+
+    actor: str
+    request_id: str | None = None
+    action: str | None = None
+    collection: str | None = None
+    objects: tuple[str, ...] = ()
+    recorded: bool = False
+
+    def line(self, action: str, outcome: str = OK) -> AuditLine:
+        """The line about this act."""
+        some = self.objects[:MAX_OBJECTS]
+        return AuditLine(self.actor, action, self.collection, some, len(self.objects), outcome, self.request_id)
+
+
+def record(
+    connection: Connection,
+    act: Act | None,
+    action: str,
+    *,
+    collection: str | None = None,
+    objects: Sequence[str] = (),
+    count: int | None = None,
+) -> None:
+    """Add a line, with outcome OK, to the transaction of a change. act: None for what is not audited, as in a test.
+
+    count: how many objects there are, when only the first are given.
+    """
+    if act is None:
+        return
+    some, total = tuple(objects[:MAX_OBJECTS]), len(objects) if count is None else count
+    insert_lines(connection, [AuditLine(act.actor, action, collection, some, total, OK, act.request_id)])
+    act.recorded = True
+
+
+def insert_lines(connection: Connection, lines: Sequence[AuditLine]) -> None:
+    """Add lines, in their order."""
+    connection.execute(insert(t.audit), [_values(line) for line in lines])
+
+
+class Audit:
+    """What is in the audit. Every method is one transaction and may raise StorageFailed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(self, line: AuditLine) -> None:
+        """Store one line now."""
+        with writing(self._engine) as connection:
+            insert_lines(connection, [line])
+
+    def lines(
+        self, *, since: datetime | None = None, actor: str | None = None, action: str | None = None, limit: int = 100
+    ) -> tuple[AuditLine, ...]:
+        """The last `limit` lines that fit, oldest first."""
+        c = t.audit.c
+        statement = select(t.audit).order_by(c.pk.desc()).limit(limit)
+        if since is not None:
+            statement = statement.where(c.at >= since)
+        if actor is not None:
+            statement = statement.where(c.actor == actor)
+        if action is not None:
+            statement = statement.where(c.action == action)
+        with reading(self._engine) as connection:
+            return tuple(_line(row) for row in connection.execute(statement))[::-1]
+
+    def prune(self, before: datetime, act: Act) -> int:
+        """Erase the lines up to the first that is not older than `before`; a new line says who did and how many.
+
+        That line is what the trigger on DELETE asks for: nothing can go without it.
+        """
+        c = t.audit.c
+        with writing(self._engine) as connection:
+            kept_from = connection.execute(select(func.min(c.pk)).where(c.at >= before)).scalar_one()
+            if kept_from is None:
+                kept_from = connection.execute(select(func.coalesce(func.max(c.pk), 0) + 1)).scalar_one()
+            older = c.pk < kept_from
+            count = int(connection.execute(select(func.count()).where(older)).scalar_one())
+            line = AuditLine(act.actor, PRUNE, object_count=count, request_id=act.request_id)
+            connection.execute(insert(t.audit).values(**_values(line), kept_from=kept_from))
+            connection.execute(delete(t.audit).where(older))
+        return count
+
+
+def _values(line: AuditLine) -> dict[str, Any]:
+    return {
+        "at": line.at,
+        "actor": line.actor,
+        "action": line.action,
+        "collection": line.collection,
+        "objects": json.dumps(line.objects),
+        "object_count": line.object_count,
+        "outcome": line.outcome,
+        "request_id": line.request_id,
+    }
+
+
+def _line(row: Row[Any]) -> AuditLine:
+    objects = tuple(json.loads(row.objects))
+    return AuditLine(
+        row.actor, row.action, row.collection, objects, row.object_count, row.outcome, row.request_id, row.at, row.pk
+    )

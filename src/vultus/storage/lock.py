@@ -1,0 +1,52 @@
+"""One server to a data folder: a lock that the system takes back when its holder ends, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vultus.errors import StorageFailed
+
+LOCK_FILE = "server.lock"
+
+
+@contextmanager
+def serving_alone(folder: Path) -> Iterator[None]:
+    """Hold the data folder as its only server; made when missing. Commands that do not serve take no lock.
+
+    The file stays; only the kernel's lock on it counts (flock(2)), so a dead process blocks nobody.
+    Raises StorageFailed when another server holds the folder, or the lock cannot be kept in it.
+    """
+    descriptor = _open(folder)
+    try:
+        _take(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(folder: Path) -> int:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as exc:
+        raise StorageFailed(
+            f"the data folder {folder.absolute()} cannot be served ({exc.strerror}); let this user write to it, "
+            "or choose another with --data-dir or VULTUS_DATA_DIR"
+        ) from exc
+
+
+def _take(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+        raise StorageFailed(
+            f"the data folder {folder.absolute()} is served already, by process {holder or 'unknown'}; stop that one, "
+            "or give this one a folder of its own with --data-dir or VULTUS_DATA_DIR"
+        ) from exc
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)

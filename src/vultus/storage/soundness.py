@@ -1,0 +1,184 @@
+"""Do rows, embeddings, codes, revisions, photos and the audit agree? Only reads, also beside a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, Row, select, text
+
+from vultus.errors import NotFound, StorageFailed
+from vultus.storage import tables as t
+from vultus.storage.database import reading
+from vultus.storage.faces import referenced_photos
+from vultus.storage.migrations import MIGRATIONS
+from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.sound_vectors import unsound_vectors
+from vultus.storage.subjects import in_chunks
+
+SHOWN = 5  # ids named in a sentence
+TRIGGERS = ("audit_goes_only_by_prune", "audit_keeps_lines", "audit_keeps_numbers")
+Kind = Literal["database", "rows", "revisions", "embeddings", "codes", "photos", "unreferenced", "audit"]
+
+# Each query answers the ids of the faces, or the names of the collections, about which its sentence is true.
+_QUESTIONS: tuple[tuple[Kind, str, str], ...] = (
+    (
+        "rows",
+        "faces without an embedding",
+        "SELECT id FROM faces WHERE pk NOT IN (SELECT face_pk FROM embeddings)",
+    ),
+    (
+        "rows",
+        "faces in another collection than their subject",
+        "SELECT faces.id FROM faces JOIN subjects ON subjects.pk = faces.subject_pk "
+        "WHERE subjects.collection_pk <> faces.collection_pk",
+    ),
+    (
+        "revisions",
+        "faces newer than the revision of their collection, which no search would find",
+        "SELECT faces.id FROM faces JOIN collections ON collections.pk = faces.collection_pk "
+        "WHERE faces.revision > collections.revision OR faces.revision < 1",
+    ),
+    (
+        "revisions",
+        "collections with removals newer than their revision",
+        "SELECT DISTINCT collections.name FROM removals JOIN collections ON collections.pk = removals.collection_pk "
+        "WHERE removals.revision > collections.revision",
+    ),
+    (
+        "revisions",
+        "collections with a revision that two subjects share",
+        "SELECT DISTINCT collections.name FROM faces JOIN collections ON collections.pk = faces.collection_pk "
+        "GROUP BY faces.collection_pk, faces.revision HAVING count(DISTINCT faces.subject_pk) > 1",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One disagreement. repairable: nothing is lost by removing it, see `vultus check --repair`."""
+
+    kind: Kind
+    sentence: str
+    repairable: bool = False
+
+
+def faults(engine: Engine, photos: LocalPhotoStore, *, digests: bool = True) -> Iterator[Fault]:
+    """All disagreements, those of the database first. digests: also read every photo and compare its sha256.
+
+    Raises StorageFailed, when the database cannot be read at all.
+    """
+    with reading(engine) as connection:
+        fault = _schema(connection)
+        if fault is not None:
+            yield fault
+            return
+        yield from _file(connection)
+        yield from _answers(connection)
+        yield from _vectors(connection)
+        yield from _audit(connection)
+    yield from _missing_photos(engine, photos, digests)
+    yield from _unreferenced(engine, photos)
+
+
+def unreferenced_photos(engine: Engine, photos: LocalPhotoStore) -> tuple[str, ...]:
+    """The keys of stored photos that no face shows; one that is just being enrolled may be among them."""
+    found: list[str] = []
+    for some in in_chunks(tuple(photos.keys())):
+        with reading(engine) as connection:
+            shown = referenced_photos(connection, some)
+        found += (key for key in some if key not in shown and photos.exists(key))
+    return tuple(found)
+
+
+# --- the database -------------------------------------------------------------------------------------------------
+
+
+def _schema(connection: Connection) -> Fault | None:
+    version = connection.exec_driver_sql("SELECT max(version) FROM schema_version").scalar_one()
+    if version == len(MIGRATIONS):
+        return None
+    advice = "start this Vultus once" if version < len(MIGRATIONS) else "install the newer Vultus"
+    return Fault("database", f"the database has schema {version}, this Vultus knows {len(MIGRATIONS)}; {advice}")
+
+
+def _file(connection: Connection) -> Iterator[Fault]:
+    if connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one() != "ok":
+        yield Fault("database", "the database file is damaged; restore a backup")
+    orphans = len(connection.exec_driver_sql("PRAGMA foreign_key_check").all())
+    if orphans:
+        yield Fault("rows", f"{orphans} rows belong to nothing; restore a backup")
+
+
+def _answers(connection: Connection) -> Iterator[Fault]:
+    for kind, sentence, question in _QUESTIONS:
+        found = connection.scalars(text(question)).all()
+        if found:
+            yield Fault(kind, f"{len(found)} {sentence}: {_some(found)}")
+
+
+def _vectors(connection: Connection) -> Iterator[Fault]:
+    damaged, miscoded = unsound_vectors(connection)
+    if damaged:
+        yield Fault("embeddings", f"{len(damaged)} embeddings are damaged; enroll anew the faces: {_some(damaged)}")
+    if miscoded:
+        yield Fault(
+            "codes", f"{len(miscoded)} faces have search codes that are not their embedding's: {_some(miscoded)}"
+        )
+
+
+def _audit(connection: Connection) -> Iterator[Fault]:
+    found = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
+    if not found.issuperset(TRIGGERS):
+        yield Fault("audit", "the audit is no longer append-only: a trigger is gone; restore a backup")
+    lines = connection.exec_driver_sql("SELECT count(*), coalesce(max(pk) - min(pk) + 1, 0) FROM audit").one()
+    if lines[0] != lines[1]:
+        yield Fault("audit", f"{lines[1] - lines[0]} lines are missing from the middle of the audit")
+
+
+# --- photos -------------------------------------------------------------------------------------------------------
+
+
+def _missing_photos(engine: Engine, photos: LocalPhotoStore, digests: bool) -> Iterator[Fault]:
+    with reading(engine) as connection:
+        columns = (t.faces.c.id, t.faces.c.photo_sha256, t.faces.c.photo_bytes)
+        rows: Sequence[Any] = connection.execute(select(*columns)).all()
+    for row in rows:
+        problem = _photo_problem(row, photos, digests)
+        if problem and _is_there(engine, row.id):  # not erased since
+            yield Fault("photos", f"the photo of face {row.id} {problem}; restore a backup, or erase the face")
+
+
+def _photo_problem(row: Row[Any], photos: LocalPhotoStore, digests: bool) -> str | None:
+    size = photos.size(row.photo_sha256)
+    if size is None:
+        return "is missing"
+    if size != row.photo_bytes:
+        return f"has {size} bytes instead of {row.photo_bytes}"
+    if not digests:
+        return None
+    try:
+        photos.get(row.photo_sha256)
+    except NotFound:
+        return "is missing"
+    except StorageFailed:
+        return "is damaged"
+    return None
+
+
+def _is_there(engine: Engine, face_id: str) -> bool:
+    with reading(engine) as connection:
+        return connection.execute(select(t.faces.c.pk).where(t.faces.c.id == face_id)).first() is not None
+
+
+def _unreferenced(engine: Engine, photos: LocalPhotoStore) -> Iterator[Fault]:
+    keys = unreferenced_photos(engine, photos)
+    if keys:
+        sentence = f"{len(keys)} stored photos belong to no face; the next start of the server removes them"
+        yield Fault("unreferenced", sentence, repairable=True)
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+    return ", ".join(ids[:SHOWN]) + more

@@ -1,0 +1,106 @@
+"""Trail: the audit lines about what changes nothing, written together in the background.
+
+A search must not wait for the disk, so its line is kept in memory for at most FLUSH_SECONDS; a process that is killed
+loses the lines of that moment. While the database cannot be written, up to MAX_WAITING lines wait; the oldest beyond
+are given up, and a line says how many.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import Protocol
+
+from sqlalchemy import Engine
+
+from vultus.errors import StorageFailed
+from vultus.storage.audit import SERVER, AuditLine, insert_lines
+from vultus.storage.database import writing
+
+log = logging.getLogger(__name__)
+FLUSH_SECONDS = 1.0
+MAX_WAITING = 100_000
+LOST = "audit.lost"
+
+
+class AuditTrail(Protocol):
+    """Where the lines about what changes nothing go."""
+
+    def add(self, line: AuditLine) -> None:
+        """Keep the line; at once, and without an error of its own."""
+
+
+class NoTrail:
+    """Keeps nothing: for a part of the system without a database."""
+
+    def add(self, line: AuditLine) -> None:
+        """Do nothing."""
+
+
+class Trail:
+    """Writes lines from a thread of its own, which the first line starts. Used by many threads at once."""
+
+    def __init__(self, engine: Engine, *, flush_seconds: float = FLUSH_SECONDS, max_waiting: int = MAX_WAITING) -> None:
+        self._engine = engine
+        self._flush_seconds = flush_seconds
+        self._waiting: deque[AuditLine] = deque()
+        self._max_waiting = max_waiting
+        self._lost = 0
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, line: AuditLine) -> None:
+        """Keep the line until the next flush."""
+        with self._lock:
+            self._waiting.append(line)
+            self._give_up_oldest()
+            if self._thread is None and not self._closing.is_set():
+                self._thread = threading.Thread(target=self._run, name="audit trail", daemon=True)
+                self._thread.start()
+
+    def flush(self) -> bool:
+        """Write all lines that wait, in their order; False when the database refused, then they go on waiting."""
+        with self._writing:
+            with self._lock:
+                lines, lost = list(self._waiting), self._lost
+                self._waiting.clear()
+                self._lost = 0
+            try:
+                self._write(lines, lost)
+            except StorageFailed as exc:
+                self._put_back(lines, lost)
+                log.warning("%d audit lines are not written yet: %s", len(lines), exc)
+                return False
+        return True
+
+    def close(self) -> None:
+        """Write what waits and stop."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+        if not self.flush():
+            log.error("audit lines were lost: the database refused them until the end")
+
+    def _run(self) -> None:
+        while not self._closing.wait(self._flush_seconds):
+            self.flush()
+
+    def _write(self, lines: list[AuditLine], lost: int) -> None:
+        if lost:
+            lines = [AuditLine(SERVER, LOST, object_count=lost), *lines]
+        if lines:
+            with writing(self._engine) as connection:
+                insert_lines(connection, lines)
+
+    def _put_back(self, lines: list[AuditLine], lost: int) -> None:
+        with self._lock:
+            self._waiting.extendleft(reversed(lines))
+            self._lost += lost
+            self._give_up_oldest()
+
+    def _give_up_oldest(self) -> None:
+        while len(self._waiting) > self._max_waiting:
+            self._waiting.popleft()
+            self._lost += 1

@@ -1,0 +1,36 @@
+"""Whose turn it is to write, within this process; and the log that is cut after an erasure."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+
+from vultus.storage.database import truncate_wal, writing
+
+
+class Writers:
+    """One write transaction at a time: SQLite lets waiting writers poll; within a process they queue here instead."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turn = threading.Lock()
+        self._erasure_lingers = False
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One write transaction. Raises what `database.writing` raises."""
+        with self._turn:
+            with writing(self._engine) as connection:
+                yield connection
+            if self._erasure_lingers:
+                self._erasure_lingers = not truncate_wal(self._engine)
+
+    @contextmanager
+    def erasing(self) -> Iterator[Connection]:
+        """A write after which the old pages also leave the write-ahead log; at the next write if a reader holds it."""
+        with self.writing() as connection:
+            yield connection
+            self._erasure_lingers = True
