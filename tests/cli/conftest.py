@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -14,8 +14,10 @@ from typer.testing import CliRunner, Result
 from tests.conftest import Small
 from vultus.cli.commands import app
 from vultus.cli.tools import Tools
+from vultus.cli.vision import Vision
 from vultus.config import Settings
 from vultus.models.card import find_card, in_box_cards
+from vultus.served import ServedModels
 from vultus.wiring import System
 
 Run = Callable[..., Result]
@@ -29,6 +31,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VULTUS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("VULTUS_COMPUTE_SLOTS", "2")  # as many as the small pipeline has
     monkeypatch.setenv("VULTUS_MODEL_DIR", str(tmp_path / "models"))
     return tmp_path
 
@@ -51,7 +54,11 @@ def run(small: Small, surroundings: Path) -> Run:
         yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.pipeline)
 
     def run(*arguments: object) -> Result:
-        tools = Tools(open_system=open_small, run_self_test=lambda settings: 0.012)
+        tools = Tools(
+            open_system=open_small,
+            open_vision=lambda settings: Vision(small.service.pipeline, cast(ServedModels, small.models)),
+            run_self_test=lambda settings: 0.012,
+        )
         return CliRunner().invoke(app, [str(argument) for argument in arguments], obj=tools, env=WIDE)
 
     return run

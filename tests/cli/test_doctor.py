@@ -7,6 +7,7 @@ import pytest
 
 from tests import pictures
 from vultus.cli.checks import processor
+from vultus.storage.migrations import MIGRATIONS
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def findings(run, *arguments: object, code: int = 0) -> dict[str, tuple[str, str
 
 def test_a_healthy_gallery(run, enrolled):
     found = findings(run)
-    assert found["database"] == ("ok", "sound, schema 1")
+    assert found["database"] == ("ok", f"sound, schema {len(MIGRATIONS)}")
     assert found["photos"] == ("ok", "1 in use, 0 missing, 0 without a face")
     assert {found[name][0] for name in ("python", "settings", "data folder")} == {"ok"}
 
@@ -79,7 +80,8 @@ def test_a_database_of_a_newer_vultus_is_a_failure(run, surroundings):
     connection.execute("INSERT INTO schema_version (version) VALUES (99)")
     connection.commit()
     connection.close()
-    assert findings(run, code=1)["database"] == ("fail", "has schema 99, this Vultus knows 1; install the newer Vultus")
+    sentence = f"has schema 99, this Vultus knows {len(MIGRATIONS)}; install the newer Vultus"
+    assert findings(run, code=1)["database"] == ("fail", sentence)
 
 
 def test_a_data_folder_that_cannot_be_made_is_a_failure(run, surroundings):

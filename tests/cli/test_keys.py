@@ -41,6 +41,24 @@ def test_a_revoked_key_is_refused_and_listed_so(run, small):
         small.keys.authenticate(made["key"], NOW)
 
 
+def test_a_rotated_key_shows_its_new_secret_once_and_the_old_one_still_works(run, small):
+    made = json.loads(run("keys", "create", "x", "--scope", "admin", "--json").stdout)
+    answer = run("keys", "rotate", made["id"])
+    assert answer.exit_code == 0
+    assert f"Key {made['id']}, its new secret, shown this once; the old one works until" in answer.stdout
+    for secret in (made["key"], answer.stdout.split()[-1]):
+        assert small.keys.authenticate(secret, NOW).id == made["id"]
+
+
+def test_the_overlap_of_a_rotation_is_chosen(run, small):
+    made = json.loads(run("keys", "create", "x", "--scope", "read", "--json").stdout)
+    rotated = json.loads(run("keys", "rotate", made["id"], "--overlap-minutes", 0, "--json").stdout)
+    assert datetime.fromisoformat(rotated["old_key_until"]) <= datetime.now(UTC)
+    with pytest.raises(InvalidApiKey, match="was replaced"):
+        small.keys.authenticate(made["key"], datetime.now(UTC))
+    assert run("keys", "rotate", made["id"], "--overlap-minutes", -1).exit_code == 2
+
+
 def test_an_unknown_id_is_refused(run):
     answer = run("keys", "revoke", "nobody", "--json")
     assert answer.exit_code == 1

@@ -153,10 +153,10 @@ def models(settings: Settings) -> Iterator[Check]:
 
 def _database_file(settings: Settings) -> Path | None:
     """The file of the database; None while there is none."""
-    from sqlalchemy import make_url
+    from vultus.storage.database import database_file
 
-    path = make_url(settings.sqlalchemy_url).database
-    return Path(path) if path and Path(path).is_file() else None
+    path = database_file(settings.sqlalchemy_url)
+    return path if path.is_file() else None
 
 
 @contextmanager

@@ -7,12 +7,16 @@ from typing import Annotated
 import typer
 
 from vultus import __version__
-from vultus.cli import keys, models
+from vultus.cli import audit, keys, models
+from vultus.cli.backups import backup, restore
+from vultus.cli.calibrate import calibrate
 from vultus.cli.doctor import doctor
+from vultus.cli.evaluate import evaluate
 from vultus.cli.exits import EXIT_CODES, Guarded
 from vultus.cli.faces import enroll, find, verify
 from vultus.cli.importing import import_folder
 from vultus.cli.serve import serve
+from vultus.cli.soundness import check
 from vultus.cli.tools import Tools
 
 app = typer.Typer(
@@ -29,8 +33,14 @@ app.command("enroll")(enroll)
 app.command("verify")(verify)
 app.command("find")(find)
 app.command("import")(import_folder)
+app.command("evaluate")(evaluate)
+app.command("calibrate")(calibrate)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("check")(check)
 app.command("doctor")(doctor)
 
 

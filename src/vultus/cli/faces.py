@@ -21,7 +21,7 @@ from vultus.cli.options import (
     check_subject,
 )
 from vultus.cli.output import print_json, print_lines, print_table, say
-from vultus.cli.tools import load_settings, opened, read_photo
+from vultus.cli.tools import load_settings, note_look, opened, read_photo
 from vultus.records import EnrollResult, FindResult, Identification, Verification
 
 DEFAULT_COLLECTION = "default"
@@ -95,6 +95,7 @@ def verify(
     with opened(ctx, settings) as system:
         started = perf_counter()
         result = system.service.verify(one, two, model_name=model, target_fmr=target_fmr)
+        note_look(system, "verify")
         seconds = perf_counter() - started
     _show_verified(result, model, seconds, as_json)
     raise typer.Exit(NEGATIVE if exit_code and not result.verified else 0)
@@ -137,6 +138,8 @@ def find(
     with opened(ctx, settings) as system:
         started = perf_counter()
         result = system.service.find(photo, collection=collection, top_k=top_k, faces=faces, target_fpir=target_fpir)
+        matched = (face.matches[0].candidate.face_id for face in result.faces if face.decision == "match")
+        note_look(system, "find", collection, tuple(matched))
         seconds = perf_counter() - started
     _show_found(result, seconds, as_json)
     found = any(face.decision == "match" for face in result.faces)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,13 +12,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vultus.cli.exits import FILE_FAILED, INTERRUPTED, PARTLY
 from vultus.cli.folder import Folder, PhotoFile, look_through
 from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir
 from vultus.cli.output import print_json, print_lines, say
+from vultus.cli.progress import progress
 from vultus.cli.tally import ALREADY_THERE, ENROLLED, Tally
 from vultus.cli.tools import load_settings, opened, read_photo
 from vultus.errors import BadInput, CollectionNotFound, FaceRefused, InvalidRequest
@@ -120,7 +118,10 @@ def _import_all(importer: Importer, photos: Sequence[PhotoFile], threads: int, t
     """Import the photos into the tally; False when Ctrl-C stopped it."""
     started = perf_counter()
     try:
-        with _progress(len(photos)) as advance, closing(in_threads(importer.enroll, photos, threads)) as outcomes:
+        with (
+            progress("importing", len(photos)) as advance,
+            closing(in_threads(importer.enroll, photos, threads)) as outcomes,
+        ):
             for photo, outcome in outcomes:
                 tally.add(photo, outcome)
                 advance()
@@ -146,12 +147,3 @@ def in_threads(work: Callable[[A], B], items: Sequence[A], threads: int) -> Gene
             yield from (future.result() for future in done)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar on stderr when that is a terminal; call what it yields after each photo."""
-    columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("importing", total=total)
-        yield lambda: progress.advance(task)

@@ -11,30 +11,26 @@ import typer
 
 from vultus.cli.options import AsJson, DataDir, check_collection, check_name
 from vultus.cli.output import print_json, print_lines, print_table
-from vultus.cli.tools import load_settings
+from vultus.cli.tools import load_settings, open_database
 from vultus.config import Settings
 from vultus.records import SCOPES, ApiKey, Scope
 
 if TYPE_CHECKING:
     from vultus.storage.keys import KeyStore
 
-app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
+app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
 MAX_DAYS = 36_500
+DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES = 60, 30 * 24 * 60
 
 
 @contextmanager
 def open_keys(settings: Settings) -> Iterator[KeyStore]:
     """The keys in the database of these settings."""
-    from vultus.storage.database import open_engine
+    from vultus.storage.audit import COMMAND, Act
     from vultus.storage.keys import KeyStore
-    from vultus.storage.migrations import migrate
 
-    engine = open_engine(settings.sqlalchemy_url)
-    try:
-        migrate(engine)
-        yield KeyStore(engine)
-    finally:
-        engine.dispose()
+    with open_database(settings) as engine:
+        yield KeyStore(engine).by(Act(COMMAND))
 
 
 def _check_scopes(scopes: list[str]) -> list[str]:
@@ -113,6 +109,28 @@ def revoke_key(
         print_json(_answer(key))
     else:
         print_lines([f"key {key.id} is revoked"])
+
+
+@app.command("rotate")
+def rotate_key(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id in `vultus keys list`.")],
+    overlap_minutes: Annotated[
+        int,
+        typer.Option("--overlap-minutes", min=0, max=MAX_OVERLAP_MINUTES, help="How long the old one still works."),
+    ] = DEFAULT_OVERLAP_MINUTES,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a key a new secret and print it, this once; the old one works until the overlap ends."""
+    with open_keys(load_settings(data_dir=data_dir)) as keys:
+        rotation = keys.rotate(key_id, overlap=timedelta(minutes=overlap_minutes))
+    if as_json:
+        from vultus.api.resources import rotated_key_answer
+
+        print_json(rotated_key_answer(rotation).model_dump(mode="json"))
+        return
+    until = f"{rotation.old_until:%Y-%m-%d %H:%M} UTC"
+    print_lines([f"Key {key_id}, its new secret, shown this once; the old one works until {until}:", rotation.secret])
 
 
 def _state(key: ApiKey, now: datetime) -> str:

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from vultus.api.app import create_opening_app
+from vultus.cli.patience import PatientProtocol
 from vultus.cli.signals import handling
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
@@ -78,6 +79,7 @@ def _why_not(exc: OSError, host: str, port: int) -> str:
 def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=PatientProtocol,
         ws="none",
         log_config=None,
         access_log=False,

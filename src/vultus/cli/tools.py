@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,9 @@ from vultus.config import Settings
 from vultus.errors import RequestTooLarge, SettingsInvalid
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from vultus.cli.vision import Vision
     from vultus.wiring import System
 
 
@@ -33,6 +36,15 @@ def open_installed(settings: Settings, *, serving: bool = False) -> Iterator[Sys
 def open_to_serve(settings: Settings) -> AbstractContextManager[System]:
     """The system of these settings for the server: it makes the first admin key."""
     return open_installed(settings, serving=True)
+
+
+def open_networks(settings: Settings) -> Vision:
+    """The networks alone, without a database."""
+    from vultus.cli.vision import open_vision
+
+    if needs_preparing(settings):
+        say("Preparing models (first start only) ...")
+    return open_vision(settings)
 
 
 def needs_preparing(settings: Settings) -> bool:
@@ -55,6 +67,7 @@ class Tools:
 
     open_system: Callable[[Settings], AbstractContextManager[System]] = open_installed
     open_server: Callable[[Settings], AbstractContextManager[System]] = open_to_serve
+    open_vision: Callable[[Settings], Vision] = open_networks
     run_self_test: Callable[[Settings], float] = run_self_test
     as_json: bool = False
 
@@ -85,10 +98,33 @@ def _finding(error: Any, given: dict[str, Any]) -> str:
 
 
 @contextmanager
+def open_database(settings: Settings) -> Iterator[Engine]:
+    """The database of these settings alone, brought to this Vultus' schema."""
+    from vultus.storage.database import open_engine
+    from vultus.storage.migrations import migrate
+
+    engine = open_engine(settings.sqlalchemy_url)
+    try:
+        migrate(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def opened(ctx: typer.Context, settings: Settings) -> Iterator[System]:
-    """The open system, for a command that ends by itself."""
+    """The open system, for a command that ends by itself; the audit will say that a command made the changes."""
+    from vultus.storage.audit import COMMAND, Act
+
     with tools_of(ctx).open_system(settings) as system:
-        yield system
+        yield replace(system, service=system.service.by(Act(COMMAND)))
+
+
+def note_look(system: System, action: str, collection: str | None = None, objects: tuple[str, ...] = ()) -> None:
+    """Tell the audit that a command compared faces. objects: ids of the faces that matched."""
+    from vultus.storage.audit import COMMAND, Act
+
+    system.trail.add(Act(COMMAND, collection=collection, objects=objects).line(action))
 
 
 def read_photo(path: Path, max_bytes: int) -> bytes:

@@ -1,10 +1,6 @@
-"""How FPIR grows with the gallery: independent comparisons, and a mixture of probes that differ.
+"""How FPIR grows with the gallery: the mixture of probes fitted to what was measured, and how far it holds.
 
-If the n comparisons of a search were independent, FPIR would be 1 - (1 - FMR)^n. They share a probe, and probes differ:
-most match nobody, a few (the wolves of Doddington et al., ICSLP 1998) match many. The false matches then gather in
-fewer searches, and the formula overestimates FPIR, the more so the smaller FMR and the larger the gallery.
-Sources: ISO/IEC 19795-1 (FPIR, its estimate from FMR); Grother and Ngan, NIST IR 8009 (2014), on FPIR and
-population size; Doddington, Liggett, Martin, Przybocki, Reynolds, ICSLP 1998, paper 0608.
+The model itself is `vultus.vision.thresholds.ProbeMixture`.
 """
 
 from __future__ import annotations
@@ -16,53 +12,13 @@ import numpy as np
 
 from vultus.errors import InvalidRequest
 from vultus.evaluation.best_scores import BestScores, Float64
+from vultus.vision.thresholds import REFERENCE_FMR, ProbeMixture, independent_fmr
 
-REFERENCE_FMR = 1e-3
 FIT_POINTS = 17
 LARGEST_FMR = 1e-2
 SMALLEST_FPIR, LARGEST_FPIR = 3e-3, 0.5  # where thresholds are wanted
 SHAPES = np.geomspace(1e-2, 1e2, 161)
 EXPONENTS = np.linspace(0.0, 0.9, 37)  # from 1 on, FPIR would rise as FMR falls
-BISECTIONS = 100
-
-
-def independent_fpir(fmr: float, size: int) -> float:
-    """FPIR of `size` independent comparisons: 1 - (1 - FMR)^size."""
-    return -float(np.expm1(size * np.log1p(-fmr))) if fmr < 1 else 1.0
-
-
-def independent_fmr(fpir: float, size: int) -> float:
-    """The FMR at which `size` independent comparisons have that FPIR."""
-    return -float(np.expm1(np.log1p(-fpir) / size))
-
-
-@dataclass(frozen=True)
-class ProbeMixture:
-    """FPIR when the probes' own false match rates follow a gamma distribution whose mean is FMR.
-
-    A probe of rate r finds nobody among n with the chance exp(-n r); averaged over a gamma distribution of mean FMR and
-    shape a this is (1 + n FMR / a)^-a (the zero term of the negative binomial distribution: Greenwood and Yule, JRSS 83
-    (1920), 255-279). A small shape: few probes make most false matches; an infinite one: independence. The shape falls
-    with FMR as a power: a = shape * (FMR / 0.001)^exponent.
-    """
-
-    shape: float
-    exponent: float
-
-    def shape_at(self, fmr: float) -> float:
-        return float(self.shape * (fmr / REFERENCE_FMR) ** self.exponent)
-
-    def fpir(self, fmr: float, size: int) -> float:
-        """FPIR of a gallery of `size` subjects at the threshold that has this FMR. 1 subject: FMR itself."""
-        return _mixed_fpir(fmr, size, self.shape_at(fmr))
-
-    def fmr(self, fpir: float, size: int) -> float:
-        """The FMR at which a gallery of `size` subjects has that FPIR, both in (0, 1)."""
-        low, high = np.log(1e-300), 0.0
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.fpir(float(np.exp(middle)), size) < fpir else (low, middle)
-        return float(np.exp(high))
 
 
 def fit_probe_mixture(measured: BestScores) -> ProbeMixture:
@@ -114,10 +70,6 @@ def _ask(
     threshold = calibration.threshold_at_fmr(fmr)
     found = measured.fpir(size, threshold)
     return AskedAndFound(size, target, threshold, found, fmr >= calibration.smallest_fmr)
-
-
-def _mixed_fpir(fmr: float, size: int, shape: float) -> float:
-    return fmr if size == 1 else -float(np.expm1(-shape * np.log1p(size * fmr / shape)))
 
 
 def _observations(measured: BestScores) -> Float64:

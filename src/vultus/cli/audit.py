@@ -1,0 +1,83 @@
+"""vultus audit: who did what; and how long that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vultus.cli.options import AsJson, DataDir
+from vultus.cli.output import print_json, print_lines, print_table
+from vultus.cli.tools import load_settings, open_database
+from vultus.config import Settings
+
+if TYPE_CHECKING:
+    from vultus.storage.audit import Audit, AuditLine
+
+app = typer.Typer(help="The audit: who did what.", invoke_without_command=True)
+MOMENT = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+COLUMNS = ("number", "at (UTC)", "who", "action", "outcome", "collection", "objects", "request")
+MAX_LINES = 1_000_000
+
+
+@contextmanager
+def open_audit(settings: Settings) -> Iterator[Audit]:
+    """The audit in the database of these settings."""
+    from vultus.storage.audit import Audit
+
+    with open_database(settings) as engine:
+        yield Audit(engine)
+
+
+@app.callback()
+def show_audit(
+    ctx: typer.Context,
+    since: Annotated[datetime | None, typer.Option("--since", formats=MOMENT, help="From this moment on, UTC.")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="Who: a key's id, or command, server, anyone.")] = None,
+    action: Annotated[str | None, typer.Option("--action", help="Such as enroll, find, subject.erase.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MAX_LINES, help="Most lines, the newest.")] = 100,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the newest lines, oldest first. Objects are ids of faces and keys; nobody's name is in the audit."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with open_audit(load_settings(data_dir=data_dir)) as audit:
+        lines = audit.lines(since=None if since is None else _utc(since), actor=key, action=action, limit=limit)
+    if as_json:
+        print_json({"lines": [{**asdict(line), "at": line.at.isoformat()} for line in lines]})
+    else:
+        print_table(COLUMNS, [_row(line) for line in lines])
+
+
+@app.command("prune")
+def prune_audit(
+    before: Annotated[datetime, typer.Option("--before", formats=MOMENT, help="Erase what is older, UTC.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase the oldest lines; a new line says that it was done, and how many went."""
+    from vultus.storage.audit import COMMAND, Act
+
+    with open_audit(load_settings(data_dir=data_dir)) as audit:
+        erased = audit.prune(_utc(before), Act(COMMAND))
+    if as_json:
+        print_json({"erased": erased})
+    else:
+        print_lines([f"{erased} lines are erased"])
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)
+
+
+def _row(line: AuditLine) -> tuple[object, ...]:
+    more = line.object_count - len(line.objects[:1])
+    objects = ", ".join(line.objects[:1]) + (f" and {more} more" if more and line.objects else "")
+    shown = objects or (str(line.object_count) if line.object_count else None)
+    at = f"{line.at:%Y-%m-%d %H:%M:%S}"
+    return (line.number, at, line.actor, line.action, line.outcome, line.collection, shown, line.request_id)

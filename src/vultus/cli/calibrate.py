@@ -1,0 +1,156 @@
+"""vultus calibrate: thresholds from your own labelled photos, which then win over the model card's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vultus.cli.embedding import CacheOption, Choices, DataOption, DetectorOption, FaceOption, embed_photos
+from vultus.cli.options import AsJson, ModelDir, ModelName
+from vultus.cli.output import print_json, print_lines, print_table, say
+from vultus.cli.tools import load_settings, tools_of
+from vultus.config import Settings
+from vultus.errors import InvalidRequest, ModelNameNotAllowed
+from vultus.evaluation.protocols import LabelledFolder, read_folder
+from vultus.models.calibration import SearchCalibration
+from vultus.models.card import Calibration, ModelCard, find_card
+from vultus.models.catalogue import known_cards
+from vultus.models.overlay import overlay_path, read_overlay, write_overlay
+
+if TYPE_CHECKING:
+    from vultus.cli.vision import Vision
+    from vultus.evaluation.calibrate import Thresholds
+    from vultus.evaluation.run import EmbeddedPhotos
+
+RATE_DIGITS, COSINE_DIGITS = 2, 4  # of the numbers that are written
+
+
+def calibrate(
+    ctx: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="One sub-folder per person, photos inside.")
+    ] = None,
+    model: ModelName = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write here instead of into the model folder, where it takes effect.")
+    ] = None,
+    data: DataOption = None,
+    detector: DetectorOption = None,
+    face: FaceOption = "largest",
+    cache: CacheOption = None,
+    show: Annotated[bool, typer.Option("--show", help="Show the calibration in use, and where it comes from.")] = False,
+    model_dir: ModelDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set the thresholds of a model by your own photos: for every false match rate that they can support.
+
+    Written into the model folder, they win over the card's from the next start of the service on.
+    """
+    settings = load_settings(model_dir=model_dir, default_model=model)
+    if show:
+        _show(settings, as_json)
+        return
+    if folder is None:
+        raise typer.BadParameter("give a FOLDER, or --show")
+    photos = read_folder(folder, duplicates=False)
+    vision = tools_of(ctx).open_vision(settings)
+    choices = Choices(vision.models.resolve(model), detector, face, cache)
+    embedded = embed_photos(vision, [photo.path for photo in photos.photos], choices, settings)
+    calibration = _calibrate(vision, choices, photos, embedded, data)
+    path = out or overlay_path(settings.model_dir, choices.model_id)
+    write_overlay(path, choices.model_id, calibration)
+    say(f"calibration written to {path}" + ("" if out else "; the service uses it from its next start on"))
+    _print(choices.model_id, calibration, str(path), as_json)
+
+
+def _calibrate(
+    vision: Vision, choices: Choices, photos: LabelledFolder, embedded: EmbeddedPhotos, data: str | None
+) -> Calibration:
+    from vultus.evaluation.calibrate import calibrate as measure
+
+    usable = embedded.usable
+    subjects = [subject for subject, good in zip(photos.subjects, usable, strict=True) if good]
+    found = measure(embedded.vectors[usable], subjects)
+    for note in (*photos.notes, *([found.note] if found.note else [])):
+        say(note)
+    words = data or photos.root.resolve().name
+    return Calibration(
+        thresholds=_rounded(found.points),
+        data=f"{words}: {len(subjects):,} photos of {len(set(subjects)):,} people, {choices.face} face",
+        comparisons=found.comparisons,
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        pipeline_version=vision.models.pipeline_version(choices.model_id),
+        precision=vision.models.precision(choices.model_id),
+        weighting="all pairs",
+        smallest_fmr=found.smallest_fmr,
+        search=_search(found),
+    )
+
+
+def _search(found: Thresholds) -> SearchCalibration | None:
+    search = found.search
+    if search is None:
+        return None
+    return SearchCalibration(
+        search.mixture.shape,
+        search.mixture.exponent,
+        _rounded(search.points),
+        search.smallest_fmr,
+        search.smallest_fpir,
+        search.largest_gallery,
+    )
+
+
+def _rounded(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    return tuple((rate, round(cosine, COSINE_DIGITS)) for rate, cosine in points)
+
+
+def _show(settings: Settings, as_json: bool) -> None:
+    card = _card(settings)
+    overlay = read_overlay(settings.model_dir, card)
+    calibration = overlay or card.calibration
+    if calibration is None:
+        raise InvalidRequest(f"{card.id} has no calibration; run: vultus calibrate FOLDER --model {card.id}")
+    source = str(overlay_path(settings.model_dir, card.id)) if overlay else "the model card"
+    _print(card.id, calibration, source, as_json)
+
+
+def _card(settings: Settings) -> ModelCard:
+    card = find_card(known_cards(settings.model_dir), settings.default_model)
+    if card is None or card.task != "recognition":
+        raise ModelNameNotAllowed(f"there is no recognition model {settings.default_model!r}; run: vultus models list")
+    return card
+
+
+def _print(model_id: str, calibration: Calibration, source: str, as_json: bool) -> None:
+    from vultus.vision.compare import to_distance
+
+    if as_json:
+        print_json({"model_id": model_id, "source": source, "calibration": asdict(calibration)})
+        return
+    print_lines([f"Calibration of {model_id}, from {source}", f"  {calibration.data}; {calibration.date}"])
+    search = dict(calibration.search.thresholds) if calibration.search else {}
+    rows = [
+        (f"{rate:.0e}", f"{cosine:.4f}", f"{to_distance(cosine, 'euclidean'):.4f}", search.get(rate))
+        for rate, cosine in calibration.thresholds
+    ]
+    print_table(("FMR", "cosine", "Euclidean distance", "cosine for searches"), rows)
+    print_lines(_remarks(calibration))
+
+
+def _remarks(calibration: Calibration) -> list[str]:
+    lines = [f"{calibration.comparisons:,} non-mated comparisons, {calibration.weighting or 'weighting not recorded'}"]
+    if calibration.smallest_fmr is not None:
+        lines.append(f"smallest FMR that can be claimed: {calibration.smallest_fmr:.{RATE_DIGITS - 1}e}")
+    if calibration.search is None:
+        return [*lines, "searches: comparisons count as independent"]
+    search = calibration.search
+    return [
+        *lines,
+        f"searches: up to {search.largest_gallery:,} people, FPIR down to {search.smallest_fpir:g}, FMR down to "
+        f"{search.smallest_fmr:.{RATE_DIGITS - 1}e}",
+    ]

@@ -1,0 +1,107 @@
+"""Many photos to embeddings, for the commands that measure: in threads, with progress, with a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from vultus.cli.importing import in_threads
+from vultus.cli.output import say
+from vultus.cli.progress import progress
+from vultus.cli.tools import read_photo
+from vultus.cli.vision import Vision
+from vultus.config import Settings
+from vultus.evaluation.cache import Recipe, open_cache
+from vultus.evaluation.run import EmbeddedPhotos, Outcome, PhotoEmbedder, gather
+
+MANY_PHOTOS = 500  # from here on it pays to be able to go on after a stop
+FaceChoice = Literal["central", "largest"]
+
+FaceOption = Annotated[
+    FaceChoice,
+    typer.Option("--face", help="The face meant: the largest, or the one nearest to the middle of the photo."),
+]
+DetectorOption = Annotated[
+    str | None, typer.Option("--detector", help="Face detector; the default one, with its fallback, when absent.")
+]
+DataOption = Annotated[
+    str | None, typer.Option("--data", help="What the photos are, in words, to be shown with the figures.")
+]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Folder that keeps embeddings, for a stopped run to go on. They are personal data."),
+]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the command was asked for: see the options. model: id, resolved."""
+
+    model_id: str
+    detector: str | None
+    face: FaceChoice
+    cache: Path | None
+
+
+def embed_photos(vision: Vision, paths: Sequence[Path], choices: Choices, settings: Settings) -> EmbeddedPhotos:
+    """Embed the photos, each file once, in as many threads as there are compute slots.
+
+    Raises DetectorNotAllowed, ModelInvalid, OSError when the cache cannot be written, KeyboardInterrupt.
+    """
+    vision.pipeline.detector_name(choices.detector)
+    vision.models.embedder(choices.model_id)  # once, so that a broken model is no failure of each photo
+    dimension = vision.models.dimension(choices.model_id)
+    with ExitStack() as stack:
+        cache = None
+        if choices.cache is not None:
+            cache = stack.enter_context(open_cache(choices.cache, recipe_of(vision, choices), dimension))
+        elif len(paths) >= MANY_PHOTOS:
+            say("tip: with --cache FOLDER a stopped run can go on where it was")
+        embedder = PhotoEmbedder(
+            vision.pipeline,
+            choices.model_id,
+            lambda path: read_photo(path, settings.max_image_bytes),
+            choices.face,
+            choices.detector,
+            cache,
+        )
+        outcomes = _run(embedder, list(dict.fromkeys(paths)), settings.compute_slots)
+    return gather(paths, outcomes, dimension)
+
+
+def recipe_of(vision: Vision, choices: Choices) -> Recipe:
+    """What decides the embeddings of these choices."""
+    models, model_id = vision.models, choices.model_id
+    return Recipe(
+        model_id,
+        models.pipeline_version(model_id),
+        models.precision(model_id),
+        detector_of(vision, choices),
+        choices.face,
+    )
+
+
+def detector_of(vision: Vision, choices: Choices) -> str:
+    """The detector's name; the default one stands for its fallback too."""
+    name = vision.pipeline.detector_name(choices.detector)
+    return name if choices.detector else f"{name}-default"
+
+
+def shown_detector(vision: Vision, choices: Choices) -> str:
+    """The detector in words."""
+    name = vision.pipeline.detector_name(choices.detector)
+    return name if choices.detector else f"{name} with its fallback"
+
+
+def _run(embedder: PhotoEmbedder, paths: Sequence[Path], threads: int) -> list[Outcome]:
+    done: list[Outcome] = []
+    with progress("embedding", len(paths)) as advance, closing(in_threads(embedder.embed, paths, threads)) as outcomes:
+        for outcome in outcomes:
+            done.append(outcome)
+            advance()
+    return done

@@ -1,0 +1,198 @@
+"""vultus evaluate: error rates on a labelled folder, a list of pairs, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vultus import __version__
+from vultus.cli.embedding import (
+    CacheOption,
+    Choices,
+    DataOption,
+    DetectorOption,
+    FaceOption,
+    embed_photos,
+    shown_detector,
+)
+from vultus.cli.options import AsJson, ModelDir, ModelName
+from vultus.cli.output import print_json, print_lines, print_table, say
+from vultus.cli.tools import load_settings, tools_of
+from vultus.errors import ModelInvalid
+from vultus.evaluation.protocols import LabelledFolder, PairList, read_folder, read_pairs
+
+if TYPE_CHECKING:
+    from vultus.cli.vision import Vision
+    from vultus.evaluation.results import Evaluation, Setup
+    from vultus.evaluation.run import EmbeddedPhotos
+
+IN_USE_FMRS = (1e-2, 1e-3, 1e-4)
+
+
+def evaluate(
+    ctx: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="One sub-folder per person, photos inside.")
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option("--pairs", help="CSV of pairs: path1, path2, same (1 or 0), fold if there are folds.")
+    ] = None,
+    model: ModelName = None,
+    detector: DetectorOption = None,
+    face: FaceOption = "largest",
+    attributes: Annotated[
+        Path | None, typer.Option("--attributes", help="CSV with subject or path, and a column of groups.")
+    ] = None,
+    column: Annotated[str, typer.Option("--column", help="Column of --attributes to compare groups by.")] = "attribute",
+    gallery: Annotated[
+        int | None,
+        typer.Option("--gallery", min=1, help="People enrolled in the search test; default: half of them."),
+    ] = None,
+    templates: Annotated[int, typer.Option("--templates", min=1, help="Photos of each that are enrolled.")] = 1,
+    words: DataOption = None,
+    cache: CacheOption = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a report with figures, as one HTML file.")
+    ] = None,
+    model_dir: ModelDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure error rates on your own photos, in the terms of ISO/IEC 19795-1.
+
+    FNMR at each FMR with intervals, search errors, groups side by side, likely wrong labels. Nothing is enrolled.
+    """
+    settings = load_settings(model_dir=model_dir, default_model=model)
+    data = _read(folder, pairs, attributes, column, words)
+    vision = tools_of(ctx).open_vision(settings)
+    choices = Choices(vision.models.resolve(model), detector, face, cache)
+    photos = embed_photos(vision, data.paths, choices, settings)
+    found = _measure(data, photos, _setup(vision, choices, data), _thresholds(vision, choices), gallery, templates)
+    _publish(found, report, as_json)
+
+
+class Data:
+    """What is to be measured: a labelled folder, a pair list, or both."""
+
+    def __init__(self, folder: LabelledFolder | None, pairs: PairList | None, name: str, base: Path) -> None:
+        """name: of the data, to be shown. base: folder against which photos of the pair list are shown."""
+        self.folder, self.pairs, self.name, self._base = folder, pairs, name, base
+        self.labelled = [photo.path.resolve() for photo in folder.photos] if folder is not None else []
+        self.paired = [path.resolve() for path in pairs.paths] if pairs is not None else []
+        self.paths = list(dict.fromkeys((*self.labelled, *self.paired)))
+
+    def shown(self, path: Path) -> str:
+        """A photo's name for people: relative to the folder, or to that of the pair list."""
+        roots = [self.folder.root] if self.folder is not None else []
+        for root in (*roots, self._base):
+            if path.is_relative_to(root.resolve()):
+                return path.relative_to(root.resolve()).as_posix()
+        return path.name
+
+    def subjects_of(self, paths: Sequence[Path]) -> list[str | None]:
+        """Whose photos these are; None for those that only the pair list has."""
+        photos = self.folder.photos if self.folder is not None else ()
+        known = {path: photo.subject for path, photo in zip(self.labelled, photos, strict=True)}
+        return [known.get(path) for path in paths]
+
+    @property
+    def duplicates(self) -> tuple[tuple[str, ...], ...]:
+        """Files that are equal although their subjects differ, by name."""
+        groups = self.folder.duplicates if self.folder is not None else ()
+        return tuple(tuple(self.shown(photo.path.resolve()) for photo in group) for group in groups)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (*(self.folder.notes if self.folder else ()), *(self.pairs.notes if self.pairs else ()))
+
+
+def _read(folder: Path | None, pairs: Path | None, attributes: Path | None, column: str, words: str | None) -> Data:
+    if folder is None and pairs is None:
+        raise typer.BadParameter("give a FOLDER, or a list with --pairs, or both")
+    if attributes is not None and folder is None:
+        raise typer.BadParameter("--attributes needs a FOLDER")
+    labelled = read_folder(folder, attributes=attributes, column=column) if folder is not None else None
+    listed = read_pairs(pairs, root=_root_of(pairs, folder), skip_missing=True) if pairs is not None else None
+    names = [path.resolve().name for path in (folder, pairs) if path is not None]
+    return Data(labelled, listed, words or " and ".join(names), (pairs or folder or Path()).parent)
+
+
+def _root_of(pairs: Path, folder: Path | None) -> Path | None:
+    """The folder that the paths of a list are relative to: the list's own (None), unless only FOLDER has the first."""
+    if folder is None or not pairs.is_file():
+        return None
+    with pairs.open(encoding="utf-8-sig", errors="replace") as file:
+        first = next((line.split(",")[0].strip() for line in list(file)[1:2]), "")
+    return folder if (folder / first).is_file() and not (pairs.parent / first).is_file() else None
+
+
+def _setup(vision: Vision, choices: Choices, data: Data) -> Setup:
+    from vultus.evaluation.results import Setup
+
+    models = vision.models
+    return Setup(
+        data=data.name,
+        model_id=choices.model_id,
+        pipeline_version=models.pipeline_version(choices.model_id),
+        precision=models.precision(choices.model_id),
+        detector=shown_detector(vision, choices),
+        face=choices.face,
+        vultus_version=__version__,
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+    )
+
+
+def _thresholds(vision: Vision, choices: Choices) -> dict[float, float]:
+    """The thresholds that the service uses now, by FMR; none for a model without a calibration."""
+    try:
+        table = vision.models.thresholds(choices.model_id)
+    except ModelInvalid:
+        return {}
+    return {rate: table.for_fmr(rate).similarity for rate in IN_USE_FMRS}
+
+
+def _measure(
+    data: Data, photos: EmbeddedPhotos, setup: Setup, in_use: dict[float, float], gallery: int | None, templates: int
+) -> Evaluation:
+    from vultus.evaluation.measure import measure_pairs
+    from vultus.evaluation.results import Evaluation, count_failures, measure_folder
+
+    rows = {path: row for row, path in enumerate(photos.paths)}
+    names = [data.shown(path) for path in photos.paths]
+    folder = pairs = None
+    if data.folder is not None:
+        kept = [number for number, path in enumerate(data.labelled) if photos.failures[rows[path]] is None]
+        at = [rows[data.labelled[number]] for number in kept]
+        folder = measure_folder(
+            photos.vectors[at],
+            [data.folder.photos[number] for number in kept],
+            [names[row] for row in at],
+            in_use=in_use,
+            gallery_subjects=gallery,
+            templates=templates,
+        )
+    if data.pairs is not None:
+        pairs = measure_pairs(photos.vectors[[rows[path] for path in data.paired]], data.pairs)
+    failures = count_failures(photos, data.subjects_of(photos.paths), names)
+    return Evaluation(setup, failures, folder, pairs, data.duplicates, data.notes)
+
+
+def _publish(found: Evaluation, report: Path | None, as_json: bool) -> None:
+    from vultus.evaluation.report import render_report
+    from vultus.evaluation.summary import as_json as plain
+    from vultus.evaluation.tables import tables
+
+    if report is not None:
+        report.write_text(render_report(found), "utf-8")
+        say(f"report written to {report}")
+    if as_json:
+        print_json(plain(found))
+        return
+    for table in tables(found):
+        print_lines(["", table.title])
+        if table.rows:
+            print_table(table.columns, table.rows)
+        print_lines(f"  {note}" for note in table.notes)

@@ -1,0 +1,171 @@
+"""What is measured on labelled embeddings: verification, identification, groups side by side, pair lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vultus.errors import InvalidRequest
+from vultus.evaluation.identification import SearchPoint, search_open_set, search_points, split_open_set
+from vultus.evaluation.intervals import Interval, Rate, bootstrap_fnmr
+from vultus.evaluation.protocols import PairList
+from vultus.evaluation.scores import Histogram, PairScores, score_all_pairs
+from vultus.evaluation.verification import (
+    TARGET_FMRS,
+    Det,
+    EqualError,
+    FoldAccuracy,
+    OperatingPoint,
+    det,
+    equal_error,
+    fmr,
+    fnmr,
+    fold_accuracy,
+    operating_points,
+)
+from vultus.records import Float32
+
+GROUP_FMR = 1e-3  # the rate at whose threshold groups are compared
+
+
+@dataclass(frozen=True, eq=False)
+class VerificationResult:
+    """1:1 comparisons: the operating points, each with the interval of its FNMR by bootstrap over subjects.
+
+    bootstraps: None where comparisons have no subjects (a pair list).
+    """
+
+    mated: Histogram
+    nonmated: Histogram
+    points: tuple[OperatingPoint, ...]
+    bootstraps: tuple[Interval | None, ...]
+    equal_error: EqualError
+    det: Det
+
+
+def measure_verification(scores: PairScores, targets: Sequence[float] = TARGET_FMRS) -> VerificationResult:
+    """FNMR at each target FMR over all pairs of photos, with both intervals."""
+    points = operating_points(scores.mated, scores.nonmated, targets)
+    bootstraps = tuple(bootstrap_fnmr(scores, point.threshold) for point in points)
+    return _result(scores.mated, scores.nonmated, points, bootstraps)
+
+
+def _result(
+    mated: Histogram, nonmated: Histogram, points: tuple[OperatingPoint, ...], bootstraps: tuple[Interval | None, ...]
+) -> VerificationResult:
+    return VerificationResult(mated, nonmated, points, bootstraps, equal_error(mated, nonmated), det(mated, nonmated))
+
+
+@dataclass(frozen=True, eq=False)
+class PairResult:
+    """A pair list: its comparisons, and ten-fold accuracy where every pair has a fold. unscored: pairs without a face.
+
+    accuracy counts a pair without a face as no match; the rates leave it out.
+    """
+
+    pairs: int
+    unscored: int
+    verification: VerificationResult
+    accuracy: FoldAccuracy | None
+
+
+def measure_pairs(vectors: Float32, pairs: PairList, targets: Sequence[float] = TARGET_FMRS) -> PairResult:
+    """Score a pair list. vectors: (P, D) unit float32, one for each of its paths, NaN where no face was found.
+
+    Raises InvalidRequest when no mated or no non-mated pair has a score.
+    """
+    first, second = np.array([(pair.first, pair.second) for pair in pairs.pairs]).T
+    scores = np.einsum("ij,ij->i", vectors[first], vectors[second])
+    known, same = ~np.isnan(scores), pairs.same
+    if not (known & same).any() or not (known & ~same).any():
+        raise InvalidRequest(
+            f"of {len(scores)} pairs only {int(known.sum())} have a face in both photos, all of one kind; "
+            "both mated and non-mated pairs are needed"
+        )
+    mated, nonmated = Histogram.of(scores[known & same]), Histogram.of(scores[known & ~same])
+    points = operating_points(mated, nonmated, targets)
+    folds = pairs.folds
+    accuracy = fold_accuracy(scores, same, folds) if folds is not None and len(np.unique(folds)) > 1 else None
+    verification = _result(mated, nonmated, points, (None,) * len(points))
+    return PairResult(len(scores), int((~known).sum()), verification, accuracy)
+
+
+def measure_search(
+    embeddings: Float32, subjects: Sequence[str], *, gallery_subjects: int | None = None, templates: int = 1
+) -> tuple[SearchPoint, ...]:
+    """Open-set identification with a gallery drawn at random: FNIR at each target FPIR, rank 1.
+
+    gallery_subjects: N, half of the people when None, or as many of them as have `templates` photos.
+    Raises InvalidRequest when no such gallery can be drawn.
+    """
+    photos = np.unique(np.asarray(subjects), return_counts=True)[1]
+    possible = min(len(photos) // 2, int((photos >= templates).sum()))
+    split = split_open_set(subjects, possible if gallery_subjects is None else gallery_subjects, templates=templates)
+    return search_points(search_open_set(embeddings, subjects, split))
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """One group of people compared only among themselves, at the threshold of the whole.
+
+    fmr, fnmr: at `threshold`; None with a note where the group has no such comparison.
+    """
+
+    name: str
+    subjects: int
+    photos: int
+    threshold: float
+    fmr: Rate | None
+    fnmr: Rate | None
+    fnmr_bootstrap: Interval | None
+    note: str | None
+
+
+def measure_groups(
+    embeddings: Float32, subjects: Sequence[str], groups: Sequence[str | None], threshold: float
+) -> tuple[GroupResult, ...]:
+    """Each group side by side, at one threshold; photos without a group are one group more, named "(none)"."""
+    names = np.array([name or "(none)" for name in groups])
+    people = np.asarray(subjects)
+    return tuple(
+        _measure_group(str(name), embeddings[names == name], people[names == name].tolist(), threshold)
+        for name in np.unique(names)
+    )
+
+
+def _measure_group(name: str, embeddings: Float32, subjects: list[str], threshold: float) -> GroupResult:
+    people = len(set(subjects))
+    try:
+        scores = score_all_pairs(embeddings, subjects)
+    except InvalidRequest as exc:
+        return GroupResult(name, people, len(subjects), threshold, None, None, None, str(exc))
+    return GroupResult(
+        name,
+        people,
+        len(subjects),
+        threshold,
+        fmr(scores.nonmated, threshold),
+        fnmr(scores.mated, threshold),
+        bootstrap_fnmr(scores, threshold),
+        None,
+    )
+
+
+@dataclass(frozen=True)
+class InUse:
+    """A threshold that the service uses for an FMR, and the rates found at it."""
+
+    asked: float
+    threshold: float
+    fmr: Rate
+    fnmr: Rate
+
+
+def measure_in_use(scores: PairScores, thresholds: Mapping[float, float]) -> tuple[InUse, ...]:
+    """The rates at thresholds that were set elsewhere. thresholds: FMR asked for to cosine."""
+    return tuple(
+        InUse(asked, threshold, fmr(scores.nonmated, threshold), fnmr(scores.mated, threshold))
+        for asked, threshold in thresholds.items()
+    )

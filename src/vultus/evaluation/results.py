@@ -1,0 +1,172 @@
+"""Everything that one evaluation found, in one value: for the terminal, for JSON and for the report alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vultus.errors import InvalidRequest
+from vultus.evaluation.halves import HalvesResult, compare_halves
+from vultus.evaluation.identification import SearchPoint
+from vultus.evaluation.intervals import Rate
+from vultus.evaluation.measure import (
+    GROUP_FMR,
+    GroupResult,
+    InUse,
+    PairResult,
+    VerificationResult,
+    measure_groups,
+    measure_in_use,
+    measure_search,
+    measure_verification,
+)
+from vultus.evaluation.protocols import LabelledPhoto
+from vultus.evaluation.run import EmbeddedPhotos
+from vultus.evaluation.scores import PairScores, score_all_pairs
+from vultus.evaluation.verification import threshold_at_fmr
+from vultus.records import Float32
+
+WORST_SHOWN = 20
+EXAMPLES = 5  # photos named per reason
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What was measured, with what, when. data: the name of the folder or list. face: which face of a photo."""
+
+    data: str
+    model_id: str
+    pipeline_version: int
+    precision: str
+    detector: str
+    face: str
+    vultus_version: str
+    date: str
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Photos and people that could not be used (ISO/IEC 19795-1: failure to acquire, failure to enrol).
+
+    acquire: photos without an embedding. enrol: people of whom no photo has one; None without a labelled folder.
+    reasons: photos by the code of the reason; examples: some of their names.
+    """
+
+    acquire: Rate
+    enrol: Rate | None
+    reasons: Mapping[str, int]
+    examples: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class NamedPair:
+    """Two photos by file name, of two subjects, with their cosine."""
+
+    first: str
+    second: str
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class FolderResult:
+    """What all photos of a labelled folder say. notes: sentences on what could not be measured.
+
+    worst: the non-mated pairs most alike, where labels may be wrong.
+    """
+
+    photos: int
+    people: int
+    verification: VerificationResult
+    in_use: tuple[InUse, ...]
+    search: tuple[SearchPoint, ...]
+    halves: HalvesResult | None
+    groups: tuple[GroupResult, ...]
+    worst: tuple[NamedPair, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The whole. duplicates: names of files that are equal although their subjects differ. notes: on the data."""
+
+    setup: Setup
+    acquisition: Acquisition
+    folder: FolderResult | None
+    pairs: PairResult | None
+    duplicates: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def count_failures(photos: EmbeddedPhotos, subjects: Sequence[str | None], names: Sequence[str]) -> Acquisition:
+    """Failures to acquire and to enrol. subjects, names: of each photo; None when it is not known who is shown."""
+    usable = photos.usable
+    examples = {
+        reason: tuple(name for name, failure in zip(names, photos.failures, strict=True) if failure == reason)[
+            :EXAMPLES
+        ]
+        for reason in photos.reasons
+    }
+    acquire = Rate(int((~usable).sum()), len(usable))
+    return Acquisition(acquire, _count_people(usable.tolist(), subjects), photos.reasons, examples)
+
+
+def _count_people(usable: Sequence[bool], subjects: Sequence[str | None]) -> Rate | None:
+    everybody = set(subjects) - {None}
+    if not everybody:
+        return None
+    enrolled = {subject for subject, good in zip(subjects, usable, strict=True) if good} - {None}
+    return Rate(len(everybody) - len(enrolled), len(everybody))
+
+
+def measure_folder(
+    embeddings: Float32,
+    photos: Sequence[LabelledPhoto],
+    names: Sequence[str],
+    *,
+    in_use: Mapping[float, float] | None = None,
+    gallery_subjects: int | None = None,
+    templates: int = 1,
+) -> FolderResult:
+    """Measure labelled embeddings: (N, D) unit float32, N photos with their names to show.
+
+    in_use: the service's thresholds, by FMR. What needs more people than there are becomes a note.
+    Raises InvalidRequest when there is one person only or no mated pair.
+    """
+    subjects = [photo.subject for photo in photos]
+    scores = score_all_pairs(embeddings, subjects)
+    notes: list[str] = []
+    search: tuple[SearchPoint, ...] = ()
+    halves = None
+    try:
+        search = measure_search(embeddings, subjects, gallery_subjects=gallery_subjects, templates=templates)
+    except InvalidRequest as exc:
+        notes.append(f"no identification: {exc}")
+    try:
+        halves = compare_halves(embeddings, subjects)
+    except InvalidRequest as exc:
+        notes.append(f"asked and found not compared: {exc}")
+    return FolderResult(
+        photos=len(photos),
+        people=len(set(subjects)),
+        verification=measure_verification(scores),
+        in_use=measure_in_use(scores, in_use or {}),
+        search=search,
+        halves=halves,
+        groups=_groups(embeddings, photos, scores),
+        worst=_worst(scores, names),
+        notes=tuple(notes),
+    )
+
+
+def _groups(embeddings: Float32, photos: Sequence[LabelledPhoto], scores: PairScores) -> tuple[GroupResult, ...]:
+    groups = [photo.attribute for photo in photos]
+    if not any(groups):
+        return ()
+    threshold = threshold_at_fmr(scores.nonmated, GROUP_FMR)
+    return measure_groups(embeddings, [photo.subject for photo in photos], groups, threshold)
+
+
+def _worst(scores: PairScores, names: Sequence[str]) -> tuple[NamedPair, ...]:
+    pairs = scores.worst_nonmated
+    rows = zip(pairs.first[:WORST_SHOWN], pairs.second[:WORST_SHOWN], pairs.scores[:WORST_SHOWN], strict=True)
+    return tuple(NamedPair(names[int(one)], names[int(two)], round(float(score), 6)) for one, two, score in rows)

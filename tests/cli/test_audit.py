@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests import pictures
+from vultus.storage.audit import Audit, AuditLine
+from vultus.storage.database import open_engine
+
+T = datetime(2030, 1, 1, 10, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def audit(small):
+    """Three lines, a day apart."""
+    audit = Audit(open_engine(f"sqlite:///{small.folder / 'vultus.db'}"))
+    audit.add(AuditLine("k1", "find", "staff", ("f1", "f2"), 2, request_id="r-1", at=T))
+    audit.add(AuditLine("k2", "enroll", "staff", outcome="low_quality", at=T + timedelta(days=1)))
+    audit.add(AuditLine("k1", "collection.erase", "staff", object_count=7, at=T + timedelta(days=2)))
+    return audit
+
+
+def shown(run, *arguments: object) -> list[dict]:
+    return json.loads(run("audit", *arguments, "--json").stdout)["lines"]
+
+
+def test_the_table_has_a_row_a_line(run, audit):
+    text = run("audit").stdout
+    assert all(words in text for words in ("2030-01-01 10:30:00", "f1 and 1 more", "low_quality", "collection.erase"))
+
+
+def test_lines_are_chosen_by_every_option(run, audit):
+    assert [line["number"] for line in shown(run)] == [1, 2, 3]
+    assert [line["number"] for line in shown(run, "--since", "2030-01-02")] == [2, 3]
+    assert [line["number"] for line in shown(run, "--since", "2030-01-02T10:30:01")] == [3]
+    assert [line["number"] for line in shown(run, "--key", "k1")] == [1, 3]
+    assert [line["number"] for line in shown(run, "--action", "enroll")] == [2]
+    assert [line["number"] for line in shown(run, "--limit", 1)] == [3]
+
+
+def test_json_has_all_of_a_line(run, audit):
+    assert shown(run, "--action", "find") == [
+        {
+            "actor": "k1",
+            "action": "find",
+            "collection": "staff",
+            "objects": ["f1", "f2"],
+            "object_count": 2,
+            "outcome": "ok",
+            "request_id": "r-1",
+            "at": "2030-01-01T10:30:00+00:00",
+            "number": 1,
+        }
+    ]
+
+
+def test_pruning_says_how_many_went_and_is_a_line_itself(run, audit):
+    assert run("audit", "prune", "--before", "2030-01-02").stdout == "1 lines are erased\n"
+    lines = shown(run)
+    assert [line["number"] for line in lines] == [2, 3, 4]
+    assert (lines[-1]["actor"], lines[-1]["action"], lines[-1]["object_count"]) == ("command", "audit.prune", 1)
+
+
+def test_a_date_that_is_none_is_wrong_usage(run, audit):
+    assert run("audit", "prune", "--before", "soon").exit_code == 2
+    assert run("audit", "prune").exit_code == 2
+    assert len(shown(run)) == 3
+
+
+def test_what_commands_change_is_audited_as_done_by_a_command(run, small, surroundings):
+    (surroundings / "1.png").write_bytes(pictures.drawn_photo(1))
+    assert run("enroll", "1.png", "--subject", "anna").exit_code == 0
+    key = json.loads(run("keys", "create", "door", "--scope", "read", "--json").stdout)
+    run("keys", "rotate", key["id"])
+    run("keys", "revoke", key["id"])
+    lines = [(line["actor"], line["action"]) for line in shown(run)]
+    actions = ("collection.create", "enroll", "key.create", "key.rotate", "key.revoke")
+    assert lines == [("command", action) for action in actions]

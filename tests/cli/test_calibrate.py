@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests import pictures
+from vultus.models.card import find_card, in_box_cards
+from vultus.models.overlay import overlay_path, overlay_text
+
+MODEL = "facenet512-casia-webface"
+
+
+@pytest.fixture
+def people(tmp_path) -> Path:
+    """Ten people with two photos each: 180 non-mated comparisons, which claim FMR down to 1.7 %."""
+    for person in range(10):
+        for photo in range(2):
+            path = tmp_path / "people" / f"person {person}" / f"{photo}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(pictures.drawn_photo(person, noise=3.0, photo=photo))
+    return tmp_path / "people"
+
+
+def test_the_calibration_is_written_into_the_model_folder(run, people, surroundings):
+    answer = run("calibrate", people, "--data", "our staff", "--json")
+    assert answer.exit_code == 0, answer.output
+    written = tomllib.loads((surroundings / "models" / "tiny-32.calibration.toml").read_text("utf-8"))
+    assert written["model"] == "tiny-32"
+    assert written["calibration"]["comparisons"] == 180
+    assert [rate for rate, _ in written["calibration"]["thresholds"]] == [0.1, 0.03]
+    assert written["calibration"]["data"] == "our staff: 20 photos of 10 people, largest face"
+    assert written["calibration"]["weighting"] == "all pairs"
+    assert "search" not in written["calibration"]
+    assert "too few for a model of galleries" in answer.stderr
+    assert json.loads(answer.stdout)["calibration"]["precision"] == "fp32"
+
+
+def test_out_writes_elsewhere_and_takes_no_effect(run, people, surroundings, tmp_path):
+    assert run("calibrate", people, "--out", tmp_path / "table.toml").exit_code == 0
+    assert (tmp_path / "table.toml").is_file()
+    assert not list((surroundings / "models").glob("*.calibration.toml"))
+
+
+def test_show_says_where_the_calibration_comes_from(run, surroundings):
+    card = find_card(in_box_cards(), MODEL)
+    assert json.loads(run("calibrate", "--show", "--json").stdout)["source"] == "the model card"
+    path = overlay_path(surroundings / "models", MODEL)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(overlay_text(MODEL, card.calibration), "utf-8")
+    shown = run("calibrate", "--show", "--model", MODEL)
+    assert str(path) in shown.stdout
+    assert "87,307,271 non-mated comparisons, all pairs" in shown.stdout
+
+
+def test_an_overlay_of_another_pipeline_version_is_refused(run, surroundings):
+    card = find_card(in_box_cards(), MODEL)
+    path = overlay_path(surroundings / "models", MODEL)
+    path.parent.mkdir(exist_ok=True)
+    text = overlay_text(MODEL, card.calibration).replace("pipeline_version = 1", "pipeline_version = 7")
+    path.write_text(text, "utf-8")
+    answer = run("calibrate", "--show", "--model", MODEL)
+    assert answer.exit_code == 1
+    assert "pipeline version 7" in answer.stderr
+
+
+def test_a_folder_is_needed(run):
+    assert run("calibrate").exit_code == 2
+
+
+def test_an_unknown_model_is_refused(run):
+    answer = run("calibrate", "--show", "--model", "nobody")
+    assert answer.exit_code == 1
+    assert "nobody" in answer.stderr
