@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,18 @@ from vultus.storage.search import FlatIndex
 from vultus.vision.pipeline import Pipeline, Slots
 from vultus.wiring import System, open_system
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "soak: the long form of an attack; run by `make soak`, left out of `make test`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Soak tests run only when asked for by their marker."""
+    if "soak" not in config.getoption("-m"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+
+
 LFW = Path(__file__).parents[2] / "shared" / "data" / "lfw"
 
 
@@ -37,18 +50,29 @@ class Small:
     folder: Path
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Small]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'vultus.db'}")
+@contextmanager
+def open_small(folder: Path, *, slots: Slots | None = None) -> Iterator[Small]:
+    """The small service in a folder; what an earlier one left there is still there."""
+    engine = open_engine(f"sqlite:///{folder / 'vultus.db'}")
     migrate(engine)
-    gallery, photos = Gallery(engine), LocalPhotoStore(tmp_path / "photos")
-    models, detector = TinyModels(tmp_path), FrameDetector()
+    gallery, photos = Gallery(engine), LocalPhotoStore(folder / "photos")
+    models, detector = TinyModels(folder), FrameDetector()
     pipeline = Pipeline(
-        {"frames": detector}, models.embedder, default_detector="frames", slots=Slots(2, queue=8, wait_seconds=5)
+        {"frames": detector},
+        models.embedder,
+        default_detector="frames",
+        stood_in_for=("opencv", "retinaface"),
+        slots=slots or Slots(2, queue=8, wait_seconds=5),
     )
     service = FaceService(pipeline, models, gallery, photos, FlatIndex(gallery))
-    yield Small(service, gallery, KeyStore(engine), photos, models, detector, tmp_path)
+    yield Small(service, gallery, KeyStore(engine), photos, models, detector, folder)
     engine.dispose()
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Small]:
+    with open_small(tmp_path) as parts:
+        yield parts
 
 
 @pytest.fixture(scope="session")

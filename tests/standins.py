@@ -84,11 +84,17 @@ class TinyModels:
     def pipeline_version(self, model_id: str) -> int:
         return 1
 
+    def precision(self, model_id: str) -> str:
+        return "fp32"
+
     def dimension(self, model_id: str) -> int:
         return DIMENSIONS[model_id]
 
     def thresholds(self, model_id: str) -> ThresholdTable:
         return ThresholdTable(model_id, THRESHOLDS)
+
+    def capabilities(self) -> list[dict[str, object]]:
+        return [{"model_id": model_id, "dimension": dimension} for model_id, dimension in DIMENSIONS.items()]
 
     def embedder(self, model_id: str) -> Embedder:
         self.runs += 1

@@ -27,7 +27,12 @@ MAY_KNOW = {
     "cli": GROUND | {"config", "service", "vision", "storage", "models", "served", "wiring", "evaluation", "api"},
     "__main__": {"cli"},
 }
-ONLY_IMPORTER = {"onnxruntime": {"vision/session.py"}, "PIL": {"vision/image.py"}, "h5py": {"models/importers/keras_hdf5.py"}}
+ONLY_IMPORTER = {
+    "onnxruntime": {"vision/session.py"},
+    "PIL": {"vision/image.py"},
+    "h5py": {"models/importers/keras_hdf5.py"},
+    "matplotlib": {"evaluation/figures.py"},
+}
 
 
 def modules() -> list[Path]:

@@ -67,7 +67,7 @@ def test_enroll_verify_find_erase_find(client):
 
 def test_represent_answers_a_bare_array_with_a_unit_vector(client):
     (item,) = post(client, "/represent", img=pictures.astronaut())
-    assert len(item["embedding"]) == 512
+    assert len(item["embedding"]) == 640
     assert sum(value * value for value in item["embedding"]) == pytest.approx(1, abs=1e-4)
     assert item["facial_area"]["left_eye"][0] > item["facial_area"]["right_eye"][0]  # the person's own left
 

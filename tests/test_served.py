@@ -256,3 +256,15 @@ def test_a_fused_card_that_names_nobody_or_the_wrong_dimension_is_refused(folder
     )
     with pytest.raises(ModelInvalid, match="64 numbers"):
         models.embedder("both")
+
+
+def test_an_alias_means_the_stand_in_only_while_the_weights_are_missing_and_only_if_the_operator_says_so(folder):
+    cards = make_card(folder, "a"), make_card(folder, "bb")
+    store = ModelStore(folder, cards)
+    models = ServedModels(store, cards, default="a", stand_ins={"bb": "a"})
+    assert models.resolve("alias-of-bb") == "bb"
+    (folder / "bb.bin").unlink()
+    assert models.resolve("alias-of-bb") == "a"
+    for name, served in (("bb", models), ("alias-of-bb", ServedModels(store, cards, default="a"))):
+        with pytest.raises(ModelNotInstalled):
+            served.resolve(name)

@@ -60,7 +60,11 @@ class Settings(BaseSettings):
         "longest are unloaded; a single larger model is served alone.",
     )
 
-    default_model: str = Field("facenet512-casia-webface", description="Recognition model of new collections.")
+    default_model: str = Field("sface-facenet512-fused", description="Recognition model of new collections.")
+    facenet512_stand_in: bool = Field(
+        False,
+        description="Let Facenet512 mean facenet512-casia-webface while the VGGFace2 weights are not installed.",
+    )
     default_detector: str = Field("yunet", description="Face detector used when a request names none.")
     target_fmr: float = Field(1e-4, gt=0, lt=1, description="False match rate asked of /verify by default.")
     target_fpir: float = Field(

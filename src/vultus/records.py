@@ -71,11 +71,15 @@ class Photograph:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """One detected face: box and landmarks in pixels of the image given to the detector, score in 0..1."""
+    """One detected face: box and landmarks in pixels of the image given to the detector, score in 0..1.
+
+    landmark_shift: how far two networks put the landmarks apart, mean, in eye distances; None when only one did.
+    """
 
     box: Box
     landmarks: Float32
     score: float
+    landmark_shift: float | None = None
 
     @property
     def width(self) -> float:
@@ -225,7 +229,10 @@ class ThresholdRule:
 
 @dataclass(frozen=True)
 class Verification:
-    """The answer to a 1:1 comparison. chosen: how a face was chosen among several, per image; None if it was alone."""
+    """The answer to a 1:1 comparison. chosen: how a face was chosen among several, per image; None if it was alone.
+
+    face_id: the enrolled face that was compared with, the most alike of its subject; None for two photos.
+    """
 
     verified: bool
     similarity: float
@@ -235,6 +242,7 @@ class Verification:
     detector: str
     faces: tuple[Face | None, Face | None]
     chosen: tuple[str | None, str | None]
+    face_id: str | None = None
 
 
 @dataclass(frozen=True)

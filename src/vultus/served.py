@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vultus.errors import ModelInvalid, ModelNameNotAllowed
+from vultus.errors import InvalidRequest, ModelInvalid, ModelNameNotAllowed
 from vultus.models.card import Calibration, ModelCard, find_card
 from vultus.models.cpu import Precision
 from vultus.models.memory import Loaded
@@ -40,11 +40,13 @@ class ServedModels:
         precision: Precision = "fp32",
         allow_noncommercial: bool = False,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        stand_ins: Mapping[str, str] | None = None,
     ) -> None:
         """default: id or alias of the model for requests that name none. threads: of one run of a network.
 
         overlays: by model id, the operator's own calibrations, which win over the cards'. precision: int8 applies to
-        the models that have it. allow_noncommercial: serve weights that may not be used commercially.
+        the models that have it. allow_noncommercial: serve weights that may not be used commercially. stand_ins: by
+        card id, the card that its aliases (never its id) mean while its own weights are not installed.
 
         Raises ModelNameNotAllowed when no recognition card has the default's name.
         """
@@ -54,6 +56,7 @@ class ServedModels:
         self._overlays = dict(overlays or {})
         self._precision = precision
         self._allow_noncommercial = allow_noncommercial
+        self._stand_ins = dict(stand_ins or {})
         self._loaded: Loaded[Recogniser[Any]] = Loaded(memory_bytes)
         self.default = self._card(default).id
 
@@ -62,7 +65,7 @@ class ServedModels:
 
         Raises ModelNameNotAllowed, ModelNotInstalled (with the command that installs it).
         """
-        card = self._card(self.default if name is None else name)
+        card = self._meant(self.default if name is None else name)
         if card.id not in self._loaded:
             for member in self._store.members(card):
                 self._path(member)
@@ -82,10 +85,13 @@ class ServedModels:
         return _required(self._card(model_id).output_dimension, model_id, "output_dimension")
 
     def thresholds(self, model_id: str) -> ThresholdTable:
-        """The model's calibration, the operator's before the card's. Raises ModelInvalid when it has none."""
+        """The model's calibration, the operator's before the card's. Raises InvalidRequest when it has none."""
         calibration = self._overlays.get(model_id) or self._card(model_id).calibration
         if calibration is None:
-            raise ModelInvalid(f"{model_id} has no calibration; give a threshold with the request")
+            raise InvalidRequest(
+                f"{model_id} has no calibration, so no error rate can be asked of it; send a threshold, or calibrate "
+                f"it once: vultus calibrate FOLDER --model {model_id}"
+            )
         return ThresholdTable(model_id, calibration.thresholds, search=_search_model(calibration))
 
     def embedder(self, model_id: str) -> Recogniser[Any]:
@@ -114,6 +120,14 @@ class ServedModels:
             )
         return card
 
+    def _meant(self, name: str) -> ModelCard:
+        """The card of a name, or the one that stands in for it."""
+        card = self._card(name)
+        stand_in = self._stand_ins.get(card.id) if name.casefold() != card.id else None
+        if stand_in is None or self._store.status(card).state != "missing":
+            return card
+        return self._card(stand_in)
+
     def _may_serve(self, card: ModelCard) -> bool:
         return card.licence.commercial_use or self._allow_noncommercial
 
@@ -136,7 +150,14 @@ class ServedModels:
         session = Session(path, threads=self._threads)
         input_rule, crop_rule = _required(card.input, card.id, "input"), _required(card.crop, card.id, "crop")
         check_recogniser(session, input_rule=input_rule, dimension=dimension)
-        embedder = Embedder(session, model_id=card.id, input_rule=input_rule, crop_rule=crop_rule, dimension=dimension)
+        embedder = Embedder(
+            session,
+            model_id=card.id,
+            input_rule=input_rule,
+            crop_rule=crop_rule,
+            dimension=dimension,
+            norm_range=card.norm_range,
+        )
         return embedder, MEMORY_FACTOR * path.stat().st_size
 
     def _describe(self, card: ModelCard) -> dict[str, Any]:

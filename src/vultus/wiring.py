@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
@@ -22,12 +22,16 @@ from vultus.models.store import ModelStore
 from vultus.records import SCOPES
 from vultus.served import ServedModels
 from vultus.service import FaceService, Parts, Policy
-from vultus.storage.database import open_engine
+from vultus.storage.audit import SERVER, Act
+from vultus.storage.database import database_file, open_engine
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
+from vultus.storage.lock import serving_alone
 from vultus.storage.migrations import migrate
 from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.restore import refuse_unfinished
 from vultus.storage.search import FlatIndex
+from vultus.storage.trail import AuditTrail, NoTrail, Trail
 from vultus.vision.detect import Detector, YuNet
 from vultus.vision.mtcnn import MTCNN, ONet
 from vultus.vision.pipeline import Pipeline, Slots
@@ -42,6 +46,7 @@ STOOD_IN_FOR = (
     *("opencv", "retinaface", "ssd", "dlib", "mediapipe", "fastmtcnn", "centerface", "yolov8"),
     *(f"{family}{size}" for family in ("yolov8", "yolov11", "yolov12") for size in "nsml"),
 )
+FACENET512_STAND_IN = {"facenet512-vggface2": "facenet512-casia-webface"}
 WARM_UP_SIDE = 640  # pixels
 
 
@@ -57,6 +62,7 @@ class System:
     pipeline: Pipeline
     new_admin_key: str | None = None
     ready: bool = True
+    trail: AuditTrail = field(default_factory=NoTrail)
 
     def capabilities(self) -> Mapping[str, Any]:
         """What /capabilities answers: models, detectors, defaults."""
@@ -88,15 +94,20 @@ class System:
 def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System]:
     """A ready Vultus: database migrated, models verified, loaded and warm. Closes everything at the end.
 
-    serving: this is the server; it makes the first admin key and sweeps what a crash left in the photo folder.
+    serving: this is the server, the only one of its data folder; it makes the first admin key and sweeps what a crash
+    left in the photo folder.
     Raises SettingsInvalid, StorageFailed, ModelInvalid, ModelNotInstalled.
     """
     check(settings)
     with ExitStack() as stack:
+        if serving:
+            stack.enter_context(serving_alone(settings.data_dir))
+            refuse_unfinished(database_file(settings.sqlalchemy_url))
         engine = open_engine(settings.sqlalchemy_url)
         stack.callback(engine.dispose)
         migrate(engine)
-        gallery, keys = Gallery(engine), KeyStore(engine)
+        gallery, keys, trail = Gallery(engine), KeyStore(engine), Trail(engine)
+        stack.callback(trail.close)
         photos = LocalPhotoStore(settings.photo_dir)
         cards = known_cards(settings.model_dir)
         store = ModelStore(settings.model_dir, cards)
@@ -110,7 +121,7 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
             photos.remove_leftovers()
             service.sweep()
         new_key = _first_admin_key(keys, settings) if serving else None
-        yield System(settings, service, keys, gallery, models, pipeline, new_key)
+        yield System(settings, service, keys, gallery, models, pipeline, new_key, trail=trail)
 
 
 def check(settings: Settings) -> None:
@@ -153,6 +164,7 @@ def open_models(settings: Settings, store: ModelStore) -> ServedModels:
         precision=choice.precision,
         allow_noncommercial=settings.allow_noncommercial,
         memory_bytes=settings.model_memory_bytes,
+        stand_ins=FACENET512_STAND_IN if settings.facenet512_stand_in else None,
     )
 
 
@@ -211,7 +223,7 @@ def _first_admin_key(keys: KeyStore, settings: Settings) -> str | None:
     if keys.any() or settings.without_keys:
         return None
     given = settings.admin_key.get_secret_value() if settings.admin_key else None
-    _, secret = keys.create("admin", SCOPES, secret=given)
+    _, secret = keys.by(Act(SERVER)).create("admin", SCOPES, secret=given)
     return None if given else secret
 
 

@@ -10,9 +10,10 @@ from vultus.vision.embed import Embedder, whiten
 from vultus.vision.session import Session
 
 
-def embedder(path, *, dimension=32, channels="RGB", layout="NCHW", mean=127.5, scale=128.0, per_image=False):
+def embedder(path, *, dimension=32, channels="RGB", layout="NCHW", mean=127.5, scale=128.0, per_image=False, **given):
     rule = InputRule(SIDE, SIDE, channels, layout, mean, scale, per_image)
-    return Embedder(Session(path), model_id="tiny", input_rule=rule, crop_rule=CropRule(TEMPLATE), dimension=dimension)
+    given = {"model_id": "tiny", "input_rule": rule, "crop_rule": CropRule(TEMPLATE), "dimension": dimension, **given}
+    return Embedder(Session(path), **given)
 
 
 def test_embeddings_have_unit_length_and_the_same_crop_the_same_embedding(tmp_path):
@@ -90,3 +91,14 @@ def test_a_file_that_is_no_network_is_refused(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"not a network")
     with pytest.raises(ModelInvalid, match=r"x\.onnx is not a network"):
         Session(tmp_path / "x.onnx")
+
+
+def test_the_length_of_the_raw_embedding_is_the_recognisability_where_the_card_says_so(tmp_path):
+    path = write_tiny_network(tmp_path / "tiny.onnx")
+    crop = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
+    plain = embedder(path)
+    assert plain.look([crop])[1] == [None]
+    length = float(np.linalg.norm(Session(path).run(plain.prepare([crop]))[0]))
+    telling = embedder(path, norm_range=(length - 1, length + 3))
+    assert telling.look([crop])[1] == [pytest.approx(25, abs=0.1)]  # 1 of 4
+    assert telling.look([])[1] == []

@@ -38,3 +38,20 @@ def test_no_faces_give_no_embeddings_and_a_blank_can_be_embedded(members):
     fused = FusedEmbedder([(members[0], 0.5), (members[1], 0.5)], model_id="fused")
     assert fused.embed([]).shape == (0, 48)
     assert fused.embed([fused.blank()]).shape == (1, 48)
+
+
+def test_the_first_member_that_tells_gives_the_recognisability(members, tmp_path):
+    silent, _ = members
+    rule = InputRule(SIDE, SIDE, "RGB", "NCHW", 127.5, 128.0)
+    telling = Embedder(
+        Session(tmp_path / "b.onnx"),
+        model_id="b",
+        input_rule=rule,
+        crop_rule=CropRule(TEMPLATE),
+        dimension=16,
+        norm_range=(0.0, 1e9),
+    )
+    fused = FusedEmbedder([(silent, 0.5), (telling, 0.5)], model_id="fused")
+    (told,) = fused.look([fused.blank()])[1]
+    assert told == pytest.approx(0, abs=1e-3)
+    assert FusedEmbedder([(silent, 0.5), (silent, 0.5)], model_id="f").look([fused.blank()])[1] == [None]

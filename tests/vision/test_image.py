@@ -111,6 +111,12 @@ def test_a_truncated_file_is_refused(kind, share):
         decode(data[: int(len(data) * share)])
 
 
+def test_a_png_with_damaged_pixels_is_refused_and_not_decoded_to_noise():
+    whole = pictures.drawn_photo(1)
+    with pytest.raises(InvalidImage, match="damaged"):
+        decode(whole[:100] + bytes(200) + whole[300:])
+
+
 @pytest.mark.parametrize("kind", ["WEBP", "PNG"])
 def test_an_animated_image_is_refused(kind):
     frames = [Image.new("RGB", (40, 40), colour) for colour in (RED, BLUE)]

@@ -27,6 +27,7 @@ from vultus.models.parts import (
     read_fused,
     read_input,
     read_licence,
+    read_norm_range,
     read_plain_name,
 )
 from vultus.records import CropRule, InputRule
@@ -58,6 +59,7 @@ class ModelCard:
     """One model. input: width and height 0 mean any size. pipeline_version counts up when preprocessing changes.
 
     int8: how its first file becomes an int8 one; None where nobody measured that.
+    norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None where they tell nothing.
     fused: (id of a recognition card, weight) of the models that make up this one; it then has no files of its own.
     """
 
@@ -76,6 +78,7 @@ class ModelCard:
     calibration: Calibration | None = None
     int8: Int8 | None = None
     fused: tuple[tuple[str, float], ...] = ()
+    norm_range: tuple[float, float] | None = None
 
     def file(self, name: str) -> ModelFile:
         """The file called `name`. Raises: ModelInvalid when the card has none."""
@@ -141,6 +144,7 @@ def parse_card(text: str, name: str) -> ModelCard:
         # A recogniser without these two cannot be used; a detector has neither.
         output_dimension=fields.integer("output_dimension", least=1) if recognition else None,
         crop=read_crop(fields.table("crop")) if recognition and not fused else None,
+        norm_range=read_norm_range(fields.table("recognisability")) if fields.has("recognisability") else None,
         calibration=read_calibration(fields.table("calibration")) if fields.has("calibration") else None,
         int8=read_int8(fields.table("int8")) if recognition and fields.has("int8") else None,
     )

@@ -254,3 +254,12 @@ def read_fused(fields: Fields) -> tuple[tuple[str, float], ...]:
     if abs(sum(cast(list[float], weights)) - 1) > SUM_TOLERANCE:
         raise fields.invalid("fused", f"has weights that sum to {sum(cast(list[float], weights)):g}; make it 1")
     return tuple((name, cast(float, weight)) for name, weight in members)
+
+
+def read_norm_range(fields: Fields) -> tuple[float, float]:
+    """Read a card's [recognisability]: the embedding lengths that mean 0 and 100. Raises: ModelInvalid."""
+    low, high = fields.number("norm_low"), fields.number("norm_high")
+    if not 0 <= low < high < math.inf:
+        raise fields.invalid("norm_low", f"is {low} with norm_high {high}; write two lengths, the lower one first")
+    fields.done()
+    return low, high

@@ -69,7 +69,8 @@ def unit_vectors(vectors: Sequence[Sequence[float]], dimension: int, model_id: s
                 f"{what} {i} has {len(vector)} numbers, {model_id} has {dimension}; send embeddings of that model"
             )
     rows = np.asarray(vectors, np.float64).reshape(len(vectors), dimension)
-    norms = np.linalg.norm(rows, axis=1)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(rows, axis=1)
     useless = np.flatnonzero(~(np.isfinite(norms) & (norms > SMALLEST_NORM)))
     if useless.size:
         raise VectorMismatch(f"{what} {useless[0]} is zero or holds NaN or infinity; send an embedding")

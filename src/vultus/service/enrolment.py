@@ -113,10 +113,9 @@ class Enrolment(Parts):
         with self.pipeline.slot():
             sighting = self.pipeline.look(photo, detector=detector)
             face = only_face(sighting) if choice == "only" else largest_face(sighting)
-            quality = self.pipeline.quality(sighting, face)
-            if quality.score < floor:
-                raise _too_low(quality.score, quality.parts, floor)
             (template,) = self.pipeline.embed([(sighting, face)], model_id, align=align)
+            if template.quality.score < floor:
+                raise _too_low(template.quality.score, template.quality.parts, floor)
             jpeg, width, height = self.pipeline.stored_photo(sighting)
         key = hashlib.sha256(jpeg).hexdigest()
         return _Accepted(template, Photo(key, source, width, height, len(jpeg)), jpeg)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from vultus.errors import ModelMismatch
 from vultus.records import Collection
+from vultus.storage.audit import Act
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import PhotoStore
 from vultus.storage.search import SearchIndex
@@ -55,6 +56,10 @@ class Parts:
     photos: PhotoStore
     index: SearchIndex
     policy: Policy = Policy()
+
+    def by(self, act: Act) -> Self:
+        """The same service, in the hands of somebody: each change has its audit line, in the same transaction."""
+        return replace(self, gallery=self.gallery.by(act))
 
     def bound_collection(self, name: str, model_name: str | None) -> Collection:
         """An existing collection, which must be bound to the model asked for (None: any) as it is served today.

@@ -83,14 +83,14 @@ class Recognition(Parts):
         """Compare a photo with an enrolled subject: the best of its faces counts."""
         model_id = self.bound_collection(collection, model_name).model_id
         rule = self._verify_rule(model_id, metric, target_fmr, threshold)
-        _, enrolled = self.gallery.embeddings(collection, subject)
+        face_ids, enrolled = self.gallery.embeddings(collection, subject)
         if not len(enrolled):
             raise SubjectNotFound(f"the subject has no faces in collection {collection!r}; enroll a photo first")
         with self.pipeline.slot():
             sighting = self.pipeline.look(photo, detector=detector)
             face = largest_face(sighting, which="img", enforce=enforce_detection)
             (probe,) = self.pipeline.embed([(sighting, face)], model_id, align=align)
-        score = max(similarity(probe.embedding, row) for row in enrolled)
+        score, face_id = max(zip((similarity(probe.embedding, row) for row in enrolled), face_ids, strict=True))
         return Verification(
             verified=score >= rule.similarity,
             similarity=score,
@@ -100,6 +100,7 @@ class Recognition(Parts):
             detector=sighting.detector,
             faces=(probe.face, None),
             chosen=(how_chosen(sighting), None),
+            face_id=face_id,
         )
 
     def _verify_rule(

@@ -29,18 +29,29 @@ class Recogniser(Protocol[Crop]):
 
     def embed(self, crops: Sequence[Crop]) -> Float32: ...
 
+    def look(self, crops: Sequence[Crop]) -> tuple[Float32, list[float | None]]: ...
+
 
 class Embedder:
     """A recognition model as its card declares it."""
 
     def __init__(
-        self, session: Session, *, model_id: str, input_rule: InputRule, crop_rule: CropRule, dimension: int
+        self,
+        session: Session,
+        *,
+        model_id: str,
+        input_rule: InputRule,
+        crop_rule: CropRule,
+        dimension: int,
+        norm_range: tuple[float, float] | None = None,
     ) -> None:
+        """norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None: they mean nothing."""
         self.model_id = model_id
         self.dimension = dimension
         self._session = session
         self._input = input_rule
         self._crop = crop_rule
+        self._norm_range = norm_range
 
     def crop(self, pixels: RGB, face: Face, *, align: bool = True) -> RGB:
         """The (height, width, 3) uint8 RGB crop of a face that the model asks for.
@@ -61,8 +72,16 @@ class Embedder:
 
         Raises ModelInvalid when the network answers with another shape, NaN or zero vectors.
         """
+        return self.look(crops)[0]
+
+    def look(self, crops: Sequence[RGB]) -> tuple[Float32, list[float | None]]:
+        """The embeddings of `embed`, and of each crop how well the network recognises it, 0..100, where it tells.
+
+        A network trained with a margin on the angle answers a longer vector the better it sees the face: Meng et al.,
+        MagFace, CVPR 2021, section 3. Raises ModelInvalid as `embed` does.
+        """
         if not crops:
-            return np.empty((0, self.dimension), np.float32)
+            return np.empty((0, self.dimension), np.float32), []
         raw = self._run(self.prepare(crops))
         if raw.shape != (len(crops), self.dimension):
             raise ModelInvalid(
@@ -72,7 +91,13 @@ class Embedder:
         norm = np.linalg.norm(raw, axis=1, keepdims=True)
         if not (np.isfinite(norm).all() and (norm > SMALLEST_NORM).all()):
             raise ModelInvalid(f"{self.model_id} answered with NaN or zero vectors; prepare its file again")
-        return np.ascontiguousarray(raw / norm, dtype=np.float32)
+        return np.ascontiguousarray(raw / norm, dtype=np.float32), [self._recognisability(n) for n in norm[:, 0]]
+
+    def _recognisability(self, norm: float) -> float | None:
+        if self._norm_range is None:
+            return None
+        low, high = self._norm_range
+        return 100 * min(max((float(norm) - low) / (high - low), 0.0), 1.0)
 
     def _run(self, batch: Float32) -> Float32:
         """The network's one output; a network of batch size 1 sees the crops one by one."""

@@ -37,11 +37,18 @@ class FusedEmbedder:
 
     def embed(self, crops: Sequence[Crops]) -> Float32:
         """(N, D) float32 of unit length for N faces, one batch per member. Raises what its members raise."""
+        return self.look(crops)[0]
+
+    def look(self, crops: Sequence[Crops]) -> tuple[Float32, list[float | None]]:
+        """The embeddings of `embed`, and the recognisability of each face, 0..100, by the first member that tells."""
         if not crops:
-            return np.empty((0, self.dimension), np.float32)
-        parts = [
-            factor * model.embed([crop[i] for crop in crops])
-            for i, (model, factor) in enumerate(zip(self._members, self._factors, strict=True))
-        ]
+            return np.empty((0, self.dimension), np.float32), []
+        seen = [model.look([crop[i] for crop in crops]) for i, model in enumerate(self._members)]
+        parts = [factor * vectors for (vectors, _), factor in zip(seen, self._factors, strict=True)]
         joined = np.concatenate(parts, axis=1)
-        return np.ascontiguousarray(joined / np.linalg.norm(joined, axis=1, keepdims=True), dtype=np.float32)
+        unit = np.ascontiguousarray(joined / np.linalg.norm(joined, axis=1, keepdims=True), dtype=np.float32)
+        return unit, [_first_told(values) for values in zip(*(told for _, told in seen), strict=True)]
+
+
+def _first_told(values: Sequence[float | None]) -> float | None:
+    return next((value for value in values if value is not None), None)

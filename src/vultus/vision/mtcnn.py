@@ -33,7 +33,7 @@ class ONet:
         squares = _squares(np.array([face.box for face in faces], np.float64))
         _, landmarks, score = self.look(pixels, squares)
         return [
-            Face(face.box, landmarks[i], face.score) if score[i] >= MIN_LANDMARK_SCORE else face
+            _relandmarked(face, landmarks[i]) if score[i] >= MIN_LANDMARK_SCORE else face
             for i, face in enumerate(faces)
         ]
 
@@ -43,6 +43,12 @@ class ONet:
         side = (squares[:, 2] - squares[:, 0])[:, None]
         landmarks = np.stack([squares[:, :1] + side * points[:, :5], squares[:, 1:2] + side * points[:, 5:]], axis=2)
         return correction, landmarks.astype(np.float32), score[:, 1]
+
+
+def _relandmarked(face: Face, landmarks: Float32) -> Face:
+    eyes = max(float(np.hypot(*(landmarks[1] - landmarks[0]))), 1.0)
+    shift = float(np.hypot(*(landmarks - face.landmarks).T).mean()) / eyes
+    return Face(face.box, landmarks, face.score, landmark_shift=shift)
 
 
 class MTCNN:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from vultus.errors import DetectorNotAllowed, QueueFull, QueueTimeout
-from vultus.records import RGB, Face, Float32, Photograph, Quality, Template
+from vultus.records import RGB, Face, Photograph, Quality, Template
 from vultus.vision.detect import Detector
 from vultus.vision.embed import Recogniser
 from vultus.vision.image import MAX_PIXELS, decode, encode_jpeg
-from vultus.vision.quality import assess
+from vultus.vision.quality import assess, with_recognisability
 
 PHOTO_SIDE = 512  # pixels: long side of a stored photo
 
@@ -133,10 +133,10 @@ class Pipeline:
         """Templates of faces, also of several photos, in one batch."""
         model = self._embedder(model_id)
         crops = [model.crop(sighting.photograph.pixels, face, align=align) for sighting, face in faces]
-        vectors: Float32 = model.embed(crops)
+        vectors, told = model.look(crops)
         return tuple(
-            Template(vector, model_id, sighting.upright(face), self.quality(sighting, face))
-            for vector, (sighting, face) in zip(vectors, faces, strict=True)
+            Template(vector, model_id, sighting.upright(face), with_recognisability(self.quality(sighting, face), seen))
+            for vector, seen, (sighting, face) in zip(vectors, told, faces, strict=True)
         )
 
     def warm_up(self, pixels: RGB) -> None:

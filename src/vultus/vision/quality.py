@@ -1,10 +1,13 @@
 """Face quality: 0..100 and its named parts, after the components of ISO/IEC 29794-5.
 
 Each part is a ramp from a value at which recognition fails (0) to one at which it no longer gains (100); the score is
-their geometric mean, so that one part at 0 means 0.
+their weighted geometric mean, so that one part at 0 means 0. The weights are those that predict false non-matches best
+on LFW: what the networks themselves are unsure of counts most. docs/accuracy.md has the error-versus-discard figures.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -13,6 +16,7 @@ from vultus.records import RGB, Face, Float32, Quality
 from vultus.vision.align import crop_by_box
 
 GREY_SIDE = 112  # pixels of the grey face on which sharpness and light are measured
+WEIGHTS = {"landmarks": 3.0, "recognisability": 4.0}  # of the other parts: 1
 
 
 def assess(pixels: RGB, face: Face, *, reduction: float = 1.0) -> Quality:
@@ -22,15 +26,30 @@ def assess(pixels: RGB, face: Face, *, reduction: float = 1.0) -> Quality:
     """
     grey = cv2.cvtColor(crop_by_box(pixels, face.box, width=GREY_SIDE, height=GREY_SIDE), cv2.COLOR_RGB2GRAY)
     parts = {
-        "size": _ramp(min(face.width, face.height) * reduction, 16, 96),
-        "sharpness": _ramp(np.log10(1 + cv2.Laplacian(grey, cv2.CV_32F).var()), 0.5, 2.5),
+        "size": _ramp(min(face.width, face.height) * reduction, 16, 110),
+        "sharpness": _ramp(np.log10(1 + cv2.Laplacian(grey, cv2.CV_32F).var()), 0.8, 2.6),
         "brightness": _ramp(127.5 - abs(float(grey.mean()) - 127.5), 8, 64),
         "contrast": _ramp(float(grey.std()), 4, 32),
         "pose": _pose(face.landmarks),
         "crop": _ramp(_share_inside(pixels, face), 0.5, 0.98),
-        "detector": _ramp(face.score, 0.4, 0.9),
+        "detector": _ramp(face.score, 0.5, 0.93),
     }
-    score = 100 * float(np.prod([part / 100 for part in parts.values()])) ** (1 / len(parts))
+    if face.landmark_shift is not None:
+        parts["landmarks"] = _ramp(-face.landmark_shift, -0.35, -0.08)
+    return _joined(parts)
+
+
+def with_recognisability(quality: Quality, recognisability: float | None) -> Quality:
+    """The quality with what the recognition network says of the crop, 0..100; None: it says nothing."""
+    if recognisability is None:
+        return quality
+    return _joined({**quality.parts, "recognisability": recognisability})
+
+
+def _joined(parts: Mapping[str, float]) -> Quality:
+    weights = np.array([WEIGHTS.get(name, 1.0) for name in parts])
+    shares = np.array(list(parts.values())) / 100
+    score = 100 * float(np.prod(shares ** (weights / weights.sum())))
     return Quality(round(score, 1), {name: round(part, 1) for name, part in parts.items()})
 
 
@@ -40,6 +59,8 @@ def _ramp(value: float, low: float, high: float) -> float:
 
 def _pose(landmarks: Float32) -> float:
     """100 for a frontal face; falls as the nose leaves the middle of eyes and mouth (yaw) or nears either (pitch)."""
+    if not np.isfinite(landmarks).all():
+        return 0.0
     left_eye, right_eye, nose, left_mouth, right_mouth = landmarks.astype(np.float64)
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
     axis = mouth - eyes
