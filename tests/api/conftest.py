@@ -9,8 +9,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.standin import StandInService, StandInSystem
+from tests.conftest import Small
 from vultus.api.app import create_app
 from vultus.config import Settings
+from vultus.records import SCOPES
+from vultus.wiring import System
 
 LIMITS: dict[str, Any] = {
     "max_body_bytes": 20_000,
@@ -50,6 +53,22 @@ def client(anonymous: TestClient, key: Callable[..., str]) -> TestClient:
     """A client with an admin key."""
     anonymous.headers["x-api-key"] = key("admin")
     return anonymous
+
+
+@pytest.fixture
+def whole(small: Small, settings: Settings) -> System:
+    """The small system, with its real database, photo folder and tiny network, as the application takes it."""
+    roomy = settings.model_copy(update={"max_body_bytes": 2_000_000, "max_image_bytes": 1_000_000})
+    parts: Any = small
+    return System(roomy, parts.service, parts.keys, parts.gallery, parts.models, parts.service.pipeline)
+
+
+@pytest.fixture
+def visitor(whole: System) -> Iterator[TestClient]:
+    """A client of the small system with an admin key."""
+    _, secret = whole.keys.create("test", SCOPES)
+    with TestClient(create_app(whole), headers={"x-api-key": secret}) as http:
+        yield http
 
 
 @pytest.fixture

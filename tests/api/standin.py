@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
 
 import numpy as np
 
@@ -49,6 +49,8 @@ from vultus.records import (
     ThresholdRule,
     Verification,
 )
+from vultus.storage.audit import Act, AuditLine
+from vultus.storage.keys import Rotation
 
 PHOTO = b"\x89PNG"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -76,12 +78,17 @@ def look(photo: bytes, *, enforce: bool = True) -> str:
 
 @dataclass
 class StandInService:
-    """Remembers what it was asked in `asked`."""
+    """Remembers what it was asked in `asked`, and in whose hands it was in `acts`."""
 
     asked: dict[str, Any] = field(default_factory=dict)
     galleries: dict[str, Collection] = field(default_factory=dict)
     people: dict[tuple[str, str], Subject] = field(default_factory=dict)
     stored: dict[str, EnrolledFace] = field(default_factory=dict)
+    acts: list[Act] = field(default_factory=list)
+
+    def by(self, act: Act) -> Self:
+        self.acts.append(act)
+        return self
 
     def _model(self, name: str | None) -> str:
         if name not in (None, MODEL, "Facenet"):
@@ -230,6 +237,9 @@ class StandInKeys:
     by_secret: dict[str, ApiKey] = field(default_factory=dict)
     touched: list[str] = field(default_factory=list)
 
+    def by(self, act: Act) -> Self:
+        return self
+
     def create(self, name: str, scopes: Sequence[Scope], **limits: Any) -> tuple[ApiKey, str]:
         secret = f"secret-{len(self.by_secret)}"
         values = {"collections": None, "expires_at": None, "requests_per_minute": None, **limits}
@@ -255,8 +265,24 @@ class StandInKeys:
                 return self.by_secret[secret]
         raise NotFound("there is no such key; GET /keys lists those there are")
 
+    def rotate(self, key_id: str, *, overlap: timedelta, admin_too: bool = True) -> Rotation:
+        for key in self.by_secret.values():
+            if key.id == key_id:
+                secret = f"secret-{len(self.by_secret)}"
+                self.by_secret[secret] = key
+                return Rotation(key, secret, NOW + overlap)
+        raise NotFound("there is no such key; GET /keys lists those there are")
+
     def touch(self, key_id: str, now: datetime) -> None:
         self.touched.append(key_id)
+
+
+@dataclass
+class StandInTrail:
+    lines: list[AuditLine] = field(default_factory=list)
+
+    def add(self, line: AuditLine) -> None:
+        self.lines.append(line)
 
 
 @dataclass
@@ -264,6 +290,7 @@ class StandInSystem:
     settings: Settings
     service: Any = field(default_factory=StandInService)
     keys: StandInKeys = field(default_factory=StandInKeys)
+    trail: StandInTrail = field(default_factory=StandInTrail)
     ready: bool = True
 
     def capabilities(self) -> Mapping[str, Any]:

@@ -34,6 +34,7 @@ CALLS = [
     ("GET", "/keys", "admin"),
     ("POST", "/keys", "admin"),
     ("DELETE", "/keys/k", "admin"),
+    ("POST", "/keys/k/rotate", "admin"),
 ]
 SCOPES = ("enroll", "verify", "find", "represent", "read", "erase")
 
@@ -154,6 +155,16 @@ def test_a_minute_later_the_key_may_again() -> None:
     assert limiter.take("k", 1).reset_seconds == 1.0
     now = 160.0
     assert not limiter.take("k", 1).exceeded
+
+
+def test_a_clock_that_is_set_back_locks_no_key_out() -> None:
+    now = 1_000_000.0
+    limiter = RateLimiter(lambda: now)
+    assert not limiter.take("k", 1).exceeded
+    assert limiter.take("k", 1).exceeded
+    now = 5.0
+    assert limiter.take("k", 1).reset_seconds == 60.0
+    assert limiter.take("k", 1).exceeded
 
 
 def test_the_use_of_a_key_is_remembered(anonymous: TestClient, key: Callable[..., str], system: StandInSystem) -> None:

@@ -108,6 +108,13 @@ def test_a_model_that_is_not_installed_is_501_with_its_sentence() -> None:
     assert (problem.status, problem.detail) == (501, "run: vultus models pull x")
 
 
+def test_the_command_is_told_and_the_folders_of_the_server_are_not() -> None:
+    sentence = "x is not here; fetch https://example.com/a/x.h5 to /home/anna/models/x.h5, or run: vultus models pull x"
+    assert describe(ModelNotInstalled(sentence)).detail == (
+        "x is not here; fetch https://example.com/a/x.h5 to MODEL_DIR/x.h5, or run: vultus models pull x"
+    )
+
+
 def test_a_fault_of_the_server_is_internal_and_its_sentence_stays_in_the_log() -> None:
     problem = describe(StorageFailed("no space left in /srv/data"))
     assert (problem.status, problem.code) == (500, "internal")

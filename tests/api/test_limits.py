@@ -18,7 +18,10 @@ from starlette.testclient import TestClient
 
 from tests.api.standin import StandInService, StandInSystem, photo
 from vultus.api.app import create_app, create_opening_app
-from vultus.errors import ModelNotInstalled
+from vultus.api.fields import parse_fields
+from vultus.api.requests import RepresentFields
+from vultus.api.values import ImageLimits
+from vultus.errors import ModelNotInstalled, RequestTooLarge
 
 ID = "0F8FAD5B-d9cb-469f-a165-70867728950e"
 
@@ -87,6 +90,36 @@ def test_a_streamed_body_is_cut_off_at_the_limit_without_a_content_length(
     assert (answer.status_code, answer.json()["error"]) == (413, "request_too_large")
     assert answer.headers["connection"] == "close"
     assert sent <= system.settings.max_body_bytes + 2000
+
+
+def test_the_bodies_of_all_requests_together_are_bounded_and_the_bound_is_given_back(
+    system: StandInSystem, key: Callable[..., str]
+) -> None:
+    system.settings = system.settings.model_copy(update={"max_held_bytes": 15_000})
+    begun, finish = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"x" * 10_000
+        begun.set()
+        await finish.wait()
+        yield b"x"
+
+    async def scenario() -> list[int]:
+        async with client_of(create_app(system), key("represent")) as client:
+            first = asyncio.create_task(client.post("/represent", content=slowly()))
+            await begun.wait()
+            second = await client.post("/represent", content=b"x" * 10_000)
+            assert (second.json()["error"], second.headers["retry-after"]) == ("queue_full", "1")
+            finish.set()
+            third = await first, await client.post("/represent", content=b"x" * 10_000)
+            return [second.status_code, *(answer.status_code for answer in third)]
+
+    assert asyncio.run(scenario()) == [503, 400, 400]
+
+
+def test_json_of_very_many_values_is_refused_before_they_are_made() -> None:
+    with pytest.raises(RequestTooLarge, match="1000000"):
+        parse_fields(b'{"img": [' + b"[]," * 600_000 + b"0]}", "application/json", RepresentFields, ImageLimits(1, 1))
 
 
 Message = MutableMapping[str, Any]

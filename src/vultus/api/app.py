@@ -10,6 +10,7 @@ cannot be opened, `on_failure` is called with the exception; by default it logs 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -20,10 +21,13 @@ from starlette.responses import RedirectResponse
 
 from vultus import __version__
 from vultus.api import comparison, galleries, recognition, system
-from vultus.api.doorway import Doorway, stop_process
+from vultus.api.audit import Audited
+from vultus.api.doorway import Doorway, stop_process, utc_now
 from vultus.api.errors import ErrorBoundary, answer_framework_error
+from vultus.api.fetch import Fetcher
 from vultus.api.limits import BodyLimit, RequestIds
 from vultus.api.paths import PathSegments
+from vultus.api.shield import SafetyHeaders
 from vultus.api.types import OpenSystem, System
 from vultus.config import Settings
 
@@ -36,9 +40,12 @@ as files) or JSON (photos as base64 or `data:` URL); the fields are the same. Ev
 """
 
 
-def create_app(system: System) -> FastAPI:
-    """The application around a system that is open; closing it stays with the caller."""
-    return _application(Doorway(system.settings, system=system))
+def create_app(system: System, *, fetcher: Fetcher | None = None, now: Callable[[], datetime] = utc_now) -> FastAPI:
+    """The application around a system that is open; closing it stays with the caller.
+
+    fetcher: of image URLs, instead of the one that the settings say. now: the wall clock, by which keys expire.
+    """
+    return _application(Doorway(system.settings, system=system, fetcher=fetcher, now=now))
 
 
 def create_opening_app(
@@ -70,11 +77,18 @@ def _application(doorway: Doorway) -> FastAPI:
 
 
 def _middleware(settings: Settings) -> list[Middleware]:
-    """Outermost first: every answer has an id, every exception the one shape, every body a limit."""
+    """Outermost first: every answer has its headers and an id, every exception the one shape, every body a limit."""
     return [
+        Middleware(SafetyHeaders),
         Middleware(RequestIds),
         Middleware(ErrorBoundary),
-        Middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.request_seconds),
+        Middleware(Audited),
+        Middleware(
+            BodyLimit,
+            max_bytes=settings.max_body_bytes,
+            seconds=settings.request_seconds,
+            max_held_bytes=settings.max_held_bytes,
+        ),
         Middleware(PathSegments),
     ]
 

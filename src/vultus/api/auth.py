@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from vultus.api.audit import begin_act
 from vultus.api.doorway import Doorway, doorway_of
 from vultus.api.types import KeyStore, exchange_of
 from vultus.errors import CollectionNotAllowed, MissingApiKey, RateLimited, ScopeNotAllowed, StorageFailed
 from vultus.records import ApiKey, Scope
+from vultus.storage.audit import ANYONE, Act
 
 log = logging.getLogger(__name__)
 TOUCH_EVERY = timedelta(minutes=1)  # one write a minute and key at most, not one a request
@@ -29,16 +31,21 @@ HeaderKey = Annotated[str | None, Security(_header)]
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks. key: None when the operator serves without keys; then everything is allowed."""
+    """Who asks. key: None when the operator serves without keys; then everything is allowed.
+
+    act: what the audit will say about this call.
+    """
 
     key: ApiKey | None
+    act: Act
 
     def may_use(self, collection: str) -> bool:
         """Whether the key is not limited to other collections."""
         return self.key is None or self.key.collections is None or collection in self.key.collections
 
     def require_collection(self, collection: str) -> None:
-        """Raises CollectionNotAllowed when the key is limited to other collections."""
+        """Raises CollectionNotAllowed when the key is limited to other collections. The audit will name this one."""
+        self.act.collection = collection
         if not self.may_use(collection):
             raise CollectionNotAllowed(
                 "this key is limited to other collections; ask an admin for a key that has this one"
@@ -60,11 +67,12 @@ class Gate:
         doorway = doorway_of(request)
         keys = doorway.system().keys
         if doorway.settings.without_keys:
-            return Caller(None)
-        key = _authenticate(keys, bearer.credentials if bearer else header)
+            return Caller(None, begin_act(request, ANYONE, doorway.system().trail))
+        key = _authenticate(keys, bearer.credentials if bearer else header, doorway.now())
         _take_from_minute(request, doorway, key)
+        act = begin_act(request, key.id, doorway.system().trail)
         self._require_scope(key)
-        return Caller(key)
+        return Caller(key, act)
 
     def _require_scope(self, key: ApiKey) -> None:
         if self._scope not in key.scopes and "admin" not in key.scopes:
@@ -73,12 +81,11 @@ class Gate:
             )
 
 
-def _authenticate(keys: KeyStore, secret: str | None) -> ApiKey:
+def _authenticate(keys: KeyStore, secret: str | None, now: datetime) -> ApiKey:
     if not secret:
         raise MissingApiKey('no API key was sent; send "Authorization: Bearer KEY" or "x-api-key: KEY"')
-    now = datetime.now(UTC)
     key = keys.authenticate(secret, now)
-    if key.last_used_at is None or now - key.last_used_at >= TOUCH_EVERY:
+    if key.last_used_at is None or abs(now - key.last_used_at) >= TOUCH_EVERY:  # abs: the clock may have been set back
         _touch(keys, key, now)
     return key
 

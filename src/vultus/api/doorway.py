@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -15,6 +16,7 @@ import anyio
 import anyio.to_thread
 from fastapi import Depends, FastAPI, Request
 
+from vultus.api.fetch import Fetcher
 from vultus.api.rates import RateLimiter
 from vultus.api.types import OpenSystem, System
 from vultus.config import Settings
@@ -24,6 +26,11 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 SPARE_THREADS = 16  # above what the pipeline lets run and wait, so that the pipeline, not this room, says "queue full"
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
 
 
 def stop_process(exc: Exception) -> None:
@@ -42,8 +49,13 @@ class Doorway:
         system: System | None = None,
         open_system: OpenSystem | None = None,
         on_failure: Callable[[Exception], None] = stop_process,
+        fetcher: Fetcher | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
+        """fetcher: None means the one of the settings, which is none unless image URLs are on. now: the wall clock."""
         self.settings = settings
+        self.now = now
+        self.fetcher = fetcher or _fetcher(settings)
         self.rates = RateLimiter()
         self._system = system
         self._open_system = open_system
@@ -88,6 +100,12 @@ class Doorway:
         if self._open_system is not None:
             self._system = None
             await anyio.to_thread.run_sync(self._stack.close)
+
+
+def _fetcher(settings: Settings) -> Fetcher | None:
+    if not settings.image_urls:
+        return None
+    return Fetcher(settings.max_image_bytes, settings.max_body_bytes, settings.image_url_seconds)
 
 
 def doorway_of(request: Request) -> Doorway:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vultus.api.types import exchange_of
-from vultus.errors import LowQuality, TryLater, VultusError
+from vultus.errors import LowQuality, ModelNotInstalled, TryLater, VultusError
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ STATUS: Mapping[str, int] = {
 }
 HTTP_CODES = {404: "not_found", 413: "request_too_large"}
 INTERNAL_SENTENCE = "the server failed; nothing is wrong with the request. Its log has the cause under this request_id"
+FOLDER = re.compile(r"(?<= )/[^\s;,]*/")  # where this server keeps its models is no caller's business
 UNKNOWN_PATH = "nothing is at this path; /docs lists the calls that there are"
 
 
@@ -106,7 +108,7 @@ def _sentence(exc: VultusError) -> str:
     text = str(exc) or (type(exc).__doc__ or "").strip()
     if isinstance(exc, LowQuality) and not all(part in text for part in exc.parts):
         text += "; parts that failed: " + ", ".join(f"{part} {score:.0f}" for part, score in exc.parts.items())
-    return text
+    return FOLDER.sub("MODEL_DIR/", text) if isinstance(exc, ModelNotInstalled) else text
 
 
 def _http_problem(exc: HTTPException) -> Problem:
@@ -145,7 +147,9 @@ async def answer_framework_error(request: Request, exc: Exception) -> Response:
     """Exception handler for what Starlette and FastAPI raise by themselves."""
     if isinstance(exc, HTTPException) and exc.status_code == 405:
         exc = _wrong_method(request)
-    return error_response(describe(exc), exchange_of(request.scope).request_id)
+    problem, exchange = describe(exc), exchange_of(request.scope)
+    exchange.error = problem.code
+    return error_response(problem, exchange.request_id)
 
 
 def _wrong_method(request: Request) -> HTTPException:

@@ -53,7 +53,7 @@ async def put_collection(
     """Create a collection; 200 when it is there already with this model."""
     caller.require_collection(collection)
     fields = await read_fields(request, CollectionFields)
-    service = door.system().service
+    service = door.system().service.by(caller.act)
     found, created = await door.run(service.create_collection, collection, model_name=fields.model)
     response.status_code = 201 if created else 200
     return resources.collection_answer(found)
@@ -70,7 +70,7 @@ async def get_collection(collection: CollectionPath, caller: MayRead, door: Door
 async def delete_collection(collection: CollectionPath, caller: MayErase, door: Door) -> schemas.DeletedCollection:
     """Erase a collection with all its subjects, faces and photos."""
     caller.require_collection(collection)
-    deleted = await door.run(door.system().service.delete_collection, collection)
+    deleted = await door.run(door.system().service.by(caller.act).delete_collection, collection)
     counts = schemas.RemovedSubjects(subjects=deleted.subjects, faces=deleted.faces, photos=deleted.photos)
     return schemas.DeletedCollection(collection=collection, deleted=counts)
 
@@ -112,7 +112,7 @@ async def patch_subject(
     """Change name or metadata of a subject; what is not sent stays."""
     caller.require_collection(collection)
     fields = await read_fields(request, SubjectFields)
-    update = door.system().service.update_subject
+    update = door.system().service.by(caller.act).update_subject
     changed = await door.run(update, collection, subject, name=fields.name, metadata=fields.metadata)
     return resources.subject_answer(changed)
 
@@ -123,7 +123,7 @@ async def delete_subject(
 ) -> schemas.DeletedSubject:
     """Erase a person: faces, embeddings, and photos that no one else uses. The next /find cannot return it."""
     caller.require_collection(collection)
-    deleted = await door.run(door.system().service.forget, collection, subject)
+    deleted = await door.run(door.system().service.by(caller.act).forget, collection, subject)
     return schemas.DeletedSubject(subject=subject, deleted=resources.removed(deleted))
 
 
@@ -148,7 +148,7 @@ async def get_face(face_id: IdPath, caller: MayRead, door: Door) -> schemas.Face
 async def delete_face(face_id: IdPath, caller: MayErase, door: Door) -> schemas.DeletedFace:
     """Erase one face, and its photo when no other face uses it."""
     await _face(face_id, caller, door)
-    deleted = await door.run(door.system().service.delete_face, face_id)
+    deleted = await door.run(door.system().service.by(caller.act).delete_face, face_id)
     return schemas.DeletedFace(face_id=face_id, deleted=resources.removed(deleted))
 
 
@@ -168,6 +168,7 @@ async def get_photo(face_id: IdPath, caller: MayRead, door: Door) -> Response:
 async def _face(face_id: str, caller: Caller, door: Door) -> EnrolledFace:
     face = await door.run(door.system().service.face, face_id)
     caller.require_collection(face.collection)
+    caller.act.objects = (face.id,)
     return face
 
 

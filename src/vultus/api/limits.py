@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import dataclass
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vultus.api.errors import describe, error_response
 from vultus.api.types import Exchange, begin_exchange
-from vultus.errors import InvalidRequest, RequestIdConflict, RequestTooLarge, VultusError
+from vultus.errors import InvalidRequest, QueueFull, RequestIdConflict, RequestTooLarge, VultusError
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -77,20 +78,37 @@ def _with_headers(send: Send, exchange: Exchange) -> Send:
     return send_with_headers
 
 
-class BodyLimit:
-    """Refuses a body of too many bytes, announced or counted as they arrive, and one that arrives too slowly."""
+@dataclass
+class _Body:
+    """How much of one body has arrived, in bytes, and whether that is all."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
+    arrived: int = 0
+    complete: bool = False
+
+
+class BodyLimit:
+    """Refuses a body of too many bytes, announced or counted as they arrive, and one that arrives too slowly.
+
+    Bounds also what the bodies of all requests hold together, so that many callers cannot fill the memory.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float, max_held_bytes: int) -> None:
         self.app = app
         self._max_bytes = max_bytes
         self._seconds = seconds
+        self._max_held_bytes = max_held_bytes
+        self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         self._refuse_announced(Headers(scope=scope).get("content-length"))
-        await self.app(scope, self._counted(receive), send)
+        body = _Body()
+        try:
+            await self.app(scope, self._counted(receive, body), send)
+        finally:
+            self._held_bytes -= body.arrived
 
     def _refuse_announced(self, length: str | None) -> None:
         if length is None:
@@ -100,21 +118,26 @@ class BodyLimit:
         if len(length) > 18 or int(length) > self._max_bytes:
             raise self._too_large()
 
-    def _counted(self, receive: Receive) -> Receive:
-        arrived, complete, deadline = 0, False, anyio.current_time() + self._seconds
+    def _counted(self, receive: Receive, body: _Body) -> Receive:
+        deadline = anyio.current_time() + self._seconds
 
         async def counted_receive() -> Message:
-            nonlocal arrived, complete
-            if complete:
+            if body.complete:
                 return await receive()
             message = await self._in_time(receive, deadline)
-            arrived += len(message.get("body", b""))
-            complete = message["type"] != "http.request" or not message.get("more_body", False)
-            if arrived > self._max_bytes:
-                raise self._too_large()
+            self._count(len(message.get("body", b"")), body)
+            body.complete = message["type"] != "http.request" or not message.get("more_body", False)
             return message
 
         return counted_receive
+
+    def _count(self, size: int, body: _Body) -> None:
+        body.arrived += size
+        self._held_bytes += size
+        if body.arrived > self._max_bytes:
+            raise self._too_large()
+        if self._held_bytes > self._max_held_bytes:
+            raise QueueFull("the requests under way hold as many bytes as they may; ask again in a second", 1.0)
 
     async def _in_time(self, receive: Receive, deadline: float) -> Message:
         with anyio.move_on_after(deadline - anyio.current_time()):

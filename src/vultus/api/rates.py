@@ -45,7 +45,7 @@ class RateLimiter:
         with self._lock:
             now = self._clock()
             begun, used = self._windows.get(key_id, (now, 0))
-            if now - begun >= WINDOW_SECONDS:
+            if not 0 <= now - begun < WINDOW_SECONDS:
                 begun, used = now, 0
             used = min(used + 1, limit + 1)
             self._windows[key_id] = (begun, used)

@@ -37,7 +37,7 @@ async def enroll(request: Request, response: Response, caller: MayEnroll, door: 
     caller.require_collection(fields.collection)
     begun = perf_counter()
     result = await door.run(
-        door.system().service.enroll,
+        door.system().service.by(caller.act).enroll,
         fields.img,
         collection=fields.collection,
         subject=fields.subject,
@@ -49,6 +49,7 @@ async def enroll(request: Request, response: Response, caller: MayEnroll, door: 
         min_quality=fields.min_quality,
         align=fields.align,
     )
+    caller.act.objects = tuple(photo.face.id for photo in result.faces)
     response.status_code = 201 if any(photo.created for photo in result.faces) else 200
     return enroll_answer(result, fields.model_name, _seconds_since(begun))
 
@@ -74,7 +75,9 @@ async def _verification(fields: VerifyFields, caller: Caller, door: Door) -> Ver
         return await door.run(service.verify, fields.img1, fields.img2, **options)
     caller.require_collection(fields.collection)
     probe, subject = fields.img or b"", fields.subject or ""  # VerifyFields has seen to it that both are there
-    return await door.run(service.verify_subject, probe, subject, collection=fields.collection, **options)
+    found = await door.run(service.verify_subject, probe, subject, collection=fields.collection, **options)
+    caller.act.objects = () if found.face_id is None else (found.face_id,)
+    return found
 
 
 def _verify_options(fields: VerifyFields) -> dict[str, Any]:
@@ -111,6 +114,8 @@ async def find(request: Request, caller: MayFind, door: Door) -> FindAnswer:
         model_name=fields.model_name,
         detector=fields.detector_backend,
     )
+    matched = (face.matches[0] for face in result.faces if face.decision == "match")
+    caller.act.objects = tuple(match.candidate.face_id for match in matched)
     return find_answer(result, fields.model_name, _seconds_since(begun))
 
 

@@ -26,9 +26,10 @@ from vultus.api.values import (
     SubjectId,
 )
 from vultus.records import Metric, Scope
+from vultus.storage.keys import ADMIN_BY_COMMAND, DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
 
 MODEL = "A model of /capabilities, by id or alias. Blank or over 200 characters counts as absent."
-DETECTOR = "A detector of /capabilities. Default: the server's."
+DETECTOR = "A detector of /capabilities, or one of its aliases, which mean the default. Default: the server's."
 NORMALIZATION = "Accepted for clients that send it; has no effect: preprocessing is what the model's card says."
 ENFORCE = "Refuse a photo in which no face is found; if false, the whole photo is taken as the face."
 ALIGN = "Rotate and scale the face by its landmarks before it is embedded."
@@ -170,9 +171,17 @@ class KeyFields(CallFields):
     def _sound(self) -> Self:
         if self.expires_at is not None and self.expires_at <= datetime.now(UTC):
             raise ValueError('field "expires_at" is in the past; give a later time')
-        if "admin" in self.scopes and self.collections is not None:
-            raise ValueError("an admin key cannot be limited to collections: it can make keys that are not; drop one")
+        if "admin" in self.scopes:
+            raise ValueError(f'field "scopes": {ADMIN_BY_COMMAND}vultus keys create NAME --scope admin')
         return self
+
+
+class RotationFields(CallFields):
+    """POST /keys/{id}/rotate."""
+
+    overlap_minutes: Annotated[int, Field(ge=0, le=MAX_OVERLAP_MINUTES)] = Field(
+        DEFAULT_OVERLAP_MINUTES, description="How long the old secret goes on working, minutes; 0: not at all."
+    )
 
 
 def refuse_both(target: Any, name: str, threshold: Any) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from vultus.api.answers import area, photo_of, quality_of
-from vultus.api.schemas import CollectionAnswer, FaceAnswer, KeyAnswer, Removed, SubjectAnswer
+from vultus.api.schemas import CollectionAnswer, FaceAnswer, KeyAnswer, Removed, RotatedKeyAnswer, SubjectAnswer
 from vultus.records import ApiKey, Collection, Deleted, EnrolledFace, Subject
+from vultus.storage.keys import Rotation
 
 
 def collection_answer(collection: Collection) -> CollectionAnswer:
@@ -51,3 +52,8 @@ def removed(deleted: Deleted) -> Removed:
 
 def key_answer(key: ApiKey) -> KeyAnswer:
     return KeyAnswer(**asdict(key))
+
+
+def rotated_key_answer(rotation: Rotation) -> RotatedKeyAnswer:
+    known = key_answer(rotation.key).model_dump()
+    return RotatedKeyAnswer(**known, key=rotation.secret, old_key_until=rotation.old_until)

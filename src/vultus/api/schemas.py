@@ -241,6 +241,10 @@ class NewKeyAnswer(KeyAnswer):
     key: str = Field(description="The key. It is shown this once.")
 
 
+class RotatedKeyAnswer(NewKeyAnswer):
+    old_key_until: AwareDatetime = Field(description="Until then the old secret works too.")
+
+
 class KeyList(BaseModel):
     keys: list[KeyAnswer]
 

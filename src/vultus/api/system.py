@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -11,20 +12,22 @@ from vultus.api.doorway import Door
 from vultus.api.fields import read_fields
 from vultus.api.openapi import PUBLIC_ERRORS, RESOURCE_ERRORS, only_json
 from vultus.api.paths import IdPath
-from vultus.api.requests import KeyFields
-from vultus.api.resources import key_answer
-from vultus.api.schemas import Health, KeyAnswer, KeyList, NewKeyAnswer
+from vultus.api.requests import KeyFields, RotationFields
+from vultus.api.resources import key_answer, rotated_key_answer
+from vultus.api.schemas import Health, KeyAnswer, KeyList, NewKeyAnswer, RotatedKeyAnswer
 
 public = APIRouter(tags=["system"], responses=PUBLIC_ERRORS)
 keys = APIRouter(tags=["keys"], responses=RESOURCE_ERRORS)
 
 
+@public.head("/health", include_in_schema=False)
 @public.get("/health")
 async def health() -> Health:
     """The process answers."""
     return Health(status="ok")
 
 
+@public.head("/readiness", include_in_schema=False)
 @public.get("/readiness")
 async def readiness(door: Door) -> Health:
     """Requests will be served: the models are loaded and warm. 503 not_ready until then."""
@@ -49,11 +52,11 @@ async def list_keys(caller: MayAdminister, door: Door) -> KeyList:
     "/keys", status_code=201, openapi_extra=only_json(KeyFields, {"name": "front door", "scopes": ["verify", "find"]})
 )
 async def create_key(request: Request, response: Response, caller: MayAdminister, door: Door) -> NewKeyAnswer:
-    """Make a key. The answer is the only place where it is ever shown."""
+    """Make a key, not of scope admin. The answer is the only place where it is ever shown."""
     caller.require_all_collections()
     fields = await read_fields(request, KeyFields)
     key, secret = await door.run(
-        door.system().keys.create,
+        door.system().keys.by(caller.act).create,
         fields.name,
         tuple(dict.fromkeys(fields.scopes)),
         collections=fields.collections,
@@ -68,4 +71,17 @@ async def create_key(request: Request, response: Response, caller: MayAdminister
 async def revoke_key(key_id: IdPath, caller: MayAdminister, door: Door) -> KeyAnswer:
     """Revoke a key: from now on it is refused."""
     caller.require_all_collections()
-    return key_answer(await door.run(door.system().keys.revoke, key_id))
+    return key_answer(await door.run(door.system().keys.by(caller.act).revoke, key_id))
+
+
+@keys.post("/keys/{key_id}/rotate", openapi_extra=only_json(RotationFields, {"overlap_minutes": 60}, required=False))
+async def rotate_key(
+    request: Request, response: Response, key_id: IdPath, caller: MayAdminister, door: Door
+) -> RotatedKeyAnswer:
+    """Give a key, not of scope admin, a new secret for the same grants. The old one works until the overlap ends."""
+    caller.require_all_collections()
+    fields = await read_fields(request, RotationFields)
+    rotate = door.system().keys.by(caller.act).rotate
+    rotation = await door.run(rotate, key_id, overlap=timedelta(minutes=fields.overlap_minutes), admin_too=False)
+    response.headers["Cache-Control"] = "no-store"
+    return rotated_key_answer(rotation)

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol, Self
 
 from vultus.config import Settings
 from vultus.records import ApiKey, Scope
 from vultus.service import FaceService
+from vultus.storage.audit import Act
+from vultus.storage.keys import Rotation
+from vultus.storage.trail import AuditTrail
 
 
 class KeyStore(Protocol):
     """The API keys, as the HTTP room uses them."""
+
+    def by(self, act: Act) -> Self:
+        """The same keys, in the hands of somebody: changes are audited."""
 
     def authenticate(self, secret: str, now: datetime) -> ApiKey:
         """The key with this secret. Raises InvalidApiKey when unknown, expired or revoked."""
@@ -36,6 +42,9 @@ class KeyStore(Protocol):
     def revoke(self, key_id: str) -> ApiKey:
         """The key, now revoked. Raises NotFound when unknown."""
 
+    def rotate(self, key_id: str, *, overlap: timedelta, admin_too: bool = True) -> Rotation:
+        """A new secret for the key. Raises NotFound, InvalidRequest."""
+
     def touch(self, key_id: str, now: datetime) -> None:
         """Remember that the key was used."""
 
@@ -53,6 +62,10 @@ class System(Protocol):
     def keys(self) -> KeyStore: ...
 
     @property
+    def trail(self) -> AuditTrail:
+        """Where the audit lines about what changes nothing go."""
+
+    @property
     def ready(self) -> bool:
         """Models are loaded and warm; False again while stopping."""
 
@@ -65,10 +78,17 @@ OpenSystem = Callable[[], AbstractContextManager[System]]
 
 @dataclass
 class Exchange:
-    """One request and its answer: the id of both, and headers that the answer gets whatever it is."""
+    """One request and its answer: the id of both, and headers that the answer gets whatever it is.
+
+    act, trail: who does what, and where its audit line goes; None before it is known who asks. error: the code of the
+    failure that is answered, if it is one.
+    """
 
     request_id: str
     headers: dict[str, str] = field(default_factory=dict)
+    act: Act | None = None
+    trail: AuditTrail | None = None
+    error: str | None = None
 
 
 _EXCHANGE = "vultus.exchange"

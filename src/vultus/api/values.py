@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -37,10 +37,14 @@ class FilePart:
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """Validation context: what the images of one request may be. max_images: of a field that takes several."""
+    """Validation context: what the images of one request may be. max_images: of a field that takes several.
+
+    fetch: gets the image at an address; None when addresses are refused.
+    """
 
     max_bytes: int
     max_images: int
+    fetch: Callable[[str], bytes] | None = None
 
 
 # --- images -------------------------------------------------------------------------------------------------------
@@ -57,7 +61,7 @@ def _image(value: Any, info: ValidationInfo) -> bytes:
     limits = _limits(info)
     name = info.field_name or "img"
     if isinstance(value, str):
-        value = FilePart(_decoded_text(value, name, limits.max_bytes))
+        value = FilePart(_of_text(value, name, limits))
     if not isinstance(value, FilePart):
         raise ValueError(f"must be one image; {HOW_TO_SEND}")
     if not value.content:
@@ -76,11 +80,16 @@ def _images(value: Any, info: ValidationInfo) -> list[bytes]:
     return [_image(one, info) for one in values]
 
 
-def _decoded_text(text: str, name: str, max_bytes: int) -> bytes:
-    start = text[:8].lower()
-    if start.startswith(("http://", "https:/")):
+def _of_text(text: str, name: str, limits: ImageLimits) -> bytes:
+    if not text[:8].lower().startswith(("http://", "https:/")):
+        return _decoded_text(text, name, limits.max_bytes)
+    if limits.fetch is None:
         raise ValueError(f"image URLs are off; {HOW_TO_SEND}")
-    if start.startswith("data:"):
+    return limits.fetch(text)
+
+
+def _decoded_text(text: str, name: str, max_bytes: int) -> bytes:
+    if text[:5].lower() == "data:":
         head, _, text = text.partition(",")
         if not head.lower().endswith(";base64"):
             raise InvalidImage(f'field "{name}": a data: URL must read data:image/...;base64,...')

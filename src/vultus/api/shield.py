@@ -1,0 +1,79 @@
+"""Headers that tell a browser what an answer is not: a page of others, a thing to guess or to keep. Pure ASGI."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+# The page of /docs: its own files, its own inline scripts by their hash; its widgets set style attributes and hold
+# their icons as data: URLs.
+PAGE = (
+    "default-src 'none'; script-src 'self'{scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+MAY_BE_KEPT = "/static-"  # the files of the pages; everything else may be about people
+
+
+class SafetyHeaders:
+    """Gives every answer its content security policy, nosniff and no referrer; `no-store` to all but static files."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        await self.app(scope, receive, _Shielded(send, keep=scope["path"].startswith(MAY_BE_KEPT)).send)
+
+
+class _Shielded:
+    """One answer. A page is held back until it is whole, because its policy names its scripts."""
+
+    def __init__(self, send: Send, *, keep: bool) -> None:
+        self._send, self._keep = send, keep
+        self._start: Message | None = None
+        self._page = b""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await self._begin(message)
+        elif self._start is None:
+            await self._send(message)
+        else:
+            await self._hold(self._start, message)
+
+    async def _begin(self, message: Message) -> None:
+        headers = MutableHeaders(scope=message)
+        headers["x-content-type-options"] = "nosniff"
+        headers["referrer-policy"] = "no-referrer"
+        headers["content-security-policy"] = NO_PAGE
+        if not self._keep:
+            headers["cache-control"] = "no-store"
+        if headers.get("content-type", "").startswith("text/html"):
+            self._start = message
+        else:
+            await self._send(message)
+
+    async def _hold(self, start: Message, message: Message) -> None:
+        self._page += message.get("body", b"")
+        if not message.get("more_body", False):
+            MutableHeaders(scope=start)["content-security-policy"] = page_policy(self._page)
+            await self._send(start)
+            await self._send({**message, "body": self._page})
+
+
+def page_policy(page: bytes) -> str:
+    """The content security policy of an HTML page: its inline scripts run, no other ones do."""
+    return PAGE.format(scripts="".join(f" '{digest}'" for digest in _digests(INLINE_SCRIPT.findall(page))))
+
+
+def _digests(scripts: Iterable[bytes]) -> list[str]:
+    return ["sha256-" + base64.b64encode(hashlib.sha256(script).digest()).decode("ascii") for script in scripts]

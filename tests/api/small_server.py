@@ -1,0 +1,60 @@
+"""`python -m tests.api.small_server FOLDER`: the small system behind the true server process, for tests of sockets.
+
+Settings come from the environment. When FOLDER/hold exists, every detection waits until FOLDER/go does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import open_small
+from tests.standins import FrameDetector
+from vultus.cli.patience import PatientProtocol
+from vultus.cli.serve import _quiet_logs
+from vultus.cli.server import run_server
+from vultus.config import Settings
+from vultus.records import RGB, SCOPES, Face
+from vultus.vision.pipeline import Slots
+from vultus.wiring import System
+
+
+class Holding(FrameDetector):
+    """Waits for a file."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def detect(self, pixels: RGB) -> list[Face]:
+        while (self._folder / "hold").exists() and not (self._folder / "go").exists():
+            threading.Event().wait(0.01)
+        return super().detect(pixels)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[System]:
+    """The small system with the settings' slots and a key for everything, which is the environment's."""
+    slots = Slots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
+    with open_small(settings.data_dir, slots=slots) as small:
+        small.service.pipeline._detectors["frames"] = Holding(settings.data_dir)
+        assert settings.admin_key is not None
+        small.keys.create("admin", SCOPES, secret=settings.admin_key.get_secret_value())
+        parts: Any = small
+        yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.pipeline)
+
+
+def main(folder: Path) -> None:
+    _quiet_logs()
+    PatientProtocol.header_seconds = float(os.environ.get("HEADER_SECONDS", "15"))
+    settings = Settings(data_dir=folder, port=0)
+    run_server(settings, opened, on_ready=lambda _, port: print(port, flush=True))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

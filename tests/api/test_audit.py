@@ -1,0 +1,210 @@
+"""What the audit says about calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
+
+from tests.api.standin import StandInSystem, photo
+from tests.conftest import Small
+from tests.pictures import drawn_photo
+from vultus.api.app import create_app
+from vultus.api.audit import CHANGES, LOOKS
+from vultus.config import Settings
+from vultus.storage.audit import Audit
+from vultus.storage.database import open_engine
+from vultus.storage.trail import Trail
+from vultus.wiring import System
+
+ID = "123e4567-e89b-42d3-a456-426614174000"
+NOT_AUDITED = {
+    "get_face",
+    "list_faces",
+    "get_subject",
+    "list_subjects",
+    "get_collection",
+    "list_collections",
+    "list_keys",
+}
+
+
+def said(system: StandInSystem) -> list[tuple[object, ...]]:
+    return [(line.actor, line.action, line.collection, line.objects, line.outcome) for line in system.trail.lines]
+
+
+def test_a_comparison_is_audited_with_the_key_and_the_request(client: TestClient, system: StandInSystem) -> None:
+    client.post("/verify", files={"img1": photo(), "img2": photo()}, headers={"x-request-id": ID})
+    assert said(system) == [("k0", "verify", None, (), "ok")]
+    assert system.trail.lines[0].request_id == ID
+
+
+def test_a_search_is_audited_with_the_faces_that_matched(client: TestClient, system: StandInSystem) -> None:
+    client.put("/collections/staff", json={})
+    client.post("/find", files={"img": photo()}, data={"collection": "staff"})
+    assert said(system)[-1] == ("k0", "find", "staff", ("f1",), "ok")
+
+
+REFUSED: list[tuple[str, str, dict[str, Any], str, str]] = [
+    ("POST", "/verify", {"files": {"img1": photo("none"), "img2": photo()}}, "verify", "no_face_detected"),
+    ("POST", "/enroll", {"files": {"img": b"no image"}}, "enroll", "invalid_image"),
+    ("POST", "/enroll", {"json": {"imgs": []}}, "enroll", "invalid_request"),
+    ("POST", "/find", {"files": {"img": photo()}, "data": {"collection": "none"}}, "find", "collection_not_found"),
+    ("POST", "/verify", {"files": {"img1": photo("crash"), "img2": photo()}}, "verify", "internal"),
+    ("DELETE", "/faces/none", {}, "face.erase", "face_not_found"),
+    ("GET", "/faces/none/photo", {}, "face.photo", "face_not_found"),
+    ("DELETE", "/collections/a%20b", {}, "collection.erase", "invalid_request"),
+    ("DELETE", "/keys/none", {}, "key.revoke", "not_found"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "sent", "action", "outcome"), REFUSED)
+def test_a_refusal_is_audited_with_its_code(
+    system: StandInSystem,
+    key: Callable[..., str],
+    method: str,
+    path: str,
+    sent: dict[str, Any],
+    action: str,
+    outcome: str,
+) -> None:
+    with TestClient(create_app(system), raise_server_exceptions=False) as client:
+        client.request(method, path, headers={"x-api-key": key("admin")}, **sent)
+    assert [(line.action, line.outcome) for line in system.trail.lines] == [(action, outcome)]
+
+
+def test_a_call_without_the_scope_is_audited_and_one_without_a_key_is_not(
+    anonymous: TestClient, key: Callable[..., str], system: StandInSystem
+) -> None:
+    anonymous.post("/enroll", headers={"x-api-key": key("find")})
+    for headers in ({}, {"x-api-key": "guessed"}):
+        anonymous.post("/enroll", headers=headers)
+    assert said(system) == [("k0", "enroll", None, (), "scope_not_allowed")]
+
+
+def test_calls_over_the_rate_are_not_audited(
+    anonymous: TestClient, key: Callable[..., str], system: StandInSystem
+) -> None:
+    headers = {"x-api-key": key("enroll", requests_per_minute=1)}
+    for _ in range(3):
+        anonymous.post("/enroll", headers=headers)
+    assert len(system.trail.lines) == 1
+
+
+def test_a_subject_of_a_caller_is_in_no_line(client: TestClient, system: StandInSystem) -> None:
+    client.post("/enroll", files={"img": photo()}, data={"subject": "Anna", "name": "Anna", "metadata": '{"a":"Anna"}'})
+    client.get("/collections/default/subjects/Anna")
+    client.patch("/collections/default/subjects/Anna", json={"name": "Anna"})
+    client.post("/verify", files={"img": photo()}, data={"subject": "Anna"})
+    client.delete("/collections/default/subjects/Anna")
+    client.delete("/collections/default/subjects/Anna")
+    assert len(system.trail.lines) == 5
+    assert "Anna" not in str(system.trail.lines)
+
+
+def test_every_call_that_computes_or_changes_is_audited(system: StandInSystem) -> None:
+    app = create_app(system)
+    routes = [route for route in app.state.routes if isinstance(route, APIRoute) and route.include_in_schema]
+    audited = {route.endpoint.__name__ for route in routes} - {"health", "readiness", "capabilities"} - NOT_AUDITED
+    assert audited == {*LOOKS, *CHANGES}
+    assert not [route for route in routes if route.endpoint.__name__ in NOT_AUDITED and route.methods != {"GET"}]
+
+
+# --- with a database ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def audit(small: Small) -> Audit:
+    return Audit(open_engine(f"sqlite:///{small.folder / 'vultus.db'}"))
+
+
+@pytest.fixture
+def trail(small: Small) -> Trail:
+    return Trail(open_engine(f"sqlite:///{small.folder / 'vultus.db'}"), flush_seconds=3600)
+
+
+@pytest.fixture
+def whole(small: Small, trail: Trail, settings: Settings) -> System:
+    parts: Any = small
+    return System(
+        settings.model_copy(update={"max_body_bytes": 10**6, "max_image_bytes": 10**6}),
+        parts.service,
+        parts.keys,
+        parts.gallery,
+        parts.models,
+        parts.service.pipeline,
+        trail=trail,
+    )
+
+
+def test_a_change_and_its_line_are_there_together_and_a_repetition_changes_nothing(
+    small: Small, whole: System, trail: Trail, audit: Audit
+) -> None:
+    made, secret = small.keys.create("admin", ["admin"])
+    with TestClient(create_app(whole), headers={"x-api-key": secret}) as client:
+        enrolled = client.post("/enroll", files={"img": drawn_photo(1)}, data={"subject": "anna"}).json()
+        (face,) = (face["face_id"] for face in enrolled["faces"])
+        created, written = audit.lines()
+        assert (created.action, created.collection) == ("collection.create", "default")
+        assert (written.actor, written.action, written.objects) == (made.id, "enroll", (face,))
+        client.post("/enroll", files={"img": drawn_photo(1)}, data={"subject": "anna"})
+        client.post("/verify", files={"img": drawn_photo(1)}, data={"subject": "anna"})
+        client.post("/find", files={"img": drawn_photo(1)})
+        client.delete("/collections/default/subjects/anna")
+        trail.close()
+    told = [(line.action, line.outcome, line.objects) for line in audit.lines()][2:]
+    assert told == [
+        ("subject.erase", "ok", (face,)),
+        ("enroll", "unchanged", (face,)),
+        ("verify", "ok", (face,)),
+        ("find", "ok", (face,)),
+    ]
+
+
+def test_keys_made_rotated_and_revoked_over_http_are_audited(small: Small, whole: System, audit: Audit) -> None:
+    _, secret = small.keys.create("admin", ["admin"])
+    with TestClient(create_app(whole), headers={"x-api-key": secret}) as client:
+        made = client.post("/keys", json={"name": "door", "scopes": ["read"]}).json()
+        rotated = client.post(f"/keys/{made['id']}/rotate", json={"overlap_minutes": 1})
+        assert rotated.status_code == 200
+        assert rotated.headers["cache-control"] == "no-store"
+        for key in (made["key"], rotated.json()["key"]):
+            assert client.get("/collections", headers={"x-api-key": key}).status_code == 200
+        client.delete(f"/keys/{made['id']}")
+        for key in (made["key"], rotated.json()["key"]):
+            assert client.get("/collections", headers={"x-api-key": key}).status_code == 401
+    assert [line.action for line in audit.lines()] == ["key.create", "key.rotate", "key.revoke"]
+
+
+def test_an_admin_key_is_neither_made_nor_rotated_over_http(small: Small, whole: System) -> None:
+    admin, secret = small.keys.create("admin", ["admin"])
+    with TestClient(create_app(whole), headers={"x-api-key": secret}) as client:
+        made = client.post("/keys", json={"name": "second", "scopes": ["admin", "read"]})
+        rotated = client.post(f"/keys/{admin.id}/rotate")
+    assert (made.status_code, rotated.status_code) == (400, 400)
+    assert "vultus keys create NAME --scope admin" in made.json()["detail"]
+    assert f"vultus keys rotate {admin.id}" in rotated.json()["detail"]
+    assert small.keys.keys()[0].id == admin.id
+    assert len(small.keys.keys()) == 1
+
+
+# --- clocks -------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_expires_by_the_wall_clock_wherever_that_jumps(small: Small, whole: System) -> None:
+    now = datetime.now(UTC)
+    _, secret = small.keys.create("door", ["read"], expires_at=now + timedelta(hours=1), requests_per_minute=100)
+    jumps = {timedelta(0): 200, timedelta(hours=2): 401, timedelta(days=-700): 200, timedelta(days=700): 401}
+    moment = now
+    app = create_app(whole, now=lambda: moment)
+    with TestClient(app, headers={"x-api-key": secret}) as client:
+        for jump, status in jumps.items():
+            moment = now + jump
+            assert client.get("/collections").status_code == status
+        moment = now
+        answer = client.get("/collections")
+    assert (answer.status_code, answer.headers["ratelimit-remaining"]) == (200, "97")  # 3 requests were let in
