@@ -5,13 +5,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: serve test lint types lock clean
+.PHONY: serve test soak bench lint types lock clean
 
 serve: $(VENV)/.serve
 	@$(BIN)/vultus serve
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+# The long runs: attack and load, half an hour and more.
+soak: $(VENV)/.test
+	$(BIN)/python -m pytest -m soak
+
+# Speed on this machine, as a table: BENCH="--quick", "--json FILE", "--peers --peer-dir FOLDER".
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks.run $(BENCH)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check src tests benchmarks

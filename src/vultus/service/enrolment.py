@@ -55,7 +55,8 @@ class Enrolment(Parts):
         The same photo bytes for the same subject again cost no inference and add nothing. Of several photos the
         refused ones are listed in `rejected`; when none is left, the first refusal is raised and nothing is written.
         """
-        model_id = self._model_of(collection, model_name)
+        existing = self._existing(collection, model_name)
+        model_id = existing.model_id if existing else self.models.resolve(model_name)
         floor = self.policy.min_quality if min_quality is None else min_quality
         sources = [hashlib.sha256(photo).hexdigest() for photo in photos]
         known = self._known(collection, subject, sources)
@@ -70,7 +71,7 @@ class Enrolment(Parts):
                 refused[i] = refusal
         if refused and not accepted and not known:
             raise _all_refused(refused)
-        target = self._collection(collection, model_id)
+        target = existing or self._collection(collection, model_id)
         for one in accepted.values():
             self.photos.put(one.jpeg)
         owner, stored = self.gallery.add_faces(
@@ -85,12 +86,12 @@ class Enrolment(Parts):
         rejected = tuple(RejectedPhoto(i, error.code, str(error)) for i, error in sorted(refused.items()))
         return EnrollResult(owner, target, faces, rejected)
 
-    def _model_of(self, collection: str, model_name: str | None) -> str:
-        """The model of the collection, or the one that it will be bound to."""
+    def _existing(self, collection: str, model_name: str | None) -> Collection | None:
+        """The collection, None while it is new. Raises ModelMismatch."""
         try:
-            return self.bound_collection(collection, model_name).model_id
+            return self.bound_collection(collection, model_name)
         except CollectionNotFound:
-            return self.models.resolve(model_name)
+            return None
 
     def _known(self, collection: str, subject: str | None, sources: Sequence[str]) -> dict[str, EnrolledFace]:
         if subject is None:

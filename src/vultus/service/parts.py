@@ -64,9 +64,11 @@ class Parts:
     def bound_collection(self, name: str, model_name: str | None) -> Collection:
         """An existing collection, which must be bound to the model asked for (None: any) as it is served today.
 
+        Its counts are left at 0: counting takes longer the larger the collection is.
+
         Raises CollectionNotFound, ModelMismatch.
         """
-        collection = self.gallery.collection(name)
+        collection = self.gallery.binding(name)
         if model_name is not None and self.models.resolve(model_name) != collection.model_id:
             raise ModelMismatch(
                 f"collection {name!r} is bound to model {collection.model_id}, not {model_name!r}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -131,18 +132,19 @@ class Recognition(Parts):
         """
         if threshold is not None and target_fpir is not None:
             raise InvalidRequest("threshold and target_fpir are both given; give one of them")
-        model_id = self.bound_collection(collection, model_name).model_id
+        gallery = self.bound_collection(collection, model_name)
+        model_id = gallery.model_id
         with self.pipeline.slot():
             sighting = self.pipeline.look(photo, detector=detector)
             largest = largest_face(sighting)
             wanted = sighting.faces if faces == "all" else (largest,)
             probes = self.pipeline.embed([(sighting, face) for face in wanted], model_id)
         found = self.index.search(collection, np.stack([probe.embedding for probe in probes]), max(top_k, 2))
-        gallery = self.gallery.collection(collection)
-        rule = self._find_rule(model_id, target_fpir, threshold, gallery.faces)
+        subjects, templates = self.index.size(collection)
+        rule = self._find_rule(model_id, target_fpir, threshold, templates)
         known = self.gallery.subjects_by_id(collection, sorted({line.subject for lines in found for line in lines}))
         answers = (_identify(probe, lines, top_k, rule, known) for probe, lines in zip(probes, found, strict=True))
-        return FindResult(gallery, sighting.detector, tuple(answers))
+        return FindResult(replace(gallery, subjects=subjects, faces=templates), sighting.detector, tuple(answers))
 
     def _find_rule(
         self, model_id: str, target_fpir: float | None, threshold: float | None, templates: int

@@ -62,7 +62,7 @@ def select_collections(connection: Connection, name: str | None = None) -> tuple
     statement = _with_counts().order_by(t.collections.c.name)
     if name is not None:
         statement = statement.where(t.collections.c.name == name)
-    return tuple(_collection(row) for row in connection.execute(statement))
+    return tuple(collection_of(row) for row in connection.execute(statement))
 
 
 def delete_collection_row(connection: Connection, collection_pk: int) -> None:
@@ -94,7 +94,8 @@ def _with_counts() -> Select[Any]:
     return select(t.collections, subjects.scalar_subquery().label("subjects"), faces.scalar_subquery().label("faces"))
 
 
-def _collection(row: Row[Any]) -> Collection:
+def collection_of(row: Row[Any]) -> Collection:
+    """The record of a row; its counts are 0 where the statement did not count."""
     return Collection(
         name=row.name,
         model_id=row.model_id,
@@ -102,6 +103,6 @@ def _collection(row: Row[Any]) -> Collection:
         dimension=row.dimension,
         revision=row.revision,
         created_at=row.created_at,
-        subjects=row.subjects,
-        faces=row.faces,
+        subjects=getattr(row, "subjects", 0),
+        faces=getattr(row, "faces", 0),
     )

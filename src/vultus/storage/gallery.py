@@ -65,6 +65,11 @@ class Gallery:
             c.collection_row(connection, name)
             return c.select_collections(connection, name)[0]
 
+    def binding(self, name: str) -> Collection:
+        """The collection without its counts, which take longer the larger it is. Raises: CollectionNotFound."""
+        with reading(self._engine) as connection:
+            return c.collection_of(c.collection_row(connection, name))
+
     def collections(self) -> tuple[Collection, ...]:
         """All collections, by name."""
         with reading(self._engine) as connection:
