@@ -51,6 +51,6 @@ $(VENV)/.serve: requirements.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.test: requirements-dev.lock tests/photos.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing Vultus and what its tests need into $(VENV) (the first time only) ..."
 	@$(PIP) install --require-hashes -r requirements-dev.lock
-	@$(PIP) install --require-hashes --no-deps -r tests/photos.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) install --require-hashes --no-deps -r tests/photos.lock
 	@touch $@

@@ -23,10 +23,6 @@ from vultus.vision.pipeline import Pipeline, Slots
 from vultus.wiring import System, open_system
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "soak: the long form of an attack; run by `make soak`, left out of `make test`")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Soak tests run only when asked for by their marker."""
     if "soak" not in config.getoption("-m"):
