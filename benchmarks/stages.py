@@ -1,0 +1,174 @@
+"""Each stage alone, in this process, on the system as `vultus serve` opens it: medians of single calls.
+
+decode      JPEG bytes -> pixels, reduced while decoding where the photo is large
+detect      the detector's own part of the default pipeline; landmarks: their refinement, on the same photo
+crop        the aligned crop of one face; quality: its assessment
+stored      the JPEG of at most 512 pixels, made and (photo put) written durably
+embed       a batch of 1 or 8 crops, each model that is installed, in fp32 and in int8
+search      one probe against the gallery; commit: one face enrolled, durably; after a commit the index learns of it
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks.made_gallery import COLLECTION, new_face
+from benchmarks.photos import SIZES, Photos
+from benchmarks.search import Faces
+from benchmarks.timing import Bounds, Stopwatch, Target, medians, milliseconds, repeat, summary
+from vultus.config import Settings
+from vultus.models.catalogue import known_cards
+from vultus.models.store import ModelStore
+from vultus.records import RGB
+from vultus.storage.gallery import Gallery
+from vultus.storage.search import FlatIndex
+from vultus.vision import pipeline as steps
+from vultus.vision.detect import YuNet
+from vultus.vision.embed import Embedder
+from vultus.vision.fuse import FusedEmbedder
+from vultus.vision.image import decode
+from vultus.vision.mtcnn import ONet
+from vultus.wiring import System, open_models
+
+BATCHES = (1, 8)
+INSTALLED = ("prepared", "available")
+LINES = 5
+
+Row = dict[str, Any]
+
+EMBED = "look" if hasattr(Embedder, "look") else "embed"  # the innermost call that takes crops
+
+SEEING: dict[str, Target] = {
+    "decode": (steps, "decode"),
+    "detect": (YuNet, "detect"),
+    "landmarks": (ONet, "refine"),
+}
+FINDING: dict[str, Target] = {
+    **SEEING,
+    "crop": (Embedder, "crop"),
+    "embed": (Embedder, EMBED),
+    "join of two models": (FusedEmbedder, EMBED),
+    "quality": (steps, "assess"),
+    "search": (FlatIndex, "search"),
+    "gallery: collection": (Gallery, "collection"),
+    "gallery: subjects": (Gallery, "subjects_by_id"),
+}
+
+
+def stages(system: System, photos: Photos, bounds: Bounds) -> list[Row]:
+    """A row per stage: stage, of, median_ms, p95_ms, best_ms, n."""
+    rows = [*_decoding(photos, bounds), *_seeing(system, photos, bounds), *_face(system, photos, bounds)]
+    return [*rows, *_embedding(system.settings, _crops(system, photos), bounds), *_storing(system, bounds)]
+
+
+def _row(stage: str, of: str, taken: list[float]) -> Row:
+    return {"stage": stage, "of": of, **summary(taken)}
+
+
+def _decoding(photos: Photos, bounds: Bounds) -> Iterator[Row]:
+    for size in SIZES:
+        some = photos.some(size, 4)
+        yield _row("decode", size, repeat(lambda i: decode(some[i % 4]), bounds))  # noqa: B023
+
+
+def _seeing(system: System, photos: Photos, bounds: Bounds) -> Iterator[Row]:
+    named = {size: photos.some(size, 1)[0] for size in SIZES} | {"6 faces": photos.group()}
+    for name, photo in named.items():
+        with Stopwatch(SEEING) as watch:
+            laps = _laps(watch, lambda _: system.pipeline.look(photo), bounds)  # noqa: B023
+        for stage in ("detect", "landmarks"):
+            if taken := [lap[stage] for lap in laps if stage in lap]:
+                yield _row(stage, name, taken)
+
+
+def _laps(watch: Stopwatch, work: Callable[[int], object], bounds: Bounds) -> list[dict[str, float]]:
+    """The self times of each call, the warm-up left out."""
+    laps: list[dict[str, float]] = []
+
+    def one(number: int) -> None:
+        work(number)
+        laps.append(watch.lap())
+
+    repeat(one, bounds)
+    return laps[1:]
+
+
+def _face(system: System, photos: Photos, bounds: Bounds) -> Iterator[Row]:
+    pipeline, model = system.pipeline, system.models.embedder(system.models.default)
+    for size in SIZES:
+        sighting = pipeline.look(photos.some(size, 1)[0])
+        if not sighting.faces:
+            continue
+        face, pixels = sighting.faces[0], sighting.photograph.pixels
+        yield _row("crop", size, repeat(lambda _: model.crop(pixels, face), bounds))  # noqa: B023
+        yield _row("quality", size, repeat(lambda _: pipeline.quality(sighting, face), bounds))  # noqa: B023
+        yield _row("stored photo", size, repeat(lambda _: pipeline.stored_photo(sighting), bounds))  # noqa: B023
+    jpegs = [pipeline.stored_photo(pipeline.look(one))[0] for one in photos.some("640x480", 32, first=9_000)]
+    puts = Bounds(len(jpegs) - 1, bounds.seconds)
+    yield _row(
+        "photo put", f"{len(jpegs[0]) / 1000:.0f} kB", repeat(lambda i: system.service.photos.put(jpegs[i]), puts)
+    )
+
+
+def _crops(system: System, photos: Photos) -> list[tuple[RGB, Any]]:
+    """As many faces as the largest batch has, each with the pixels it is in."""
+    sighting = system.pipeline.look(photos.group())
+    faces = [(sighting.photograph.pixels, face) for face in sighting.faces]
+    return (faces * max(BATCHES))[: max(BATCHES)]
+
+
+def _embedding(settings: Settings, faces: list[tuple[RGB, Any]], bounds: Bounds) -> Iterator[Row]:
+    store = ModelStore(settings.model_dir, known_cards(settings.model_dir))
+    for card in store.cards:
+        if card.task != "recognition" or store.status(card).state not in INSTALLED:
+            continue
+        store.prepare(card)
+        for precision in ("fp32", "int8"):
+            chosen = settings.model_copy(update={"precision": precision, "allow_noncommercial": True})
+            models = open_models(chosen, store)
+            if models.precision(card.id) != precision:
+                continue
+            model = models.embedder(card.id)
+            for batch in BATCHES:
+                crops = [model.crop(pixels, face) for pixels, face in faces[:batch]]
+                taken = repeat(lambda _: model.embed(crops), bounds)  # noqa: B023
+                yield _row("embed", f"{card.id} {precision}, batch {batch}", taken)
+
+
+def _storing(system: System, bounds: Bounds) -> Iterator[Row]:
+    gallery, index = system.gallery, system.service.index
+    collection = gallery.collection(COLLECTION)
+    made = Faces(collection.dimension)
+    probes = made.probes(bounds.count + 1)
+    size = f"{collection.faces:,} faces"
+    yield _row("search", size, repeat(lambda i: index.search(COLLECTION, probes[i][None], LINES), bounds))
+
+    def commit(number: int) -> None:
+        face = new_face(10_000_000 + number, probes[number % len(probes)], collection.model_id)
+        gallery.add_faces(COLLECTION, f"committed-{number}", [face])
+
+    def search_after_commit(number: int) -> float:
+        commit(bounds.count + number)
+        return milliseconds(lambda: index.search(COLLECTION, probes[:1], LINES))
+
+    yield _row("commit", size, repeat(commit, bounds))
+    pulls = [search_after_commit(number) for number in range(1, min(20, bounds.count) + 1)]
+    yield _row("search after a commit", size, pulls)
+
+
+def find_profile(system: System, photos: Photos, size: str, bounds: Bounds) -> Row:
+    """One /find in this process, by stage: medians of the self times, of the rest, and of the whole."""
+    some = photos.some(size, 8, first=500)
+    with Stopwatch(FINDING) as watch:
+        laps: list[dict[str, float]] = []
+
+        def find(number: int) -> None:
+            photo = some[number % len(some)]
+            whole = milliseconds(lambda: system.service.find(photo, collection=COLLECTION))
+            lap = watch.lap()
+            laps.append({**lap, "rest": whole - sum(lap.values())})
+
+        whole = statistics.median(repeat(find, bounds))
+    return {"size": size, "stages_ms": medians(laps[1:]), "whole_ms": whole, "missing": watch.missing}

@@ -1,0 +1,138 @@
+"""The results as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+# What the case study reports: CPU server, 20,000 faces, milliseconds.
+CASE_STUDY_MS = {"/enroll": 1_844.0, "/verify": 1_037.0, "/find": 737.0}
+SEARCH_LINES = ("floor_ms", "search_ms", "search_p95_ms", "times_floor", "load_s", "memory_mb", "bytes_a_face", "wrong")
+
+Row = dict[str, Any]
+
+
+def text(results: Row) -> str:
+    """All parts that `results` has, a table each."""
+    parts: dict[str, Callable[[Any], Iterator[str]]] = {
+        "stages": stages,
+        "profile": profile,
+        "endpoints": endpoints,
+        "start_up": start_up,
+        "memory": memory,
+        "peers": peers,
+        "search": search,
+    }
+    tables = [list(machine(results))]
+    tables += [list(show(results[name])) for name, show in parts.items() if results.get(name)]
+    return "\n\n".join("\n".join(lines) for lines in tables)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> Iterator[str]:
+    """Columns as wide as they must be; the first `words` are set to the left, the others, numbers, to the right."""
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    for row in [heads, *rows]:
+        cells = (
+            cell.ljust(w) if i < words else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()
+
+
+def machine(results: Row) -> Iterator[str]:
+    facts, load = results["machine"], results["load_average"]
+    yield f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_mb']:,} MiB, flags: {' '.join(facts['flags'])}"
+    yield f"{facts['system']}, Python {facts['python']}, " + ", ".join(f"{k} {v}" for k, v in facts["versions"].items())
+    shown = "; ".join(f"{when} {' '.join(f'{value:.2f}' for value in values)}" for when, values in load.items())
+    yield f"load average over 1, 5, 15 minutes: {shown}"
+    yield f"{results['faces']:,} faces, model {results['model']} in {results['precision']}, photos: {results['photos']}"
+
+
+def stages(rows: list[Row]) -> Iterator[str]:
+    yield "Each stage alone, ms"
+    cells = [
+        (row["stage"], row["of"], ms(row["median_ms"]), ms(row["p95_ms"]), ms(row["best_ms"]), str(row["n"]))
+        for row in rows
+    ]
+    yield from table(("stage", "of", "median", "p95", "best", "n"), cells, words=2)
+
+
+def profile(found: Row) -> Iterator[str]:
+    yield f"One /find by stage, ms, {found['size']}"
+    whole = max(found.get("http_ms", 0.0), found["whole_ms"])
+    lines = {**found["stages_ms"]}
+    if found.get("http_ms", 0.0) > found["whole_ms"]:  # taken at another moment: on a busy machine it may be less
+        lines["HTTP, form, answer"] = found["http_ms"] - found["whole_ms"]
+    cells = [(stage, ms(value), f"{value / whole:.0%}") for stage, value in lines.items()]
+    yield from table(("stage", "self", "share"), [*cells, ("whole", ms(whole), "100%")])
+    if found["missing"]:
+        yield f"not timed, because the function was not found: {', '.join(found['missing'])}"
+
+
+def endpoints(rows: list[Row]) -> Iterator[str]:
+    yield "Endpoints over HTTP: latency of one client, processor time per request, ms; requests a second"
+    clients = list(rows[0]["throughput"])
+    rates = [f"{c}/s" for c in clients]
+    heads = ("endpoint", "photos", "MB", "p50", "p95", "p99", "n", "CPU", *rates, "p99 at 32", "errors", "case study")
+    yield from table(heads, [_endpoint(row, clients) for row in rows], words=2)
+
+
+def _endpoint(row: Row, clients: list[str]) -> tuple[str, ...]:
+    loads = [row["throughput"][c] for c in clients]
+    errors = sum(sum(one["errors"].values()) for one in [row, *loads])
+    slower = CASE_STUDY_MS.get(row["endpoint"], 0.0) / max(row["p50_ms"], 1e-9)
+    return (
+        *(row["endpoint"], row["size"], f"{row['megabytes']:.2f}", ms(row["p50_ms"]), ms(row["p95_ms"])),
+        *(ms(row["p99_ms"]), str(row["n"]), ms(row.get("cpu_ms")), *(f"{one['per_second']:.1f}" for one in loads)),
+        *(ms(loads[-1]["p99_ms"]), str(errors), f"{slower:.0f} x" if slower else "-"),
+    )
+
+
+def start_up(found: Row) -> Iterator[str]:
+    yield f"Start-up, seconds from the start of the process, median of {found['n']}"
+    names = {"ready_s": "ready", "first_represent_s": "first /represent", "first_find_s": "first /find, index loaded"}
+    yield from table(("until", "s"), [(name, f"{found[key]:.2f}") for key, name in names.items()])
+
+
+def memory(found: Row) -> Iterator[str]:
+    yield "Resident memory of the server, MiB"
+    moments = {"ready_mb": "at the start", "loaded_mb": "index loaded", "load_mb": "after the load above"}
+    yield ", ".join(f"{moment} {found[key]:.0f}" for key, moment in moments.items())
+    yield (
+        f"after {found['growth']['requests']:,} more /find: {found['growth']['after_mb']:.0f} "
+        f"({found['growth']['growth']:+.1%})"
+    )
+
+
+def peers(found: Row) -> Iterator[str]:
+    yield f"Side by side, ms, in turn; Vultus over HTTP; /find of a peer over {found['find_people']} people"
+    for name, described in found["peers"].items():
+        yield f"  {name}: {described}"
+    names = ["vultus", *found["peers"]]
+    cells = [(row["call"], row["size"], *(_beside(row, name) for name in names)) for row in found["rows"]]
+    yield from table(("call", "photos", *names), cells, words=2)
+    yield "The same, processor time of all threads"
+    worked = [(row["call"], row["size"], *(ms(row["cpu_ms"].get(name)) for name in names)) for row in found["rows"]]
+    yield from table(("call", "photos", *names), worked, words=2)
+    for name, why in found["not_run"].items():
+        yield f"not run: {name}: {why}"
+
+
+def _beside(row: Row, name: str) -> str:
+    if name not in row["ms"]:
+        return "-"
+    times = "" if name == "vultus" else f" ({row['times_vultus'][name]:.1f} x)"
+    return ms(row["ms"][name]) + times
+
+
+def search(rows: list[Row]) -> Iterator[str]:
+    yield "Search in the index alone, 512 dimensions, exact; floor: reading as many bytes"
+    heads = ("", *(f"{row['faces']:,}" for row in rows))
+    yield from table(
+        heads, [(name, *(f"{row[name]:,.2f}" for row in rows)) for name in SEARCH_LINES if name in rows[0]]
+    )
+
+
+def ms(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{value:,.1f}"
