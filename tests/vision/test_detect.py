@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from vultus.vision.detect import shrink, suppress
 
@@ -8,6 +9,16 @@ def test_a_picture_is_shrunk_to_the_side_and_never_enlarged():
     assert (small.shape, scale) == ((480, 640, 3), 0.5)
     same, scale = shrink(np.zeros((100, 200, 3), np.uint8), 640)
     assert (same.shape, scale) == ((100, 200, 3), 1.0)
+
+
+def test_a_large_picture_is_averaged_by_a_whole_factor_first():
+    """1633 x 1225 to 640: by 2 to 816 x 612, then to 640 x 480; 640 / 816 / 2 of the original."""
+    checks = (np.indices((1225, 1633)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    small, scale = shrink(np.dstack([checks] * 3), 640)
+    assert small.shape == (480, 640, 3)
+    assert scale == pytest.approx(640 / 816 / 2)
+    assert abs(float(small.mean()) - 127.5) < 2
+    assert float(small.std()) < 2
 
 
 BOXES = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30], [2, 2, 6, 6]], float)

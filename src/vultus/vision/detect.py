@@ -58,14 +58,22 @@ class YuNet:
 
 
 def shrink(pixels: RGB, side: int) -> tuple[RGB, float]:
-    """The picture with a long side of at most `side` pixels, and small size / original size."""
+    """The picture with a long side of at most `side` pixels, and small size / original size.
+
+    First by a whole factor, averaging, then the rest, linear: averaging by a broken factor takes five times as long.
+    """
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
         return pixels, 1.0
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    smooth = cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA
-    return cv2.resize(pixels, size, interpolation=smooth), size[0] / width
+    whole = int(1 / scale)
+    if whole > 1:
+        pixels = pixels[: height // whole * whole, : width // whole * whole]
+        pixels = cv2.resize(pixels, (width // whole, height // whole), interpolation=cv2.INTER_AREA)
+    rest = min(side / max(pixels.shape[:2]), 1.0)
+    size = (max(1, round(pixels.shape[1] * rest)), max(1, round(pixels.shape[0] * rest)))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
+    return small, size[0] / pixels.shape[1] / whole
 
 
 def _padded_bgr(pixels: RGB) -> Float32:
