@@ -228,6 +228,15 @@ class ThresholdRule:
 
 
 @dataclass(frozen=True)
+class Caution:
+    """Why an answer deserves less trust. code: low_quality. image: the name of the image in the request."""
+
+    code: Literal["low_quality"]
+    image: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class Verification:
     """The answer to a 1:1 comparison. chosen: how a face was chosen among several, per image; None if it was alone.
 
@@ -243,6 +252,7 @@ class Verification:
     faces: tuple[Face | None, Face | None]
     chosen: tuple[str | None, str | None]
     face_id: str | None = None
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -275,6 +285,7 @@ class Identification:
     reason: str
     rule: ThresholdRule
     matches: tuple[Match, ...]
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.pictures import cosine, drawn_photo
@@ -9,6 +11,7 @@ from vultus.errors import (
     NoFaceDetected,
     SubjectNotFound,
 )
+from vultus.service import Policy
 
 
 def test_verify_tells_the_same_person_from_another(small):
@@ -167,3 +170,14 @@ def test_detect_lists_faces_with_quality_or_nothing(small):
     ((face, quality),) = small.service.detect(drawn_photo(1))
     assert 0 < quality.score <= 100
     assert face.box == pytest.approx((12, 22, 92, 102), abs=2)
+
+
+def test_a_probe_of_low_quality_is_answered_and_flagged(small):
+    small.service.enroll([drawn_photo(1)], subject="ada")
+    assert small.service.find(drawn_photo(1)).faces[0].cautions == ()
+    strict = replace(small.service, policy=Policy(min_quality=100))
+    (answer,) = strict.find(drawn_photo(1)).faces
+    assert (answer.decision, answer.cautions[0].code, answer.cautions[0].image) == ("match", "low_quality", "img")
+    assert "below the 100" in answer.cautions[0].detail
+    assert [caution.image for caution in strict.verify(drawn_photo(1), drawn_photo(1)).cautions] == ["img1", "img2"]
+    assert [caution.image for caution in strict.verify_subject(drawn_photo(1), "ada").cautions] == ["img"]

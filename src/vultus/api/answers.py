@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from vultus.api.schemas import (
+    CautionAnswer,
     DetectedFace,
     EnrollAnswer,
     FacialArea,
@@ -24,6 +25,7 @@ from vultus.api.schemas import (
 )
 from vultus.records import (
     Box,
+    Caution,
     EnrolledFace,
     EnrollResult,
     Face,
@@ -134,8 +136,13 @@ def verify_answer(result: Verification, asked: str | None, seconds: float) -> Ve
         facial_areas=FacialAreas(img1=first, img2=second),
         expected_fmr=rule.expected if rule.kind == "target_fmr" else None,
         threshold_rule=rule_of(rule),
+        cautions=[_caution(caution) for caution in result.cautions],
         time=seconds,
     )
+
+
+def _caution(caution: Caution) -> CautionAnswer:
+    return CautionAnswer(code=caution.code, image=caution.image, detail=caution.detail)
 
 
 def find_answer(result: FindResult, asked: str | None, seconds: float) -> FindAnswer:
@@ -161,6 +168,7 @@ def _found_face(found: Identification) -> FoundFace:
         reason=found.reason,
         threshold=shown(found.rule.similarity),
         threshold_rule=rule_of(found.rule),
+        cautions=[_caution(caution) for caution in found.cautions],
         matches=[_match(match) for match in found.matches],
     )
 

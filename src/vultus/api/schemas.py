@@ -81,6 +81,19 @@ class FacialAreas(BaseModel):
     img2: FacialArea | None = Field(description="null when img was compared with a subject.")
 
 
+class CautionAnswer(BaseModel):
+    """Why this answer deserves less trust."""
+
+    code: Literal["low_quality"]
+    image: str = Field(description="Which image of the request.")
+    detail: str
+
+
+CAUTIONS: Any = Field(
+    default=[], exclude_if=lambda cautions: not cautions, description="Present when a photo is below the quality floor."
+)
+
+
 class VerifyAnswer(BaseModel):
     verified: bool
     distance: float
@@ -93,6 +106,7 @@ class VerifyAnswer(BaseModel):
     facial_areas: FacialAreas
     expected_fmr: float | None = Field(description="The false match rate asked for; null with an explicit threshold.")
     threshold_rule: Rule
+    cautions: list[CautionAnswer] = CAUTIONS
     time: float = Field(description="Seconds.")
 
 
@@ -114,6 +128,7 @@ class FoundFace(BaseModel):
     reason: str
     threshold: float = Field(description="A cosine similarity.")
     threshold_rule: Rule
+    cautions: list[CautionAnswer] = CAUTIONS
     matches: list[MatchAnswer] = Field(description="One line per subject, best first.")
 
 

@@ -15,10 +15,11 @@ from vultus.records import (
     EnrollResult,
     NewFace,
     Photo,
+    Quality,
     RejectedPhoto,
     Template,
 )
-from vultus.service.parts import DEFAULT_COLLECTION, Parts
+from vultus.service.parts import DEFAULT_COLLECTION, Parts, low_quality_sentence
 from vultus.vision.choose import largest_face, only_face
 
 FaceChoice = Literal["only", "largest"]
@@ -116,7 +117,7 @@ class Enrolment(Parts):
             face = only_face(sighting) if choice == "only" else largest_face(sighting)
             (template,) = self.pipeline.embed([(sighting, face)], model_id, align=align)
             if template.quality.score < floor:
-                raise _too_low(template.quality.score, template.quality.parts, floor)
+                raise _too_low(template.quality, floor)
             jpeg, width, height = self.pipeline.stored_photo(sighting)
         key = hashlib.sha256(jpeg).hexdigest()
         return _Accepted(template, Photo(key, source, width, height, len(jpeg)), jpeg)
@@ -162,11 +163,5 @@ def _all_refused(refused: Mapping[int, VultusError]) -> VultusError:
     return first
 
 
-def _too_low(score: float, parts: Mapping[str, float], floor: float) -> LowQuality:
-    weak = {name: part for name, part in parts.items() if part < max(floor, 50)}
-    shown = ", ".join(f"{name} {part:.0f}" for name, part in sorted(weak.items(), key=lambda item: item[1]))
-    return LowQuality(
-        f"the face has quality {score:.0f}, below the {floor:.0f} asked for; weak: {shown or 'all parts'} "
-        "(of 100 each); use a sharper, larger or more frontal photo",
-        weak,
-    )
+def _too_low(quality: Quality, floor: float) -> LowQuality:
+    return LowQuality(low_quality_sentence(quality, floor), quality.parts)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 from vultus.errors import ModelMismatch
-from vultus.records import Collection
+from vultus.records import Caution, Collection, Quality, Template
 from vultus.storage.audit import Act
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import PhotoStore
@@ -16,6 +16,7 @@ from vultus.vision.compare import ThresholdTable
 from vultus.vision.pipeline import Pipeline
 
 DEFAULT_COLLECTION = "default"
+WEAK_PART = 50  # of 100: a part below it is named when a face is refused or flagged
 
 
 class Models(Protocol):
@@ -87,6 +88,25 @@ class Parts:
                 f"{model_id}, and version {served} is served; their embeddings do not compare: enroll anew"
             )
 
+    def cautions(self, probes: Mapping[str, Template]) -> tuple[Caution, ...]:
+        """What to say of the probes below the quality floor, by their images' names: answered, but flagged."""
+        floor = self.policy.min_quality
+        return tuple(
+            Caution("low_quality", image, low_quality_sentence(probe.quality, floor))
+            for image, probe in probes.items()
+            if probe.quality.score < floor
+        )
+
     def remove_photos(self, keys: Sequence[str]) -> int:
         """Unlink the stored photos that no face uses any more; how many went."""
         return self.gallery.remove_unreferenced(keys, self.photos.delete)
+
+
+def low_quality_sentence(quality: Quality, floor: float) -> str:
+    """What is weak in a face below the floor, worst first, and what to do."""
+    weak = {name: part for name, part in quality.parts.items() if part < max(floor, WEAK_PART)}
+    shown = ", ".join(f"{name} {part:.0f}" for name, part in sorted(weak.items(), key=lambda item: item[1]))
+    return (
+        f"the face has quality {quality.score:.0f}, below the {floor:.0f} asked for; weak: {shown or 'all parts'} "
+        "(of 100 each); use a sharper, larger or more frontal photo"
+    )

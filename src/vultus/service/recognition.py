@@ -65,6 +65,7 @@ class Recognition(Parts):
             detector=one.detector,
             faces=(reference.face, probe.face),
             chosen=(how_chosen(one), how_chosen(two)),
+            cautions=self.cautions({"img1": reference, "img2": probe}),
         )
 
     def verify_subject(
@@ -102,6 +103,7 @@ class Recognition(Parts):
             faces=(probe.face, None),
             chosen=(how_chosen(sighting), None),
             face_id=face_id,
+            cautions=self.cautions({"img": probe}),
         )
 
     def _verify_rule(
@@ -144,7 +146,10 @@ class Recognition(Parts):
         rule = self._find_rule(model_id, target_fpir, threshold, templates)
         known = self.gallery.subjects_by_id(collection, sorted({line.subject for lines in found for line in lines}))
         answers = (_identify(probe, lines, top_k, rule, known) for probe, lines in zip(probes, found, strict=True))
-        return FindResult(replace(gallery, subjects=subjects, faces=templates), sighting.detector, tuple(answers))
+        flagged = (
+            replace(answer, cautions=self.cautions({"img": p})) for answer, p in zip(answers, probes, strict=True)
+        )
+        return FindResult(replace(gallery, subjects=subjects, faces=templates), sighting.detector, tuple(flagged))
 
     def _find_rule(
         self, model_id: str, target_fpir: float | None, threshold: float | None, templates: int
