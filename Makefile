@@ -13,9 +13,9 @@ serve: $(VENV)/.serve
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
 
-# The long runs: attack and load, half an hour and more.
+# The long runs: attack and load, about half an hour on two cores, with their figures.
 soak: $(VENV)/.test
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak -s
 
 # Speed on this machine, as a table: BENCH="--quick", "--json FILE", "--peers --peer-dir FOLDER".
 bench: $(VENV)/.test

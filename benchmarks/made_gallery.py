@@ -1,6 +1,6 @@
 """A gallery of synthetic faces in a data folder, written by `Gallery.add_faces`, one transaction per person.
 
-The faces are those of `benchmarks/search.py`: 2 to 5 of each person. Nothing waits for the disk while it is filled.
+The faces are those of `search_made.py`: 2 to 5 of each person. Nothing waits for the disk while it is filled.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import event
 
-from benchmarks.search import Faces
+from benchmarks.search_made import Faces
 from vultus.config import Settings
 from vultus.records import Face, Float32, NewFace, Photo, Quality, Template
 from vultus.storage.database import open_engine

@@ -1,13 +1,14 @@
 """How fast, how large and how right the search index is, at 20,000, 100,000 and 1,000,000 faces.
 
-    python benchmarks/search.py [--quick] [--sizes 20000 100000] [--dimension 512] [--json search.json]
+    python -m benchmarks.search [--quick] [--sizes 20000 100000] [--dimension 512] [--json search.json]
 
-Faces are made: identity centres from a Gaussian whose spectrum has a participation ratio of about 110, 2-5 faces each
-at a cosine of 0.6-0.8 to each other, and probes of which 60 % show an enrolled person well, 10 % poorly, 30 % nobody
-enrolled. Each size gets a gallery file of its own and a process of its own that loads it, so that memory is told
-apart. Searches alternate with reading as many bytes as the codes have, the floor; both are medians.
+Faces are made, see `search_made.py`. Each size gets a gallery file of its own and processes of its own that load it, so
+that memory is told apart. Searches alternate with reading as many bytes as the codes have, the floor; both are medians.
 `recall`: the share of the best ten subjects found; `wrong`: probes whose candidates differ from those of comparing all
-float32 rows by numpy; ties within 1e-5 aside. `looked_up`: faces fetched from the gallery a search.
+float32 rows by numpy; ties within 1e-5 aside. `looked_up`: faces fetched from the gallery a search. `pq_...`: the same
+by means of a PQ index, whatever the size, where faiss is installed: `pq_first` is the share of probes whose best
+subject is found, `pq_stated` what the index was measured to find when it was made; `pq_peak_mb` is the whole process,
+loading and making the index included.
 """
 
 from __future__ import annotations
@@ -22,125 +23,35 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import Connection
 
+from benchmarks.search_made import LINES, MODEL, PROBES, Faces, make
 from vultus.records import Face, Float32, NewFace, Photo, Quality, Template
-from vultus.storage.codes import quantise, to_blobs
-from vultus.storage.database import open_engine, writing
+from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
 from vultus.storage.kernels import choose_kernel, numpy_products
-from vultus.storage.migrations import migrate
+from vultus.storage.pq import load_faiss
 from vultus.storage.search import FlatIndex
+from vultus.storage.segments import SEGMENT_ROWS
 from vultus.storage.shelf import Shelf
 
 SIZES, QUICK_SIZES = (20_000, 100_000, 1_000_000), (20_000, 100_000)
-PROBES, LINES, MANY_PROBES, CHANGES = 100, 10, 32, 100
-IDENTITIES_AT_ONCE = 8_192
-DECAY = 55.0  # eigenvalues exp(-i / 55): a participation ratio of 2 * 55
-MODEL = "made-512"
+MANY_PROBES, CHANGES = 32, 100
 TIE = 1e-5
-MOMENT = "2026-01-01 00:00:00.000000"
-
-
-class Faces:
-    """Made faces: a seed gives always the same."""
-
-    def __init__(self, dimension: int) -> None:
-        rng = np.random.default_rng(0)
-        rotation, _ = np.linalg.qr(rng.standard_normal((dimension, dimension)))
-        self.shape = (np.exp(-np.arange(dimension) / (2 * DECAY))[:, None] * rotation).astype(np.float32)
-        self.dimension = dimension
-
-    def centres(self, count: int, seed: int) -> Float32:
-        """(count, D) float32 of unit length."""
-        return unit(np.random.default_rng(seed).standard_normal((count, self.dimension), np.float32) @ self.shape)
-
-    def images(self, centres: Float32, seed: int, sizes: tuple[float, float] = (0.5, 0.8)) -> Float32:
-        """One face of each centre: centre + noise of a length in `sizes`, half of it as the centres, half even."""
-        rng, (count, dimension) = np.random.default_rng((seed, 1)), centres.shape
-        shaped = self.centres(count, seed + 2**40)
-        even = unit(rng.standard_normal((count, dimension), np.float32))
-        lengths = rng.uniform(*sizes, (count, 1)).astype(np.float32)
-        return unit(centres + lengths * unit(shaped + even))
-
-    def enrolled(self, count: int) -> Iterator[tuple[NDArray[np.int64], Float32]]:
-        """Subject numbers from 1 and faces, `count` in all, part by part."""
-        made, subjects, seed = 0, 0, 1
-        while made < count:
-            centres = self.centres(IDENTITIES_AT_ONCE, seed)
-            owners = np.repeat(np.arange(IDENTITIES_AT_ONCE), np.random.default_rng(seed).integers(2, 6, len(centres)))
-            owners = owners[: count - made]
-            yield owners + subjects + 1, self.images(centres[owners], seed)
-            made, subjects, seed = made + len(owners), subjects + IDENTITIES_AT_ONCE, seed + 1
-
-    def probes(self, count: int) -> Float32:
-        """Faces to search for: 60 % good ones of the first enrolled people, 10 % poor ones, 30 % of strangers."""
-        good, poor = count * 6 // 10, count // 10
-        known = self.centres(IDENTITIES_AT_ONCE, 1)[: good + poor]
-        strangers = self.centres(count - good - poor, 2**41)
-        parts = [self.images(known[:good], 2**42), self.images(known[good:], 2**42 + 1, (1.0, 1.6)), strangers]
-        return np.concatenate(parts)
-
-
-def unit(rows: Float32) -> Float32:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-# --- making a gallery ---------------------------------------------------------------------------------------------
-
-
-def make(url: str, count: int, dimension: int) -> list[list[tuple[str, float]]]:
-    """Fill a new gallery; per probe the best subjects and similarities by float32 numpy, twice as many as searched."""
-    engine, faces = open_engine(url), Faces(dimension)
-    migrate(engine)
-    Gallery(engine).create_collection("people", model_id=MODEL, pipeline_version=1, dimension=dimension)
-    probes, best = faces.probes(PROBES), [dict[str, float]() for _ in range(PROBES)]
-    start = 1
-    with writing(engine) as connection:
-        for subjects, rows in faces.enrolled(count):
-            store(connection, start, subjects, rows)
-            start += len(rows)
-            note(best, probes @ rows.T, subjects)
-        connection.exec_driver_sql("UPDATE collections SET revision = 1")
-    engine.dispose()
-    return [sorted(lines.items(), key=lambda line: -line[1])[: 2 * LINES] for lines in best]
-
-
-def store(connection: Connection, start: int, subjects: NDArray[np.int64], rows: Float32) -> None:
-    """Faces as `Gallery.add_faces` would store them, in bulk."""
-    pks = range(start, start + len(rows))
-    people = [(int(pk), f"s{pk}", MOMENT) for pk in np.unique(subjects)]
-    connection.exec_driver_sql("INSERT OR IGNORE INTO subjects VALUES (?, 1, ?, NULL, '{}', ?)", people)
-    box, marks, parts = "[10.5, 20.0, 90.0, 110.25]", json.dumps([[30.25, 40.5]] * 5), '{"size": 90.0, "blur": 81.25}'
-    tail = (640, 480, 12345, box, marks, 0.97, 81.5, parts, MOMENT)
-    described = [
-        (pk, uuid4().hex, 1, int(subject), 1, f"{pk:064x}", f"{pk:064x}", *tail)
-        for pk, subject in zip(pks, subjects, strict=True)
-    ]
-    connection.exec_driver_sql(f"INSERT INTO faces VALUES ({', '.join('?' * 16)})", described)
-    floats = [(pk, row.tobytes()) for pk, row in zip(pks, rows, strict=True)]
-    connection.exec_driver_sql("INSERT INTO embeddings VALUES (?, ?)", floats)
-    coded = list(zip(pks, to_blobs(quantise(rows)), strict=True))
-    connection.exec_driver_sql("INSERT INTO codes VALUES (?, ?)", coded)
-
-
-def note(best: list[dict[str, float]], scores: Float32, subjects: NDArray[np.int64]) -> None:
-    take = 5 * 2 * LINES  # a subject has five faces at most
-    for lines, row in zip(best, scores, strict=True):
-        for place in np.argpartition(-row, min(take, len(row) - 1))[:take]:
-            subject = f"s{subjects[place]}"
-            lines[subject] = max(lines.get(subject, -1.0), float(row[place]))
 
 
 # --- measuring ----------------------------------------------------------------------------------------------------
+
+
+def figures(url: str, count: int, dimension: int) -> dict[str, Any]:
+    """Fill a new gallery and measure it, each part in a process of its own."""
+    truth = apart(make, url, count, dimension)
+    return {**apart(measure, url, dimension, truth), **apart(measure_pq, url, dimension, truth)}
 
 
 def measure(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -> dict[str, Any]:
@@ -177,6 +88,37 @@ def measure(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -> d
         "recall": statistics.mean(map(recall, answers, truth)),
         "wrong": sum(map(differ, answers, truth)),
         **changes(gallery, faces),
+    }
+
+
+def measure_pq(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -> dict[str, Any]:
+    """The same gallery by means of a PQ index; nothing without faiss."""
+    if load_faiss() is None:
+        return {}
+    gallery, probes = Gallery(open_engine(url)), Faces(dimension).probes(PROBES)
+    segment_rows = min(SEGMENT_ROWS, gallery.collection("people").faces // 2)  # an index has no growing segment
+    index = FlatIndex(gallery, memory_bytes=2**40, segment_rows=segment_rows, pq_from_faces=1)
+    index.search("people", probes[:1], LINES)
+    building, state = timed(index.wait), index.state("people")
+    if state.kind == "exact":
+        return {"pq_build_s": building / 1000}
+    answers, searching = [], []
+    for probe in probes:
+        searching.append(timed(lambda probe=probe: answers.append(index.search("people", probe[None, :], LINES)[0])))
+    return {
+        "pq_search_ms": statistics.median(searching),
+        "pq_search_p95_ms": sorted(searching)[PROBES * 95 // 100],
+        "pq_each_of_32_ms": timed(lambda: index.search("people", probes[:MANY_PROBES], LINES)) / MANY_PROBES,
+        "pq_two_threads_per_s": throughput(index, probes, 2),
+        "pq_stated": state.recall.least,
+        "pq_first": statistics.mean(
+            lines[0].similarity >= best[0][1] - TIE for lines, best in zip(answers, truth, strict=True)
+        ),
+        "pq_recall": statistics.mean(map(recall, answers, truth)),
+        "pq_candidates": state.candidates,
+        "pq_build_s": building / 1000,
+        "pq_bytes_a_face": index._shelves["people"].snapshot.pq.nbytes / state.faces,
+        "pq_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
@@ -256,8 +198,8 @@ def resident_mb() -> float:
 
 
 def show(results: list[dict[str, Any]]) -> None:
-    for name in results[0]:
-        values = "".join(f"{one[name]:>14,.3f}" if name != "faces" else f"{one[name]:>14,}" for one in results)
+    for name in dict.fromkeys(name for one in results for name in one):
+        values = "".join(f"{one[name]:>14,}" if name == "faces" else f"{one.get(name, 0):>14,.3f}" for one in results)
         print(f"{name:<20}{values}")
 
 
@@ -272,8 +214,7 @@ def main() -> int:
     for count in options.sizes or (QUICK_SIZES if options.quick else SIZES):
         with tempfile.TemporaryDirectory() as folder:
             url = f"sqlite:///{folder}/vultus.db"
-            truth = apart(make, url, count, options.dimension)
-            results.append(apart(measure, url, options.dimension, truth))
+            results.append(figures(url, count, options.dimension))
     kernel = "numpy" if choose_kernel() is numpy_products else "numkong"
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     print(f"{kernel}, {options.dimension} dimensions, {PROBES} probes, {LINES} lines each, {machine}")

@@ -52,7 +52,7 @@ FINDING: dict[str, Target] = {
     "join of two models": (FusedEmbedder, EMBED),
     "quality": (steps, "assess"),
     "search": (FlatIndex, "search"),
-    "gallery: collection": (Gallery, "collection"),
+    "gallery: collection": (Gallery, "binding"),
     "gallery: subjects": (Gallery, "subjects_by_id"),
 }
 

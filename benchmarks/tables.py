@@ -7,7 +7,10 @@ from typing import Any
 
 # What the case study reports: CPU server, 20,000 faces, milliseconds.
 CASE_STUDY_MS = {"/enroll": 1_844.0, "/verify": 1_037.0, "/find": 737.0}
-SEARCH_LINES = ("floor_ms", "search_ms", "search_p95_ms", "times_floor", "load_s", "memory_mb", "bytes_a_face", "wrong")
+SEARCH_LINES = (
+    *("floor_ms", "search_ms", "search_p95_ms", "times_floor", "load_s", "memory_mb", "bytes_a_face", "wrong"),
+    *("pq_search_ms", "pq_search_p95_ms", "pq_stated", "pq_first", "pq_recall", "pq_build_s", "pq_bytes_a_face"),
+)
 
 Row = dict[str, Any]
 
@@ -18,6 +21,7 @@ def text(results: Row) -> str:
         "stages": stages,
         "profile": profile,
         "endpoints": endpoints,
+        "burst": burst,
         "start_up": start_up,
         "memory": memory,
         "peers": peers,
@@ -87,6 +91,15 @@ def _endpoint(row: Row, clients: list[str]) -> tuple[str, ...]:
     )
 
 
+def burst(found: Row) -> Iterator[str]:
+    yield f"{found['clients']} clients at once, one /find each"
+    yield (
+        f"{found['served']} served, p99 {ms(found['served_p99_ms'])} ms; {found['refused']} told queue_full, median "
+        f"{ms(found['refused_p50_ms'])} ms, {found['without_retry_after']} of them without Retry-After; "
+        f"{found['otherwise']} otherwise"
+    )
+
+
 def start_up(found: Row) -> Iterator[str]:
     yield f"Start-up, seconds from the start of the process, median of {found['n']}"
     names = {"ready_s": "ready", "first_represent_s": "first /represent", "first_find_s": "first /find, index loaded"}
@@ -125,10 +138,10 @@ def _beside(row: Row, name: str) -> str:
 
 
 def search(rows: list[Row]) -> Iterator[str]:
-    yield "Search in the index alone, 512 dimensions, exact; floor: reading as many bytes"
+    yield "Search in the index alone, 512 dimensions, exact and by PQ; floor: reading as many bytes"
     heads = ("", *(f"{row['faces']:,}" for row in rows))
     yield from table(
-        heads, [(name, *(f"{row[name]:,.2f}" for row in rows)) for name in SEARCH_LINES if name in rows[0]]
+        heads, [(name, *(f"{row.get(name, 0):,.3f}" for row in rows)) for name in SEARCH_LINES if name in rows[0]]
     )
 
 

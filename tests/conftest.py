@@ -19,7 +19,8 @@ from vultus.storage.keys import KeyStore
 from vultus.storage.migrations import migrate
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.search import FlatIndex
-from vultus.vision.pipeline import Pipeline, Slots
+from vultus.vision.pipeline import Pipeline
+from vultus.vision.slots import Slots
 from vultus.wiring import System, open_system
 
 

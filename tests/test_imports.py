@@ -32,6 +32,7 @@ ONLY_IMPORTER = {
     "PIL": {"vision/image.py"},
     "h5py": {"models/importers/keras_hdf5.py"},
     "matplotlib": {"evaluation/figures.py"},
+    "faiss": {"storage/pq.py"},
 }
 
 

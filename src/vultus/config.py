@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
 MIN_ADMIN_KEY_CHARACTERS = 32
+SERVICE_SECONDS = 5  # for the work itself, after the longest wait for a compute slot
 
 
 def _default_model_dir() -> Path:
@@ -72,6 +73,20 @@ class Settings(BaseSettings):
     )
     min_quality: float = Field(20.0, ge=0, le=100, description="Quality below which a photo is not enrolled, 0..100.")
 
+    index_memory_bytes: int = Field(
+        2048 * MIB,
+        gt=0,
+        description="Memory for the faces of the collections that are searched, bytes; about 0.55 KB a face at 512 "
+        "dimensions. Those unused the longest are let go and loaded when next searched; a single larger one is held "
+        "alone.",
+    )
+    pq_from_faces: int = Field(
+        1_000_000,
+        ge=0,
+        description="Faces from which on a collection is searched by means of a PQ index, with a recall that is "
+        "measured; smaller ones are searched exactly. Needs faiss: pip install 'vultus[pq]'. 0: never.",
+    )
+
     max_body_bytes: int = Field(12 * MIB, gt=0, description="Largest request body, bytes.")
     max_image_bytes: int = Field(10 * MIB, gt=0, description="Largest image, bytes.")
     max_image_pixels: int = Field(40_000_000, gt=0, description="Largest image, pixels once decoded.")
@@ -83,6 +98,23 @@ class Settings(BaseSettings):
     queue_size: int = Field(64, ge=0, description="Photos that may wait for a compute slot.")
     queue_wait_seconds: float = Field(10.0, gt=0, description="Longest wait for a compute slot, seconds.")
     request_seconds: float = Field(30.0, gt=0, description="Longest a request may take to arrive, seconds.")
+    header_seconds: float = Field(
+        15.0,
+        gt=0,
+        description="Longest a connection may take over the headers of a request, or leave its answer unread, seconds.",
+    )
+    shutdown_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Longest that requests under way may take once the server is told to stop, seconds; then they are "
+        "told not_ready. Default: queue_wait_seconds and 5 more.",
+    )
+    max_connections: int = Field(
+        1000,
+        gt=0,
+        description="Most connections at work at once; beyond it, callers are told queue_full. Silent connections are "
+        "closed, the longest silent first, to make room.",
+    )
     max_held_bytes: int = Field(
         256 * MIB, gt=0, description="Most bytes of request bodies held at once; what is beyond is told queue_full."
     )
@@ -94,6 +126,11 @@ class Settings(BaseSettings):
     image_url_seconds: float = Field(
         10.0, gt=0, description="Longest that fetching all images of one request may take, seconds."
     )
+
+    @cached_property
+    def grace_seconds(self) -> float:
+        """How long requests under way may take once the server is told to stop."""
+        return self.shutdown_seconds or self.queue_wait_seconds + SERVICE_SECONDS
 
     @cached_property
     def sqlalchemy_url(self) -> str:

@@ -35,14 +35,13 @@ class ServedModels:
         cards: Sequence[ModelCard],
         *,
         default: str,
-        threads: int = 1,
         overlays: Mapping[str, Calibration] | None = None,
         precision: Precision = "fp32",
         allow_noncommercial: bool = False,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
         stand_ins: Mapping[str, str] | None = None,
     ) -> None:
-        """default: id or alias of the model for requests that name none. threads: of one run of a network.
+        """default: id or alias of the model for requests that name none.
 
         overlays: by model id, the operator's own calibrations, which win over the cards'. precision: int8 applies to
         the models that have it. allow_noncommercial: serve weights that may not be used commercially. stand_ins: by
@@ -52,7 +51,6 @@ class ServedModels:
         """
         self._store = store
         self._cards = tuple(card for card in cards if card.task == "recognition")
-        self._threads = threads
         self._overlays = dict(overlays or {})
         self._precision = precision
         self._allow_noncommercial = allow_noncommercial
@@ -147,7 +145,7 @@ class ServedModels:
 
     def _load_network(self, card: ModelCard) -> tuple[Embedder, int]:
         path, dimension = self._path(card), self.dimension(card.id)
-        session = Session(path, threads=self._threads)
+        session = Session(path)
         input_rule, crop_rule = _required(card.input, card.id, "input"), _required(card.crop, card.id, "crop")
         check_recogniser(session, input_rule=input_rule, dimension=dimension)
         embedder = Embedder(

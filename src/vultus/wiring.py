@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -34,8 +33,9 @@ from vultus.storage.search import FlatIndex
 from vultus.storage.trail import AuditTrail, NoTrail, Trail
 from vultus.vision.detect import Detector, YuNet
 from vultus.vision.mtcnn import MTCNN, ONet
-from vultus.vision.pipeline import Pipeline, Slots
-from vultus.vision.session import Session
+from vultus.vision.pipeline import Pipeline
+from vultus.vision.session import Session, SpreadSession
+from vultus.vision.slots import Slots
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,9 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
         prepare(store, cards, settings)
         models = open_models(settings, store)
         pipeline = open_pipeline(settings, store, cards, models)
-        parts = Parts(pipeline, models, gallery, photos, FlatIndex(gallery), _policy(settings))
+        index = FlatIndex(gallery, memory_bytes=settings.index_memory_bytes, pq_from_faces=settings.pq_from_faces)
+        stack.callback(index.close)
+        parts = Parts(pipeline, models, gallery, photos, index, _policy(settings))
         service = FaceService(**vars(parts))
         warm_up(pipeline, models)
         if serving:
@@ -159,7 +161,6 @@ def open_models(settings: Settings, store: ModelStore) -> ServedModels:
         store,
         store.cards,
         default=settings.default_model,
-        threads=os.cpu_count() or 1,
         overlays=read_overlays(settings.model_dir, store.cards),
         precision=choice.precision,
         allow_noncommercial=settings.allow_noncommercial,
@@ -179,12 +180,14 @@ def open_pipeline(
     """The vision pipeline with both detectors loaded."""
     mtcnn = _card(cards, "mtcnn")
 
+    slots = Slots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
+
     def session(card: ModelCard, file: str) -> Session:
         return Session(store.path(card, file))
 
     onet = ONet(session(mtcnn, "onet"))
     detectors: dict[str, Detector] = {
-        "yunet": YuNet(session(_card(cards, "yunet"), "detector"), refiner=onet),
+        "yunet": YuNet(SpreadSession(store.path(_card(cards, "yunet"), "detector"), slots), refiner=onet),
         "mtcnn": MTCNN(session(mtcnn, "pnet"), session(mtcnn, "rnet"), onet),
     }
     return Pipeline(
@@ -193,7 +196,7 @@ def open_pipeline(
         default_detector=settings.default_detector,
         fallback="mtcnn",
         stood_in_for=STOOD_IN_FOR,
-        slots=Slots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds),
+        slots=slots,
         max_pixels=settings.max_image_pixels,
         max_faces=settings.max_faces,
     )

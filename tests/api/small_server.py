@@ -5,7 +5,6 @@ Settings come from the environment. When FOLDER/hold exists, every detection wai
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,12 +14,11 @@ from typing import Any
 
 from tests.conftest import open_small
 from tests.standins import FrameDetector
-from vultus.cli.patience import PatientProtocol
 from vultus.cli.serve import _quiet_logs
 from vultus.cli.server import run_server
 from vultus.config import Settings
 from vultus.records import RGB, SCOPES, Face
-from vultus.vision.pipeline import Slots
+from vultus.vision.slots import Slots
 from vultus.wiring import System
 
 
@@ -51,7 +49,6 @@ def opened(settings: Settings) -> Iterator[System]:
 
 def main(folder: Path) -> None:
     _quiet_logs()
-    PatientProtocol.header_seconds = float(os.environ.get("HEADER_SECONDS", "15"))
     settings = Settings(data_dir=folder, port=0)
     run_server(settings, opened, on_ready=lambda _, port: print(port, flush=True))
 

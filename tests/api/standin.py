@@ -51,6 +51,7 @@ from vultus.records import (
 )
 from vultus.storage.audit import Act, AuditLine
 from vultus.storage.keys import Rotation
+from vultus.storage.recall import Recall, SearchState
 
 PHOTO = b"\x89PNG"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -182,6 +183,9 @@ class StandInService:
         if name not in self.galleries:
             raise CollectionNotFound("there is no such collection; GET /collections lists those there are")
         return self.galleries[name]
+
+    def search_state(self, name: str) -> SearchState:
+        return SearchState("pq", Recall(1.0, 0.998), 4, 2)
 
     def create_collection(self, name: str, *, model_name: str | None = None) -> tuple[Collection, bool]:
         created = name not in self.galleries

@@ -27,6 +27,15 @@ def test_a_collection_is_made_once(client: TestClient) -> None:
         "subjects": 1,
         "faces": 1,
         "created_at": "2026-01-02T03:04:05Z",
+        "search": {
+            "kind": "pq",
+            "recall": 0.998,
+            "recall_mated": 1.0,
+            "recall_non_mated": 0.998,
+            "indexed_faces": 4,
+            "candidates": 2,
+            "building": False,
+        },
     }
     assert client.get("/collections").json() == {"collections": [first.json()]}
 

@@ -17,6 +17,39 @@ def test_forgetting_a_person_removes_rows_photos_and_index_entries(small):
     assert [match.candidate.subject for match in answer.matches] == ["bob"]
 
 
+def held_codes(small) -> list[bool]:
+    """Of each face that the index holds, whether its code says anything."""
+    shelf = small.service.index._shelves["default"]
+    return [bool(row.any()) for block in shelf.snapshot.blocks for row in block.rows.codes.values]
+
+
+@pytest.mark.parametrize("erase", ["subject", "face"])
+def test_what_is_erased_leaves_the_index_without_another_search(small, erase):
+    result = small.service.enroll([drawn_photo(1)], subject="ada")
+    for person in range(2, 5):
+        small.service.enroll([drawn_photo(person)], subject=f"p{person}")
+    small.service.find(drawn_photo(1))
+    assert held_codes(small) == [True] * 4
+    if erase == "subject":
+        small.service.forget("default", "ada")
+    else:
+        small.service.delete_face(result.faces[0].face.id)
+    assert held_codes(small) == [False, True, True, True]
+
+
+def test_an_erased_collection_leaves_the_index_at_once(small):
+    small.service.enroll([drawn_photo(1)], subject="ada")
+    small.service.find(drawn_photo(1))
+    small.service.delete_collection("default")
+    assert small.service.index._shelves == {}
+
+
+def test_erasing_does_not_load_what_nobody_searches(small):
+    small.service.enroll([drawn_photo(1)], subject="ada")
+    small.service.forget("default", "ada")
+    assert small.service.index._shelves == {}
+
+
 def test_a_photo_that_someone_else_uses_stays(small):
     small.service.enroll([drawn_photo(1)], subject="ada")
     kept = small.service.enroll([drawn_photo(1)], subject="bob").faces[0].face

@@ -290,6 +290,36 @@ def test_a_failed_pull_is_made_good_by_the_next():
     assert index.size("people") == (2, 2)
 
 
+def test_refreshing_applies_what_was_erased_and_loads_nothing(gallery):
+    index = FlatIndex(gallery)
+    index.refresh("people")
+    index.refresh("nobody")
+    assert index._shelves == {}
+    gallery.add_faces("people", "anna", [new_face(1)])
+    index.size("people")
+    gallery.delete_subject("people", "anna")
+    index.refresh("people")
+    assert index._shelves["people"].snapshot.size() == (0, 0)
+
+
+def test_refreshing_lets_go_of_what_cannot_be_brought_up_to_date():
+    class Failing(MadeGallery):
+        fails = False
+
+        def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
+            if self.fails:
+                raise StorageFailed("the disk failed")
+            return super().changes_since(collection, since)
+
+    made = Failing()
+    made.add("anna", unit(1))
+    index = FlatIndex(made)
+    index.size("people")
+    made.fails = True
+    index.refresh("people")
+    assert index._shelves == {}
+
+
 def test_no_search_sees_half_a_change(gallery):
     """A writer adds and removes pairs in one transaction; no reader ever finds one of a pair alone."""
     index, stop = FlatIndex(gallery), threading.Event()

@@ -6,7 +6,7 @@ import pytest
 from vultus.errors import NoFaceDetected
 from vultus.records import Face, Photograph
 from vultus.vision.choose import central_face
-from vultus.vision.pipeline import Sighting
+from vultus.vision.sighting import Sighting
 
 PHOTO = Photograph(np.zeros((100, 200, 3), np.uint8), 400, 200, reduction=2)
 

@@ -17,7 +17,8 @@ from vultus.api.paths import CollectionPath, IdPath, SubjectPath
 from vultus.api.requests import CollectionFields, SubjectFields
 from vultus.api.values import check_subject
 from vultus.errors import InvalidRequest
-from vultus.records import EnrolledFace
+from vultus.records import Collection, EnrolledFace
+from vultus.service import FaceService
 
 router = APIRouter(tags=["galleries"], responses=RESOURCE_ERRORS)
 
@@ -37,8 +38,9 @@ class Page(BaseModel):
 @router.get("/collections")
 async def list_collections(caller: MayRead, door: Door) -> schemas.CollectionList:
     """The collections that the key may use."""
-    collections = await door.run(door.system().service.collections)
-    usable = [resources.collection_answer(one) for one in collections if caller.may_use(one.name)]
+    service = door.system().service
+    collections = await door.run(service.collections)
+    usable = [_answer(one, service) for one in collections if caller.may_use(one.name)]
     return schemas.CollectionList(collections=usable)
 
 
@@ -56,14 +58,15 @@ async def put_collection(
     service = door.system().service.by(caller.act)
     found, created = await door.run(service.create_collection, collection, model_name=fields.model)
     response.status_code = 201 if created else 200
-    return resources.collection_answer(found)
+    return _answer(found, service)
 
 
 @router.get("/collections/{collection}")
 async def get_collection(collection: CollectionPath, caller: MayRead, door: Door) -> schemas.CollectionAnswer:
-    """One collection, with the number of its subjects and faces."""
+    """One collection, with the number of its subjects and faces, and how it is searched."""
     caller.require_collection(collection)
-    return resources.collection_answer(await door.run(door.system().service.collection, collection))
+    service = door.system().service
+    return _answer(await door.run(service.collection, collection), service)
 
 
 @router.delete("/collections/{collection}")
@@ -73,6 +76,10 @@ async def delete_collection(collection: CollectionPath, caller: MayErase, door: 
     deleted = await door.run(door.system().service.by(caller.act).delete_collection, collection)
     counts = schemas.RemovedSubjects(subjects=deleted.subjects, faces=deleted.faces, photos=deleted.photos)
     return schemas.DeletedCollection(collection=collection, deleted=counts)
+
+
+def _answer(collection: Collection, service: FaceService) -> schemas.CollectionAnswer:
+    return resources.collection_answer(collection, service.search_state(collection.name))
 
 
 # --- subjects -----------------------------------------------------------------------------------------------------

@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from vultus.api.answers import area, photo_of, quality_of
-from vultus.api.schemas import CollectionAnswer, FaceAnswer, KeyAnswer, Removed, RotatedKeyAnswer, SubjectAnswer
+from vultus.api.schemas import (
+    CollectionAnswer,
+    FaceAnswer,
+    KeyAnswer,
+    Removed,
+    RotatedKeyAnswer,
+    SearchAnswer,
+    SubjectAnswer,
+)
 from vultus.records import ApiKey, Collection, Deleted, EnrolledFace, Subject
 from vultus.storage.keys import Rotation
+from vultus.storage.recall import SearchState
 
 
-def collection_answer(collection: Collection) -> CollectionAnswer:
+def collection_answer(collection: Collection, state: SearchState) -> CollectionAnswer:
     return CollectionAnswer(
         collection=collection.name,
         model=collection.model_id,
@@ -18,6 +27,19 @@ def collection_answer(collection: Collection) -> CollectionAnswer:
         subjects=collection.subjects,
         faces=collection.faces,
         created_at=collection.created_at,
+        search=search_answer(state),
+    )
+
+
+def search_answer(state: SearchState) -> SearchAnswer:
+    return SearchAnswer(
+        kind=state.kind,
+        recall=state.recall.least,
+        recall_mated=state.recall.mated,
+        recall_non_mated=state.recall.non_mated,
+        indexed_faces=state.faces,
+        candidates=state.candidates,
+        building=state.building,
     )
 
 

@@ -171,6 +171,22 @@ class DetectAnswer(BaseModel):
 # --- resources ----------------------------------------------------------------------------------------------------
 
 
+class SearchAnswer(BaseModel):
+    """How a collection is searched just now."""
+
+    kind: Literal["exact", "pq"] = Field(
+        description="exact: every face is compared. pq: all but the indexed faces, and those of them it chooses."
+    )
+    recall: float = Field(
+        ge=0, le=1, description="The share of probes whose most similar subject is found: the lower of the next two."
+    )
+    recall_mated: float = Field(ge=0, le=1, description="Of probes that show an enrolled person; 1 when exact.")
+    recall_non_mated: float = Field(ge=0, le=1, description="Of probes that show nobody enrolled; 1 when exact.")
+    indexed_faces: int = Field(description="How many faces are in the index; 0 when exact.")
+    candidates: int = Field(description="How many of those a probe is compared with; 0 when exact.")
+    building: bool = Field(description="An index is being made in the background.")
+
+
 class CollectionAnswer(BaseModel):
     collection: str
     model: str = Field(description="The id of the recognition model that the collection is bound to.")
@@ -178,6 +194,7 @@ class CollectionAnswer(BaseModel):
     subjects: int
     faces: int
     created_at: AwareDatetime
+    search: SearchAnswer
 
 
 class CollectionList(BaseModel):

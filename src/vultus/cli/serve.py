@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vultus import __version__
+from vultus.cli.arenas import bound_arenas
 from vultus.cli.options import DataDir, ModelDir
 from vultus.cli.signals import handling, leave
 from vultus.cli.tools import Tools, load_settings, tools_of
@@ -60,6 +61,7 @@ def _run(settings: Settings, tools: Tools) -> None:
     def print_banner(system: System, port: int) -> None:
         print("\n".join(banner(system, port)), flush=True)
 
+    bound_arenas(settings.compute_slots)
     run_server(settings, tools.open_server, on_ready=print_banner)
 
 
@@ -98,4 +100,6 @@ def _make_data_folder(folder: Path) -> None:
 def _quiet_logs() -> None:
     logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
     warnings.filterwarnings("ignore", module="PIL")  # odd metadata in a caller's photo is no news for the operator
+    for name in ("uvicorn.error", "python_multipart"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # their warnings are about odd bytes that anyone may send
     logging.getLogger("vultus").setLevel(logging.INFO)

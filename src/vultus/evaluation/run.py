@@ -15,7 +15,8 @@ from vultus.errors import BadInput, FaceRefused, ModelInvalid
 from vultus.evaluation.cache import EmbeddingCache, Remembered
 from vultus.records import Face, Float32
 from vultus.vision.choose import central_face, largest_face
-from vultus.vision.pipeline import Pipeline, Sighting
+from vultus.vision.pipeline import Pipeline
+from vultus.vision.sighting import Sighting
 
 FILE_FAILED = "file_failed"  # the file could not be read
 CHOICES: Mapping[str, Callable[[Sighting], Face]] = {"central": central_face, "largest": largest_face}

@@ -7,6 +7,7 @@ from typing import Any
 
 from vultus.records import Collection, Deleted, EnrolledFace, Subject
 from vultus.service.parts import Parts
+from vultus.storage.recall import SearchState
 
 
 class Galleries(Parts):
@@ -30,9 +31,15 @@ class Galleries(Parts):
             dimension=self.models.dimension(model_id),
         )
 
+    def search_state(self, collection: str) -> SearchState:
+        """How a collection is searched just now; exactly, when it is not in memory."""
+        return self.index.state(collection)
+
     def delete_collection(self, name: str) -> Deleted:
         """Erase a collection with all its subjects. Raises CollectionNotFound."""
-        return self._with_photos(*self.gallery.delete_collection(name))
+        deleted = self.gallery.delete_collection(name)
+        self.index.discard(name)
+        return self._with_photos(*deleted)
 
     def subjects(self, collection: str, *, cursor: str | None, limit: int) -> tuple[tuple[Subject, ...], str | None]:
         """One page of subjects in the order of their ids, and the cursor of the next page (None at the end).
@@ -54,7 +61,9 @@ class Galleries(Parts):
 
     def forget(self, collection: str, subject: str) -> Deleted:
         """Erase a person: templates, faces, photos that no one else uses, index entries."""
-        return self._with_photos(*self.gallery.delete_subject(collection, subject))
+        deleted = self.gallery.delete_subject(collection, subject)
+        self.index.refresh(collection)
+        return self._with_photos(*deleted)
 
     def subject_faces(self, collection: str, subject: str) -> tuple[EnrolledFace, ...]:
         """The faces of a subject. Raises CollectionNotFound, SubjectNotFound."""
@@ -66,7 +75,10 @@ class Galleries(Parts):
 
     def delete_face(self, face_id: str) -> Deleted:
         """Erase one face and its photo. Raises FaceNotFound."""
-        return self._with_photos(*self.gallery.delete_face(face_id))
+        collection = self.gallery.face(face_id).collection
+        deleted = self.gallery.delete_face(face_id)
+        self.index.refresh(collection)
+        return self._with_photos(*deleted)
 
     def face_photo(self, face_id: str) -> bytes:
         """The stored JPEG of a face's photo. Raises FaceNotFound."""

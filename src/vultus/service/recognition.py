@@ -50,9 +50,8 @@ class Recognition(Parts):
         model_id = self.models.resolve(model_name)
         rule = self._verify_rule(model_id, metric, target_fmr, threshold)
         with self.pipeline.slot():
-            one = self.pipeline.look(first, detector=detector)
+            one, two = self.pipeline.look_at_all([first, second], detector=detector)
             face_one = largest_face(one, which="img1", enforce=enforce_detection)
-            two = self.pipeline.look(second, detector=detector)
             face_two = largest_face(two, which="img2", enforce=enforce_detection)
             reference, probe = self.pipeline.embed([(one, face_one), (two, face_two)], model_id, align=align)
         score = similarity(reference.embedding, probe.embedding)

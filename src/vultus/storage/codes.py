@@ -63,6 +63,12 @@ def quantise(embeddings: Float32) -> Codes:
     return Codes(values.astype(np.int8), scales, np.sqrt(np.vecdot(lost, lost)))
 
 
+def floats(codes: Codes) -> Float32:
+    """The (N, D) float32 rows that codes stand for, each off by its error."""
+    rows: Float32 = codes.values * codes.scales[:, None]
+    return rows
+
+
 def as_probe(unit: NDArray[np.float64]) -> Probe:
     """The probe of a (D,) float64 vector of unit length."""
     scale = float(np.abs(unit).max()) / HIGHEST

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from vultus.errors import CollectionNotFound, ModelMismatch
 from vultus.records import Collection
 from vultus.storage import tables as t
 
 SHOWN_CHARACTERS = 80
+_NAMED = select(t.collections).where(t.collections.c.name == bindparam("name"))  # every request asks this
+_NAMED_LOCKED = _NAMED.with_for_update()
 
 
 def shown(text: str) -> str:
@@ -24,8 +26,7 @@ def collection_row(connection: Connection, name: str, *, lock: bool = False) -> 
 
     Raises: CollectionNotFound.
     """
-    statement = select(t.collections).where(t.collections.c.name == name)
-    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+    row = connection.execute(_NAMED_LOCKED if lock else _NAMED, {"name": name}).one_or_none()
     if row is None:
         raise CollectionNotFound(f"there is no collection {shown(name)}; create it, or list the collections there are")
     return row

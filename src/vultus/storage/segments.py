@@ -1,4 +1,7 @@
-"""Segments: a collection's faces in memory, so many at a time, and the unchanging blocks that searches read."""
+"""Segments: a collection's faces in memory, so many at a time, and the blocks that searches read.
+
+A block stays as it is, but for the codes of faces that were erased from the gallery.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def empty_rows(count: int, dimension: int) -> Rows:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A segment as it was at one moment; never changed. alive: (N,) bool; `dead` rows are not."""
+    """A segment as it was at one moment. alive: (N,) bool; `dead` rows are not."""
 
     rows: Rows
     alive: NDArray[np.bool_]
@@ -67,7 +70,10 @@ class Block:
 
 
 class Segment:
-    """Rows up to a limit. Those behind a block's end are written in place, those within never: growth copies."""
+    """Rows up to a limit. Those behind a block's end are written in place, those within only to erase.
+
+    Growth copies.
+    """
 
     def __init__(self, rows: Rows, limit: int = SEGMENT_ROWS) -> None:
         """rows: what it holds at first, taken over and not copied."""
@@ -94,13 +100,18 @@ class Segment:
         self.block = Block(self._rows.part(0, stop), alive, self.block.dead)
 
     def remove(self, face_pks: Int64) -> None:
-        """Mark the rows of these faces as dead; it may hold none of them. face_pks: sorted."""
+        """Mark the rows of these faces as dead and overwrite their codes; it may hold none of them. face_pks: sorted.
+
+        A search that still looks at an older block then finds that the face is gone, and looks again.
+        """
         block = self.block
         if not len(block) or face_pks[-1] < block.rows.face_pks.min() or face_pks[0] > block.rows.face_pks.max():
             return
         gone = np.isin(block.rows.face_pks, face_pks) & block.alive
         if gone.any():
             self.block = Block(block.rows, block.alive & ~gone, block.dead + int(np.count_nonzero(gone)))
+            codes = block.rows.codes
+            codes.values[gone], codes.scales[gone], codes.errors[gone] = 0, 0, 0
 
     def living(self) -> Rows:
         """The rows that are alive, copied."""

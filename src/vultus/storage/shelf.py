@@ -4,37 +4,62 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from vultus.storage.changes import ChangeSet, Mark
+from vultus.storage.pq_index import PqIndex
 from vultus.storage.segments import SEGMENT_ROWS, Block, Int64, Rows, Segment, empty_rows
+
+MARKS_A_NUMBER = 16  # numbers further apart than this are sorted instead of marked
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A collection at one revision; never changed, so a search needs no lock. dimension: D of its embeddings."""
+    """A collection at one revision, so that a search needs no lock. Only the codes of erased faces are overwritten.
+
+    dimension: D of its embeddings. sealed: how many blocks, the first ones, gain no rows any more. pq: an index of some
+    of those, the first ones; None where all faces are compared.
+    """
 
     mark: Mark
     dimension: int
     blocks: tuple[Block, ...]
+    sealed: int = 0
+    pq: PqIndex | None = None
+
+    @cached_property
+    def faces(self) -> int:
+        """How many faces."""
+        return sum(len(block) - block.dead for block in self.blocks)
+
+    @cached_property
+    def subjects(self) -> int:
+        """How many subjects with a face."""
+        return _distinct([block.rows.subject_pks[block.alive] for block in self.blocks])
 
     def size(self) -> tuple[int, int]:
         """Subjects with a face, and faces."""
-        subjects = [block.rows.subject_pks[block.alive] for block in self.blocks]
-        faces = sum(len(block) - block.dead for block in self.blocks)
-        return len(np.unique(np.concatenate([np.empty(0, np.int64), *subjects]))), faces
+        return self.subjects, self.faces
 
 
 @dataclass(eq=False)
 class Shelf:
-    """Turns changes into snapshots. `lock` is held by whoever applies; nobody who only searches needs it."""
+    """Turns changes into snapshots. `lock` is held by whoever applies; nobody who only searches needs it.
+
+    accounted: its bytes when memory was last looked after. discarded: nobody searches it any more. useless_until: an
+    index of so many faces would find too little, or could not be made.
+    """
 
     segment_rows: int = SEGMENT_ROWS
     lock: threading.Lock = field(default_factory=threading.Lock)
     mark: Mark | None = None
     nbytes: int = 0
+    accounted: int = 0
+    discarded: bool = False
+    useless_until: int = 0
     _snapshot: Snapshot | None = None
     _segments: list[Segment] = field(default_factory=list)
 
@@ -50,10 +75,31 @@ class Shelf:
             self._append(changes.added, changes.dimension)
         if self._dead() > self._living():
             self._compact(changes.dimension)
-        self.nbytes = sum(segment.nbytes for segment in self._segments)
         blocks = tuple(segment.block for segment in self._segments)
-        self._snapshot, self.mark = Snapshot(changes.mark, changes.dimension, blocks), changes.mark
+        sealed = len(blocks) - bool(self._segments and self._segments[-1].room)
+        pq = None if self._snapshot is None else _still_right(self._snapshot.pq, blocks)
+        self._snapshot = Snapshot(changes.mark, changes.dimension, blocks, sealed, pq)
+        self._count()
+        self.mark = changes.mark
         return self._snapshot
+
+    def adopt(self, pq: PqIndex | None) -> bool:
+        """Search by means of this index from now on, or of none; False where it no longer fits."""
+        with self.lock:
+            if self._snapshot is None or _still_right(pq, self._snapshot.blocks) is not pq:
+                return False
+            self._snapshot = replace(self._snapshot, pq=pq)
+            self._count()
+            return True
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last one."""
+        return self._snapshot
+
+    def _count(self) -> None:
+        pq = self._snapshot.pq if self._snapshot else None
+        self.nbytes = sum(segment.nbytes for segment in self._segments) + (pq.nbytes if pq else 0)
 
     def _append(self, added: Iterable[Rows], dimension: int) -> None:
         for rows in added:
@@ -81,3 +127,22 @@ class Shelf:
         """Leave the dead rows behind."""
         old, self._segments = self._segments, []
         self._append((segment.living() for segment in old), dimension)
+
+
+def _still_right(pq: PqIndex | None, blocks: tuple[Block, ...]) -> PqIndex | None:
+    """The index without what was erased; None where it was made of other blocks."""
+    if pq is None or not pq.covers(blocks):
+        return None
+    pq.erase(blocks)
+    return pq
+
+
+def _distinct(parts: list[Int64]) -> int:
+    """How many different numbers, none of them negative, there are."""
+    largest = max((int(part.max()) for part in parts if len(part)), default=-1)
+    if largest > MARKS_A_NUMBER * sum(map(len, parts)):
+        return len(np.unique(np.concatenate(parts)))
+    seen = np.zeros(largest + 1, np.bool_)
+    for part in parts:
+        seen[part] = True
+    return int(np.count_nonzero(seen))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from vultus.errors import InvalidRequest, SubjectNotFound
 from vultus.records import Subject
@@ -77,7 +77,7 @@ def select_subjects_by_id(connection: Connection, collection: Row[Any], ids: Seq
     """The subjects that exist among `ids`."""
     found: dict[str, Subject] = {}
     for some in in_chunks(ids):
-        for row in connection.execute(_with_counts(collection.pk).where(t.subjects.c.id.in_(some))):
+        for row in connection.execute(_AMONG, {"collection_pk": collection.pk, "ids": some}):
             found[row.id] = _subject(row, collection)
     return found
 
@@ -100,9 +100,12 @@ def _json(metadata: Mapping[str, Any]) -> str:
         raise InvalidRequest(problem) from None
 
 
-def _with_counts(collection_pk: int) -> Select[Any]:
+def _with_counts(collection_pk: Any) -> Select[Any]:
     faces = select(func.count()).where(t.faces.c.subject_pk == t.subjects.c.pk).scalar_subquery()
     return select(t.subjects, faces.label("faces")).where(t.subjects.c.collection_pk == collection_pk)
+
+
+_AMONG = _with_counts(bindparam("collection_pk")).where(t.subjects.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def _subject(row: Row[Any], collection: Row[Any]) -> Subject:

@@ -6,7 +6,7 @@ import math
 
 from vultus.errors import MultipleFaces, NoFaceDetected
 from vultus.records import Face
-from vultus.vision.pipeline import Sighting, whole_picture
+from vultus.vision.sighting import Sighting, whole_picture
 
 
 def only_face(sighting: Sighting) -> Face:

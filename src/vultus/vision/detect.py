@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.records import RGB, Face, Float32
+from vultus.vision.scale import shrink
 from vultus.vision.session import Session
 
 DETECTION_SIDE = 640  # pixels: YuNet's training range of faces is 10..300 px, so it looks at a small picture
@@ -57,30 +58,14 @@ class YuNet:
         return self._refiner.refine(pixels, faces) if self._refiner and faces else faces
 
 
-def shrink(pixels: RGB, side: int) -> tuple[RGB, float]:
-    """The picture with a long side of at most `side` pixels, and small size / original size.
-
-    First by a whole factor, averaging, then the rest, linear: averaging by a broken factor takes five times as long.
-    """
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return pixels, 1.0
-    whole = int(1 / scale)
-    if whole > 1:
-        pixels = pixels[: height // whole * whole, : width // whole * whole]
-        pixels = cv2.resize(pixels, (width // whole, height // whole), interpolation=cv2.INTER_AREA)
-    rest = min(side / max(pixels.shape[:2]), 1.0)
-    size = (max(1, round(pixels.shape[1] * rest)), max(1, round(pixels.shape[0] * rest)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
-    return small, size[0] / pixels.shape[1] / whole
-
-
 def _padded_bgr(pixels: RGB) -> Float32:
     """(1, 3, H, W) float32 BGR 0..255, black below and to the right up to a multiple of ALIGNMENT."""
     height, width = pixels.shape[:2]
-    padded = np.zeros((1, 3, -(-height // ALIGNMENT) * ALIGNMENT, -(-width // ALIGNMENT) * ALIGNMENT), np.float32)
-    padded[0, :, :height, :width] = pixels[:, :, ::-1].transpose(2, 0, 1)
+    shape = (1, 3, -(-height // ALIGNMENT) * ALIGNMENT, -(-width // ALIGNMENT) * ALIGNMENT)
+    padded = np.empty(shape, np.float32)
+    padded[0, :, height:], padded[0, :, :height, width:] = 0, 0
+    for channel, plane in enumerate(reversed(cv2.split(pixels))):
+        padded[0, channel, :height, :width] = plane
     return padded
 
 

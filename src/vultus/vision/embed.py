@@ -12,6 +12,7 @@ from vultus.errors import ModelInvalid
 from vultus.records import RGB, CropRule, Face, Float32, InputRule
 from vultus.vision.align import crop_by_box, crop_by_landmarks
 from vultus.vision.session import Session
+from vultus.vision.slots import Together, one_by_one
 
 SMALLEST_NORM = 1e-6
 Crop = TypeVar("Crop")  # what the model sees of a face
@@ -29,7 +30,7 @@ class Recogniser(Protocol[Crop]):
 
     def embed(self, crops: Sequence[Crop]) -> Float32: ...
 
-    def look(self, crops: Sequence[Crop]) -> tuple[Float32, list[float | None]]: ...
+    def look(self, crops: Sequence[Crop], together: Together = one_by_one) -> tuple[Float32, list[float | None]]: ...
 
 
 class Embedder:
@@ -74,8 +75,10 @@ class Embedder:
         """
         return self.look(crops)[0]
 
-    def look(self, crops: Sequence[RGB]) -> tuple[Float32, list[float | None]]:
+    def look(self, crops: Sequence[RGB], together: Together = one_by_one) -> tuple[Float32, list[float | None]]:
         """The embeddings of `embed`, and of each crop how well the network recognises it, 0..100, where it tells.
+
+        together: unused, as there is one network.
 
         A network trained with a margin on the angle answers a longer vector the better it sees the face: Meng et al.,
         MagFace, CVPR 2021, section 3. Raises ModelInvalid as `embed` does.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from vultus.records import RGB, Face, Float32
 from vultus.vision.embed import Recogniser
+from vultus.vision.slots import Together, one_by_one
 
 Crops = tuple[RGB, ...]  # one per member
 
@@ -39,11 +41,15 @@ class FusedEmbedder:
         """(N, D) float32 of unit length for N faces, one batch per member. Raises what its members raise."""
         return self.look(crops)[0]
 
-    def look(self, crops: Sequence[Crops]) -> tuple[Float32, list[float | None]]:
-        """The embeddings of `embed`, and the recognisability of each face, 0..100, by the first member that tells."""
+    def look(self, crops: Sequence[Crops], together: Together = one_by_one) -> tuple[Float32, list[float | None]]:
+        """The embeddings of `embed`, and the recognisability of each face, 0..100, by the first member that tells.
+
+        together: runs the members beside each other.
+        """
         if not crops:
             return np.empty((0, self.dimension), np.float32), []
-        seen = [model.look([crop[i] for crop in crops]) for i, model in enumerate(self._members)]
+        members = enumerate(self._members)
+        seen = together([partial(model.look, [crop[i] for crop in crops]) for i, model in members])
         parts = [factor * vectors for (vectors, _), factor in zip(seen, self._factors, strict=True)]
         joined = np.concatenate(parts, axis=1)
         unit = np.ascontiguousarray(joined / np.linalg.norm(joined, axis=1, keepdims=True), dtype=np.float32)

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from vultus.records import RGB, Face, Float32
-from vultus.vision.detect import DETECTION_SIDE, shrink, suppress
+from vultus.vision.detect import DETECTION_SIDE, suppress
+from vultus.vision.scale import shrink
 from vultus.vision.session import Session
 
 MIN_FACE = 20  # pixels

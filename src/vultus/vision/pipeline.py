@@ -1,70 +1,23 @@
-"""A photo to templates, the steps in order; bounds how many photos are worked on at once and how many may wait."""
+"""A photo to templates, the steps in order, on as many cores as are free."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-import numpy as np
-
-from vultus.errors import DetectorNotAllowed, QueueFull, QueueTimeout
-from vultus.records import RGB, Face, Photograph, Quality, Template
+from vultus.errors import DetectorNotAllowed
+from vultus.records import RGB, Face, Float32, Photograph, Quality, Template
 from vultus.vision.detect import Detector
 from vultus.vision.embed import Recogniser
 from vultus.vision.image import MAX_PIXELS, decode, encode_jpeg
 from vultus.vision.quality import assess, with_recognisability
+from vultus.vision.sighting import Sighting
+from vultus.vision.slots import Slots
 
 PHOTO_SIDE = 512  # pixels: long side of a stored photo
-
-
-@dataclass(frozen=True, eq=False)
-class Sighting:
-    """A photo and the faces found in it, largest first, in the pixels of the decoded photograph."""
-
-    photograph: Photograph
-    faces: tuple[Face, ...]
-    detector: str
-
-    def upright(self, face: Face) -> Face:
-        """A face of this photo in the pixels of the upright original."""
-        r = self.photograph.reduction
-        x_min, y_min, x_max, y_max = face.box
-        return replace(face, box=(x_min * r, y_min * r, x_max * r, y_max * r), landmarks=face.landmarks * np.float32(r))
-
-
-class Slots:
-    """A bounded number of places and a bounded queue before them."""
-
-    def __init__(self, places: int, *, queue: int, wait_seconds: float) -> None:
-        self._places = threading.BoundedSemaphore(places)
-        self._queue, self._wait_seconds = queue, wait_seconds
-        self._waiting = 0
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one place. Raises QueueFull at once, QueueTimeout after the longest wait."""
-        if not self._places.acquire(blocking=False):
-            self._wait()
-        try:
-            yield
-        finally:
-            self._places.release()
-
-    def _wait(self) -> None:
-        with self._lock:
-            if self._waiting >= self._queue:
-                raise QueueFull(f"{self._waiting} requests wait already, as many as may; try again in a second")
-            self._waiting += 1
-        try:
-            if not self._places.acquire(timeout=self._wait_seconds):
-                raise QueueTimeout(f"no compute slot came free within {self._wait_seconds:g} s; try again later")
-        finally:
-            with self._lock:
-                self._waiting -= 1
+LARGEST_BATCH = 8  # faces: larger batches are no faster a face, and take more memory
 
 
 class Pipeline:
@@ -121,23 +74,46 @@ class Pipeline:
             name = self._fallback
             faces = self._detectors[name].detect(photograph.pixels)
         largest = sorted(faces, key=lambda face: face.area * face.score, reverse=True)
-        return Sighting(photograph, tuple(largest[: self._max_faces]), name)
+        again = partial(_decode_to, photo, self._max_pixels)
+        return Sighting(photograph, tuple(largest[: self._max_faces]), name, again)
+
+    def look_at_all(self, photos: Sequence[bytes], *, detector: str | None = None) -> list[Sighting]:
+        """`look` at several photos, beside each other where places are free. Raises what the first bad one raises."""
+        return self._slots.together([partial(self.look, photo, detector=detector) for photo in photos])
 
     def quality(self, sighting: Sighting, face: Face) -> Quality:
         """The quality of a face of this photo."""
-        return assess(sighting.photograph.pixels, face, reduction=sighting.photograph.reduction)
+        photograph, near = sighting.closer(face)
+        return assess(photograph.pixels, near, reduction=photograph.reduction)
 
     def embed(
         self, faces: Sequence[tuple[Sighting, Face]], model_id: str, *, align: bool = True
     ) -> tuple[Template, ...]:
-        """Templates of faces, also of several photos, in one batch."""
+        """Templates of faces, also of several photos."""
         model = self._embedder(model_id)
-        crops = [model.crop(sighting.photograph.pixels, face, align=align) for sighting, face in faces]
-        vectors, told = model.look(crops)
+        crops = [self._crop(model, *one, align=align) for one in faces]
+        vectors, told = self._recognise(model, crops)
         return tuple(
             Template(vector, model_id, sighting.upright(face), with_recognisability(self.quality(sighting, face), seen))
             for vector, seen, (sighting, face) in zip(vectors, told, faces, strict=True)
         )
+
+    def _crop(self, model: Recogniser[Any], sighting: Sighting, face: Face, *, align: bool) -> Any:
+        photograph, near = sighting.closer(face)
+        return model.crop(photograph.pixels, near, align=align)
+
+    def _recognise(self, model: Recogniser[Any], crops: Sequence[Any]) -> tuple[list[Float32], list[float | None]]:
+        """The embeddings of all crops and what the model tells of each.
+
+        One face uses the free cores inside the model; several are divided among them.
+        """
+        if len(crops) == 1:
+            vectors, told = model.look(crops, self._slots.together)
+            return list(vectors), told
+        size = min(-(-len(crops) // self._slots.places), LARGEST_BATCH)
+        batches = [crops[i : i + size] for i in range(0, len(crops), size)]
+        seen = self._slots.together([partial(model.look, batch) for batch in batches])
+        return [vector for vectors, _ in seen for vector in vectors], [each for _, told in seen for each in told]
 
     def warm_up(self, pixels: RGB) -> None:
         """Run every detector once."""
@@ -149,7 +125,5 @@ class Pipeline:
         return encode_jpeg(sighting.photograph.pixels, max_side=PHOTO_SIDE)
 
 
-def whole_picture(pixels: RGB) -> Face:
-    """The whole picture as a face of score 0, for callers who do not insist on a detection."""
-    height, width = pixels.shape[:2]
-    return Face((0.0, 0.0, float(width), float(height)), np.full((5, 2), np.nan, np.float32), 0.0)
+def _decode_to(photo: bytes, max_pixels: int, side: int) -> Photograph:
+    return decode(photo, max_pixels=max_pixels, reduced_side=side)

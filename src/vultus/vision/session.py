@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from vultus.errors import ModelInvalid
 from vultus.records import Float32
+from vultus.vision.slots import Slots
 
 PROVIDERS = ("CPUExecutionProvider",)
+MOST_THREADS = 4  # of one run: small networks gain nothing from more
 ERRORS_ONLY = 3  # onnxruntime's log severity
 
 Dimension = int | str | None  # a size; a name or nothing stands for any size
@@ -22,12 +25,16 @@ class Session:
     """One loaded network. `run` is safe from several threads at once."""
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
-        """Load the network. threads: of one run. Raises ModelInvalid when the file is not a network."""
+        """Load the network. threads: of one run; they wait actively within a run, never between two.
+
+        Raises ModelInvalid when the file is not a network.
+        """
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session = ort.InferenceSession(str(path), options, providers=list(PROVIDERS))
         except Exception as exc:  # onnxruntime raises a family of its own without a common name
@@ -47,3 +54,24 @@ class Session:
     def run(self, batch: NDArray[np.generic], outputs: Sequence[str] | None = None) -> list[Float32]:
         """The network's outputs for one input array, in the order of `outputs` (default: the network's own)."""
         return list(self._session.run(None if outputs is None else list(outputs), {self._input: batch}))
+
+
+class SpreadSession(Session):
+    """A small network loaded twice: runs in one thread, or in several for a request that has the machine to itself.
+
+    YuNet at 640x480 on two cores: 6.4 ms in one thread, 3.6 ms in two, which take more processor time together.
+    """
+
+    def __init__(self, path: Path, slots: Slots) -> None:
+        """slots: its free places are cores that nobody uses. Raises ModelInvalid."""
+        super().__init__(path)
+        self._slots = slots
+        self._threads = min(slots.places, os.cpu_count() or 1, MOST_THREADS)
+        self._spread = Session(path, threads=self._threads) if self._threads > 1 else None
+
+    def run(self, batch: NDArray[np.generic], outputs: Sequence[str] | None = None) -> list[Float32]:
+        """As Session.run; the caller holds a place."""
+        if self._spread is None:
+            return super().run(batch, outputs)
+        with self._slots.spare(self._threads - 1) as granted:
+            return self._spread.run(batch, outputs) if granted else super().run(batch, outputs)

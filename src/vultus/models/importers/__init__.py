@@ -59,7 +59,7 @@ def _quantize(data: bytes, ranges: Mapping[str, tuple[float, float]]) -> bytes:
     return quantize(data, ranges)
 
 
-QUANTIZER = Quantizer(1, _quantize)
+QUANTIZER = Quantizer(2, _quantize)
 
 IMPORTERS: Mapping[str, Importer] = {
     "facenet_graphdef": Importer(1, _facenet_graphdef),

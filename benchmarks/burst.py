@@ -1,0 +1,67 @@
+"""Far more clients at once than the queue holds: who is served, how late at most, and how soon the others are told."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from typing import Any
+
+from benchmarks.endpoints import bodies
+from benchmarks.photos import Photos
+from benchmarks.serving import HEADERS, Server
+from benchmarks.timing import percentile
+
+CLIENTS = 200
+PATH, SIZE = "/find", "640x480"
+
+Row = dict[str, Any]
+
+
+def burst(server: Server, photos: Photos) -> Row:
+    """One request of each client, all sent at the same moment.
+
+    Answer times in ms: of those served, of those told queue_full; how many of these got no Retry-After.
+    """
+    body, _ = bodies(photos, PATH, SIZE, 0, iter(()))
+    start, lock, answers = threading.Barrier(CLIENTS), threading.Lock(), list[tuple[int, bool, float]]()
+
+    def client(number: int) -> None:
+        connection = server.connect()
+        connection.connect()
+        start.wait()
+        answer = _answer(connection, body(number))
+        with lock:
+            answers.append(answer)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    served = [taken for status, _, taken in answers if status == 200]
+    refused = [taken for status, _, taken in answers if status == 503]
+    return {
+        "clients": CLIENTS,
+        "served": len(served),
+        "served_p99_ms": percentile(served, 0.99),
+        "refused": len(refused),
+        "refused_p50_ms": percentile(refused, 0.5),
+        "without_retry_after": sum(status == 503 and not told for status, told, _ in answers),
+        "otherwise": CLIENTS - len(served) - len(refused),
+    }
+
+
+def _answer(connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bool, float]:
+    """Status (0: none came), whether it says when to ask again, ms."""
+    begun = time.perf_counter()
+    try:
+        connection.request("POST", PATH, body, HEADERS)
+        answer = connection.getresponse()
+        answer.read()
+        status, told = answer.status, answer.getheader("Retry-After") is not None
+    except (OSError, http.client.HTTPException):
+        status, told = 0, False
+    finally:
+        connection.close()
+    return status, told, (time.perf_counter() - begun) * 1000

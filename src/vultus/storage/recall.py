@@ -1,0 +1,80 @@
+"""Recall: how often a search that leaves faces out finds the most similar one; and what to measure it with.
+
+The probes are made of the faces that are held, as no others may be kept. Mated ones: an enrolled face and noise, half
+of it shaped as faces differ, half even, so that their cosine is 0.6 to 0.8. Non-mated ones: mixtures of many faces,
+which lie where faces do and resemble nobody; they are the harder ones, for their best face stands out the least.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vultus.records import Float32
+
+NOISE = (0.75, 1.33)  # its length beside a face of length 1: a cosine of 0.8 to 0.6
+SAME = 1e-6  # similarities that differ by less are equal
+
+
+@dataclass(frozen=True)
+class Recall:
+    """The share of probes whose most similar subject was found, 0..1: of mated and of non-mated probes."""
+
+    mated: float
+    non_mated: float
+
+    @property
+    def least(self) -> float:
+        """The lower of the two."""
+        return min(self.mated, self.non_mated)
+
+
+@dataclass(frozen=True)
+class SearchState:
+    """How a collection is searched just now.
+
+    kind: "exact": every face is compared; "pq": of `faces` faces, the `candidates` that an index chooses are, with the
+    recall it was measured to have, and all others. building: such an index is being made in the background.
+    """
+
+    kind: Literal["exact", "pq"] = "exact"
+    recall: Recall = Recall(1.0, 1.0)
+    faces: int = 0
+    candidates: int = 0
+    building: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Probes:
+    """mated and non_mated: (Q, D) float32 of unit length."""
+
+    mated: Float32
+    non_mated: Float32
+
+
+def made_probes(rows: Float32, count: int, seed: int) -> Probes:
+    """`count` probes of each kind from (N, D) float32 rows that are enrolled. A seed gives always the same."""
+    rng = np.random.default_rng(seed)
+    held = _unit(rows[rng.integers(0, len(rows), count)])
+    noise = _unit(_mixtures(rows, count, rng) + _unit(rng.standard_normal(held.shape)))
+    mated = held + rng.uniform(*NOISE, (count, 1)) * noise
+    return Probes(_unit(mated).astype(np.float32), _mixtures(rows, count, rng).astype(np.float32))
+
+
+def share_found(found: NDArray[np.float64], best: NDArray[np.float64]) -> float:
+    """The share of probes whose similarity found is the best one, both (Q,); NaN: not known, left out. 0 if none is."""
+    known = ~(np.isnan(found) | np.isnan(best))
+    return float(np.mean(found[known] >= best[known] - SAME)) if known.any() else 0.0
+
+
+def _mixtures(rows: Float32, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    return _unit(rng.standard_normal((count, len(rows)), np.float32) @ rows)
+
+
+def _unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+    wide = rows.astype(np.float64)
+    unit: NDArray[np.float64] = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    return unit

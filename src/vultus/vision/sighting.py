@@ -1,0 +1,65 @@
+"""What was seen in a photo: the decoded picture, the faces in it, and a closer look at a small one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from vultus.records import RGB, Face, Photograph
+
+FACE_SIDE = 112  # pixels: what the recognition models see of a face; a smaller one is worth decoding again
+CLOSEST_SIDE = 2000  # pixels: lower bound of the long side to which a photo is decoded again, at most
+
+Decode = Callable[[int], Photograph]
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """A photo and the faces found in it, largest first, in the pixels of the decoded photograph.
+
+    again: decodes the photo to at least so many pixels on the long side; None: there is no more to see.
+    """
+
+    photograph: Photograph
+    faces: tuple[Face, ...]
+    detector: str
+    again: Decode | None = None
+    _closer: dict[int, Photograph] = field(default_factory=dict, repr=False)
+
+    def upright(self, face: Face) -> Face:
+        """A face of this photo in the pixels of the upright original."""
+        return scaled(face, self.photograph.reduction)
+
+    def closer(self, face: Face) -> tuple[Photograph, Face]:
+        """The photo with as many pixels as the models use of this face, and the face in it.
+
+        Photos are decoded small, which is enough for most faces. A small face is worth a second decoding.
+        """
+        seen, side = self.photograph, min(face.width, face.height)
+        if self.again is None or seen.reduction == 1 or not 0 < side < FACE_SIDE:
+            return seen, face
+        wanted = min(FACE_SIDE / side * _long_side(seen.pixels), CLOSEST_SIDE)
+        photograph = next((known for known in self._closer.values() if _long_side(known.pixels) >= wanted), None)
+        if photograph is None:
+            photograph = self.again(int(wanted))
+            self._closer[_long_side(photograph.pixels)] = photograph
+        return photograph, scaled(face, seen.reduction / photograph.reduction)
+
+
+def scaled(face: Face, factor: float) -> Face:
+    """The face in a picture `factor` times as large."""
+    x_min, y_min, x_max, y_max = face.box
+    box = (x_min * factor, y_min * factor, x_max * factor, y_max * factor)
+    return replace(face, box=box, landmarks=face.landmarks * np.float32(factor))
+
+
+def whole_picture(pixels: RGB) -> Face:
+    """The whole picture as a face of score 0, for callers who do not insist on a detection."""
+    height, width = pixels.shape[:2]
+    return Face((0.0, 0.0, float(width), float(height)), np.full((5, 2), np.nan, np.float32), 0.0)
+
+
+def _long_side(pixels: RGB) -> int:
+    return int(max(pixels.shape[:2]))
