@@ -172,6 +172,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("/enroll", {"metadata": "[1]"}),
     ("/enroll", {"metadata": '{"a": NaN}'}),
     ("/enroll", {"metadata": {"a": "x" * 16_384}}),
+    ("/enroll", {"metadata": {"a": json.loads("[" * 32 + "]" * 32)}}),
     ("/enroll", {"metadata": {"a": "\ud800"}}),
     ("/enroll", {"detector_backend": "x" * 201}),
 ]  # fmt: skip

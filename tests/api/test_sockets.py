@@ -22,7 +22,7 @@ import pytest
 from tests.pictures import drawn_photo
 
 KEY = "sk-0123456789abcdef0123456789abcdef-secret"
-LIMITS = {"VULTUS_MAX_BODY_BYTES": "200000", "VULTUS_REQUEST_SECONDS": "1", "HEADER_SECONDS": "1"}
+LIMITS = {"VULTUS_MAX_BODY_BYTES": "200000", "VULTUS_REQUEST_SECONDS": "1", "VULTUS_HEADER_SECONDS": "1"}
 ROOT = Path(__file__).parents[2]
 
 

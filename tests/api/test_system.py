@@ -37,6 +37,7 @@ def test_a_key_is_made_shown_once_used_and_revoked(client: TestClient) -> None:
         ({"scopes": ["admin"], "collections": ["a"]}, "admin"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"expires_at": "2999-01-01T00:00:00"}, "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-23:59"}, "expires_at"),
         ({"requests_per_minute": 0}, "requests_per_minute"),
     ],
 )

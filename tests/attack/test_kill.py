@@ -13,6 +13,7 @@ from threading import Timer
 import httpx
 import pytest
 
+from tests.attack.budget import KILL, rounds
 from tests.attack.process import Server, photos_of_one_face, serving
 from vultus.storage.audit import Audit
 from vultus.storage.database import open_engine
@@ -36,20 +37,27 @@ class Acknowledged:
     request_id: str
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.soak)])
-def test_a_killed_server_loses_nothing_and_leaves_nothing_half_done(tmp_path, model_dir, rounds):
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
+def test_a_killed_server_loses_nothing_and_leaves_nothing_half_done(tmp_path, model_dir, kills):
     folder, seeds, photos = tmp_path / "data", random.Random(6), photos_of_one_face(PHOTOS)
     acknowledged: list[Acknowledged] = []
-    for turn in range(rounds + 1):
+    done = 0
+    for turn in rounds(kills, KILL):
         with serving(folder, model_dir) as server:  # after a kill: nobody repaired anything
             assert_whole(server, folder, acknowledged, photos)
-            if turn < rounds:
-                lives = seeds.uniform(0.1, LONGEST_SECONDS)
-                acknowledged += enroll_until_killed(server, f"round-{turn}", photos, lives)
-        harmful = [fault for fault in found_faults(folder) if not fault.repairable]
-        assert harmful == []
-    print(f"rounds {rounds}, acknowledged {len(acknowledged)}, lost 0")
-    assert len(acknowledged) >= rounds
+            lives = seeds.uniform(0.1, LONGEST_SECONDS)
+            acknowledged += enroll_until_killed(server, f"round-{turn}", photos, lives)
+        assert_sound(folder)
+        done += 1
+    with serving(folder, model_dir) as server:
+        assert_whole(server, folder, acknowledged, photos)
+    assert_sound(folder)
+    print(f"\nkills {done} of {kills}, acknowledged {len(acknowledged)}, lost 0")
+    assert len(acknowledged) >= done
+
+
+def assert_sound(folder: Path) -> None:
+    assert [fault for fault in found_faults(folder) if not fault.repairable] == []
 
 
 def enroll_until_killed(server: Server, collection: str, photos: Sequence[bytes], lives: float) -> list[Acknowledged]:

@@ -22,8 +22,10 @@ from starlette.responses import RedirectResponse
 from vultus import __version__
 from vultus.api import comparison, galleries, recognition, system
 from vultus.api.audit import Audited
+from vultus.api.crowd import Crowd
 from vultus.api.doorway import Doorway, stop_process, utc_now
 from vultus.api.errors import ErrorBoundary, answer_framework_error
+from vultus.api.farewell import Farewell
 from vultus.api.fetch import Fetcher
 from vultus.api.limits import BodyLimit, RequestIds
 from vultus.api.paths import PathSegments
@@ -61,7 +63,7 @@ def _application(doorway: Doorway) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=doorway.lifespan,
-        middleware=_middleware(doorway.settings),
+        middleware=_middleware(doorway),
         exception_handlers={HTTPException: answer_framework_error, RequestValidationError: answer_framework_error},
         redirect_slashes=False,
         redoc_url=None,
@@ -76,13 +78,16 @@ def _application(doorway: Doorway) -> FastAPI:
     return app
 
 
-def _middleware(settings: Settings) -> list[Middleware]:
+def _middleware(doorway: Doorway) -> list[Middleware]:
     """Outermost first: every answer has its headers and an id, every exception the one shape, every body a limit."""
+    settings = doorway.settings
     return [
         Middleware(SafetyHeaders),
         Middleware(RequestIds),
         Middleware(ErrorBoundary),
+        Middleware(Crowd),
         Middleware(Audited),
+        Middleware(Farewell, departure=doorway.departure),
         Middleware(
             BodyLimit,
             max_bytes=settings.max_body_bytes,

@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 from fastapi import Depends, FastAPI, Request
 
+from vultus.api.farewell import Departure
 from vultus.api.fetch import Fetcher
 from vultus.api.rates import RateLimiter
 from vultus.api.types import OpenSystem, System
@@ -57,6 +58,7 @@ class Doorway:
         self.now = now
         self.fetcher = fetcher or _fetcher(settings)
         self.rates = RateLimiter()
+        self.departure = Departure()
         self._system = system
         self._open_system = open_system
         self._on_failure = on_failure
@@ -72,11 +74,12 @@ class Doorway:
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do blocking work in a thread of our own, so that it never waits for, or starves, the framework's threads.
 
-        Raises QueueFull when all threads are busy.
+        Raises QueueFull when all threads are busy. A call dismissed meanwhile leaves the thread to finish.
         """
         if self._threads.available_tokens < 1:
             raise QueueFull("all compute threads are busy; ask again in a second", 1.0)
-        return await anyio.to_thread.run_sync(partial(work, *args, **kwargs), limiter=self._threads)
+        bound = partial(work, *args, **kwargs)
+        return await anyio.to_thread.run_sync(bound, limiter=self._threads, abandon_on_cancel=True)
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:

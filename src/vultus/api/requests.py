@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from vultus.api.values import (
     Blank,
@@ -158,13 +158,22 @@ class SubjectFields(CallFields):
         return self
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("is beyond the years 1 to 9999 in UTC") from exc
+
+
 class KeyFields(CallFields):
     """POST /keys."""
 
     name: Annotated[PersonName, Field(min_length=1)] = Field(description="What the key is for.")
     scopes: Annotated[list[Scope], Field(min_length=1)] = Field(description="What the key may do.")
     collections: list[CollectionName] | None = Field(None, description="The only collections it may use. Default: all.")
-    expires_at: AwareDatetime | None = Field(None, description="When it ends, with time zone. Default: never.")
+    expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = Field(
+        None, description="When it ends, with time zone. Default: never."
+    )
     requests_per_minute: Count | None = Field(None, description="Default: no limit.")
 
     @model_validator(mode="after")

@@ -52,11 +52,7 @@ class _Shielded:
 
     async def _begin(self, message: Message) -> None:
         headers = MutableHeaders(scope=message)
-        headers["x-content-type-options"] = "nosniff"
-        headers["referrer-policy"] = "no-referrer"
-        headers["content-security-policy"] = NO_PAGE
-        if not self._keep:
-            headers["cache-control"] = "no-store"
+        make_safe(headers, keep=self._keep)
         if headers.get("content-type", "").startswith("text/html"):
             self._start = message
         else:
@@ -68,6 +64,15 @@ class _Shielded:
             MutableHeaders(scope=start)["content-security-policy"] = page_policy(self._page)
             await self._send(start)
             await self._send({**message, "body": self._page})
+
+
+def make_safe(headers: MutableHeaders, *, keep: bool = False) -> None:
+    """Give an answer that is no page its safety headers. keep: whether it may be stored by who gets it."""
+    headers["x-content-type-options"] = "nosniff"
+    headers["referrer-policy"] = "no-referrer"
+    headers["content-security-policy"] = NO_PAGE
+    if not keep:
+        headers["cache-control"] = "no-store"
 
 
 def page_policy(page: bytes) -> str:

@@ -22,6 +22,7 @@ MAX_SUBJECT_CHARACTERS = 256
 MAX_NAME_CHARACTERS = 256
 MAX_MODEL_NAME_CHARACTERS = 200
 MAX_METADATA_BYTES = 16 * 1024
+MAX_METADATA_DEPTH = 32  # an answer cannot be written beyond 255
 COLLECTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 NORMALIZATIONS = ("base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace")
@@ -198,6 +199,16 @@ def _refuse_large_metadata(value: dict[str, Any]) -> None:
         raise ValueError("holds text that is not UTF-8, or is nested too deeply") from exc
     if size > MAX_METADATA_BYTES:
         raise ValueError(f"has {size} bytes of JSON, the limit is {MAX_METADATA_BYTES}")
+    if _is_deep(value):
+        raise ValueError(f"is nested more than {MAX_METADATA_DEPTH} deep")
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_METADATA_DEPTH):
+        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [child for children in inside for child in children]
+    return any(isinstance(one, dict | list) for one in level)
 
 
 # --- the types ----------------------------------------------------------------------------------------------------

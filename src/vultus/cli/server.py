@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import logging
+import math
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
 
 from vultus.api.app import create_opening_app
-from vultus.cli.patience import PatientProtocol
+from vultus.api.farewell import Departure
+from vultus.cli.openfiles import connections_possible
+from vultus.cli.patience import protocol_of
+from vultus.cli.room import Room
 from vultus.cli.signals import handling
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
 from vultus.wiring import System, check
 
 BACKLOG = 2048
-GRACE_SECONDS = 8  # for requests under way; `docker stop` kills after 10
+FAREWELL_SECONDS = 2  # to send the last refusals
+LATE_SECONDS = 0.5
 
 
 def run_server(
@@ -47,7 +56,9 @@ def run_server(
         failures.append(exc)
         server.should_exit = True
 
-    server = uvicorn.Server(_config(create_opening_app(settings, opening, on_failure=fail)))
+    app = create_opening_app(settings, opening, on_failure=fail)
+    departure: Departure = app.state.doorway.departure
+    server = PoliteServer(_config(app, settings), departure, settings.grace_seconds)
 
     def stop(*_: object) -> None:
         server.should_exit = True
@@ -56,6 +67,31 @@ def run_server(
         server.run(sockets=[listener])
     if failures:
         raise failures[0]
+    if departure.over:
+        _give_up_threads()
+
+
+class PoliteServer(uvicorn.Server):
+    """A server that stops as uvicorn does, and tells who is still waiting when the time is over."""
+
+    def __init__(self, config: uvicorn.Config, departure: Departure, seconds: float) -> None:
+        """seconds: for the requests that are under way when it is told to stop."""
+        super().__init__(config)
+        self._departure, self._seconds = departure, seconds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, finish what is under way in time, dismiss the rest."""
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(LATE_SECONDS, self._close_late_ones)
+        over = loop.call_later(self._seconds, self._departure.dismiss)
+        await super().shutdown(sockets)
+        late.cancel()
+        over.cancel()
+
+    def _close_late_ones(self) -> None:
+        """Connections that were accepted but not there yet when uvicorn told all to close after their answer."""
+        for connection in tuple(self.server_state.connections):
+            connection.shutdown()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -76,14 +112,25 @@ def _why_not(exc: OSError, host: str, port: int) -> str:
     return f"cannot listen on {host} port {port} ({reason}); choose another address with --host"
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def _give_up_threads() -> NoReturn:
+    """End the process though threads still work on what was dismissed: the interpreter would wait for them.
+
+    Everything is closed, and a change is whole or not there at all: killing the process here harms nothing.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    room = Room(connections_possible(settings.max_connections))
     return uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=protocol_of(room, settings.header_seconds),
         ws="none",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(settings.grace_seconds) + FAREWELL_SECONDS,
     )
