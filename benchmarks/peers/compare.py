@@ -1,18 +1,20 @@
 """Vultus over HTTP and its peers as libraries in their own processes, call by call in turn, on the same photos.
 
 What is in our favour and theirs: ours pays for HTTP, and searches the whole gallery; a peer searches FIND_PEOPLE photos
-in its own way. All use as many threads as they like; only one works at a time. DeepFace computes with the weights of
-Vultus's FaceNet, which are of the architecture it would download.
+in its own way. All use as many threads as they like; only one works at a time: a peer is stopped while it is not its
+turn, as its threads would go on waiting actively. A turn is TURN calls, of which the first does not count. DeepFace
+computes with the weights of Vultus's FaceNet, which are of the architecture it would download.
 """
 
 from __future__ import annotations
 
 import json
 import select
+import signal
 import statistics
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from benchmarks.timing import milliseconds
 READY_SECONDS, CALL_SECONDS = 120.0, 30.0
 FIND_PEOPLE = 30
 PAIRS = 4
+TURN = 4
 CALLS = ("verify", "represent", "find")
 WORKER = Path(__file__).with_name("worker.py")
 
@@ -44,6 +47,15 @@ class Peer:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.described = str(self._answer(READY_SECONDS)["ready"])
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The time in which it may work; before and after it is stopped."""
+        self._process.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGSTOP)
 
     def call(self, name: str, photos: list[Path]) -> Taken:
         """By the peer's own clocks. Raises PeerFailed."""
@@ -77,6 +89,8 @@ def compare(
         for name in NAMES:
             try:
                 peers[name] = stack.enter_context(_running(name, peer_dir, folder, scratch, facenet))
+                with peers[name].turn():
+                    pass
             except (PeerFailed, OSError, subprocess.SubprocessError) as exc:
                 not_run[name] = _reason(exc)
         rows = [
@@ -125,12 +139,15 @@ def _measure(
         for name, contestant in contestants.items():
             if f"{name} {call}" in not_run:
                 continue
-            try:
-                taken[name].append(contestant(number))
-            except PeerFailed as exc:
-                not_run[f"{name} {call}"] = _reason(exc)
-    connection.close()
-    counted = {name: values[1:] for name, values in taken.items() if len(values) > 1}
+            with peers[name].turn() if name in peers else closing(connection):  # which opens again by itself
+                try:
+                    turn = [contestant(number * TURN + i) for i in range(TURN)]
+                except PeerFailed as exc:
+                    not_run[f"{name} {call}"] = _reason(exc)
+                    continue
+            if number:
+                taken[name] += turn[1:]
+    counted = {name: values for name, values in taken.items() if values}
     found = {name: statistics.median(ms for ms, _ in values) for name, values in counted.items()}
     worked = {name: statistics.mean(cpu for _, cpu in values) for name, values in counted.items()}
     return {

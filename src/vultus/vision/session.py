@@ -25,16 +25,12 @@ class Session:
     """One loaded network. `run` is safe from several threads at once."""
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
-        """Load the network. threads: of one run; they wait actively within a run, never between two.
-
-        Raises ModelInvalid when the file is not a network.
-        """
+        """Load the network. threads: of one run. Raises ModelInvalid when the file is not a network."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = ort.InferenceSession(str(path), options, providers=list(PROVIDERS))
         except Exception as exc:  # onnxruntime raises a family of its own without a common name
@@ -59,7 +55,8 @@ class Session:
 class SpreadSession(Session):
     """A small network loaded twice: runs in one thread, or in several for a request that has the machine to itself.
 
-    YuNet at 640x480 on two cores: 6.4 ms in one thread, 3.6 ms in two, which take more processor time together.
+    YuNet at 640x480 on two cores: 7.0 ms in one thread, 5.5 ms in two, which take more processor time together. (Threads
+    that wait actively take 4.3 ms, but 11 ms where a virtual machine's second core was idle before.)
     """
 
     def __init__(self, path: Path, slots: Slots) -> None:
