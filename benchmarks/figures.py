@@ -44,12 +44,14 @@ def _cost(rows: list[Row], path: Path) -> Path:
 
     faces = [row["faces"] for row in rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    left.loglog(faces, [row["search_ms"] for row in rows], "o-", color="#37618e", label="search, median")
-    left.loglog(faces, [row["search_p95_ms"] for row in rows], "o:", color="#37618e", label="search, p95")
+    left.loglog(faces, [row["search_ms"] for row in rows], "o-", color="#37618e", label="exact search, median")
+    left.loglog(faces, [row["search_p95_ms"] for row in rows], "o:", color="#37618e", label="exact search, p95")
+    if all("pq_search_ms" in row for row in rows):
+        left.loglog(faces, [row["pq_search_ms"] for row in rows], "^-", color="#4a7c59", label="search by PQ, median")
     left.loglog(faces, [row["floor_ms"] for row in rows], "s--", color="#8e6237", label="reading the bytes")
     left.set(xlabel="faces", ylabel="ms", title="Time of one search")
     left.legend(frameon=False)
-    right.loglog(faces, [row["memory_mb"] for row in rows], "o-", color="#37618e")
+    right.loglog(faces, [row["bytes_a_face"] * row["faces"] / 2**20 for row in rows], "o-", color="#37618e")
     right.set(xlabel="faces", ylabel="MiB", title="Memory of the index")
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)

@@ -18,7 +18,6 @@ import json
 import multiprocessing
 import os
 import platform
-import resource
 import statistics
 import sys
 import tempfile
@@ -60,7 +59,7 @@ def measure(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -> d
     probes, calls = faces.probes(PROBES), Counted(gallery)
     index, before = FlatIndex(calls, memory_bytes=2**40), resident_mb()
     loading = timed(lambda: index.search("people", probes[:1], LINES))
-    loaded, peak = resident_mb(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    loaded, peak = resident_mb(), peak_mb()
     count = gallery.collection("people").faces
     answers, searching, floors = [], [], []
     codes = np.zeros(count * dimension // 8, np.uint64)
@@ -118,7 +117,7 @@ def measure_pq(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -
         "pq_candidates": state.candidates,
         "pq_build_s": building / 1000,
         "pq_bytes_a_face": index._shelves["people"].snapshot.pq.nbytes / state.faces,
-        "pq_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "pq_peak_mb": peak_mb(),
     }
 
 
@@ -190,8 +189,18 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc/self/statm").exists() else 0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return _status_mb("VmRSS")
+
+
+def peak_mb() -> float:
+    return _status_mb("VmHWM")  # getrusage's maximum would begin with that of the process that started this one
+
+
+def _status_mb(name: str) -> float:
+    """A figure of this process, MiB; 0 where there is no /proc."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
 # --- telling ------------------------------------------------------------------------------------------------------

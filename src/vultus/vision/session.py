@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from vultus.vision.slots import Slots
 
 PROVIDERS = ("CPUExecutionProvider",)
 MOST_THREADS = 4  # of one run: small networks gain nothing from more
+AWAKE_SECONDS = 0.04  # from one request's detection to the next one's, when they come one after the other: 0.02
 ERRORS_ONLY = 3  # onnxruntime's log severity
 
 Dimension = int | str | None  # a size; a name or nothing stands for any size
@@ -25,12 +27,16 @@ class Session:
     """One loaded network. `run` is safe from several threads at once."""
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
-        """Load the network. threads: of one run. Raises ModelInvalid when the file is not a network."""
+        """Load the network. threads: of one run; they wait actively within it, never between two.
+
+        Raises ModelInvalid when the file is not a network.
+        """
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session = ort.InferenceSession(str(path), options, providers=list(PROVIDERS))
         except Exception as exc:  # onnxruntime raises a family of its own without a common name
@@ -53,22 +59,26 @@ class Session:
 
 
 class SpreadSession(Session):
-    """A small network loaded twice: runs in one thread, or in several for a request that has the machine to itself.
+    """A small network loaded twice: runs in one thread, or in several for a request that has a busy machine to itself.
 
-    YuNet at 640x480 on two cores: 7.0 ms in one thread, 5.5 ms in two, which take more processor time together. (Threads
-    that wait actively take 4.3 ms, but 11 ms where a virtual machine's second core was idle before.)
+    YuNet at 640x480 on two cores: 7.0 ms in one thread, 4.3 ms in two. But on a virtual machine whose second core has
+    been idle for a while two threads take 11 ms: they meet after every layer, and the second core is slow to come.
     """
 
-    def __init__(self, path: Path, slots: Slots) -> None:
-        """slots: its free places are cores that nobody uses. Raises ModelInvalid."""
+    def __init__(self, path: Path, slots: Slots, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """slots: its free places are cores that nobody uses. clock: seconds. Raises ModelInvalid."""
         super().__init__(path)
-        self._slots = slots
+        self._slots, self._clock = slots, clock
         self._threads = min(slots.places, os.cpu_count() or 1, MOST_THREADS)
         self._spread = Session(path, threads=self._threads) if self._threads > 1 else None
+        self._ended = -float("inf")  # when it ran last
 
     def run(self, batch: NDArray[np.generic], outputs: Sequence[str] | None = None) -> list[Float32]:
         """As Session.run; the caller holds a place."""
         if self._spread is None:
             return super().run(batch, outputs)
-        with self._slots.spare(self._threads - 1) as granted:
-            return self._spread.run(batch, outputs) if granted else super().run(batch, outputs)
+        awake = self._clock() - self._ended < AWAKE_SECONDS
+        with self._slots.spare(self._threads - 1) as free:
+            found = self._spread.run(batch, outputs) if awake and free else super().run(batch, outputs)
+        self._ended = self._clock()
+        return found
