@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from vultus.api import resources, schemas
+from vultus.api import resource_schemas as schemas
+from vultus.api import resources
 from vultus.api.auth import Caller, MayEnroll, MayErase, MayRead
 from vultus.api.doorway import Door
 from vultus.api.fields import read_fields

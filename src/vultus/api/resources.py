@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from vultus.api.answers import area, photo_of, quality_of
-from vultus.api.schemas import (
+from vultus.api.resource_schemas import (
     CollectionAnswer,
     FaceAnswer,
     KeyAnswer,

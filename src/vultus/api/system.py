@@ -13,8 +13,8 @@ from vultus.api.fields import read_fields
 from vultus.api.openapi import PUBLIC_ERRORS, RESOURCE_ERRORS, only_json
 from vultus.api.paths import IdPath
 from vultus.api.requests import KeyFields, RotationFields
+from vultus.api.resource_schemas import Health, KeyAnswer, KeyList, NewKeyAnswer, RotatedKeyAnswer
 from vultus.api.resources import key_answer, rotated_key_answer
-from vultus.api.schemas import Health, KeyAnswer, KeyList, NewKeyAnswer, RotatedKeyAnswer
 
 public = APIRouter(tags=["system"], responses=PUBLIC_ERRORS)
 keys = APIRouter(tags=["keys"], responses=RESOURCE_ERRORS)
