@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "vultus"
-GROUND = {"errors", "records", "__init__"}
+GROUND = {"errors", "records", "cores", "__init__"}
 # room -> the rooms it may know, beside itself
 MAY_KNOW = {
     "errors": set(),
     "records": set(),
-    "config": set(),
+    "cores": set(),
+    "config": {"cores"},
     "vision": GROUND,
     "models": GROUND,
     "storage": GROUND,

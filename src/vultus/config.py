@@ -5,7 +5,6 @@ Settings are read at the top only: wiring, the HTTP application, the command lin
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,8 @@ from typing import Literal
 import platformdirs
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vultus.cores import available_cores
 
 MIB = 1024 * 1024
 MIN_ADMIN_KEY_CHARACTERS = 32
@@ -93,7 +94,9 @@ class Settings(BaseSettings):
     max_enroll_images: int = Field(20, gt=0, description="Most images in one /enroll.")
     max_faces: int = Field(64, gt=0, description="Most faces used in one image, the largest first.")
     compute_slots: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, gt=0, description="Photos analysed at once. Default: the cores."
+        default_factory=available_cores,
+        gt=0,
+        description="Photos analysed at once. Default: the cores that the process, or its container, may use.",
     )
     queue_size: int = Field(64, ge=0, description="Photos that may wait for a compute slot.")
     queue_wait_seconds: float = Field(10.0, gt=0, description="Longest wait for a compute slot, seconds.")

@@ -25,7 +25,7 @@ def network(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("vultus.vision.session.available_cores", lambda: 2)
 
 
 class Counted(SpreadSession):

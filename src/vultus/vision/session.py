@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from vultus.cores import available_cores
 from vultus.errors import ModelInvalid
 from vultus.records import Float32
 from vultus.vision.slots import Slots
@@ -69,7 +69,7 @@ class SpreadSession(Session):
         """slots: its free places are cores that nobody uses. clock: seconds. Raises ModelInvalid."""
         super().__init__(path)
         self._slots, self._clock = slots, clock
-        self._threads = min(slots.places, os.cpu_count() or 1, MOST_THREADS)
+        self._threads = min(slots.places, available_cores(), MOST_THREADS)
         self._spread = Session(path, threads=self._threads) if self._threads > 1 else None
         self._ended = -float("inf")  # when it ran last
 
