@@ -24,6 +24,7 @@ CAUSES = {
     501: "model_not_installed, with the command that installs it",
     503: "queue_full, queue_timeout, not_ready; Retry-After says when to ask again",
 }
+NULL = {"type": "null"}
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -63,13 +64,13 @@ def only_json(kind: type[CallFields], example: Mapping[str, Any], *, required: b
 
 def _schema(kind: type[CallFields], change: Any) -> dict[str, Any]:
     schema = kind.model_json_schema()
-    schema["properties"] = {name: change(_without_null(field)) for name, field in schema["properties"].items()}
+    schema["properties"] = {name: change(field) for name, field in schema["properties"].items()}
     return schema
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
-    """An optional field is one that may be left out; no need to say that null means the same."""
-    kinds = [kind for kind in field.get("anyOf", []) if kind != {"type": "null"}]
+    """The field as it is when it is there."""
+    kinds = [kind for kind in field.get("anyOf", []) if kind != NULL]
     if len(kinds) != 1:
         return field
     rest = {name: value for name, value in field.items() if name != "anyOf" and (name, value) != ("default", None)}
@@ -77,12 +78,22 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _json_field(field: dict[str, Any]) -> dict[str, Any]:
+    """In JSON null is the same as leaving an optional field out."""
+    plain = _in_json(_without_null(field))
+    if NULL not in field.get("anyOf", []):
+        return plain
+    told = ("title", "description")
+    kind = {name: value for name, value in plain.items() if name not in told}
+    return {"anyOf": [kind, NULL], **{name: plain[name] for name in told if name in plain}}
+
+
+def _in_json(field: dict[str, Any]) -> dict[str, Any]:
     """In JSON an image is text."""
     if field.get("format") == "binary":
         text = {name: value for name, value in field.items() if name != "format"}
         return {**text, "contentEncoding": "base64", "description": f"{field.get('description', '')} {BASE64}".strip()}
     if field.get("items", {}).get("format") == "binary":
-        one = _json_field(field["items"])
+        one = _in_json(field["items"])
         rest = {name: value for name, value in field.items() if name not in ("items", "type")}
         return {**rest, "anyOf": [one, {"type": "array", "items": one}]}
     return field
@@ -90,6 +101,7 @@ def _json_field(field: dict[str, Any]) -> dict[str, Any]:
 
 def _form_field(field: dict[str, Any]) -> dict[str, Any]:
     """In a form an object is its JSON text."""
+    field = _without_null(field)
     if field.get("type") == "object":
         return {"type": "string", "description": field.get("description", ""), "contentMediaType": "application/json"}
     return field
