@@ -308,7 +308,7 @@ def test_pickle_on_disk(client: TestClient, small: Small) -> None:
 
 
 @pytest.mark.skipif(not readable, reason="memory is read from /proc")
-def test_memory_growth_over_600_requests(client: TestClient) -> None:
+def test_memory_growth_over_10k_requests_in_short(client: TestClient) -> None:
     assert lasting_growth(client, 200, 600) < MOST
 
 
