@@ -50,7 +50,8 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "int8"] = Field(
         "auto",
         description="Arithmetic of the recognition models. auto: int8 where the processor is fast at it "
-        "(AVX-512 VNNI, AVX-VNNI, Arm i8mm) and the model has it, else fp32.",
+        "(AVX-512 VNNI, AVX-VNNI, Arm i8mm) and the model has it, else fp32. "
+        "int8 on other processors: weights of 7 bits.",
     )
     allow_noncommercial: bool = Field(
         False, description="Serve models whose weights may not be used commercially. You answer for how they are used."

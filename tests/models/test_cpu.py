@@ -1,6 +1,6 @@
 import pytest
 
-from vultus.models.cpu import best_precision, cpu_flags
+from vultus.models.cpu import best_precision, cpu_flags, int8_weight_bits
 
 VNNI, AVX_VNNI, ARM = {"avx2", "avx512f", "avx512_vnni"}, {"avx2", "avx_vnni"}, {"fp", "asimddp", "i8mm"}
 
@@ -23,6 +23,14 @@ def test_best_precision(setting, flags, precision, reason):
     choice = best_precision(setting, frozenset(flags))
     assert choice.precision == precision
     assert reason in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("flags", "bits"),
+    [(VNNI, 8), (AVX_VNNI, 8), (ARM, 8), ({"avx2", "avx512f"}, 7), ({"fp", "asimddp"}, 7), (set(), 7)],
+)
+def test_weights_take_7_bits_where_nothing_multiplies_8_without_error(flags, bits):
+    assert int8_weight_bits(frozenset(flags)) == bits
 
 
 @pytest.mark.parametrize(

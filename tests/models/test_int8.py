@@ -91,7 +91,7 @@ def make_card(importer="dequantize", **changes):
 
 @pytest.fixture
 def make_store(tmp_path, package):
-    def make(card, *, importer_version=1, quantizer_version=1):
+    def make(card, *, importer_version=1, quantizer_version=1, weight_bits=8):
         def quantise(data, ranges):
             return b"int8 of " + data + json.dumps(dict(ranges)).encode()
 
@@ -100,7 +100,7 @@ def make_store(tmp_path, package):
             [card],
             find_installed=lambda name, file: package if package.is_file() else None,
             importers={"dequantize": Importer(importer_version, lambda data, axes: b"float " + data)},
-            quantizer=Quantizer(quantizer_version, quantise),
+            quantizer=Quantizer(quantizer_version, quantise, weight_bits),
         )
 
     return make
@@ -154,6 +154,38 @@ def test_new_ranges_need_no_source_where_the_float_file_is_ready(make_store, pac
     card = make_card(int8=replace(INT8, ranges=(("input", -2.0, 2.0),)))
     make_store(card).prepare(card)
     assert make_store(card).status(card).state == "prepared"
+
+
+def test_each_kind_of_processor_has_a_file_of_its_own(make_store):
+    card = make_card()
+    eight, seven = make_store(card), make_store(card, weight_bits=7)
+    eight.prepare(card)
+    with pytest.raises(ModelNotInstalled, match="run: vultus models prepare small"):
+        seven.path(card, "net", "int8")
+    seven.prepare(card)
+    assert seven.path(card, "net", "int8").name == "small-int8-7bit.onnx"
+    assert eight.path(card, "net", "int8").name == "small-int8.onnx"
+
+
+def test_an_8_bit_file_under_the_7_bit_name_is_refused_and_made_anew(make_store):
+    card = make_card()
+    eight, seven = make_store(card), make_store(card, weight_bits=7)
+    eight.prepare(card)
+    for end in ("", ".json"):
+        path = eight.folder / f"small-int8.onnx{end}"
+        path.rename(eight.folder / f"small-int8-7bit.onnx{end}")
+    with pytest.raises(ModelNotInstalled, match="run: vultus models prepare small"):
+        seven.path(card, "net", "int8")
+    seven.prepare(card)
+    record = json.loads((seven.folder / "small-int8-7bit.onnx.json").read_text())
+    assert record["weight_bits"] == 7
+
+
+def test_no_other_file_of_a_card_may_have_a_name_of_the_int8_form():
+    clashing = CARD.replace('output = "small.onnx"', 'output = "small-int8-7bit.onnx"')
+    assert clashing != CARD
+    with pytest.raises(ModelInvalid, match="two files with the same output"):
+        parse_card(clashing + TABLE, "small.toml")
 
 
 def test_a_tampered_int8_file_is_refused_and_mended_by_prepare(make_store):

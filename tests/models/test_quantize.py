@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import onnx
 import pytest
@@ -5,9 +7,13 @@ from onnx import numpy_helper
 
 from tests.models.networks import network, operators, random, run, small_prelu_net, small_resnet
 from vultus.errors import ModelInvalid
-from vultus.models.importers.quantize import measurable, quantize, scale_and_zero, weight_scales
+from vultus.models.cpu import cpu_flags, int8_weight_bits
+from vultus.models.importers.quantize import measurable, scale_and_zero, weight_scales
+from vultus.models.importers.quantize import quantize as quantize_to_bits
 
 BATCH = random(0, 16, 2, 6, 6)
+
+quantize = partial(quantize_to_bits, weight_bits=int8_weight_bits(cpu_flags()))  # what this processor computes right
 
 
 def ranges_of(tmp_path, model, batch=BATCH):
@@ -35,16 +41,22 @@ def test_scale_and_zero_by_hand(least, greatest, expected):
     assert (pytest.approx(scale), zero) == expected
 
 
-def test_weight_scales_by_hand():
-    weights = np.array([[1.27, -0.5], [0.0, 0.0], [-2.54, 1.0]], np.float32)
-    assert weight_scales(weights, np.zeros(3), 0.5)[[0, 2]] == pytest.approx([0.01, 0.02])
+@pytest.mark.parametrize("levels", [127, 63])
+def test_weight_scales_by_hand(levels):
+    weights = np.array([[0.01 * levels, -0.5], [0.0, 0.0], [-0.02 * levels, 1.0]], np.float32)
+    assert weight_scales(weights, np.zeros(3), 0.5, levels)[[0, 2]] == pytest.approx([0.01, 0.02])
     # A bias of 10 must fit into int32 at scale x 0.5, whatever the weights.
-    scales = weight_scales(weights, np.full(3, 10.0), 0.5)
+    scales = weight_scales(weights, np.full(3, 10.0), 0.5, levels)
     assert 10 / (0.5 * scales[1]) == pytest.approx((2**31 - 1) / 2, rel=1e-6)
 
 
-def test_one_convolution_by_hand(tmp_path):
-    # input 0..2.55 at scale .01; weight 1.27 -> 127 at .01; bias 0.5 -> 0.5 / 1e-4 = 5000.
+@pytest.mark.parametrize(
+    ("weight_bits", "weight", "bias"),
+    # input 0..2.55 at scale .01. 8 bits: weight 1.27 -> 127 at .01; bias 0.5 -> 0.5 / (.01 x .01) = 5000.
+    # 7 bits: weight 1.27 -> 63 at 1.27 / 63; bias 0.5 -> 0.5 x 63 / (.01 x 1.27) = 2480.3.
+    [(8, 127, 5000), (7, 63, 2480)],
+)
+def test_one_convolution_by_hand(tmp_path, weight_bits, weight, bias):
     nodes = [
         ("Conv", ["input", "w", "b"], "conv", {"kernel_shape": [1, 1]}),
         ("Relu", ["conv"], "relu", {}),
@@ -53,10 +65,10 @@ def test_one_convolution_by_hand(tmp_path):
     ]
     constants = {"w": [[[[1.27]]]], "b": [0.5], "one": [[1.0]]}
     model = network(nodes, constants, output="out", inputs=[("input", ["N", 1, 1, 1])])
-    quantised = quantize(model, {"input": (0.0, 2.55), "relu": (0.0, 5.1)})
+    quantised = quantize_to_bits(model, {"input": (0.0, 2.55), "relu": (0.0, 5.1)}, weight_bits=weight_bits)
     stored = {t.name: numpy_helper.to_array(t) for t in onnx.load_model_from_string(quantised).graph.initializer}
-    assert stored["relu/weights/stored"].item() == 127
-    assert stored["relu/bias/stored"].item() == 5000
+    assert stored["relu/weights/stored"].item() == weight
+    assert stored["relu/bias/stored"].item() == bias
     batch = np.array([0.0, 1.0, 2.0, -1.0], np.float32).reshape(4, 1, 1, 1)
     # 1.27 x + 0.5, cut off at 0, to the next 5.1 / 255 = 0.02; -1 is below the input's range and counts as 0
     expected = [0.50, 1.78, 3.04, 0.50]
@@ -78,6 +90,22 @@ def test_a_network_with_prelus_answers_nearly_the_same(tmp_path, slopes):
     assert "PRelu" not in operators(quantised)
     expected = run(tmp_path, model, BATCH)["embedding"]
     assert cosines(run(tmp_path, quantised, BATCH)["embedding"], expected).min() > 0.998
+
+
+def test_sums_of_two_products_of_7_bit_weights_stay_within_16_bits():
+    # VPMADDUBSW adds two products of uint8 and int8 in a signed 16-bit number, which ends at 32,767.
+    model = small_prelu_net((0.25, 1.5, 4.0))
+    ranges = dict.fromkeys(measurable(model)[1], (-1.0, 1.0))
+    largest = {bits: largest_weight(quantize_to_bits(model, ranges, weight_bits=bits)) for bits in (7, 8)}
+    assert largest == {7: 63, 8: 127}
+    assert 2 * 255 * 63 <= 2**15 - 1 < 2 * 255 * 127
+
+
+def largest_weight(quantised):
+    """The largest int8 weight of a quantised network, with a slope counted as a weight."""
+    tensors = onnx.load_model_from_string(quantised).graph.initializer
+    stored = [numpy_helper.to_array(t) for t in tensors if t.name.endswith(("/weights/stored", "/slope/stored"))]
+    return max(int(np.abs(values.astype(int)).max()) for values in stored)
 
 
 def test_only_what_is_needed_is_measured():

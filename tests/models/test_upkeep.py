@@ -45,6 +45,7 @@ def test_remove_takes_all_that_was_made_and_fetched(folder):
     store = make_store(folder, card)
     store.prepare(card)
     (folder / "w.bin.part").write_bytes(b"half")
+    (folder / "a-int8-7bit.onnx").write_bytes(b"made on a machine with another processor")
     (folder / "other.onnx").write_bytes(b"of someone else")
     gone = remove(store, card)
     assert {path.name for path in gone} >= {"a.onnx", "a.onnx.json", "a-int8.onnx", "a-int8.onnx.json", "w.bin"}

@@ -158,7 +158,7 @@ def _names(card: ModelCard) -> set[str]:
 
 
 def _outputs(card: ModelCard) -> tuple[str, ...]:
-    return (*(file.output for file in card.files), *((card.int8.output,) if card.int8 else ()))
+    return (*(file.output for file in card.files), *(card.int8.output_names() if card.int8 else ()))
 
 
 def _refuse_repeated_files(fields: Fields, card: ModelCard) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 Precision = Literal["fp32", "int8"]
+WeightBits = Literal[7, 8]
 PrecisionSetting = Literal["auto", "fp32", "int8"]
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -14,6 +15,8 @@ CPUINFO = Path("/proc/cpuinfo")
 # Linux's names: arch/x86/include/asm/cpufeatures.h and Documentation/arch/arm64/elf_hwcaps.rst.
 _X86_DOT_PRODUCTS = ("avx512_vnni", "avx_vnni")
 _ARM_DOT_PRODUCTS = ("asimddp", "i8mm")
+
+WITHOUT_DOT_PRODUCTS = "this processor has no fast 8-bit arithmetic, so weights are stored in 7 bits"
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,28 @@ class Choice:
 def best_precision(setting: PrecisionSetting, cpu_flags: frozenset[str]) -> Choice:
     """The arithmetic for models whose card has int8 ranges; the others always compute in fp32.
 
-    int8 is faster only with instructions that multiply and add 8-bit numbers. Forced on x86 without them, sums of two
-    products may saturate at 16 bits, and embeddings lose accuracy.
+    int8 is chosen with instructions that multiply and add 8-bit numbers; where the settings force it without them, the
+    weights are stored in 7 bits (`int8_weight_bits`).
     """
     if setting == "fp32":
         return Choice("fp32", "asked for by the settings")
     found = _dot_products(cpu_flags)
     if setting == "int8":
-        return Choice("int8", f"asked for by the settings; {found or 'this processor has no fast 8-bit arithmetic'}")
+        return Choice("int8", f"asked for by the settings; {found or WITHOUT_DOT_PRODUCTS}")
     if found:
         return Choice("int8", found)
     return Choice("fp32", "this processor has, or this system shows, no fast 8-bit arithmetic (VNNI; dotprod and i8mm)")
+
+
+def int8_weight_bits(cpu_flags: frozenset[str]) -> WeightBits:
+    """The bits of an int8 network's weights that this processor multiplies without error.
+
+    x86 without VNNI multiplies uint8 by int8 with VPMADDUBSW, which adds two products in a signed 16-bit number:
+    2 x 255 x 127 = 64,770 saturates at 32,767, and embeddings are wrong in silence (cosine to fp32 down to 0.62);
+    2 x 255 x 63 = 32,130 never does (Intel 64 and IA-32 Software Developer's Manual, volume 2, PMADDUBSW). Where the
+    instructions are unknown, 7 bits are right too.
+    """
+    return 8 if _dot_products(cpu_flags) else 7
 
 
 def cpu_flags(path: Path = CPUINFO) -> frozenset[str]:

@@ -6,7 +6,10 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
 
+from vultus.models.cpu import WeightBits
 from vultus.models.fields import Fields
 from vultus.models.parts import read_plain_name
 
@@ -15,7 +18,7 @@ Range = tuple[str, float, float]
 
 @dataclass(frozen=True)
 class Int8:
-    """How the float model becomes an int8 one. output: the file's name.
+    """How the float model becomes an int8 one. output: the name of the file with 8-bit weights.
 
     ranges: (tensor, least, greatest value), measured on `crops` faces of `data`; the percentile cut the outliers off.
     """
@@ -25,6 +28,15 @@ class Int8:
     crops: int
     percentile: float
     ranges: tuple[Range, ...]
+
+    def output_name(self, weight_bits: WeightBits) -> str:
+        """The file's name by the bits of its weights: a file for one kind of processor is never taken for another's."""
+        path = Path(self.output)
+        return self.output if weight_bits == 8 else f"{path.stem}-{weight_bits}bit{path.suffix}"
+
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the files for every kind of processor."""
+        return tuple(self.output_name(bits) for bits in get_args(WeightBits))
 
     def bounds(self) -> dict[str, tuple[float, float]]:
         """Tensor -> (least, greatest) value."""

@@ -16,10 +16,10 @@ from typing import Literal
 
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.models.card import Int8, ModelCard, ModelFile, find_card
-from vultus.models.cpu import Precision
+from vultus.models.cpu import Precision, cpu_flags, int8_weight_bits
 from vultus.models.digests import Digests, check_digest, unreadable
 from vultus.models.files import leftovers, locked
-from vultus.models.importers import IMPORTERS, QUANTIZER, Importer, Quantizer
+from vultus.models.importers import IMPORTERS, QUANTIZERS, Importer, Quantizer
 from vultus.models.outputs import Output
 from vultus.models.pins import expected_digest, required_digest
 from vultus.models.sources import FindInstalled, Sources, installed_file
@@ -55,14 +55,15 @@ class ModelStore:
         *,
         find_installed: FindInstalled = installed_file,
         importers: Mapping[str, Importer] = IMPORTERS,
-        quantizer: Quantizer = QUANTIZER,
+        quantizer: Quantizer | None = None,
     ) -> None:
+        """quantizer: None means the one whose int8 networks this machine's processor computes without error."""
         self.folder = folder
         self.cards = tuple(cards)
         self.digests = Digests()
         self.sources = Sources(folder, self.digests, find_installed)
         self._importers = importers
-        self._quantizer = quantizer
+        self._quantizer = quantizer or QUANTIZERS[int8_weight_bits(cpu_flags())]
 
     def prepare(self, card: ModelCard) -> dict[str, Path]:
         """Make what is not made yet; the verified paths of all float files of the card, by the files' names.
@@ -177,7 +178,10 @@ class ModelStore:
             "quantizer_version": self._quantizer.version,
             "ranges_sha256": card.int8.digest(),
         }
-        return Output(self.folder / card.int8.output, recipe, None, self.digests)
+        bits = self._quantizer.weight_bits
+        if bits != 8:  # 8-bit files of earlier releases have no such field, and stay ready
+            recipe["weight_bits"] = bits
+        return Output(self.folder / card.int8.output_name(bits), recipe, None, self.digests)
 
     def _recipe(self, file: ModelFile) -> dict[str, object]:
         """What decides the output's content; when it changes, the file is made again."""

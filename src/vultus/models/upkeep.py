@@ -53,6 +53,9 @@ def remove(store: ModelStore, card: ModelCard) -> tuple[Path, ...]:
 def _own_paths(store: ModelStore, card: ModelCard) -> list[Path]:
     """Where the card's files lie in the model folder, or would."""
     made = [path for output in store.outputs(card) for path in (output.path, output.sidecar)]
+    if card.int8:  # also what was made on a machine with another kind of processor
+        names = card.int8.output_names()
+        made += [store.folder / f"{name}{end}" for name in names for end in ("", ".json")]
     fetched = [store.sources.place(source) for file in card.files for source in file.sources]
     halves = [path.with_name(f"{path.name}{end}") for path in fetched for end in (".part", ".part.json")]
     return list(dict.fromkeys((*made, *fetched, *halves)))

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from vultus.models.cpu import WeightBits
+
 DynamicAxes = Mapping[int, str]
+Ranges = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,12 @@ class Importer:
 @dataclass(frozen=True)
 class Quantizer:
     """`convert`: (float ONNX bytes, tensor -> (least, greatest) value) -> int8 ONNX bytes, the same for the same input.
-    `version` counts up when its output changes. Raises ModelInvalid."""
+    `version` counts up when its output changes; `weight_bits` are those of the weights it writes, for one kind of
+    processor (`models.cpu.int8_weight_bits`). Raises ModelInvalid."""
 
     version: int
-    convert: Callable[[bytes, Mapping[str, tuple[float, float]]], bytes]
+    convert: Callable[[bytes, Ranges], bytes]
+    weight_bits: WeightBits = 8
 
 
 def _facenet_graphdef(data: bytes, _: DynamicAxes) -> bytes:
@@ -53,13 +58,22 @@ def _dlib_dat(data: bytes, _: DynamicAxes) -> bytes:
     return convert_dlib_dat(data)
 
 
-def _quantize(data: bytes, ranges: Mapping[str, tuple[float, float]]) -> bytes:
+def _quantize_to_8_bits(data: bytes, ranges: Ranges) -> bytes:
     from vultus.models.importers.quantize import quantize
 
-    return quantize(data, ranges)
+    return quantize(data, ranges, weight_bits=8)
 
 
-QUANTIZER = Quantizer(2, _quantize)
+def _quantize_to_7_bits(data: bytes, ranges: Ranges) -> bytes:
+    from vultus.models.importers.quantize import quantize
+
+    return quantize(data, ranges, weight_bits=7)
+
+
+QUANTIZERS: Mapping[WeightBits, Quantizer] = {
+    8: Quantizer(2, _quantize_to_8_bits, 8),
+    7: Quantizer(2, _quantize_to_7_bits, 7),
+}
 
 IMPORTERS: Mapping[str, Importer] = {
     "facenet_graphdef": Importer(1, _facenet_graphdef),

@@ -3,6 +3,7 @@
 Static quantisation in ONNX's QDQ form: activations uint8 with a zero point, weights int8 per output channel, biases
 int32. ONNX Runtime turns each layer between its DequantizeLinear and QuantizeLinear into one integer kernel
 (QLinearConv, QLinearAdd, ...). uint8 x int8 is the pair that x86's VNNI instructions multiply; int8 x int8 is slower.
+Weights take 7 of their 8 bits for processors whose sums of two products would saturate (`models.cpu`).
 
 The formulas are those of Jacob et al., "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference" (arXiv:1712.05877), sections 2.1 and 2.4, and of ONNX's operator QuantizeLinear.
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from vultus.errors import ModelInvalid
+from vultus.models.cpu import WeightBits
 from vultus.models.importers.fold import Graph, attributes, fold
 from vultus.models.importers.prelu import flatten_slopes, has_flat_slopes
 
@@ -25,7 +27,8 @@ Array = NDArray[Any]
 Ranges = Mapping[str, tuple[float, float]]
 
 LEVELS = 255  # of an activation: uint8
-WEIGHT_LEVELS = 127  # of a weight, on either side of 0: -128 is left out, so that the range is symmetric
+# Of a weight by its bits, on either side of 0: -128 and -64 are left out, so that the range is symmetric.
+WEIGHT_LEVELS: Mapping[WeightBits, int] = {8: 127, 7: 63}
 INT32_MAX = 2**31 - 1
 SMALLEST_SCALE = 2.0**-60  # far above float32's smallest number, so that products of two scales stay numbers
 LEAST_OPSET = 13  # of ONNX: DequantizeLinear per channel
@@ -34,10 +37,11 @@ _INTEGER = ("Conv", "Gemm", "Add", "Concat", "GlobalAveragePool", "PRelu", "Relu
 _UNCHANGED = ("MaxPool", "Flatten")  # their output takes only values of their input: one scale serves both
 
 
-def quantize(data: bytes, ranges: Ranges) -> bytes:
+def quantize(data: bytes, ranges: Ranges, *, weight_bits: WeightBits) -> bytes:
     """Quantise a float32 ONNX model; the same bytes every time. Its input and its outputs stay float32.
 
-    ranges: tensor -> (least, greatest) value, exactly the tensors that `measurable` names.
+    ranges: tensor -> (least, greatest) value, exactly the tensors that `measurable` names. weight_bits: 7 for
+    processors whose 8-bit products saturate, 8 for the others.
 
     Raises: ModelInvalid when the bytes are no ONNX model with one input, or a range is missing or too many.
     """
@@ -45,7 +49,7 @@ def quantize(data: bytes, ranges: Ranges) -> bytes:
     _drop_relus(graph)
     owners = _owners(graph)
     _check_names(set(owners.values()), set(ranges))
-    _Writer(graph, owners, ranges).write()
+    _Writer(graph, owners, ranges, WEIGHT_LEVELS[weight_bits]).write()
     return graph.serialize()
 
 
@@ -128,9 +132,10 @@ class _Writer:
     """Writes the quantised nodes in place of the float ones. Of a tensor t, "t/stored" are the 8-bit values, "t/float"
     what they stand for."""
 
-    def __init__(self, graph: Graph, owners: Mapping[str, str], ranges: Ranges) -> None:
+    def __init__(self, graph: Graph, owners: Mapping[str, str], ranges: Ranges, weight_levels: int) -> None:
         self._graph = graph
         self._owners = owners
+        self._weight_levels = weight_levels
         self._scales = {owner: scale_and_zero(*ranges[owner]) for owner in dict.fromkeys(owners.values())}
         self._nodes: list[Any] = []
 
@@ -162,7 +167,9 @@ class _Writer:
         """
         tensor, output = node.input[0], node.output[0]
         slopes = self._graph.constants[node.input[1]].reshape(-1, 1, 1, 1)
-        slope = self._per_channel(f"{output}/slope", slopes, weight_scales(slopes, np.zeros(len(slopes)), 1.0))
+        slope = self._per_channel(
+            f"{output}/slope", slopes, weight_scales(slopes, np.zeros(len(slopes)), 1.0, self._weight_levels)
+        )
         self._add("Conv", [f"{tensor}/float", slope], f"{output}/product", group=len(slopes))
         self._add("QuantizeLinear", [f"{output}/product", *self._scale_of(tensor)], f"{output}/product/stored")
         self._add("Max", [f"{tensor}/stored", f"{output}/product/stored"], f"{output}/stored")
@@ -184,7 +191,7 @@ class _Writer:
         input_scale = self._scales[self._owners[layer.input[0]]][0]
         weights = self._graph.constants[layer.input[1]]
         bias = self._graph.constants[layer.input[2]] if len(layer.input) > 2 else np.zeros(len(weights), np.float32)
-        scales = weight_scales(weights, bias, input_scale)
+        scales = weight_scales(weights, bias, input_scale, self._weight_levels)
         products = scales * np.float32(input_scale)
         stored_bias = np.rint(bias.astype(np.float64) / products).astype(np.int32)
         name, zeros = layer.output[0], np.zeros(len(scales), np.int32)
@@ -219,9 +226,9 @@ def scale_and_zero(least: float, greatest: float) -> tuple[float, int]:
     return scale, int(np.clip(np.rint(-least / scale), 0, LEVELS))
 
 
-def weight_scales(weights: Array, bias: Array, input_scale: float) -> Array:
-    """(O,) float32: the largest weight of each output channel becomes 127, and its bias fits into int32."""
-    largest = np.abs(weights).reshape(len(weights), -1).max(axis=1) / WEIGHT_LEVELS
+def weight_scales(weights: Array, bias: Array, input_scale: float, levels: int) -> Array:
+    """(O,) float32: the largest weight of each output channel becomes `levels`, and its bias fits into int32."""
+    largest = np.abs(weights).reshape(len(weights), -1).max(axis=1) / levels
     for_bias = 2 * np.abs(bias.astype(np.float64)) / (input_scale * INT32_MAX)
     scales: Array = np.maximum(np.maximum(largest, for_bias), SMALLEST_SCALE).astype(np.float32)
     return scales
