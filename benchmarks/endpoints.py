@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from benchmarks.made_gallery import COLLECTION
 from benchmarks.photos import SERVED_SIZES, Photos, megabytes
 from benchmarks.processor import processor_ms, spent_ms
 from benchmarks.serving import Fields, Server, form, post
+from benchmarks.synthetic_gallery import COLLECTION
 from benchmarks.timing import Bounds, percentile
 
 ENDPOINTS = ("/verify", "/find", "/enroll", "/represent")

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from vultus.models.cpu import cpu_flags
+from vultus.models.precision import cpu_flags
 
 PACKAGES = ("vultus", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "numkong", "fastapi", "uvicorn")
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm")

@@ -23,15 +23,15 @@ from benchmarks.burst import burst
 from benchmarks.endpoints import endpoints
 from benchmarks.figures import draw
 from benchmarks.lifetime import growth, start_up
-from benchmarks.made_gallery import fill
 from benchmarks.photos import Photos
 from benchmarks.serving import Server, serving
 from benchmarks.stages import find_profile, stages
+from benchmarks.synthetic_gallery import fill
 from benchmarks.timing import Bounds
 from vultus.config import Settings
 from vultus.models.card import find_card
 from vultus.models.catalogue import known_cards
-from vultus.models.store import ModelStore
+from vultus.models.repository.store import ModelStore
 from vultus.wiring import open_models, open_system, prepare
 
 FACES = 20_000

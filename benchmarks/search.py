@@ -29,15 +29,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.search_made import LINES, MODEL, PROBES, Faces, make
+from benchmarks.search_synthetic import LINES, MODEL, PROBES, Faces, make
 from vultus.records import Face, Float32, NewFace, Photo, Quality, Template
+from vultus.search.index import FlatIndex
+from vultus.search.kernels import choose_kernel, numpy_products
+from vultus.search.loaded_collection import Shelf
+from vultus.search.segments import SEGMENT_ROWS
 from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
-from vultus.storage.kernels import choose_kernel, numpy_products
 from vultus.storage.pq import load_faiss
-from vultus.storage.search import FlatIndex
-from vultus.storage.segments import SEGMENT_ROWS
-from vultus.storage.shelf import Shelf
 
 SIZES, QUICK_SIZES = (20_000, 100_000, 1_000_000), (20_000, 100_000)
 MANY_PROBES, CHANGES = 32, 100

@@ -14,16 +14,16 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.made_gallery import COLLECTION, new_face
 from benchmarks.photos import SIZES, Photos
 from benchmarks.search import Faces
+from benchmarks.synthetic_gallery import COLLECTION, new_face
 from benchmarks.timing import Bounds, Stopwatch, Target, medians, milliseconds, repeat, summary
 from vultus.config import Settings
 from vultus.models.catalogue import known_cards
-from vultus.models.store import ModelStore
+from vultus.models.repository.store import ModelStore
 from vultus.records import RGB
+from vultus.search.index import FlatIndex
 from vultus.storage.gallery import Gallery
-from vultus.storage.search import FlatIndex
 from vultus.vision import pipeline as steps
 from vultus.vision.detect import YuNet
 from vultus.vision.embed import Embedder

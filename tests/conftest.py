@@ -12,15 +12,15 @@ import pytest
 
 from tests.standins import FrameDetector, TinyModels
 from vultus.config import Settings
+from vultus.search.index import FlatIndex
 from vultus.service import FaceService
 from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations import migrate
 from vultus.storage.photos import LocalPhotoStore
-from vultus.storage.search import FlatIndex
+from vultus.vision.compute_slots import Slots
 from vultus.vision.pipeline import Pipeline
-from vultus.vision.slots import Slots
 from vultus.wiring import System, open_system
 
 

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.pictures import FRAME
 from vultus.errors import ModelNameNotAllowed
+from vultus.matching.decision import ThresholdTable
 from vultus.records import RGB, CropRule, Face, InputRule
-from vultus.vision.compare import ThresholdTable
 from vultus.vision.embed import Embedder
 from vultus.vision.session import Session
 

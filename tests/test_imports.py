@@ -10,22 +10,31 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "vultus"
-GROUND = {"errors", "records", "cores", "__init__"}
+GROUND = {"errors", "records", "cores", "files", "__init__"}
+FLOOR = GROUND | {"vision", "matching", "models", "search"}
 # room -> the rooms it may know, beside itself
 MAY_KNOW = {
     "errors": set(),
     "records": set(),
     "cores": set(),
+    "files": set(),
     "config": {"cores"},
-    "vision": GROUND,
+    "vision": GROUND | {"matching"},
+    "matching": GROUND,
     "models": GROUND,
-    "storage": GROUND,
-    "service": GROUND | {"vision", "storage"},
-    "evaluation": GROUND | {"vision"},
-    "served": GROUND | {"vision", "models"},
-    "wiring": GROUND | {"config", "vision", "models", "storage", "service", "served"},
-    "api": GROUND | {"config", "service", "vision", "storage", "wiring"},
-    "cli": GROUND | {"config", "service", "vision", "storage", "models", "served", "wiring", "evaluation", "api"},
+    "search": GROUND | {"storage"},
+    "storage": GROUND | {"search", "backup"},
+    "backup": GROUND | {"storage"},
+    "schemas": GROUND | {"matching", "storage", "api"},
+    "service": GROUND | {"vision", "matching", "search", "storage"},
+    "evaluation": GROUND | {"vision", "matching"},
+    "model_registry": GROUND | {"vision", "matching", "models"},
+    "wiring": FLOOR | {"config", "storage", "backup", "service", "model_registry"},
+    "api": FLOOR | {"config", "schemas", "service", "storage"},
+    "server": GROUND | {"api", "config", "wiring"},
+    "cli": FLOOR
+    | {"config", "schemas", "service", "storage", "backup"}
+    | {"model_registry", "wiring", "evaluation", "api", "server"},
     "__main__": {"cli"},
 }
 ONLY_IMPORTER = {

@@ -23,13 +23,13 @@ from tests.attack.test_memory import MOST, growth, lasting_growth
 from tests.conftest import Small
 from tests.pictures import drawn_face, drawn_photo, encoded, opened, with_comment
 from tests.standins import OTHER
-from tests.storage.made import MadeFace, MadeGallery
+from tests.storage.synthetic import MadeFace, MadeGallery
 from tests.test_no_pickle import SOURCE, found
 from vultus.api.app import create_app
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
 from vultus.records import SCOPES, Face
-from vultus.storage.search import FlatIndex
+from vultus.search.index import FlatIndex
 from vultus.wiring import System, check
 
 ANNA, BERT, BOTH = drawn_photo(1), drawn_photo(2), drawn_photo(1, 2)

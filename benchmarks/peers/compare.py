@@ -19,11 +19,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.made_gallery import COLLECTION
 from benchmarks.peers.install import NAMES, deepface_weights, python_of
 from benchmarks.photos import SERVED_SIZES, Photos
 from benchmarks.processor import processor_ms, spent_ms
 from benchmarks.serving import Fields, Server, form, post
+from benchmarks.synthetic_gallery import COLLECTION
 from benchmarks.timing import milliseconds
 
 READY_SECONDS, CALL_SECONDS = 120.0, 30.0

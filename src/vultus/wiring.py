@@ -11,31 +11,31 @@ from typing import Any
 
 import numpy as np
 
+from vultus.backup.restore import refuse_unfinished
 from vultus.config import Settings
 from vultus.errors import ModelInvalid, SettingsInvalid
+from vultus.model_registry import ServedModels
 from vultus.models.card import ModelCard, find_card
 from vultus.models.catalogue import known_cards
-from vultus.models.cpu import Choice, best_precision, cpu_flags
-from vultus.models.overlay import read_overlays
-from vultus.models.store import ModelStore
+from vultus.models.operator_calibration import read_overlays
+from vultus.models.precision import Choice, best_precision, cpu_flags
+from vultus.models.repository.store import ModelStore
 from vultus.records import SCOPES
-from vultus.served import ServedModels
+from vultus.search.index import FlatIndex
 from vultus.service import FaceService, Parts, Policy
 from vultus.storage.audit import SERVER, Act
+from vultus.storage.audit_writer import AuditTrail, NoTrail, Trail
 from vultus.storage.database import database_file, open_engine
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
-from vultus.storage.lock import serving_alone
 from vultus.storage.migrations import migrate
 from vultus.storage.photos import LocalPhotoStore
-from vultus.storage.restore import refuse_unfinished
-from vultus.storage.search import FlatIndex
-from vultus.storage.trail import AuditTrail, NoTrail, Trail
+from vultus.storage.server_lock import serving_alone
+from vultus.vision.compute_slots import Slots
 from vultus.vision.detect import Detector, YuNet
 from vultus.vision.mtcnn import MTCNN, ONet
 from vultus.vision.pipeline import Pipeline
 from vultus.vision.session import Session, SpreadSession
-from vultus.vision.slots import Slots
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from typing import Any
 from tests.conftest import open_small
 from tests.standins import FrameDetector
 from vultus.cli.serve import _quiet_logs
-from vultus.cli.server import run_server
 from vultus.config import Settings
 from vultus.records import RGB, SCOPES, Face
-from vultus.vision.slots import Slots
+from vultus.server.process import run_server
+from vultus.vision.compute_slots import Slots
 from vultus.wiring import System
 
 

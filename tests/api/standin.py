@@ -49,9 +49,9 @@ from vultus.records import (
     ThresholdRule,
     Verification,
 )
+from vultus.search.recall import Recall, SearchState
 from vultus.storage.audit import Act, AuditLine
 from vultus.storage.keys import Rotation
-from vultus.storage.recall import Recall, SearchState
 
 PHOTO = b"\x89PNG"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -14,11 +14,11 @@ from tests.api.standin import StandInSystem, photo
 from tests.conftest import Small
 from tests.pictures import drawn_photo
 from vultus.api.app import create_app
-from vultus.api.audit import CHANGES, LOOKS
+from vultus.api.middleware.audit import CHANGES, LOOKS
 from vultus.config import Settings
 from vultus.storage.audit import Audit
+from vultus.storage.audit_writer import Trail
 from vultus.storage.database import open_engine
-from vultus.storage.trail import Trail
 from vultus.wiring import System
 
 ID = "123e4567-e89b-42d3-a456-426614174000"

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from tests.api.standin import StandInSystem, photo
 from vultus.api.app import create_app
-from vultus.api.rates import RateLimiter
+from vultus.api.rate_limits import RateLimiter
 
 CALLS = [
     ("POST", "/enroll", "enroll"),

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from tests.api.standin import StandInService, StandInSystem, photo
 from vultus.api.app import create_app
-from vultus.api.doorway import Doorway
-from vultus.api.fetch import FETCHES_AT_ONCE, Fetcher
+from vultus.api.image_urls.fetch import FETCHES_AT_ONCE, Fetcher
+from vultus.api.state import Doorway
 from vultus.config import Settings
 from vultus.errors import BadInput, InvalidImage, InvalidRequest, QueueFull, RequestTooLarge, VultusError
 

@@ -18,10 +18,10 @@ from starlette.testclient import TestClient
 
 from tests.api.standin import StandInService, StandInSystem, photo
 from vultus.api.app import create_app, create_opening_app
-from vultus.api.fields import parse_fields
-from vultus.api.requests import RepresentFields
-from vultus.api.values import ImageLimits
+from vultus.api.body import parse_fields
 from vultus.errors import ModelNotInstalled, RequestTooLarge
+from vultus.schemas.field_types import ImageLimits
+from vultus.schemas.requests import RepresentFields
 
 ID = "0F8FAD5B-d9cb-469f-a165-70867728950e"
 

@@ -15,10 +15,10 @@ import pytest
 
 from tests.attack.budget import KILL, rounds
 from tests.attack.process import Server, photos_of_one_face, serving
+from vultus.backup.integrity import faults
 from vultus.storage.audit import Audit
 from vultus.storage.database import open_engine
 from vultus.storage.photos import LocalPhotoStore
-from vultus.storage.soundness import faults
 
 pytestmark = pytest.mark.real
 

@@ -13,11 +13,11 @@ from typer.testing import CliRunner, Result
 
 from tests.conftest import Small
 from vultus.cli.commands import app
-from vultus.cli.tools import Tools
+from vultus.cli.context import Tools
 from vultus.cli.vision import Vision
 from vultus.config import Settings
+from vultus.model_registry import ServedModels
 from vultus.models.card import find_card, in_box_cards
-from vultus.served import ServedModels
 from vultus.wiring import System
 
 Run = Callable[..., Result]

@@ -8,7 +8,7 @@ import pytest
 
 from tests import pictures
 from vultus.models.card import find_card, in_box_cards
-from vultus.models.overlay import overlay_path, overlay_text
+from vultus.models.operator_calibration import overlay_path, overlay_text
 
 MODEL = "facenet512-casia-webface"
 

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from vultus import __version__
 from vultus.cli.commands import app
+from vultus.cli.context import Tools
 from vultus.cli.serve import banner
-from vultus.cli.tools import Tools
 from vultus.config import Settings
 from vultus.errors import ModelInvalid
 from vultus.wiring import System

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.evaluation.made import made_people
+from tests.evaluation.synthetic import made_people
 from vultus.errors import InvalidRequest
 from vultus.evaluation.calibrate import CALIBRATED_FMRS, calibrate
 from vultus.evaluation.scores import score_all_pairs

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluation.made import made_people
+from tests.evaluation.synthetic import made_people
 from vultus.errors import InvalidRequest
 from vultus.evaluation.measure import measure_groups, measure_in_use, measure_pairs, measure_search
 from vultus.evaluation.protocols import PairList, PhotoPair

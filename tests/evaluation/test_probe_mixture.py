@@ -6,9 +6,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from vultus.errors import InvalidRequest
-from vultus.evaluation.best_scores import BestScores, measure_best_scores
+from vultus.evaluation.non_mated_maxima import BestScores, measure_best_scores
 from vultus.evaluation.probe_mixture import asked_and_found, fit_probe_mixture
-from vultus.vision.thresholds import ProbeMixture, independent_fmr, independent_fpir
+from vultus.matching.rates import ProbeMixture, independent_fmr, independent_fpir
 
 RATES = st.floats(1e-7, 0.3)
 SIZES = st.integers(2, 100_000)

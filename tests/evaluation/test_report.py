@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluation.made import made_people
+from tests.evaluation.synthetic import made_people
+from vultus.evaluation.as_json import as_json
+from vultus.evaluation.as_tables import percent, tables
+from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.measure import measure_pairs
 from vultus.evaluation.protocols import LabelledPhoto, PairList, PhotoPair
 from vultus.evaluation.report import render_report
 from vultus.evaluation.results import Evaluation, Setup, count_failures, measure_folder
-from vultus.evaluation.run import EmbeddedPhotos
-from vultus.evaluation.summary import as_json
-from vultus.evaluation.tables import percent, tables
 
 SETUP = Setup("Ärzte & <b>", "m", 1, "fp32", "yunet", "central", "0.1.0", "2026-11-22")
 

@@ -4,7 +4,7 @@ from tests.models.test_card import CARD
 from vultus.errors import ModelInvalid
 from vultus.models.card import FileSource, in_box_cards
 from vultus.models.catalogue import folder_cards, known_cards
-from vultus.models.store import ModelStore
+from vultus.models.repository.store import ModelStore
 
 OWN = CARD.replace('importer = "dequantize"\ndynamic_axes = { 0 = "N" }', 'importer = "none"').replace(
     'kind = "url"\nurl = "https://example.org/small.bin"', 'kind = "file"'

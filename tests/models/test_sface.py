@@ -6,7 +6,7 @@ import pytest
 
 from tests import pictures
 from vultus.models.card import find_card, in_box_cards
-from vultus.models.store import ModelStore
+from vultus.models.repository.store import ModelStore
 from vultus.vision.embed import Embedder
 from vultus.vision.session import Session
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.storage.made import DIMENSION, MODEL
+from tests.storage.synthetic import DIMENSION, MODEL
 from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore

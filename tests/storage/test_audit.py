@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from tests.storage.made import DIMENSION, MODEL, new_face
+from tests.storage.synthetic import DIMENSION, MODEL, new_face
 from vultus.errors import FaceNotFound, StorageFailed
 from vultus.storage.audit import Act, Audit, AuditLine, insert_lines
 from vultus.storage.database import reading, writing

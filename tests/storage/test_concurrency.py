@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.made import new_face, sha256, unit
+from tests.storage.synthetic import new_face, sha256, unit
+from vultus.search.index import FlatIndex
 from vultus.storage.database import open_engine, reading
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import LocalPhotoStore
-from vultus.storage.search import FlatIndex
 
 ROUNDS = 4
 ACKNOWLEDGED_BEFORE_THE_KILL = 25
@@ -23,7 +23,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 WRITER = """
 import sys
-from tests.storage.made import new_face
+from tests.storage.synthetic import new_face
 from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
 gallery = Gallery(open_engine(sys.argv[1]))

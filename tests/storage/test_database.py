@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.storage.made import new_face
+from tests.storage.synthetic import new_face
 from vultus.errors import InvalidRequest, StorageFailed
 from vultus.storage.database import open_engine, reading, truncate_wal, writing
 from vultus.storage.gallery import Gallery

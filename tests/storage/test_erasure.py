@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.storage.made import new_face, unit
-from vultus.storage.codes import quantise, to_blobs
+from tests.storage.synthetic import new_face, unit
+from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations import migrate

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from tests.storage.made import DIMENSION, MODEL, new_face, sha256, unit
+from tests.storage.synthetic import DIMENSION, MODEL, new_face, sha256, unit
 from vultus.errors import (
     CollectionNotFound,
     FaceNotFound,
@@ -17,9 +17,9 @@ from vultus.errors import (
     SubjectNotFound,
     VectorMismatch,
 )
-from vultus.storage.changes import ChangeSet
-from vultus.storage.codes import quantise
+from vultus.search.int8_codes import quantise
 from vultus.storage.database import writing
+from vultus.storage.search_source import ChangeSet
 
 HOSTILE_IDS = [
     "",

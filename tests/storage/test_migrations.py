@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.pool import StaticPool
 
-from tests.storage.made import MODEL, new_face, sha256, unit
+from tests.storage.synthetic import MODEL, new_face, sha256, unit
 from vultus.errors import StorageFailed
 from vultus.records import Float32
+from vultus.search.index import FlatIndex
 from vultus.storage.database import open_engine, reading, writing
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations import MIGRATIONS, migrate
-from vultus.storage.search import FlatIndex
 from vultus.storage.tables import METADATA
 
 VERSION = len(MIGRATIONS)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from tests.storage.made import DIMENSION, MODEL, new_face, unit
+from tests.storage.synthetic import DIMENSION, MODEL, new_face, unit
+from vultus.backup.integrity import faults
+from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import open_engine, writing
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations import MIGRATIONS, migrate
 from vultus.storage.photos import LocalPhotoStore
-from vultus.storage.search import FlatIndex
-from vultus.storage.soundness import faults
 
 SECRET = "vk_made_by_the_version_before"
 

@@ -5,8 +5,8 @@ import pytest
 
 from tests.standins import SIDE, write_tiny_network
 from vultus.errors import ModelInvalid
+from vultus.vision.compute_slots import Slots
 from vultus.vision.session import AWAKE_SECONDS, Session, SpreadSession
-from vultus.vision.slots import Slots
 
 BATCH = np.random.default_rng(0).normal(size=(1, 3, SIDE, SIDE)).astype(np.float32)
 

@@ -20,17 +20,17 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 
 from vultus import __version__
-from vultus.api import comparison, galleries, recognition, system
-from vultus.api.audit import Audited
-from vultus.api.crowd import Crowd
-from vultus.api.doorway import Doorway, stop_process, utc_now
 from vultus.api.errors import ErrorBoundary, answer_framework_error
-from vultus.api.farewell import Farewell
-from vultus.api.fetch import Fetcher
-from vultus.api.limits import BodyLimit, RequestIds
-from vultus.api.paths import PathSegments
-from vultus.api.shield import SafetyHeaders
-from vultus.api.types import OpenSystem, System
+from vultus.api.image_urls.fetch import Fetcher
+from vultus.api.middleware.audit import Audited
+from vultus.api.middleware.body_limit import BodyLimit, RequestIds
+from vultus.api.middleware.overload import Crowd
+from vultus.api.middleware.path_segments import PathSegments
+from vultus.api.middleware.security_headers import SafetyHeaders
+from vultus.api.middleware.shutdown import Farewell
+from vultus.api.request_context import OpenSystem, System
+from vultus.api.routes import collections, compare, recognition, system
+from vultus.api.state import Doorway, stop_process, utc_now
 from vultus.config import Settings
 
 DESCRIPTION = """
@@ -71,7 +71,7 @@ def _application(doorway: Doorway) -> FastAPI:
     )
     app.state.doorway = doorway
     app.add_api_route("/", _to_docs, include_in_schema=False, response_class=RedirectResponse)
-    routers = (recognition.router, comparison.router, galleries.router, system.public, system.keys)
+    routers = (recognition.router, compare.router, collections.router, system.public, system.keys)
     app.state.routes = [*app.router.routes, *(route for router in routers for route in router.routes)]
     for router in routers:
         app.include_router(router)

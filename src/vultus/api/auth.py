@@ -13,9 +13,9 @@ from typing import Annotated
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from vultus.api.audit import begin_act
-from vultus.api.doorway import Doorway, doorway_of
-from vultus.api.types import KeyStore, exchange_of
+from vultus.api.middleware.audit import begin_act
+from vultus.api.request_context import KeyStore, exchange_of
+from vultus.api.state import Doorway, doorway_of
 from vultus.errors import CollectionNotAllowed, MissingApiKey, RateLimited, ScopeNotAllowed, StorageFailed
 from vultus.records import ApiKey, Scope
 from vultus.storage.audit import ANYONE, Act

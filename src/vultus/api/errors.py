@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vultus.api.types import exchange_of
+from vultus.api.request_context import exchange_of
 from vultus.errors import LowQuality, ModelNotInstalled, TryLater, VultusError
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vultus.api.requests import CallFields
-from vultus.api.schemas import ErrorBody
+from vultus.schemas.recognition import ErrorBody
+from vultus.schemas.requests import CallFields
 
 # A black PNG of one pixel: a value with the form of a photo, so that the examples can be sent as they are.
 TINY_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"

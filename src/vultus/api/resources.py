@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from vultus.api.answers import area, photo_of, quality_of
-from vultus.api.resource_schemas import (
+from vultus.records import ApiKey, Collection, Deleted, EnrolledFace, Subject
+from vultus.schemas.answers import area, photo_of, quality_of
+from vultus.schemas.resources import (
     CollectionAnswer,
     FaceAnswer,
     KeyAnswer,
@@ -14,9 +15,8 @@ from vultus.api.resource_schemas import (
     SearchAnswer,
     SubjectAnswer,
 )
-from vultus.records import ApiKey, Collection, Deleted, EnrolledFace, Subject
+from vultus.search.recall import SearchState
 from vultus.storage.keys import Rotation
-from vultus.storage.recall import SearchState
 
 
 def collection_answer(collection: Collection, state: SearchState) -> CollectionAnswer:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vultus.cli.context import load_settings, open_database
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, print_table
-from vultus.cli.tools import load_settings, open_database
 from vultus.config import Settings
 
 if TYPE_CHECKING:

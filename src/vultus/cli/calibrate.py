@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vultus.cli.context import load_settings, tools_of
 from vultus.cli.embedding import CacheOption, Choices, DataOption, DetectorOption, FaceOption, embed_photos
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
-from vultus.cli.tools import load_settings, tools_of
 from vultus.config import Settings
 from vultus.errors import InvalidRequest, ModelNameNotAllowed
 from vultus.evaluation.protocols import LabelledFolder, read_folder
 from vultus.models.calibration import SearchCalibration
 from vultus.models.card import Calibration, ModelCard, find_card
 from vultus.models.catalogue import known_cards
-from vultus.models.overlay import overlay_path, read_overlay, write_overlay
+from vultus.models.operator_calibration import overlay_path, read_overlay, write_overlay
 
 if TYPE_CHECKING:
     from vultus.cli.vision import Vision
     from vultus.evaluation.calibrate import Thresholds
-    from vultus.evaluation.run import EmbeddedPhotos
+    from vultus.evaluation.embed_photos import EmbeddedPhotos
 
 RATE_DIGITS, COSINE_DIGITS = 2, 4  # of the numbers that are written
 
@@ -127,7 +127,7 @@ def _card(settings: Settings) -> ModelCard:
 
 
 def _print(model_id: str, calibration: Calibration, source: str, as_json: bool) -> None:
-    from vultus.vision.compare import to_distance
+    from vultus.matching.decision import to_distance
 
     if as_json:
         print_json({"model_id": model_id, "source": source, "calibration": asdict(calibration)})

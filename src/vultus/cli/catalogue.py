@@ -6,7 +6,7 @@ from vultus.config import Settings
 from vultus.errors import ModelNameNotAllowed
 from vultus.models.card import ModelCard, find_card
 from vultus.models.catalogue import known_cards
-from vultus.models.store import ModelStatus, ModelStore
+from vultus.models.repository.store import ModelStatus, ModelStore
 
 
 def open_store(settings: Settings) -> ModelStore:

@@ -8,16 +8,16 @@ import typer
 
 from vultus import __version__
 from vultus.cli import audit, keys, models
-from vultus.cli.backups import backup, restore
+from vultus.cli.backup import backup, restore
 from vultus.cli.calibrate import calibrate
+from vultus.cli.check import check
+from vultus.cli.context import Tools
 from vultus.cli.doctor import doctor
 from vultus.cli.evaluate import evaluate
-from vultus.cli.exits import EXIT_CODES, Guarded
-from vultus.cli.faces import enroll, find, verify
+from vultus.cli.exit_codes import EXIT_CODES, Guarded
 from vultus.cli.importing import import_folder
+from vultus.cli.recognition import enroll, find, verify
 from vultus.cli.serve import serve
-from vultus.cli.soundness import check
-from vultus.cli.tools import Tools
 
 app = typer.Typer(
     name="vultus",

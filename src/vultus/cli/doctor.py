@@ -9,10 +9,10 @@ import typer
 
 from vultus.cli import checks
 from vultus.cli.checks import Check, fail, ok, warn
-from vultus.cli.exits import REFUSED, sentence_of
+from vultus.cli.context import load_settings, tools_of
+from vultus.cli.exit_codes import REFUSED, sentence_of
 from vultus.cli.options import AsJson, DataDir, ModelDir
 from vultus.cli.output import print_json, print_lines
-from vultus.cli.tools import load_settings, tools_of
 from vultus.config import Settings
 from vultus.errors import VultusError
 

@@ -10,14 +10,14 @@ from typing import Annotated, Literal
 
 import typer
 
+from vultus.cli.context import read_photo
 from vultus.cli.importing import in_threads
 from vultus.cli.output import say
 from vultus.cli.progress import progress
-from vultus.cli.tools import read_photo
 from vultus.cli.vision import Vision
 from vultus.config import Settings
 from vultus.evaluation.cache import Recipe, open_cache
-from vultus.evaluation.run import EmbeddedPhotos, Outcome, PhotoEmbedder, gather
+from vultus.evaluation.embed_photos import EmbeddedPhotos, Outcome, PhotoEmbedder, gather
 
 MANY_PHOTOS = 500  # from here on it pays to be able to go on after a stop
 FaceChoice = Literal["central", "largest"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vultus import __version__
+from vultus.cli.context import load_settings, tools_of
 from vultus.cli.embedding import (
     CacheOption,
     Choices,
@@ -21,14 +22,13 @@ from vultus.cli.embedding import (
 )
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
-from vultus.cli.tools import load_settings, tools_of
 from vultus.errors import ModelInvalid
 from vultus.evaluation.protocols import LabelledFolder, PairList, read_folder, read_pairs
 
 if TYPE_CHECKING:
     from vultus.cli.vision import Vision
+    from vultus.evaluation.embed_photos import EmbeddedPhotos
     from vultus.evaluation.results import Evaluation, Setup
-    from vultus.evaluation.run import EmbeddedPhotos
 
 IN_USE_FMRS = (1e-2, 1e-3, 1e-4)
 
@@ -181,9 +181,9 @@ def _measure(
 
 
 def _publish(found: Evaluation, report: Path | None, as_json: bool) -> None:
+    from vultus.evaluation.as_json import as_json as plain
+    from vultus.evaluation.as_tables import tables
     from vultus.evaluation.report import render_report
-    from vultus.evaluation.summary import as_json as plain
-    from vultus.evaluation.tables import tables
 
     if report is not None:
         report.write_text(render_report(found), "utf-8")

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from vultus.cli.exits import FILE_FAILED, INTERRUPTED, PARTLY
+from vultus.cli.context import load_settings, opened, read_photo
+from vultus.cli.exit_codes import FILE_FAILED, INTERRUPTED, PARTLY
 from vultus.cli.folder import Folder, PhotoFile, look_through
 from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir
 from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.progress import progress
 from vultus.cli.tally import ALREADY_THERE, ENROLLED, Tally
-from vultus.cli.tools import load_settings, opened, read_photo
 from vultus.errors import BadInput, CollectionNotFound, FaceRefused, InvalidRequest
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Importer:
 
 
 def _require_valid(subject: str) -> None:
-    from vultus.api.values import check_subject
+    from vultus.schemas.field_types import check_subject
 
     try:
         check_subject(subject)

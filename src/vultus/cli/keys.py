@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from vultus.cli.context import load_settings, open_database
 from vultus.cli.options import AsJson, DataDir, check_collection, check_name
 from vultus.cli.output import print_json, print_lines, print_table
-from vultus.cli.tools import load_settings, open_database
 from vultus.config import Settings
 from vultus.records import SCOPES, ApiKey, Scope
 

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from vultus.cli.catalogue import card_named, open_store
-from vultus.cli.exits import PARTLY
+from vultus.cli.context import load_settings
+from vultus.cli.exit_codes import PARTLY
 from vultus.cli.options import AsJson, ModelDir
 from vultus.cli.output import print_json, print_lines, print_table, say
-from vultus.cli.tools import load_settings
 from vultus.cli.weights import Name, pull_model, remove_model, verify_model
 from vultus.errors import ModelInvalid, ModelNotInstalled
 from vultus.models.card import ModelCard
-from vultus.models.store import ModelStatus, ModelStore
+from vultus.models.repository.store import ModelStatus, ModelStore
 
 app = typer.Typer(help="Models: list, show, pull, prepare, verify, remove.", no_args_is_help=True)
 app.command("pull")(pull_model)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vultus.cli.tools import tools_of
+from vultus.cli.context import tools_of
 
 
 def _remember_json(ctx: typer.Context, value: bool) -> bool:
@@ -29,21 +29,21 @@ def _checked(check: Callable[[str], str], value: str | list[str] | None) -> str 
 
 def check_collection(value: str | None) -> str | list[str] | None:
     """Callback of --collection."""
-    from vultus.api.values import check_collection as check
+    from vultus.schemas.field_types import check_collection as check
 
     return _checked(check, value)
 
 
 def check_subject(value: str | None) -> str | list[str] | None:
     """Callback of --subject."""
-    from vultus.api.values import check_subject as check
+    from vultus.schemas.field_types import check_subject as check
 
     return _checked(check, value)
 
 
 def check_name(value: str | None) -> str | list[str] | None:
     """Callback of --name."""
-    from vultus.api.values import check_name as check
+    from vultus.schemas.field_types import check_name as check
 
     return _checked(check, value)
 

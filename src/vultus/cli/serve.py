@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vultus import __version__
-from vultus.cli.arenas import bound_arenas
+from vultus.cli.context import Tools, load_settings, tools_of
 from vultus.cli.options import DataDir, ModelDir
-from vultus.cli.signals import handling, leave
-from vultus.cli.tools import Tools, load_settings, tools_of
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
+from vultus.server.arenas import bound_arenas
+from vultus.server.signals import handling, leave
 
 if TYPE_CHECKING:
     from vultus.wiring import System
@@ -56,7 +56,7 @@ def serve(
 
 
 def _run(settings: Settings, tools: Tools) -> None:
-    from vultus.cli.server import run_server
+    from vultus.server.process import run_server
 
     def print_banner(system: System, port: int) -> None:
         print("\n".join(banner(system, port)), flush=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vultus.config import Settings
+from vultus.model_registry import ServedModels
 from vultus.models.catalogue import known_cards
-from vultus.models.store import ModelStore
-from vultus.served import ServedModels
+from vultus.models.repository.store import ModelStore
 from vultus.vision.pipeline import Pipeline
 from vultus.wiring import check, open_models, open_pipeline, prepare
 

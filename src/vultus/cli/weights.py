@@ -14,15 +14,15 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedCo
 from rich.progress import Progress as Bar
 
 from vultus.cli.catalogue import card_named, open_store
-from vultus.cli.exits import REFUSED
+from vultus.cli.context import load_settings
+from vultus.cli.exit_codes import REFUSED
 from vultus.cli.options import AsJson, ModelDir
 from vultus.cli.output import print_json, print_lines, print_table
-from vultus.cli.tools import load_settings
 from vultus.models.card import ModelCard
-from vultus.models.download import Progress
-from vultus.models.pull import pull
-from vultus.models.store import ModelStore
-from vultus.models.upkeep import FileCheck, remove, verify
+from vultus.models.repository.download import Progress
+from vultus.models.repository.pull import pull
+from vultus.models.repository.store import ModelStore
+from vultus.models.repository.verify import FileCheck, remove, verify
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Id or alias of a model.")]
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from vultus.errors import InvalidRequest
-from vultus.evaluation.best_scores import BestScores, measure_best_scores
 from vultus.evaluation.intervals import COMPARISONS_PER_CLAIM, can_be_claimed
+from vultus.evaluation.non_mated_maxima import BestScores, measure_best_scores
 from vultus.evaluation.probe_mixture import SMALLEST_FPIR, fit_probe_mixture
 from vultus.evaluation.scores import Labels, PairScores, number_subjects, score_all_pairs
 from vultus.evaluation.verification import interpolated_threshold
+from vultus.matching.rates import ProbeMixture
 from vultus.records import Float32
-from vultus.vision.thresholds import ProbeMixture
 
 CALIBRATED_FMRS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 SEARCH_FMRS = (*CALIBRATED_FMRS, 3e-7, 1e-7)  # the last from the tail that is fitted to the others
@@ -30,7 +30,7 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class SearchThresholds:
-    """The model of galleries: see `vultus.vision.thresholds.SearchModel`. points: (FMR, cosine), subjects alike."""
+    """The model of galleries: see `vultus.matching.rates.SearchModel`. points: (FMR, cosine), subjects alike."""
 
     mixture: ProbeMixture
     points: Points

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.evaluation.halves import HalvesResult
 from vultus.evaluation.intervals import COMPARISONS_PER_CLAIM, Interval, Rate
 from vultus.evaluation.measure import GroupResult, VerificationResult
 from vultus.evaluation.scores import Histogram
+from vultus.evaluation.split_half import HalvesResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

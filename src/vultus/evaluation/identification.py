@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import InvalidRequest
-from vultus.evaluation.best_scores import draw_gallery, search_gallery
 from vultus.evaluation.intervals import Rate, why_not_claimed
+from vultus.evaluation.non_mated_maxima import draw_gallery, search_gallery
 from vultus.evaluation.scores import Labels, check_embeddings, number_subjects
 from vultus.records import Float32
 

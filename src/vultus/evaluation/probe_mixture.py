@@ -1,6 +1,6 @@
 """How FPIR grows with the gallery: the mixture of probes fitted to what was measured, and how far it holds.
 
-The model itself is `vultus.vision.thresholds.ProbeMixture`.
+The model itself is `vultus.matching.rates.ProbeMixture`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vultus.errors import InvalidRequest
-from vultus.evaluation.best_scores import BestScores, Float64
-from vultus.vision.thresholds import REFERENCE_FMR, ProbeMixture, independent_fmr
+from vultus.evaluation.non_mated_maxima import BestScores, Float64
+from vultus.matching.rates import REFERENCE_FMR, ProbeMixture, independent_fmr
 
 FIT_POINTS = 17
 LARGEST_FMR = 1e-2

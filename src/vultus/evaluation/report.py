@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from vultus.evaluation.as_tables import Table, percent, tables
 from vultus.evaluation.figures import draw_det, draw_fpir, draw_groups, draw_histograms, draw_rates
 from vultus.evaluation.measure import VerificationResult
 from vultus.evaluation.results import Evaluation
-from vultus.evaluation.tables import Table, percent, tables
 from vultus.evaluation.verification import OperatingPoint
 
 HEADLINE_FMR = 1e-3

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vultus.errors import InvalidRequest
-from vultus.evaluation.halves import HalvesResult, compare_halves
+from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.identification import SearchPoint
 from vultus.evaluation.intervals import Rate
 from vultus.evaluation.measure import (
@@ -21,8 +21,8 @@ from vultus.evaluation.measure import (
     measure_verification,
 )
 from vultus.evaluation.protocols import LabelledPhoto
-from vultus.evaluation.run import EmbeddedPhotos
 from vultus.evaluation.scores import PairScores, score_all_pairs
+from vultus.evaluation.split_half import HalvesResult, compare_halves
 from vultus.evaluation.verification import threshold_at_fmr
 from vultus.records import Float32
 

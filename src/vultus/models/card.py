@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from vultus.errors import ModelInvalid
 from vultus.models.fields import Fields, parse_toml
-from vultus.models.int8 import Int8, read_int8
+from vultus.models.int8_ranges import Int8, read_int8
 from vultus.models.parts import (
     Accuracy,
     Calibration,

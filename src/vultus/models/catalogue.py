@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vultus.errors import ModelInvalid
 from vultus.models.card import ModelCard, in_box_cards, read_card, refuse_shared_names
-from vultus.models.refused import refusal
+from vultus.models.excluded_models import refusal
 
 CALIBRATION_SUFFIX = ".calibration.toml"
 

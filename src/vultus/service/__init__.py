@@ -1,9 +1,9 @@
 """What Vultus does, called the same way by HTTP, the command line and tests: knows no HTTP, no SQL, no settings."""
 
 from vultus.service.comparison import Comparing
+from vultus.service.context import DEFAULT_COLLECTION, Models, Parts, Policy
 from vultus.service.enrolment import Enrolment
 from vultus.service.galleries import Galleries
-from vultus.service.parts import DEFAULT_COLLECTION, Models, Parts, Policy
 
 __all__ = ["DEFAULT_COLLECTION", "FaceService", "Models", "Parts", "Policy"]
 

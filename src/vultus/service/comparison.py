@@ -9,7 +9,7 @@ import numpy as np
 from vultus.errors import InvalidRequest, VectorMismatch
 from vultus.records import Comparison, Float32, Metric
 from vultus.service.recognition import Recognition
-from vultus.vision.choose import largest_face
+from vultus.vision.face_selection import largest_face
 
 SMALLEST_NORM = 1e-6
 

@@ -19,8 +19,8 @@ from vultus.records import (
     RejectedPhoto,
     Template,
 )
-from vultus.service.parts import DEFAULT_COLLECTION, Parts, low_quality_sentence
-from vultus.vision.choose import largest_face, only_face
+from vultus.service.context import DEFAULT_COLLECTION, Parts, low_quality_sentence
+from vultus.vision.face_selection import largest_face, only_face
 
 FaceChoice = Literal["only", "largest"]
 

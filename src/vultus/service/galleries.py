@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vultus.records import Collection, Deleted, EnrolledFace, Subject
-from vultus.service.parts import Parts
-from vultus.storage.recall import SearchState
+from vultus.search.recall import SearchState
+from vultus.service.context import Parts
 
 
 class Galleries(Parts):

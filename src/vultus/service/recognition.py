@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from vultus.errors import InvalidRequest, SubjectNotFound
+from vultus.matching.decision import decide, similarity, to_similarity
 from vultus.records import (
     Candidate,
     Face,
@@ -22,9 +23,8 @@ from vultus.records import (
     ThresholdRule,
     Verification,
 )
-from vultus.service.parts import DEFAULT_COLLECTION, Parts
-from vultus.vision.choose import how_chosen, largest_face
-from vultus.vision.compare import decide, similarity, to_similarity
+from vultus.service.context import DEFAULT_COLLECTION, Parts
+from vultus.vision.face_selection import how_chosen, largest_face
 
 
 class Recognition(Parts):

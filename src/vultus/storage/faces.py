@@ -25,8 +25,8 @@ from sqlalchemy import (
 
 from vultus.errors import FaceNotFound, ModelMismatch, VectorMismatch
 from vultus.records import EnrolledFace, Float32, NewFace, Photo, Quality, Template
+from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage import tables as t
-from vultus.storage.codes import quantise, to_blobs
 from vultus.storage.collections import shown
 from vultus.storage.subjects import in_chunks
 

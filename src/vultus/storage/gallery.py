@@ -15,10 +15,10 @@ from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
 from vultus.storage.audit import Act, record
-from vultus.storage.changes import ChangeSet, Mark, select_changes
 from vultus.storage.database import reading
 from vultus.storage.references import References, select_references
-from vultus.storage.writers import Writers
+from vultus.storage.search_source import ChangeSet, Mark, select_changes
+from vultus.storage.sqlite import Writers
 
 PhotoKeys = tuple[str, ...]
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, CursorResult, Engine
 
 from vultus.errors import StorageFailed
 from vultus.records import Float32
-from vultus.storage.codes import quantise, to_blobs
+from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage.database import writing
 
 Migration = Callable[[Connection], None]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.records import Float32
-from vultus.storage.segments import Int64
+from vultus.search.segments import Int64
 
 LEAST_ROWS = 1024  # faiss wants 39 rows a centroid, of which there are 16
 SAMPLE_ROWS = 16_384  # faiss takes 256 a centroid of what it is given

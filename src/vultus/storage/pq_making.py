@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.records import Float32
-from vultus.storage.codes import floats
+from vultus.search.int8_codes import floats
+from vultus.search.loaded_collection import Snapshot
+from vultus.search.pq_index import PqIndex
+from vultus.search.recall import Probes, Recall, made_probes, share_found
+from vultus.search.segments import Block
 from vultus.storage.pq import SAMPLE_ROWS, PqCodes
-from vultus.storage.pq_index import PqIndex
-from vultus.storage.recall import Probes, Recall, made_probes, share_found
-from vultus.storage.segments import Block
-from vultus.storage.shelf import Snapshot
 
 ROWS_AT_ONCE = 8_192  # 16 MB as float32 at 512 dimensions
 MIXED_ROWS = 4_096

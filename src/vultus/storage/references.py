@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, select
 
 from vultus.records import Float32
-from vultus.storage.changes import Mark
+from vultus.storage.search_source import Mark
 from vultus.storage.subjects import in_chunks
 from vultus.storage.tables import embeddings, faces, subjects
 

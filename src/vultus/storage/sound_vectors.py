@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, select
 
+from vultus.search.int8_codes import empty_codes, from_blobs, quantise, to_blobs
 from vultus.storage import tables as t
-from vultus.storage.codes import empty_codes, from_blobs, quantise, to_blobs
 from vultus.storage.faces import LENGTH_TOLERANCE
 
 ROWS_AT_ONCE = 2048

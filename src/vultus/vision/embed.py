@@ -11,8 +11,8 @@ import numpy as np
 from vultus.errors import ModelInvalid
 from vultus.records import RGB, CropRule, Face, Float32, InputRule
 from vultus.vision.align import crop_by_box, crop_by_landmarks
+from vultus.vision.compute_slots import Together, one_by_one
 from vultus.vision.session import Session
-from vultus.vision.slots import Together, one_by_one
 
 SMALLEST_NORM = 1e-6
 Crop = TypeVar("Crop")  # what the model sees of a face

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 
 from vultus.records import RGB, Face, Float32
+from vultus.vision.compute_slots import Together, one_by_one
 from vultus.vision.embed import Recogniser
-from vultus.vision.slots import Together, one_by_one
 
 Crops = tuple[RGB, ...]  # one per member
 

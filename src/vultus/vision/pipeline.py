@@ -9,12 +9,12 @@ from typing import Any
 
 from vultus.errors import DetectorNotAllowed
 from vultus.records import RGB, Face, Float32, Photograph, Quality, Template
+from vultus.vision.compute_slots import Slots
 from vultus.vision.detect import Detector
+from vultus.vision.detected_photo import Sighting
 from vultus.vision.embed import Recogniser
 from vultus.vision.image import MAX_PIXELS, decode, encode_jpeg
 from vultus.vision.quality import assess, with_recognisability
-from vultus.vision.sighting import Sighting
-from vultus.vision.slots import Slots
 
 PHOTO_SIDE = 512  # pixels: long side of a stored photo
 LARGEST_BATCH = 8  # faces: larger batches are no faster a face, and take more memory

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vultus.cores import available_cores
 from vultus.errors import ModelInvalid
 from vultus.records import Float32
-from vultus.vision.slots import Slots
+from vultus.vision.compute_slots import Slots
 
 PROVIDERS = ("CPUExecutionProvider",)
 MOST_THREADS = 4  # of one run: small networks gain nothing from more

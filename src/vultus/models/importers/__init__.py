@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from vultus.models.cpu import WeightBits
+from vultus.models.precision import WeightBits
 
 DynamicAxes = Mapping[int, str]
 Ranges = Mapping[str, tuple[float, float]]

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from vultus.errors import ModelInvalid
-from vultus.models.cpu import WeightBits
 from vultus.models.importers.fold import Graph, attributes, fold
 from vultus.models.importers.prelu import flatten_slopes, has_flat_slopes
+from vultus.models.precision import WeightBits
 
 Array = NDArray[Any]
 Ranges = Mapping[str, tuple[float, float]]

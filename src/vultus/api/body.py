@@ -1,0 +1,202 @@
+"""A request body, form or JSON, read into one set of checked fields.
+
+Forms are parsed in memory: no photo touches the disk on its way in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from vultus.api.errors import sentence_of
+from vultus.api.state import doorway_of
+from vultus.errors import InvalidRequest, RequestTooLarge
+from vultus.schemas.field_types import FilePart, ImageLimits, refuse_constant
+from vultus.schemas.requests import CallFields
+
+Fields = TypeVar("Fields", bound=CallFields)
+MAX_PARTS = 200
+MAX_JSON_VALUES = 1_000_000  # 7,800 embeddings of 128 numbers; about 100 MB once they are Python objects
+FILE_TYPES = ("image/", "application/octet-stream")
+SEND_JSON_OR_FORM = "send a JSON object as application/json, or a form as multipart/form-data"
+
+
+async def read_fields(request: Request, kind: type[Fields]) -> Fields:
+    """The body's fields. Raises InvalidRequest, InvalidImage or RequestTooLarge, naming the field."""
+    if request.url.query:
+        raise InvalidRequest("this call takes no query parameters; send its fields in the body")
+    doorway = doorway_of(request)
+    fetch = doorway.fetcher.errand().fetch if doorway.fetcher else None
+    limits = ImageLimits(doorway.settings.max_image_bytes, doorway.settings.max_enroll_images, fetch)
+    body = await request.body()
+    return await doorway.run(parse_fields, body, request.headers.get("content-type", ""), kind, limits)
+
+
+def parse_fields(body: bytes, content_type: str, kind: type[Fields], limits: ImageLimits) -> Fields:
+    """Checked fields from a body. content_type: as in the HTTP header, "" when there was none."""
+    values = _read(body, content_type, kind)
+    _refuse_unknown(values, kind)
+    present = {name: value for name, value in values.items() if value is not None}
+    try:
+        return kind.model_validate(present, context=limits)
+    except ValidationError as exc:
+        raise InvalidRequest(sentence_of(exc.errors(include_input=False, include_url=False))) from exc
+
+
+def _read(body: bytes, content_type: str, kind: type[CallFields]) -> dict[str, Any]:
+    media_type, options = parse_options_header(content_type)
+    if not body:
+        return {}
+    if media_type == b"multipart/form-data":
+        return _from_form(_Form(options.get(b"boundary", b"")).parts(body), kind)
+    return _from_json(body, media_type, kind)
+
+
+def _refuse_unknown(values: Iterable[str], kind: type[CallFields]) -> None:
+    unknown = [name for name in values if name not in kind.model_fields]
+    if unknown:
+        known = ", ".join(kind.model_fields)
+        raise InvalidRequest(f"unknown field {unknown[0][:60]!a}; the fields of this call are {known}")
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------------
+
+
+def _from_json(body: bytes, media_type: bytes, kind: type[CallFields]) -> dict[str, Any]:
+    """JSON of whatever declared type: clients forget the header, and curl -d declares another one."""
+    _refuse_many_values(body)
+    try:
+        values = json.loads(body, object_pairs_hook=_once(kind), parse_constant=refuse_constant)
+    except (ValueError, RecursionError) as exc:
+        declared_json = media_type == b"application/json" or media_type.endswith(b"+json")
+        what = "the body is not valid JSON" if declared_json else "the body is neither JSON nor a form"
+        raise InvalidRequest(f"{what}; {SEND_JSON_OR_FORM}") from exc
+    if not isinstance(values, dict):
+        raise InvalidRequest('the JSON body is not an object; send {"field": value, ...}')
+    return values
+
+
+def _refuse_many_values(body: bytes) -> None:
+    """Before they are made: "[]," takes three bytes in the body and a hundred in memory."""
+    values = body.count(b",") + body.count(b"[") + body.count(b"{")
+    if values > MAX_JSON_VALUES:
+        raise RequestTooLarge(f"the JSON body has about {values} values, the limit is {MAX_JSON_VALUES}; send fewer")
+
+
+def _once(kind: type[CallFields]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    def to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in values:
+                raise _sent_twice(name, kind)
+            values[name] = value
+        return values
+
+    return to_object
+
+
+def _sent_twice(name: str, kind: type[CallFields]) -> InvalidRequest:
+    shown = f'field "{name}"' if name in kind.model_fields else "a field"
+    return InvalidRequest(f"{shown} is sent twice; send it once")
+
+
+# --- forms --------------------------------------------------------------------------------------------------------
+
+
+def _from_form(parts: Iterable[tuple[str, str | FilePart]], kind: type[CallFields]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in parts:
+        if name in kind.repeatable:
+            values.setdefault(name, []).append(value)
+        elif name in values:
+            raise _sent_twice(name, kind)
+        else:
+            values[name] = value
+    return values
+
+
+class _Form:
+    """One multipart/form-data body. A part with a file name or an image's content type is a file, any other is text."""
+
+    def __init__(self, boundary: bytes) -> None:
+        self._boundary = boundary
+        self._parts: list[tuple[str, str | FilePart]] = []
+        self._header: tuple[bytes, bytes] = (b"", b"")
+        self._headers: dict[bytes, bytes] = {}
+        self._content = bytearray()
+        self._ended = False
+
+    def parts(self, body: bytes) -> list[tuple[str, str | FilePart]]:
+        """Name and content of each part, in the order sent."""
+        if not self._boundary:
+            raise InvalidRequest("the Content-Type names no boundary; let the HTTP client set this header")
+        try:
+            self._parser().write(body)
+        except FormParserError as exc:
+            raise InvalidRequest(f"the form is malformed; {SEND_JSON_OR_FORM}") from exc
+        if not self._ended:
+            raise InvalidRequest("the form is cut off: its closing boundary is missing; send it again whole")
+        return self._parts
+
+    def _parser(self) -> MultipartParser:
+        return MultipartParser(
+            self._boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": self._header_name,
+                "on_header_value": self._header_value,
+                "on_header_end": self._header_end,
+                "on_part_data": self._data,
+                "on_part_end": self._end,
+                "on_end": self._finish,
+            },
+        )
+
+    def _begin(self) -> None:
+        if len(self._parts) >= MAX_PARTS:
+            raise RequestTooLarge(f"the form has more than {MAX_PARTS} parts; send fewer")
+        self._headers, self._content = {}, bytearray()
+
+    def _header_name(self, data: bytes, start: int, end: int) -> None:
+        self._header = (self._header[0] + data[start:end], b"")
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header = (self._header[0], self._header[1] + data[start:end])
+
+    def _header_end(self) -> None:
+        name, value = self._header
+        self._headers[name.lower()] = value
+        self._header = (b"", b"")
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        self._content += data[start:end]
+
+    def _end(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        if b"name" not in options:
+            raise InvalidRequest('a part of the form has no name; send Content-Disposition: form-data; name="..."')
+        name = options[b"name"].decode("utf-8", "replace")
+        self._parts.append((name, self._file() if self._is_file(options) else self._text(name)))
+
+    def _is_file(self, options: dict[bytes, bytes]) -> bool:
+        declared = self._headers.get(b"content-type", b"").decode("latin-1").lower()
+        return b"filename" in options or declared.startswith(FILE_TYPES)
+
+    def _file(self) -> FilePart:
+        return FilePart(bytes(self._content))
+
+    def _text(self, name: str) -> str:
+        try:
+            return self._content.decode("utf-8")
+        except UnicodeDecodeError as exc:
+            shown = ascii(name[:60])
+            raise InvalidRequest(f"field {shown} is not UTF-8 text; send a photo as a file part") from exc
+
+    def _finish(self) -> None:
+        self._ended = True

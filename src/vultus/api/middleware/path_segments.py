@@ -1,0 +1,61 @@
+"""Percent-encoded slashes in paths: a subject `a/b` is reachable as `/collections/c/subjects/a%2Fb`.
+
+An ASGI server decodes the whole path, after which an encoded slash looks like a separator. `PathSegments` decodes the
+raw path segment by segment and leaves just two characters encoded, `/` as %2F and `%` as %25; `decoded` undoes these
+two in a path parameter. A proxy in front must pass %2F on as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Path
+from pydantic import AfterValidator, BeforeValidator
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from vultus.errors import InvalidRequest
+from vultus.schemas.field_types import MAX_SUBJECT_CHARACTERS, check_collection, check_subject
+
+
+class PathSegments:
+    """ASGI middleware: routes on the raw path's segments, so that %2F stays inside its segment."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope.get("raw_path"):
+            scope["path"] = "/".join(_segment(part) for part in scope["raw_path"].split(b"/"))
+        await self.app(scope, receive, send)
+
+
+def _segment(raw: bytes) -> str:
+    try:
+        text = unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest("the path is not percent-encoded UTF-8; encode each part of it, a slash as %2F") from exc
+    return text.replace("%", "%25").replace("/", "%2F")
+
+
+def decoded(parameter: str) -> str:
+    """A path parameter as the caller means it."""
+    return parameter.replace("%2F", "/").replace("%25", "%")
+
+
+def _check_id(value: str) -> str:
+    if len(value) > MAX_SUBJECT_CHARACTERS or not value.isprintable():
+        raise ValueError("is not an id of this service; send it as it was answered")
+    return value
+
+
+SubjectPath = Annotated[
+    str,
+    BeforeValidator(decoded),
+    AfterValidator(check_subject),
+    Path(description="Subject id; a slash in it as %2F."),
+]
+CollectionPath = Annotated[
+    str, BeforeValidator(decoded), AfterValidator(check_collection), Path(description="Collection name.")
+]
+IdPath = Annotated[str, BeforeValidator(decoded), AfterValidator(_check_id), Path(description="Id as it was answered.")]

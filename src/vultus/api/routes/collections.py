@@ -1,0 +1,195 @@
+"""Collections, subjects, faces, photos as resources. Scopes: read to GET, enroll to PUT and PATCH, erase to DELETE."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from vultus.api import resources
+from vultus.api.auth import Caller, MayEnroll, MayErase, MayRead
+from vultus.api.body import read_fields
+from vultus.api.middleware.path_segments import CollectionPath, IdPath, SubjectPath
+from vultus.api.openapi import COMPUTE_ERRORS, RESOURCE_ERRORS, only_json
+from vultus.api.state import Door
+from vultus.errors import InvalidRequest
+from vultus.records import Collection, EnrolledFace
+from vultus.schemas import resources as schemas
+from vultus.schemas.field_types import check_subject
+from vultus.schemas.requests import CollectionFields, SubjectFields
+from vultus.service import FaceService
+
+router = APIRouter(tags=["galleries"], responses=RESOURCE_ERRORS)
+
+
+class Page(BaseModel):
+    """Which part of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: str | None = Field(None, max_length=2048, description="next_cursor of the page before.")
+    limit: int = Field(100, ge=1, le=1000, description="Most entries to answer.")
+
+
+# --- collections --------------------------------------------------------------------------------------------------
+
+
+@router.get("/collections")
+async def list_collections(caller: MayRead, door: Door) -> schemas.CollectionList:
+    """The collections that the key may use."""
+    service = door.system().service
+    collections = await door.run(service.collections)
+    usable = [_answer(one, service) for one in collections if caller.may_use(one.name)]
+    return schemas.CollectionList(collections=usable)
+
+
+@router.put(
+    "/collections/{collection}",
+    responses={201: {"model": schemas.CollectionAnswer, "description": "It is new."}, 501: COMPUTE_ERRORS[501]},
+    openapi_extra=only_json(CollectionFields, {}, required=False),
+)
+async def put_collection(
+    request: Request, response: Response, collection: CollectionPath, caller: MayEnroll, door: Door
+) -> schemas.CollectionAnswer:
+    """Create a collection; 200 when it is there already with this model."""
+    caller.require_collection(collection)
+    fields = await read_fields(request, CollectionFields)
+    service = door.system().service.by(caller.act)
+    found, created = await door.run(service.create_collection, collection, model_name=fields.model)
+    response.status_code = 201 if created else 200
+    return _answer(found, service)
+
+
+@router.get("/collections/{collection}")
+async def get_collection(collection: CollectionPath, caller: MayRead, door: Door) -> schemas.CollectionAnswer:
+    """One collection, with the number of its subjects and faces, and how it is searched."""
+    caller.require_collection(collection)
+    service = door.system().service
+    return _answer(await door.run(service.collection, collection), service)
+
+
+@router.delete("/collections/{collection}")
+async def delete_collection(collection: CollectionPath, caller: MayErase, door: Door) -> schemas.DeletedCollection:
+    """Erase a collection with all its subjects, faces and photos."""
+    caller.require_collection(collection)
+    deleted = await door.run(door.system().service.by(caller.act).delete_collection, collection)
+    counts = schemas.RemovedSubjects(subjects=deleted.subjects, faces=deleted.faces, photos=deleted.photos)
+    return schemas.DeletedCollection(collection=collection, deleted=counts)
+
+
+def _answer(collection: Collection, service: FaceService) -> schemas.CollectionAnswer:
+    return resources.collection_answer(collection, service.search_state(collection.name))
+
+
+# --- subjects -----------------------------------------------------------------------------------------------------
+
+
+@router.get("/collections/{collection}/subjects")
+async def list_subjects(
+    collection: CollectionPath, page: Annotated[Page, Query()], caller: MayRead, door: Door
+) -> schemas.SubjectPage:
+    """One page of the subjects, in the order of their ids."""
+    caller.require_collection(collection)
+    cursor = None if page.cursor is None else _opened(page.cursor)
+    service = door.system().service
+    subjects, following = await door.run(service.subjects, collection, cursor=cursor, limit=page.limit)
+    return schemas.SubjectPage(
+        subjects=[resources.subject_answer(subject) for subject in subjects],
+        next_cursor=None if following is None else _sealed(following),
+    )
+
+
+@router.get("/collections/{collection}/subjects/{subject}")
+async def get_subject(
+    collection: CollectionPath, subject: SubjectPath, caller: MayRead, door: Door
+) -> schemas.SubjectAnswer:
+    """One subject."""
+    caller.require_collection(collection)
+    return resources.subject_answer(await door.run(door.system().service.subject, collection, subject))
+
+
+@router.patch(
+    "/collections/{collection}/subjects/{subject}",
+    openapi_extra=only_json(SubjectFields, {"metadata": {"team": "lab"}}),
+)
+async def patch_subject(
+    request: Request, collection: CollectionPath, subject: SubjectPath, caller: MayEnroll, door: Door
+) -> schemas.SubjectAnswer:
+    """Change name or metadata of a subject; what is not sent stays."""
+    caller.require_collection(collection)
+    fields = await read_fields(request, SubjectFields)
+    update = door.system().service.by(caller.act).update_subject
+    changed = await door.run(update, collection, subject, name=fields.name, metadata=fields.metadata)
+    return resources.subject_answer(changed)
+
+
+@router.delete("/collections/{collection}/subjects/{subject}")
+async def delete_subject(
+    collection: CollectionPath, subject: SubjectPath, caller: MayErase, door: Door
+) -> schemas.DeletedSubject:
+    """Erase a person: faces, embeddings, and photos that no one else uses. The next /find cannot return it."""
+    caller.require_collection(collection)
+    deleted = await door.run(door.system().service.by(caller.act).forget, collection, subject)
+    return schemas.DeletedSubject(subject=subject, deleted=resources.removed(deleted))
+
+
+@router.get("/collections/{collection}/subjects/{subject}/faces")
+async def list_faces(collection: CollectionPath, subject: SubjectPath, caller: MayRead, door: Door) -> schemas.FaceList:
+    """The enrolled faces of a subject."""
+    caller.require_collection(collection)
+    faces = await door.run(door.system().service.subject_faces, collection, subject)
+    return schemas.FaceList(faces=[resources.face_answer(face) for face in faces])
+
+
+# --- faces --------------------------------------------------------------------------------------------------------
+
+
+@router.get("/faces/{face_id}")
+async def get_face(face_id: IdPath, caller: MayRead, door: Door) -> schemas.FaceAnswer:
+    """One enrolled face."""
+    return resources.face_answer(await _face(face_id, caller, door))
+
+
+@router.delete("/faces/{face_id}")
+async def delete_face(face_id: IdPath, caller: MayErase, door: Door) -> schemas.DeletedFace:
+    """Erase one face, and its photo when no other face uses it."""
+    await _face(face_id, caller, door)
+    deleted = await door.run(door.system().service.by(caller.act).delete_face, face_id)
+    return schemas.DeletedFace(face_id=face_id, deleted=resources.removed(deleted))
+
+
+@router.get(
+    "/faces/{face_id}/photo",
+    response_class=Response,
+    responses={200: {"description": "The stored photo.", "content": {"image/jpeg": {}}}},
+)
+async def get_photo(face_id: IdPath, caller: MayRead, door: Door) -> Response:
+    """The stored photo of a face, a JPEG."""
+    await _face(face_id, caller, door)
+    photo = await door.run(door.system().service.face_photo, face_id)
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(photo, media_type="image/jpeg", headers=headers)
+
+
+async def _face(face_id: str, caller: Caller, door: Door) -> EnrolledFace:
+    face = await door.run(door.system().service.face, face_id)
+    caller.require_collection(face.collection)
+    caller.act.objects = (face.id,)
+    return face
+
+
+# --- cursors ------------------------------------------------------------------------------------------------------
+
+
+def _sealed(cursor: str) -> str:
+    return base64.urlsafe_b64encode(cursor.encode("utf-8")).decode("ascii").rstrip("=")
+
+
+def _opened(cursor: str) -> str:
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        return check_subject(base64.b64decode(padded, altchars=b"-_", validate=True).decode("utf-8"))
+    except ValueError as exc:
+        raise InvalidRequest("the cursor is not one that a list answered as next_cursor; begin without one") from exc

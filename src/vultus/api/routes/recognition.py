@@ -1,0 +1,152 @@
+"""/enroll /verify /find /represent /detect: read the fields, call the service in a thread, answer."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from vultus.api.auth import Caller, MayEnroll, MayFind, MayRepresent, MayVerify
+from vultus.api.body import read_fields
+from vultus.api.openapi import COMPUTE_ERRORS, TINY_PNG, form_or_json
+from vultus.api.state import Door
+from vultus.records import Verification
+from vultus.schemas.answers import detected_face, enroll_answer, find_answer, representation, verify_answer
+from vultus.schemas.recognition import DetectAnswer, EnrollAnswer, FindAnswer, Representation, VerifyAnswer
+from vultus.schemas.requests import DetectFields, EnrollFields, FindFields, RepresentFields, VerifyFields
+
+router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
+
+
+@router.post(
+    "/enroll",
+    status_code=201,
+    responses={200: {"model": EnrollAnswer, "description": "The subject had all of these photos already."}},
+    openapi_extra=form_or_json(EnrollFields, {"img": [TINY_PNG], "subject": "anna-1", "metadata": {"team": "lab"}}),
+)
+async def enroll(request: Request, response: Response, caller: MayEnroll, door: Door) -> EnrollAnswer:
+    """Add photos of one person to a collection.
+
+    Of several photos the good ones are enrolled and the others are listed in `rejected`. Sending the same photo again
+    changes nothing.
+
+        curl -H "x-api-key: $KEY" -F img=@anna.jpg -F subject=anna-1 http://127.0.0.1:8000/enroll
+    """
+    fields = await read_fields(request, EnrollFields)
+    caller.require_collection(fields.collection)
+    begun = perf_counter()
+    result = await door.run(
+        door.system().service.by(caller.act).enroll,
+        fields.img,
+        collection=fields.collection,
+        subject=fields.subject,
+        name=fields.name,
+        metadata=fields.metadata,
+        model_name=fields.model_name,
+        detector=fields.detector_backend,
+        face=fields.face,
+        min_quality=fields.min_quality,
+        align=fields.align,
+    )
+    caller.act.objects = tuple(photo.face.id for photo in result.faces)
+    response.status_code = 201 if any(photo.created for photo in result.faces) else 200
+    return enroll_answer(result, fields.model_name, _seconds_since(begun))
+
+
+@router.post("/verify", openapi_extra=form_or_json(VerifyFields, {"img1": TINY_PNG, "img2": TINY_PNG}))
+async def verify(request: Request, caller: MayVerify, door: Door) -> VerifyAnswer:
+    """Compare two photos, or a photo with an enrolled subject: the same person?
+
+    Send `img1` and `img2`, or `img` and `subject`. Of several faces in a photo the largest is used, and
+    `facial_areas` says so. With a subject, `img1` of the answer is the photo and `img2` the enrolled face, or null.
+
+        curl -H "x-api-key: $KEY" -F img1=@a.jpg -F img2=@b.jpg http://127.0.0.1:8000/verify
+    """
+    fields = await read_fields(request, VerifyFields)
+    begun = perf_counter()
+    result = await _verification(fields, caller, door)
+    return verify_answer(result, fields.model_name, _seconds_since(begun))
+
+
+async def _verification(fields: VerifyFields, caller: Caller, door: Door) -> Verification:
+    service, options = door.system().service, _verify_options(fields)
+    if fields.img1 is not None and fields.img2 is not None:
+        return await door.run(service.verify, fields.img1, fields.img2, **options)
+    caller.require_collection(fields.collection)
+    probe, subject = fields.img or b"", fields.subject or ""  # VerifyFields has seen to it that both are there
+    found = await door.run(service.verify_subject, probe, subject, collection=fields.collection, **options)
+    caller.act.objects = () if found.face_id is None else (found.face_id,)
+    return found
+
+
+def _verify_options(fields: VerifyFields) -> dict[str, Any]:
+    return {
+        "model_name": fields.model_name,
+        "detector": fields.detector_backend,
+        "metric": fields.distance_metric,
+        "target_fmr": fields.target_fmr,
+        "threshold": fields.threshold,
+        "enforce_detection": fields.enforce_detection,
+        "align": fields.align,
+    }
+
+
+@router.post("/find", openapi_extra=form_or_json(FindFields, {"img": TINY_PNG, "top_k": 3}))
+async def find(request: Request, caller: MayFind, door: Door) -> FindAnswer:
+    """Search a collection for the person in a photo.
+
+    `decision` is `match` only when a candidate is at or above the threshold; the lines below it show who came next.
+
+        curl -H "x-api-key: $KEY" -F img=@who.jpg http://127.0.0.1:8000/find
+    """
+    fields = await read_fields(request, FindFields)
+    caller.require_collection(fields.collection)
+    begun = perf_counter()
+    result = await door.run(
+        door.system().service.find,
+        fields.img,
+        collection=fields.collection,
+        top_k=fields.top_k,
+        faces=fields.faces,
+        target_fpir=fields.target_fpir,
+        threshold=fields.threshold,
+        model_name=fields.model_name,
+        detector=fields.detector_backend,
+    )
+    matched = (face.matches[0] for face in result.faces if face.decision == "match")
+    caller.act.objects = tuple(match.candidate.face_id for match in matched)
+    return find_answer(result, fields.model_name, _seconds_since(begun))
+
+
+@router.post("/represent", openapi_extra=form_or_json(RepresentFields, {"img": TINY_PNG}))
+async def represent(request: Request, caller: MayRepresent, door: Door) -> list[Representation]:
+    """The embeddings of all faces in a photo, largest first.
+
+    curl -H "x-api-key: $KEY" -F img=@anna.jpg http://127.0.0.1:8000/represent
+    """
+    fields = await read_fields(request, RepresentFields)
+    templates = await door.run(
+        door.system().service.represent,
+        fields.img,
+        model_name=fields.model_name,
+        detector=fields.detector_backend,
+        enforce_detection=fields.enforce_detection,
+        align=fields.align,
+    )
+    return [representation(template, fields.model_name) for template in templates]
+
+
+@router.post("/detect", openapi_extra=form_or_json(DetectFields, {"img": TINY_PNG}))
+async def detect(request: Request, caller: MayRepresent, door: Door) -> DetectAnswer:
+    """The faces in a photo, largest first; an empty list when there is none. Needs the scope `represent`.
+
+    curl -H "x-api-key: $KEY" -F img=@group.jpg http://127.0.0.1:8000/detect
+    """
+    fields = await read_fields(request, DetectFields)
+    faces = await door.run(door.system().service.detect, fields.img, detector=fields.detector_backend)
+    return DetectAnswer(faces=[detected_face(face, quality) for face, quality in faces])
+
+
+def _seconds_since(begun: float) -> float:
+    return round(perf_counter() - begun, 4)

@@ -1,0 +1,129 @@
+"""What the HTTP application holds while it runs: the settings, the system once it is open, the compute threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+from fastapi import Depends, FastAPI, Request
+
+from vultus.api.image_urls.fetch import Fetcher
+from vultus.api.middleware.shutdown import Departure
+from vultus.api.rate_limits import RateLimiter
+from vultus.api.request_context import OpenSystem, System
+from vultus.config import Settings
+from vultus.errors import NotReady, QueueFull, VultusError
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+SPARE_THREADS = 16  # above what the pipeline lets run and wait, so that the pipeline, not this room, says "queue full"
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+def stop_process(exc: Exception) -> None:
+    """Say why the system did not open, and end the server as Ctrl-C would."""
+    log.critical("vultus cannot serve: %s", exc if isinstance(exc, VultusError) else type(exc).__name__)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Doorway:
+    """Opens the system when the server starts, closes it when the server stops."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        system: System | None = None,
+        open_system: OpenSystem | None = None,
+        on_failure: Callable[[Exception], None] = stop_process,
+        fetcher: Fetcher | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """fetcher: None means the one of the settings, which is none unless image URLs are on. now: the wall clock."""
+        self.settings = settings
+        self.now = now
+        self.fetcher = fetcher or _fetcher(settings)
+        self.rates = RateLimiter()
+        self.departure = Departure()
+        self._system = system
+        self._open_system = open_system
+        self._on_failure = on_failure
+        self._stack = ExitStack()
+        self._threads = anyio.CapacityLimiter(settings.compute_slots + settings.queue_size + SPARE_THREADS)
+
+    def system(self) -> System:
+        """The open, warm system. Raises NotReady while it starts or stops."""
+        if self._system is None or not self._system.ready:
+            raise NotReady("the service is starting or stopping; ask again, or wait until /readiness answers 200")
+        return self._system
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do blocking work in a thread of our own, so that it never waits for, or starves, the framework's threads.
+
+        Raises QueueFull when all threads are busy. A call dismissed meanwhile leaves the thread to finish.
+        """
+        if self._threads.available_tokens < 1:
+            raise QueueFull("all compute threads are busy; ask again in a second", 1.0)
+        bound = partial(work, *args, **kwargs)
+        return await anyio.to_thread.run_sync(bound, limiter=self._threads, abandon_on_cancel=True)
+
+    @asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        """Open in the background, so that /health answers meanwhile; close at the end."""
+        opening = asyncio.create_task(self._open())
+        try:
+            yield
+        finally:
+            await opening
+            await self._close()
+
+    async def _open(self) -> None:
+        if self._open_system is None:
+            return
+        try:
+            self._system = await anyio.to_thread.run_sync(self._stack.enter_context, self._open_system())
+        except Exception as exc:
+            self._on_failure(exc)
+
+    async def _close(self) -> None:
+        if self._open_system is not None:
+            self._system = None
+            await anyio.to_thread.run_sync(self._stack.close)
+
+
+def _fetcher(settings: Settings) -> Fetcher | None:
+    if not settings.image_urls:
+        return None
+    return Fetcher(settings.max_image_bytes, settings.max_body_bytes, settings.image_url_seconds)
+
+
+def doorway_of(request: Request) -> Doorway:
+    """The doorway of the application that answers this request."""
+    doorway: Doorway = request.app.state.doorway
+    return doorway
+
+
+async def _door(request: Request) -> Doorway:
+    return doorway_of(request)
+
+
+async def _open_system_of(request: Request) -> System:
+    return doorway_of(request).system()
+
+
+Door = Annotated[Doorway, Depends(_door)]
+Opened = Annotated[System, Depends(_open_system_of)]

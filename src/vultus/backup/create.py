@@ -1,0 +1,157 @@
+"""Backup: the whole data folder in one file, made while a server goes on writing.
+
+The database is copied as of one moment, then the photos that it shows. A face whose photo is gone by then was erased
+meanwhile: it is taken out of the copy, and so is its subject when nothing else of it is there. A photo that is missing
+although its face is still there, or that is damaged, ends the backup: `vultus check` has the details.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Engine, select
+
+from vultus import __version__
+from vultus.backup.archive import DATABASE, ArchiveReader, ArchiveWriter, Manifest
+from vultus.errors import CollectionNotFound, FaceNotFound, NotFound, StorageFailed, SubjectNotFound
+from vultus.records import EnrolledFace
+from vultus.storage import tables as t
+from vultus.storage.database import open_engine, reading
+from vultus.storage.gallery import Gallery
+from vultus.storage.photos import PhotoStore
+
+ROWS_AT_ONCE = 10_000
+
+
+def back_up(engine: Engine, photos: PhotoStore, target: Path) -> Manifest:
+    """Write database and photos to a new file, verify it, and only then give it its name. Returns what is in it.
+
+    Raises StorageFailed, when the file is there already, or something is missing or damaged; OSError, when the target
+    cannot be written.
+    """
+    if target.exists():
+        raise StorageFailed(f"{target} is there already; choose another name, or remove it first")
+    with TemporaryDirectory(prefix=".vultus-backup-", dir=target.parent) as folder:  # readable by this user only
+        copy, archive = Path(folder) / DATABASE, Path(folder) / "archive"
+        _copy_database(engine, copy)
+        with ArchiveWriter(archive) as writer:
+            missing = _add_photos(writer, copy, photos)
+            _forget_erased(copy, missing, Gallery(engine))
+            manifest = _as_one_file(copy)
+            writer.add_database(copy)
+            writer.add_manifest(manifest)
+        verify(archive, manifest)
+        os.rename(archive, target)
+    _sync(target.parent)
+    return manifest
+
+
+def verify(archive: Path, wanted: Manifest | None = None) -> Manifest:
+    """Read a whole backup and compare every byte with its checksums. Raises StorageFailed."""
+    reader = ArchiveReader(archive)
+    count = sum(1 for _ in reader.photos(None))
+    found = reader.manifest
+    if found is None or count != found.photos or wanted not in (None, found):
+        raise StorageFailed(f"the backup {archive} cannot be used: {count} photos are in it; take another one")
+    return found
+
+
+def _copy_database(engine: Engine, copy: Path) -> None:
+    try:
+        with closing(engine.raw_connection()) as connection, closing(sqlite3.connect(copy)) as target:
+            source: sqlite3.Connection = connection.driver_connection  # type: ignore[assignment]
+            source.backup(target)  # all pages in one step: of one moment, and writers are not held up (WAL)
+    except sqlite3.Error as exc:
+        raise StorageFailed(f"the database could not be copied ({exc}); check the free space of the target") from exc
+
+
+def _add_photos(writer: ArchiveWriter, copy: Path, photos: PhotoStore) -> list[str]:
+    """Add the photos that the copy shows; the keys of those that are gone."""
+    missing = []
+    for key in _shown_photos(copy):
+        try:
+            writer.add_photo(key, photos.get(key))
+        except NotFound:
+            missing.append(key)
+    return missing
+
+
+def _shown_photos(copy: Path) -> Iterator[str]:
+    with closing(sqlite3.connect(copy)) as connection:
+        rows = connection.execute("SELECT DISTINCT photo_sha256 FROM faces ORDER BY photo_sha256")
+        while some := rows.fetchmany(ROWS_AT_ONCE):
+            yield from (row[0] for row in some)
+
+
+def _forget_erased(copy: Path, missing: list[str], live: Gallery) -> None:
+    """Take the faces of these photos out of the copy. Raises StorageFailed, when one is not erased but damaged."""
+    if not missing:
+        return
+    engine = open_engine(f"sqlite:///{copy}")
+    try:
+        gallery = Gallery(engine)
+        for key in missing:
+            for face_id in _faces_of(engine, key):
+                _require_erased(live, face_id, key)
+                _erase(gallery, gallery.face(face_id), live)
+    finally:
+        engine.dispose()
+
+
+def _faces_of(engine: Engine, key: str) -> list[str]:
+    with reading(engine) as connection:
+        return list(connection.scalars(select(t.faces.c.id).where(t.faces.c.photo_sha256 == key)))
+
+
+def _require_erased(live: Gallery, face_id: str, key: str) -> None:
+    try:
+        live.face(face_id)
+    except FaceNotFound:
+        return
+    raise StorageFailed(f"photo {key[:12]}... of face {face_id} is missing, so no backup was made; run: vultus check")
+
+
+def _erase(gallery: Gallery, face: EnrolledFace, live: Gallery) -> None:
+    gallery.delete_face(face.id)
+    try:
+        same = live.subject(face.collection, face.subject).created_at
+    except (CollectionNotFound, SubjectNotFound):
+        same = None
+    subject = gallery.subject(face.collection, face.subject)
+    if subject.created_at != same and not subject.faces:
+        gallery.delete_subject(face.collection, face.subject)
+
+
+def _as_one_file(copy: Path) -> Manifest:
+    """Turn the copy into a single file without a log beside it, and count what is in it."""
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+        problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise StorageFailed("the database file is damaged, so no backup was made; restore an earlier backup")
+
+        def count(what: str) -> int:
+            return int(connection.execute(f"SELECT {what}").fetchone()[0])
+
+        return Manifest(
+            vultus=__version__,
+            schema=count("max(version) FROM schema_version"),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            subjects=count("count(*) FROM subjects"),
+            faces=count("count(*) FROM faces"),
+            photos=count("count(DISTINCT photo_sha256) FROM faces"),
+        )
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,108 @@
+"""Restore: a backup into an empty data folder, whole or not at all.
+
+Everything is written beside its place, verified, and then renamed, the database last. A restore that died before leaves
+`*.restoring` behind: a server refuses such a folder, and the next restore begins anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from vultus.backup.archive import ArchiveReader, Manifest
+from vultus.backup.integrity import faults
+from vultus.errors import StorageFailed
+from vultus.storage.audit import Act, Audit
+from vultus.storage.database import open_engine
+from vultus.storage.migrations import migrate
+from vultus.storage.photos import LocalPhotoStore
+
+RESTORING = ".restoring"
+
+
+def restore(archive: Path, database: Path, photo_folder: Path, act: Act) -> Manifest:
+    """Put a backup in place; what it was is returned. The caller holds the data folder (`lock.serving_alone`).
+
+    Raises StorageFailed, when the folder is not empty, or the backup is damaged; then nothing is in place.
+    """
+    _require_empty(database, photo_folder)
+    new_database, new_photos = _beside(database), _beside(photo_folder)
+    _discard(new_database, new_photos)
+    try:
+        manifest = _unpack(archive, new_database, new_photos)
+        _require_sound(new_database, new_photos, act)
+        os.sync()  # once, instead of for each photo
+    except BaseException:
+        _discard(new_database, new_photos)
+        raise
+    _put_in_place(new_photos, photo_folder)
+    _put_in_place(new_database, database)
+    return manifest
+
+
+def refuse_unfinished(database: Path) -> None:
+    """Raises StorageFailed, when a restore into this place has died before its end."""
+    if _beside(database).exists():
+        raise StorageFailed(
+            f"a restore into {database.parent.absolute()} did not finish; run it again: vultus restore FILE"
+        )
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + RESTORING)
+
+
+def _require_empty(database: Path, photo_folder: Path) -> None:
+    unfinished = _beside(database).exists()  # then the photos, if any, are those of the restore that died
+    held = database if database.exists() else photo_folder
+    empty = not held.exists() or (held.is_dir() and not any(held.iterdir()))
+    if not empty and (held == database or not unfinished):
+        raise StorageFailed(
+            f"{held.absolute()} is there already; restore into an empty data folder, with --data-dir or "
+            "VULTUS_DATA_DIR, and serve that one afterwards"
+        )
+
+
+def _discard(database: Path, photos: Path) -> None:
+    for path in (database, *(database.with_name(database.name + end) for end in ("-wal", "-shm"))):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(photos, ignore_errors=True)
+
+
+def _unpack(archive: Path, database: Path, photos: Path) -> Manifest:
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    photos.mkdir(mode=0o700, parents=True)
+    reader = ArchiveReader(archive)
+    for key, data in reader.photos(database):
+        place = photos / key[:2] / key[2:4] / key
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+    if reader.manifest is None or not database.exists():
+        raise StorageFailed(f"the backup {archive} cannot be used: it holds no database; take another one")
+    return reader.manifest
+
+
+def _require_sound(database: Path, photos: Path, act: Act) -> None:
+    """Bring the database to this Vultus' schema, and see that rows and photos agree."""
+    engine = open_engine(f"sqlite:///{database}")
+    try:
+        migrate(engine)
+        found = list(faults(engine, LocalPhotoStore(photos), digests=False))  # the digests were verified on the way
+        if found:
+            raise StorageFailed(f"the backup cannot be used: {found[0].sentence}; take another one")
+        Audit(engine).add(act.line("restore"))
+    finally:
+        engine.dispose()
+
+
+def _put_in_place(new: Path, place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place)
+    os.rename(new, place)
+    descriptor = os.open(place.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,47 @@
+"""vultus check: do rows, embeddings, revisions, photos and the audit agree?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from vultus.cli.context import load_settings
+from vultus.cli.exit_codes import REFUSED
+from vultus.cli.options import AsJson, DataDir
+from vultus.cli.output import print_json, print_lines, say
+from vultus.errors import StorageFailed
+
+
+def check(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove stored photos that belong to no face; nothing else.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Compare the sizes of photos, not their digests.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare all that is stored with each other; exit code 1 when something disagrees. A server may go on serving."""
+    from vultus.backup.integrity import faults, unreferenced_photos
+    from vultus.storage.database import database_file, open_engine
+    from vultus.storage.gallery import Gallery
+    from vultus.storage.photos import LocalPhotoStore
+
+    settings = load_settings(data_dir=data_dir)
+    database = database_file(settings.sqlalchemy_url)
+    if not database.is_file():
+        raise StorageFailed(f"there is no database {database.absolute()}; name its folder with --data-dir")
+    engine, photos = open_engine(settings.sqlalchemy_url), LocalPhotoStore(settings.photo_dir)
+    try:
+        if repair:
+            removed = Gallery(engine).remove_unreferenced(unreferenced_photos(engine, photos), photos.delete)
+            say(f"removed {removed} photos that belonged to no face")
+        found = list(faults(engine, photos, digests=not quick))
+    finally:
+        engine.dispose()
+    if as_json:
+        print_json({"sound": not found, "faults": [asdict(fault) for fault in found]})
+    else:
+        print_lines([f"{fault.kind}: {fault.sentence}" for fault in found] or ["sound: all that is stored agrees"])
+    raise typer.Exit(REFUSED if found else 0)

@@ -1,0 +1,195 @@
+"""An evaluation as tables of words, the same for the terminal and for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from vultus.evaluation.identification import SearchPoint
+from vultus.evaluation.intervals import Interval, Rate
+from vultus.evaluation.measure import GroupResult, InUse, PairResult, VerificationResult
+from vultus.evaluation.results import Acquisition, Evaluation, FolderResult
+from vultus.evaluation.split_half import FmrFound, FpirFound, HalvesResult
+from vultus.matching.decision import to_distance
+
+NO_VALUE = "-"
+NOT_CLAIMED = (*(NO_VALUE,) * 3, "cannot be claimed", *(NO_VALUE,) * 2)  # in place of an operating point
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, columns and rows of words; notes are sentences below."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def tables(evaluation: Evaluation) -> tuple[Table, ...]:
+    """All tables that have a row or a note, in reading order."""
+    return tuple(table for table in _tables(evaluation) if table.rows or table.notes)
+
+
+def _tables(evaluation: Evaluation) -> Iterator[Table]:
+    yield _acquisition(evaluation.acquisition)
+    if evaluation.pairs is not None:
+        yield _pair_list(evaluation.pairs)
+    if evaluation.folder is not None:
+        yield from _folder(evaluation.folder)
+    duplicates = tuple((", ".join(names),) for names in evaluation.duplicates)
+    yield Table("The same file under several people", ("files",), duplicates)
+    yield Table("Notes on the data", (), (), evaluation.notes)
+
+
+def _folder(found: FolderResult) -> Iterator[Table]:
+    yield _operating_points("Verification (1:1), all pairs of photos", found.verification)
+    yield Table(
+        "At the thresholds the service uses now",
+        ("FMR asked", "threshold (cosine)", "FMR found", "95 % (Wilson)", "FNMR found", "95 % (Wilson)"),
+        tuple(_in_use(line) for line in found.in_use),
+    )
+    yield Table(
+        "Identification (1:N), open set",
+        ("FPIR", "N people", "k photos each", "rank", "threshold (cosine)", "FNIR", "95 % (Wilson)", "searches"),
+        tuple(_search(point) for point in found.search),
+        tuple(point.note for point in found.search if point.note),
+    )
+    if found.halves is not None:
+        yield from _halves(found.halves)
+    yield Table(
+        "Groups side by side, at one threshold for all",
+        ("group", "people", "photos", "threshold", "FMR", "95 % (Wilson)", "FNMR", "95 % (Wilson)", "95 % (people)"),
+        tuple(_group(group) for group in found.groups),
+        tuple(f"{group.name}: {group.note}" for group in found.groups if group.note),
+    )
+    yield Table(
+        "Different people, most alike: look here for wrong labels",
+        ("similarity", "photo", "photo"),
+        tuple((f"{pair.score:.3f}", pair.first, pair.second) for pair in found.worst),
+    )
+    yield Table("Not measured", (), (), found.notes)
+
+
+def _acquisition(found: Acquisition) -> Table:
+    rows = [("failure to acquire", *_counted(found.acquire, "photos"))]
+    rows += [
+        (f"  {reason}", f"{count:,}", "", ", ".join(found.examples[reason])) for reason, count in found.reasons.items()
+    ]
+    if found.enrol is not None:
+        rows.append(("failure to enrol", *_counted(found.enrol, "people")))
+    return Table("Photos and people that could not be used", ("", "count", "rate", ""), tuple(rows))
+
+
+def _counted(rate: Rate, what: str) -> tuple[str, str, str]:
+    return f"{rate.errors:,} of {rate.trials:,} {what}", percent(rate.value), ""
+
+
+def _pair_list(found: PairResult) -> Table:
+    table = _operating_points("Pair list", found.verification)
+    notes = [f"{found.pairs:,} pairs, {found.unscored:,} without a face in both photos"]
+    if found.accuracy is not None:
+        notes.append(
+            f"accuracy over {len(found.accuracy.accuracies)} folds, each at the threshold best on the others: "
+            f"{100 * found.accuracy.mean:.2f} % ± {100 * found.accuracy.standard_error:.2f} (standard error)"
+        )
+    return Table(table.title, table.columns, table.rows, (*notes, *table.notes))
+
+
+def _operating_points(title: str, found: VerificationResult) -> Table:
+    rows = []
+    for point, bootstrap in zip(found.points, found.bootstraps, strict=True):
+        shown = (percent(point.fnmr.value), interval(point.fnmr.interval), interval(bootstrap))
+        distance = to_distance(point.threshold, "euclidean")
+        thresholds = (f"{point.threshold:.4f}", f"{1 - point.threshold:.4f}", f"{distance:.4f}")
+        rows.append((_power(point.target_fmr), *((*thresholds, *shown) if point.supported else NOT_CLAIMED)))
+    columns = ("FMR", "cosine", "cosine distance", "Euclidean distance", "FNMR", "95 % (Wilson)", "95 % (people)")
+    counts = (
+        f"{found.mated.total:,} mated and {found.nonmated.total:,} non-mated comparisons; equal error rate "
+        f"{percent(found.equal_error.rate)} at cosine {found.equal_error.threshold:.4f}"
+    )
+    return Table(title, columns, tuple(rows), (counts, *(point.note for point in found.points if point.note)))
+
+
+def _in_use(line: InUse) -> tuple[str, ...]:
+    return (
+        _power(line.asked),
+        f"{line.threshold:.4f}",
+        f"{line.fmr.value:.2e}",
+        f"{line.fmr.interval.low:.2e} to {line.fmr.interval.high:.2e}",
+        percent(line.fnmr.value),
+        interval(line.fnmr.interval),
+    )
+
+
+def _search(point: SearchPoint) -> tuple[str, ...]:
+    fixed = (percent(point.target_fpir), f"{point.subjects:,}", str(point.templates), str(point.rank))
+    if point.note:
+        return *fixed, *(NO_VALUE,) * 4
+    searches = f"{point.fnir.trials:,} mated, {point.fpir.trials:,} non-mated"
+    found = (f"{point.threshold:.4f}", percent(point.fnir.value), interval(point.fnir.interval), searches)
+    return *fixed, *found
+
+
+def _halves(found: HalvesResult) -> Iterator[Table]:
+    people = (
+        f"people are split in two, {found.people[0]:,} and {found.people[1]:,}, {found.splits} times; each half sets "
+        "thresholds for the other. Found / asked: the mean, and the lowest to the highest of all halves"
+    )
+    yield Table(
+        "Asked and found: FMR",
+        ("FMR asked", "thresholds (cosine)", "found / asked, all pairs", "found / asked, people alike"),
+        tuple(_fmr_found(line) for line in found.fmr),
+        (people, "a few people with many photos make the rate over all pairs vary from half to half"),
+    )
+    yield Table(
+        "Asked and found: FPIR",
+        ("people in the gallery", "FPIR asked", "found / asked", "found / asked if independent", "supported"),
+        tuple(_fpir_found(line) for line in found.fpir),
+        (found.note,) if found.note else (),
+    )
+
+
+def _fmr_found(line: FmrFound) -> tuple[str, ...]:
+    if not line.supported:
+        return _power(line.asked), NO_VALUE, "cannot be claimed", NO_VALUE
+    thresholds = f"{min(line.thresholds):.4f} to {max(line.thresholds):.4f}"
+    return _power(line.asked), thresholds, spread(line.factors), spread(line.balanced)
+
+
+def _fpir_found(line: FpirFound) -> tuple[str, ...]:
+    supported = "yes" if line.supported else "no: extrapolated"
+    return f"{line.size:,}", percent(line.asked), spread(line.factors), spread(line.independent), supported
+
+
+def spread(factors: Sequence[float]) -> str:
+    """The mean, and the lowest to the highest."""
+    return f"{fmean(factors):.2f} ({min(factors):.2f} to {max(factors):.2f})"
+
+
+def _group(group: GroupResult) -> tuple[str, ...]:
+    fixed = (group.name, f"{group.subjects:,}", f"{group.photos:,}", f"{group.threshold:.4f}")
+    if group.fmr is None or group.fnmr is None:
+        return *fixed, *(NO_VALUE,) * 5
+    fmr, fnmr = group.fmr, group.fnmr
+    bounds = f"{fmr.interval.low:.1e} to {fmr.interval.high:.1e}"
+    rates = (f"{fmr.value:.2e}", bounds, percent(fnmr.value), interval(fnmr.interval), interval(group.fnmr_bootstrap))
+    return *fixed, *rates
+
+
+def percent(rate: float) -> str:
+    """A rate to three digits: 12.3 %, 0.0457 %."""
+    value = 100 * rate
+    digits = 1 if value >= 10 else 2 if value >= 1 or value == 0 else 3
+    return f"{value:.{digits}f} %"
+
+
+def interval(bounds: Interval | None) -> str:
+    return NO_VALUE if bounds is None else f"{percent(bounds.low)[:-2]} to {percent(bounds.high)}"
+
+
+def _power(rate: float) -> str:
+    """1e-4 rather than 0.0001."""
+    digits, exponent = f"{rate:.1e}".split("e")
+    return f"{digits.removesuffix('.0')}e{int(exponent)}"

@@ -1,0 +1,114 @@
+"""Photos to embeddings, one file at a time, through the pipeline that serves; a bad file is counted, not died of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vultus.errors import BadInput, FaceRefused, ModelInvalid
+from vultus.evaluation.cache import EmbeddingCache, Remembered
+from vultus.records import Face, Float32
+from vultus.vision.detected_photo import Sighting
+from vultus.vision.face_selection import central_face, largest_face
+from vultus.vision.pipeline import Pipeline
+
+FILE_FAILED = "file_failed"  # the file could not be read
+CHOICES: Mapping[str, Callable[[Sighting], Face]] = {"central": central_face, "largest": largest_face}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of one photo: its (D,) embedding, or the code of the reason why there is none."""
+
+    path: Path
+    embedding: Float32 | None
+    failure: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoEmbedder:
+    """Embeds one file after another. Used by several threads, as many as the pipeline has slots.
+
+    read: the bytes of a file. face: a key of CHOICES. detector: None means the default one and its fallback.
+    """
+
+    pipeline: Pipeline
+    model_id: str
+    read: Callable[[Path], bytes]
+    face: str = "largest"
+    detector: str | None = None
+    cache: EmbeddingCache | None = None
+
+    def embed(self, path: Path) -> Outcome:
+        """The outcome of one file. Raises what concerns all photos, such as a model that is not installed."""
+        try:
+            photo = self.read(path)
+        except OSError:
+            return Outcome(path, None, FILE_FAILED)
+        except BadInput as refusal:
+            return Outcome(path, None, refusal.code)
+        remembered = self._remembered(photo)
+        return Outcome(path, remembered.embedding, remembered.failure)
+
+    def _remembered(self, photo: bytes) -> Remembered:
+        digest = sha256(photo).hexdigest()
+        known = self.cache.find(digest) if self.cache is not None else None
+        if known is not None:
+            return known
+        found = self._look(photo)
+        if self.cache is not None:
+            self.cache.add(digest, found)
+        return found
+
+    def _look(self, photo: bytes) -> Remembered:
+        try:
+            with self.pipeline.slot():
+                sighting = self.pipeline.look(photo, detector=self.detector)
+                chosen = CHOICES[self.face](sighting)
+                (template,) = self.pipeline.embed([(sighting, chosen)], self.model_id)
+        except (BadInput, FaceRefused, ModelInvalid) as refusal:
+            return Remembered(None, refusal.code)
+        return Remembered(template.embedding, None)
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedPhotos:
+    """Photos in the order asked for. vectors: (P, D) float32 of unit length, NaN without a face.
+
+    failures: (P,) the code of the reason why a photo has none, None where it has one.
+    """
+
+    paths: tuple[Path, ...]
+    vectors: Float32
+    failures: tuple[str | None, ...]
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """(P,): which photos have an embedding."""
+        return np.array([failure is None for failure in self.failures], bool)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many photos failed, by reason, the most frequent first."""
+        return dict(Counter(failure for failure in self.failures if failure is not None).most_common())
+
+    def examples(self, reason: str, most: int) -> tuple[Path, ...]:
+        """The first photos that failed for a reason."""
+        return tuple(path for path, failure in zip(self.paths, self.failures, strict=True) if failure == reason)[:most]
+
+
+def gather(paths: Sequence[Path], outcomes: Iterable[Outcome], dimension: int) -> EmbeddedPhotos:
+    """Outcomes, in any order, as arrays in the order of the paths. A path without an outcome is FILE_FAILED."""
+    found = {outcome.path: outcome for outcome in outcomes}
+    failures = tuple(found[path].failure if path in found else FILE_FAILED for path in paths)
+    vectors = np.full((len(paths), dimension), np.nan, np.float32)
+    for row, path in enumerate(paths):
+        if path in found and (embedding := found[path].embedding) is not None:
+            vectors[row] = embedding
+    return EmbeddedPhotos(tuple(paths), vectors, failures)

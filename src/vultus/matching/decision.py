@@ -1,0 +1,109 @@
+"""Similarity, distances, and the similarity threshold that an error rate asks for.
+
+Embeddings have unit length, so every distance is a function of the cosine s: cosine = 1 - s and, for both Euclidean
+metrics, sqrt(2 - 2 s). One threshold on s therefore decides alike in every metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from vultus.errors import InvalidRequest
+from vultus.matching.rates import RateCurve, SearchModel, independent_fmr
+from vultus.records import Float32, Metric, ThresholdRule
+
+LARGEST_EUCLIDEAN = 2.0
+AMBIGUOUS_MARGIN = 0.03  # cosine: two subjects nearer than this cannot be told apart by one photo
+
+
+def similarity(first: Float32, second: Float32) -> float:
+    """The cosine in [-1, 1] of two (D,) vectors of unit length."""
+    return float(np.clip(np.dot(first, second), -1, 1))
+
+
+def to_distance(cosine: float, metric: Metric) -> float:
+    """The distance that a cosine similarity means in a metric."""
+    if metric == "cosine":
+        return 1 - cosine
+    return float(np.sqrt(max(2 - 2 * cosine, 0.0)))
+
+
+def to_similarity(distance: float, metric: Metric) -> float:
+    """The cosine similarity that a distance means in a metric. Raises InvalidRequest outside the metric's range."""
+    if not 0 <= distance <= LARGEST_EUCLIDEAN:
+        raise InvalidRequest(f"threshold {distance} is no {metric} distance; give one between 0 and 2")
+    return 1 - distance if metric == "cosine" else 1 - distance * distance / 2
+
+
+class ThresholdTable:
+    """What an error rate means for one model: its measured false match rates and, where known, how searches behave."""
+
+    def __init__(
+        self, model_id: str, points: Sequence[tuple[float, float]], *, search: SearchModel | None = None
+    ) -> None:
+        """points: false match rates in (0, 1) with the cosine threshold measured for each, in any order.
+
+        search: measured on galleries; without it the comparisons of a search count as independent.
+        """
+        self.model_id = model_id
+        self._curve = RateCurve(points)
+        self._search = search
+
+    def for_fmr(self, fmr: float) -> ThresholdRule:
+        """The threshold of a 1:1 comparison for a false match rate."""
+        supported, note = self._support(fmr)
+        return ThresholdRule("target_fmr", self._curve.cosine(fmr), fmr, self.model_id, supported=supported, note=note)
+
+    def for_fpir(self, fpir: float, templates: int) -> ThresholdRule:
+        """The threshold of a search of `templates` templates for a false-positive identification rate.
+
+        By the measured model of galleries; without one, the best of n independent non-mated comparisons passes with
+        1 - (1 - FMR)^n, which overestimates FPIR: the threshold is then too strict, never too lax.
+        """
+        n = max(templates, 1)
+        if self._search is None:
+            fmr = independent_fmr(fpir, n)
+            return self._search_rule(self._curve.cosine(fmr), fpir, n, *self._support(fmr))
+        fmr = self._search.mixture.fmr(fpir, n)
+        note = self._search.why_unsupported(fpir, n, fmr)
+        return self._search_rule(self._search.curve.cosine(fmr), fpir, n, note is None, note)
+
+    def explicit(self, cosine: float) -> ThresholdRule:
+        """The caller's own threshold."""
+        return ThresholdRule("explicit", cosine, None, self.model_id)
+
+    def _search_rule(
+        self, cosine: float, fpir: float, templates: int, supported: bool, note: str | None
+    ) -> ThresholdRule:
+        return ThresholdRule("target_fpir", cosine, fpir, self.model_id, templates, supported, note)
+
+    def _support(self, fmr: float) -> tuple[bool, str | None]:
+        """Whether the measured rates reach so far, and what to say of it."""
+        if fmr < self._curve.smallest_fmr * (1 - 1e-9):
+            return False, (
+                f"a false match rate of {fmr:.1e} per comparison lies beyond the smallest that was measured "
+                f"({self._curve.smallest_fmr:.0e}); the threshold is extrapolated"
+            )
+        if fmr > self._curve.largest_fmr * (1 + 1e-9):
+            return True, (
+                f"the largest calibrated false match rate is {self._curve.largest_fmr:.0e}; its threshold is used"
+            )
+        return True, None
+
+
+def decide(scores: Sequence[float], rule: ThresholdRule) -> tuple[Literal["match", "ambiguous", "unknown"], str]:
+    """The decision on the best similarities of different subjects, best first, with the reason in words."""
+    if not scores:
+        return "unknown", "the collection has no faces to compare with"
+    shown = f"the threshold {rule.similarity:.3f}"
+    if scores[0] < rule.similarity:
+        return "unknown", f"the best similarity {scores[0]:.3f} is below {shown}"
+    if len(scores) > 1 and scores[1] >= rule.similarity and scores[0] - scores[1] < AMBIGUOUS_MARGIN:
+        return "ambiguous", (
+            f"two subjects are above {shown} and only {scores[0] - scores[1]:.3f} apart, "
+            f"less than the margin {AMBIGUOUS_MARGIN:g}"
+        )
+    return "match", f"the best similarity {scores[0]:.3f} reaches {shown}"

@@ -1,0 +1,108 @@
+"""An operator's own calibration of a model: a file in the model folder that wins over the card.
+
+It names the model and the version of the preprocessing it was measured with; it is refused where they do not fit, for
+thresholds of other embeddings would decide wrongly without a sign.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from vultus.errors import ModelInvalid, StorageFailed
+from vultus.files import write_whole
+from vultus.models.calibration import SearchCalibration, Thresholds
+from vultus.models.card import ModelCard
+from vultus.models.fields import parse_toml
+from vultus.models.parts import Calibration, read_calibration
+
+
+def overlay_path(folder: Path, model_id: str) -> Path:
+    """Where the overlay of a model lies in the model folder."""
+    return folder / f"{model_id}.calibration.toml"
+
+
+def read_overlay(folder: Path, card: ModelCard) -> Calibration | None:
+    """The operator's calibration of a model; None when there is none.
+
+    Raises ModelInvalid when it cannot be read, is malformed, or was measured with another model or preprocessing.
+    """
+    path = overlay_path(folder, card.id)
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ModelInvalid(f"the calibration {path} cannot be read: {exc}; check the file or remove it") from exc
+    fields = parse_toml(text, path.name)
+    model_id, calibration = fields.text("model"), read_calibration(fields.table("calibration"))
+    fields.done()
+    if (model_id, calibration.pipeline_version) != (card.id, card.pipeline_version):
+        raise ModelInvalid(
+            f"the calibration {path} was measured with {model_id}, pipeline version {calibration.pipeline_version}, "
+            f"but {card.id}, version {card.pipeline_version}, is used; remove the file, "
+            f"or put it aside and run: vultus calibrate FOLDER --model {card.id}"
+        )
+    return calibration
+
+
+def read_overlays(folder: Path, cards: Iterable[ModelCard]) -> dict[str, Calibration]:
+    """The operator's calibrations by model id. Raises ModelInvalid when one does not fit its model."""
+    found = {card.id: read_overlay(folder, card) for card in cards}
+    return {model_id: calibration for model_id, calibration in found.items() if calibration is not None}
+
+
+def write_overlay(path: Path, model_id: str, calibration: Calibration) -> None:
+    """Write an overlay, whole or not at all. Raises StorageFailed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, overlay_text(model_id, calibration).encode())
+    except OSError as exc:
+        raise StorageFailed(
+            f"the calibration could not be written to {path}: {exc.strerror or exc}; choose another place with --out"
+        ) from exc
+
+
+def overlay_text(model_id: str, calibration: Calibration) -> str:
+    """The overlay as TOML; its tables fit into a model card as they are."""
+    return "\n".join([f"model = {json.dumps(model_id)}", "", *calibration_lines(calibration)]) + "\n"
+
+
+def calibration_lines(calibration: Calibration) -> list[str]:
+    """The tables [calibration] and, where there is one, [calibration.search]."""
+    lines = [
+        "[calibration]",
+        f"data = {json.dumps(calibration.data, ensure_ascii=False)}",
+        f"comparisons = {calibration.comparisons:_}",
+        f"date = {json.dumps(calibration.date)}",
+        f"pipeline_version = {calibration.pipeline_version}",
+        'metric = "cosine"',
+        *([f"precision = {json.dumps(calibration.precision)}"] if calibration.precision else []),
+        *([f"weighting = {json.dumps(calibration.weighting)}"] if calibration.weighting else []),
+        *([f"smallest_fmr = {_short(calibration.smallest_fmr)}"] if calibration.smallest_fmr else []),
+        f"thresholds = {_table(calibration.thresholds)}",
+    ]
+    return lines if calibration.search is None else [*lines, "", *_search_lines(calibration.search)]
+
+
+def _search_lines(search: SearchCalibration) -> list[str]:
+    return [
+        "[calibration.search]",
+        f"shape = {search.shape:.4g}",
+        f"exponent = {search.exponent:.4g}",
+        f"smallest_fmr = {_short(search.smallest_fmr)}",
+        f"smallest_fpir = {_short(search.smallest_fpir)}",
+        f"largest_gallery = {search.largest_gallery}",
+        f"thresholds = {_table(search.thresholds)}",
+    ]
+
+
+def _table(thresholds: Thresholds) -> str:
+    return "[" + ", ".join(f"[{_short(fmr)}, {cosine:.4f}]" for fmr, cosine in thresholds) + "]"
+
+
+def _short(rate: float) -> str:
+    """A rate to two digits, 1e-3 rather than 1e-03."""
+    digits, exponent = f"{rate:.1e}".split("e")
+    return f"{digits.removesuffix('.0')}e{int(exponent)}"

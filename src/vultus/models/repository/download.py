@@ -1,0 +1,152 @@
+"""One file fetched over HTTP: resumed where it broke off, its SHA-256 checked before it has its name.
+
+What has arrived waits in `<name>.part`, with the server's validator in `<name>.part.json`: If-Range (RFC 9110, section
+13.1.5) makes sure that the rest belongs to the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
+from vultus.files import CHUNK_BYTES, sync_folder
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+MAX_BYTES = 4 << 30  # more than any weight file; a server that never ends must not fill the disk
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes there are, and the bytes there will be if the server says."""
+ClientFactory = Callable[[], AbstractContextManager[httpx.Client]]
+
+
+def default_client() -> httpx.Client:
+    """A client that follows redirects and the environment's proxies, and gives up soon where nobody answers."""
+    return httpx.Client(timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS), follow_redirects=True)
+
+
+@dataclass(frozen=True)
+class Download:
+    """What to fetch. sha256: in lower-case hexadecimal. other_way: what to do where this machine has no internet."""
+
+    url: str
+    destination: Path
+    sha256: str
+    other_way: str
+
+    @property
+    def part(self) -> Path:
+        return part_of(self.destination)
+
+    @property
+    def note(self) -> Path:
+        return self.destination.with_name(f"{self.destination.name}.part.json")
+
+    def fetch(self, client: ClientFactory, progress: Progress) -> None:
+        """Fetch the file. What arrived stays for the next attempt only where the connection broke.
+
+        Raises: ModelNotInstalled when it cannot be had; ModelInvalid when it is another file; StorageFailed when it
+        cannot be written.
+        """
+        try:
+            with client() as http:
+                self._transfer(http, progress)
+            self._finish()
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise self._failed(str(exc) or type(exc).__name__) from exc
+        except OSError as exc:
+            self.discard()
+            raise StorageFailed(
+                f"{self.url} cannot be kept at {self.destination}: {exc.strerror or exc}; make room in the model "
+                "folder, or make it writable, or set VULTUS_MODEL_DIR to another one"
+            ) from exc
+
+    def discard(self) -> None:
+        """Remove what has arrived so far."""
+        for path in (self.part, self.note):
+            path.unlink(missing_ok=True)
+
+    def _transfer(self, http: httpx.Client, progress: Progress) -> None:
+        """Append what is missing to the part."""
+        validator = self._validator()
+        start = self.part.stat().st_size if validator and self.part.is_file() else 0
+        headers = {"Accept-Encoding": "identity"}
+        if start and validator:
+            headers |= {"Range": f"bytes={start}-", "If-Range": validator}
+        with http.stream("GET", self.url, headers=headers) as response:
+            resumed = response.status_code == 206 and _starts_at(response, start)
+            if not resumed and response.status_code != 200:
+                self.discard()  # 416, or the rest of something else: the next attempt begins anew
+                raise self._failed(f"the server answered {response.status_code} {response.reason_phrase}")
+            if not resumed:
+                start = 0
+                self._remember(response)
+            self._write(response, start, progress)
+
+    def _write(self, response: httpx.Response, start: int, progress: Progress) -> None:
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdecimal() else None
+        with self.part.open("ab" if start else "wb") as file:
+            progress(start, total)
+            for chunk in response.iter_raw(CHUNK_BYTES):
+                file.write(chunk)
+                start += len(chunk)
+                if start > MAX_BYTES:
+                    self.discard()
+                    raise self._failed(f"it has more than {MAX_BYTES} bytes")
+                progress(start, total)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _finish(self) -> None:
+        """Give the part its name once its digest is the right one."""
+        digest = hashlib.sha256()
+        with self.part.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+        if digest.hexdigest() != self.sha256:
+            self.discard()
+            raise ModelInvalid(
+                f"{self.url} is not the expected file: its SHA-256 is {digest.hexdigest()}, not {self.sha256}; "
+                f"nothing of it was kept; {self.other_way}"
+            )
+        os.replace(self.part, self.destination)
+        self.note.unlink(missing_ok=True)
+        sync_folder(self.destination.parent)
+
+    def _remember(self, response: httpx.Response) -> None:
+        """Note what the server calls this very file, if it does; without that a broken transfer begins anew."""
+        self.discard()
+        tag = response.headers.get("ETag", "")
+        validator = tag if tag.startswith('"') else response.headers.get("Last-Modified")  # "W/" tags are too weak
+        if validator:
+            self.note.write_text(json.dumps({"url": self.url, "validator": validator}), "utf-8")
+
+    def _validator(self) -> str | None:
+        try:
+            note: Any = json.loads(self.note.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        known = isinstance(note, dict) and note.get("url") == self.url
+        return str(note["validator"]) if known and "validator" in note else None
+
+    def _failed(self, why: str) -> ModelNotInstalled:
+        return ModelNotInstalled(f"{self.url} (SHA-256 {self.sha256}) could not be fetched: {why}; {self.other_way}")
+
+
+def part_of(destination: Path) -> Path:
+    """Where a file grows until it is whole; written only by who holds the lock of this one file."""
+    return destination.with_name(f"{destination.name}.part")
+
+
+def _starts_at(response: httpx.Response, start: int) -> bool:
+    return bool(start) and str(response.headers.get("Content-Range", "")).startswith(f"bytes {start}-")

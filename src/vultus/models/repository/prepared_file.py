@@ -1,0 +1,71 @@
+"""One file that an importer or the quantiser makes, with the side-car `<output>.json` that says from what.
+
+The side-car guards against damage and old versions, not against someone who may write to the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from vultus.files import write_whole
+from vultus.models.repository.digests import Digests, check_digest
+
+Condition = Literal["ready", "damaged", "stale", "absent"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Output:
+    """A made file. recipe: all that decides its content; expected_sha256: what it must come out as, where known."""
+
+    path: Path
+    recipe: Mapping[str, Any]
+    expected_sha256: str | None
+    digests: Digests
+
+    @property
+    def sidecar(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.json")
+
+    def condition(self) -> Condition:
+        """ready to load; damaged: not what was written; stale: of another recipe; absent. Raises: ModelInvalid."""
+        record = self._record()
+        made_sha256 = record.pop("output_sha256", None)
+        if not self.path.is_file():
+            return "absent"
+        if record != self.recipe or self.expected_sha256 not in (None, made_sha256):
+            return "stale"
+        return "ready" if self.digests.of(self.path) == made_sha256 else "damaged"
+
+    def damage(self, model_id: str) -> str:
+        """What is wrong with a damaged file, in words."""
+        return (
+            f"{self.path} has changed since it was prepared: its SHA-256 is {self.digests.of(self.path)}, not "
+            f"{self._record().get('output_sha256')}; run: vultus models prepare {model_id}"
+        )
+
+    def write(self, data: bytes) -> None:
+        """Put the file and its side-car there. Raises: OSError; ModelInvalid when it is not what was expected."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        if self.expected_sha256 is not None:
+            check_digest(self.path, sha256, self.expected_sha256, "the card or the importer is wrong: report it")
+        if self.path.exists():
+            _log.warning("%s is old or damaged and is made again", self.path.name)
+        write_whole(self.path, data)
+        write_whole(self.sidecar, json.dumps({**self.recipe, "output_sha256": sha256}, indent=2).encode())
+        _log.info("%s prepared, %d bytes", self.path.name, len(data))
+
+    def _record(self) -> dict[str, Any]:
+        """The side-car's content; empty when there is none that can be read."""
+        try:
+            record = json.loads(self.sidecar.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) else {}

@@ -1,0 +1,142 @@
+"""Bringing weights into the model folder: from their address, or from a file on a machine without internet."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
+from vultus.files import CHUNK_BYTES, locked, sync_folder
+from vultus.models.card import ModelCard, ModelFile
+from vultus.models.parts import UrlSource
+from vultus.models.repository.digests import check_digest, unreadable
+from vultus.models.repository.download import ClientFactory, Download, Progress, default_client, part_of
+from vultus.models.repository.store import ModelStore
+from vultus.models.repository.trusted_digests import expected_digest, pin, required_digest
+
+
+def pull(
+    store: ModelStore,
+    card: ModelCard,
+    *,
+    from_file: Path | None = None,
+    sha256: str | None = None,
+    progress: Progress = lambda done, total: None,
+    client: ClientFactory = default_client,
+) -> tuple[Path, ...]:
+    """Bring the card's source files to this machine; where each lies. What is there already is not fetched again.
+
+    from_file: a file that was fetched elsewhere. sha256: what the operator vouches for where the card has no digest; it
+    is remembered once a file has it. Nothing is converted: `ModelStore.prepare` does that.
+
+    Raises: ModelNotInstalled when a file cannot be had, in one sentence with its address, its digest and the other way;
+    ModelInvalid when it is another file, of which nothing is kept; StorageFailed when it cannot be written.
+    """
+    pulling = _Pull(store, card, sha256)
+    try:
+        store.folder.mkdir(parents=True, exist_ok=True)
+        if from_file is not None:
+            return (pulling.copy(from_file),)
+        return tuple(pulling.download(file, progress, client) for file in card.files)
+    except OSError as exc:
+        raise StorageFailed(
+            f"{card.id} cannot be kept in the model folder {store.folder}: {exc.strerror or exc}; make room there, or "
+            "make the folder writable, or set VULTUS_MODEL_DIR to another one"
+        ) from exc
+
+
+@dataclass(frozen=True)
+class _Pull:
+    store: ModelStore
+    card: ModelCard
+    sha256: str | None
+
+    def download(self, file: ModelFile, progress: Progress, client: ClientFactory) -> Path:
+        """Fetch the file from its first address."""
+        source = next((source for source in file.sources if isinstance(source, UrlSource)), None)
+        place = self.store.sources.place(source or file.sources[0])
+        expected = self._expected(file)
+        with self._lock(place):
+            found = self._present(file, expected)
+            if found is not None:
+                return found
+            if source is None:
+                ways = self.store.sources.how_to_install(self.card, file)
+                raise ModelNotInstalled(f"{self.card.id} has no address to be pulled from; {ways}")
+            Download(source.url, place, expected, self._other_way(source.file)).fetch(client, progress)
+            self._vouch(file, expected)
+        return place
+
+    def copy(self, from_file: Path) -> Path:
+        """Copy a file that is here; which of the card's files it is, its digest says."""
+        data_sha256 = self.store.digests.of(from_file)
+        expected = {self._expected(file): file for file in self.card.files}
+        if data_sha256 not in expected:
+            wanted = " or ".join(expected)
+            check_digest(from_file, data_sha256, wanted, "fetch it again")
+        file = expected[data_sha256]
+        place = self.store.sources.place(file.sources[0])
+        with self._lock(place):
+            found = self._present(file, data_sha256)
+            if found is not None:
+                return found
+            _copy(from_file, place, data_sha256)
+            self._vouch(file, data_sha256)
+        return place
+
+    def _lock(self, place: Path) -> contextlib.AbstractContextManager[None]:
+        """Of this one file: whoever pulls it at the same time waits, and then finds it there."""
+        return locked(place.parent, name=f".{place.name}.lock")
+
+    def _expected(self, file: ModelFile) -> str:
+        known = expected_digest(self.store.folder, file)
+        given = self.sha256.lower() if self.sha256 else None
+        if known and given and known != given:
+            raise ModelInvalid(f"{file.name} of {self.card.id} has the SHA-256 {known}, not {given}; leave it out")
+        return known or given or required_digest(self.store.folder, self.card.id, file)
+
+    def _present(self, file: ModelFile, expected: str) -> Path | None:
+        """The file where it lies already; None when it is absent, or another file that a new one replaces."""
+        try:
+            path = self.store.sources.find(self.card, file)
+        except ModelNotInstalled:
+            return None
+        return path if self.store.digests.of(path) == expected else None
+
+    def _vouch(self, file: ModelFile, digest: str) -> None:
+        if expected_digest(self.store.folder, file) is None:
+            with locked(self.store.folder):  # whoever holds it may sweep half-written files away
+                pin(self.store.folder, file, digest)
+
+    def _other_way(self, name: str) -> str:
+        return f"or fetch it elsewhere and run: vultus models pull {self.card.id} --from {name}"
+
+
+def _copy(source: Path, destination: Path, sha256: str) -> None:
+    """Copy in pieces; the copy has its name once its digest is the right one. Raises: OSError, ModelInvalid."""
+    part = part_of(destination)
+    digest = hashlib.sha256()
+    try:
+        with part.open("wb") as target, _opened(source) as origin:
+            while chunk := origin.read(CHUNK_BYTES):
+                digest.update(chunk)
+                target.write(chunk)
+            target.flush()
+            os.fsync(target.fileno())
+        check_digest(source, digest.hexdigest(), sha256, "it changed while it was read: try again")
+        os.replace(part, destination)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(destination.parent)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as exc:
+        raise unreadable(path, exc) from exc

@@ -1,0 +1,251 @@
+"""The weight files of the models: verified paths to load, and what makes, fetches and removes them.
+
+A source is used only if its SHA-256 is the card's, or the operator's where the card has none (`pins`). What an importer
+makes of it, and the int8 form of that, is written once into the model folder (`outputs`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
+from vultus.files import leftovers, locked
+from vultus.models.card import Int8, ModelCard, ModelFile, find_card
+from vultus.models.importers import IMPORTERS, QUANTIZERS, Importer, Quantizer
+from vultus.models.precision import Precision, cpu_flags, int8_weight_bits
+from vultus.models.repository.digests import Digests, check_digest, unreadable
+from vultus.models.repository.prepared_file import Output
+from vultus.models.repository.sources import FindInstalled, Sources, installed_file
+from vultus.models.repository.trusted_digests import expected_digest, required_digest
+
+State = Literal["prepared", "available", "missing", "broken"]
+WORST_FIRST: tuple[State, ...] = ("broken", "missing", "available", "prepared")
+Making = tuple[Output, Callable[[], bytes]]
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """prepared: ready to load; available: `prepare` will do; missing: to be installed; broken: a wrong file.
+
+    bytes: size of the float files that are loaded (prepared) or converted (available); 0 otherwise.
+    """
+
+    card: ModelCard
+    state: State
+    detail: str
+    bytes: int
+
+
+class ModelStore:
+    """The weight files of `cards`. folder: of what is converted and fetched; made when it is first needed.
+
+    Safe to use from several threads and processes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        cards: Sequence[ModelCard],
+        *,
+        find_installed: FindInstalled = installed_file,
+        importers: Mapping[str, Importer] = IMPORTERS,
+        quantizer: Quantizer | None = None,
+    ) -> None:
+        """quantizer: None means the one whose int8 networks this machine's processor computes without error."""
+        self.folder = folder
+        self.cards = tuple(cards)
+        self.digests = Digests()
+        self.sources = Sources(folder, self.digests, find_installed)
+        self._importers = importers
+        self._quantizer = quantizer or QUANTIZERS[int8_weight_bits(cpu_flags())]
+
+    def prepare(self, card: ModelCard) -> dict[str, Path]:
+        """Make what is not made yet; the verified paths of all float files of the card, by the files' names.
+
+        A file that is damaged, or made by an older importer, from another source or other ranges, is made again.
+
+        Raises: ModelNotInstalled when a source is not on this machine; ModelInvalid when a source is the wrong file
+        or cannot be converted; StorageFailed when the model folder cannot be written.
+        """
+        if card.fused:
+            for member in self.members(card):
+                self.prepare(member)
+        elif all(output.condition() == "ready" for output in self.outputs(card)):
+            self._sweep_if_idle()
+        else:
+            self._make_all(card)
+        return {file.name: self._ready_path(card, file) for file in card.files}
+
+    def path(self, card: ModelCard, file_name: str, precision: Precision = "fp32") -> Path:
+        """The path of one file of the card, verified; nothing is converted.
+
+        Raises: ModelNotInstalled with the command that helps; ModelInvalid when the file is not what it must be.
+        """
+        file = card.file(file_name)
+        output = self._output(file) if precision == "fp32" else self._int8_output(card, file)
+        if output is None:
+            return self.sources.verified(card, file)
+        condition = output.condition()
+        if condition == "damaged":
+            raise ModelInvalid(output.damage(card.id))
+        if condition != "ready":
+            self._ready_or_source(card, file)  # says what to install where there is nothing to prepare from
+            raise ModelNotInstalled(f"{card.id} is not prepared in {self.folder}; run: vultus models prepare {card.id}")
+        return output.path
+
+    def status(self, card: ModelCard) -> ModelStatus:
+        """Where the model stands; reads and verifies its files, raises nothing of a model's own."""
+        if card.fused:
+            return self._fused_status(card)
+        try:
+            conditions = [(output, output.condition()) for output in self.outputs(card)]
+            damaged = [output for output, condition in conditions if condition == "damaged"]
+            if damaged:
+                return ModelStatus(card, "broken", damaged[0].damage(card.id), 0)
+            size = sum(self._ready_or_verified_source(card, file).stat().st_size for file in card.files)
+        except ModelNotInstalled as exc:
+            return ModelStatus(card, "missing", str(exc), 0)
+        except (ModelInvalid, OSError) as exc:
+            return ModelStatus(card, "broken", str(exc), 0)
+        if all(condition == "ready" for _, condition in conditions):
+            return ModelStatus(card, "prepared", f"{card.id} is ready to load", size)
+        return ModelStatus(card, "available", f"run: vultus models prepare {card.id}", size)
+
+    def _fused_status(self, card: ModelCard) -> ModelStatus:
+        """A fused model stands where the worst of its members stands."""
+        try:
+            members = [self.status(member) for member in self.members(card)]
+        except ModelInvalid as exc:
+            return ModelStatus(card, "broken", str(exc), 0)
+        worst = min(members, key=lambda status: WORST_FIRST.index(status.state))
+        detail = f"{card.id} is ready to load" if worst.state == "prepared" else worst.detail
+        return ModelStatus(card, worst.state, detail, sum(status.bytes for status in members))
+
+    def members(self, card: ModelCard) -> tuple[ModelCard, ...]:
+        """The cards whose files are loaded for a card: itself, or the members of a fused one. Raises: ModelInvalid."""
+        found = [find_card(self.cards, name) for name, _ in card.fused]
+        missing = [name for (name, _), member in zip(card.fused, found, strict=True) if member is None]
+        if missing:
+            raise ModelInvalid(f"{card.id} is made up of {missing[0]!r}, and there is no such card; mend its [fused]")
+        return tuple(member for member in found if member is not None) or (card,)
+
+    def statuses(self) -> tuple[ModelStatus, ...]:
+        """The status of every card, in the order given."""
+        return tuple(self.status(card) for card in self.cards)
+
+    def outputs(self, card: ModelCard) -> tuple[Output, ...]:
+        """All that `prepare` makes of the card's files."""
+        made = [self._output(file) for file in card.files]
+        quantised = [self._int8_output(card, card.files[0])] if card.int8 else []
+        return tuple(output for output in (*made, *quantised) if output is not None)
+
+    @contextlib.contextmanager
+    def writing(self, card: ModelCard) -> Iterator[None]:
+        """Hold the folder's lock, the folder made and the remains of dead processes swept away.
+
+        Raises: StorageFailed when the folder cannot be written, also from what is done inside.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with locked(self.folder):
+                self._sweep()
+                yield
+        except OSError as exc:
+            raise StorageFailed(
+                f"{card.id} could not be prepared in the model folder {self.folder}: {exc.strerror or exc}; "
+                "make room there, or make the folder writable, or set VULTUS_MODEL_DIR to another one"
+            ) from exc
+
+    # --- what is made ---------------------------------------------------------------------------------------------
+
+    def _output(self, file: ModelFile) -> Output | None:
+        """The converted file; None where the source itself is loaded."""
+        if file.importer == "none":
+            return None
+        return Output(self.folder / file.output, self._recipe(file), file.converted_sha256, self.digests)
+
+    def _int8_output(self, card: ModelCard, file: ModelFile) -> Output:
+        if card.int8 is None or file is not card.files[0]:
+            raise ModelInvalid(f"{card.id} has no int8 form of {file.name}; its card would need the table [int8]")
+        recipe = {
+            **self._recipe(file),
+            "quantizer_version": self._quantizer.version,
+            "ranges_sha256": card.int8.digest(),
+        }
+        bits = self._quantizer.weight_bits
+        if bits != 8:  # 8-bit files of earlier releases have no such field, and stay ready
+            recipe["weight_bits"] = bits
+        return Output(self.folder / card.int8.output_name(bits), recipe, None, self.digests)
+
+    def _recipe(self, file: ModelFile) -> dict[str, object]:
+        """What decides the output's content; when it changes, the file is made again."""
+        return {
+            "source_sha256": expected_digest(self.folder, file),
+            "importer": file.importer,
+            "importer_version": self._importers[file.importer].version if file.importer != "none" else 0,
+            "dynamic_axes": [list(axis) for axis in file.dynamic_axes],
+        }
+
+    def _make_all(self, card: ModelCard) -> None:
+        with self.writing(card):
+            for output, make in self._makings(card):
+                # Another process may have made it while this one waited for the lock.
+                if output.condition() != "ready":
+                    output.write(make())
+
+    def _makings(self, card: ModelCard) -> Iterator[Making]:
+        for file in card.files:
+            output = self._output(file)
+            if output is not None:
+                yield output, partial(self._converted, card, file)
+        if card.int8 is not None:
+            yield self._int8_output(card, card.files[0]), partial(self._quantised, card, card.int8)
+
+    def _converted(self, card: ModelCard, file: ModelFile) -> bytes:
+        source = self.sources.find(card, file)
+        expected = required_digest(self.folder, card.id, file)
+        data = _read(source)
+        check_digest(source, hashlib.sha256(data).hexdigest(), expected, "remove it and install it again")
+        return self._importers[file.importer].convert(data, dict(file.dynamic_axes))
+
+    def _quantised(self, card: ModelCard, int8: Int8) -> bytes:
+        return self._quantizer.convert(_read(self._ready_path(card, card.files[0])), int8.bounds())
+
+    # --- where the float files are --------------------------------------------------------------------------------
+
+    def _ready_path(self, card: ModelCard, file: ModelFile) -> Path:
+        output = self._output(file)
+        return self.sources.verified(card, file) if output is None else output.path
+
+    def _ready_or_source(self, card: ModelCard, file: ModelFile) -> Path:
+        output = self._output(file)
+        return output.path if output and output.condition() == "ready" else self.sources.find(card, file)
+
+    def _ready_or_verified_source(self, card: ModelCard, file: ModelFile) -> Path:
+        output = self._output(file)
+        return output.path if output and output.condition() == "ready" else self.sources.verified(card, file)
+
+    # --- remains --------------------------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        for path in leftovers(self.folder):
+            path.unlink(missing_ok=True)
+
+    def _sweep_if_idle(self) -> None:
+        # A folder that cannot be written, or in which another process is at work, is left as it is.
+        if leftovers(self.folder):
+            with contextlib.suppress(OSError), locked(self.folder, wait=False):
+                self._sweep()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise unreadable(path, exc) from exc

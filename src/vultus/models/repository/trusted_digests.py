@@ -1,0 +1,74 @@
+"""Digests that the operator vouches for, where a card cannot: nobody publishes the SHA-256 of some weights.
+
+A pin is a file `<source>.sha256` in the model folder, in the format of `sha256sum`, so that it can be made and checked
+with that. Without a pin such weights are not loaded, whoever put them there. A pin never overrules a card's digest.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
+from vultus.files import write_whole
+from vultus.models.parts import ModelFile
+
+_LINE = re.compile(r"([0-9a-f]{64})(?:[ \t]+\*?\S.*)?\s*")
+_MOST_BYTES = 4096  # a digest and a file name
+
+
+def expected_digest(folder: Path, file: ModelFile) -> str | None:
+    """The SHA-256 that the file's source must have: the card's, or else the pin's; None when nobody gave one.
+
+    Raises: ModelInvalid when there is a pin that is no digest.
+    """
+    return file.sha256 or _read(pin_path(folder, file))
+
+
+def required_digest(folder: Path, model_id: str, file: ModelFile) -> str:
+    """The same where there must be one. Raises: ModelNotInstalled saying how to give it; ModelInvalid."""
+    digest = expected_digest(folder, file)
+    if digest is None:
+        place = pin_path(folder, file)
+        raise ModelNotInstalled(
+            f"{model_id} is not used: nobody publishes the SHA-256 of {place.stem}, so that Vultus cannot tell whether "
+            f"yours is the right file; if you trust it, write its SHA-256 to {place}"
+        )
+    return digest
+
+
+def pin_path(folder: Path, file: ModelFile) -> Path:
+    """Where the pin of the file's source lies: beside the source's own place in the model folder."""
+    return folder / f"{Path(file.sources[0].file).name}.sha256"
+
+
+def pin(folder: Path, file: ModelFile, digest: str) -> None:
+    """Vouch for a digest: 64 hexadecimal digits in any letter case. The folder must exist.
+
+    Raises: ModelInvalid when it is no digest or the card has its own; StorageFailed when it cannot be written.
+    """
+    if file.sha256 is not None:
+        raise ModelInvalid(f"the card says which SHA-256 {file.name} must have, {file.sha256}; leave the digest out")
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+        raise ModelInvalid(f"{digest!r} is no SHA-256; give its 64 hexadecimal digits")
+    path = pin_path(folder, file)
+    try:
+        write_whole(path, f"{digest.lower()}  {path.stem}\n".encode())
+    except OSError as exc:
+        raise StorageFailed(f"{path} cannot be written: {exc.strerror or exc}; make the model folder writable") from exc
+
+
+def _read(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise ModelInvalid(f"{path} cannot be read: {exc.strerror or exc}; check its permissions") from exc
+    line = _LINE.fullmatch(text)
+    if line is None:
+        raise ModelInvalid(
+            f"{path} holds no SHA-256; write the 64 lower-case hexadecimal digits of {path.stem} into it"
+        )
+    return line[1]

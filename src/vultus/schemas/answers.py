@@ -1,0 +1,207 @@
+"""From records to answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from vultus.matching.decision import to_distance
+from vultus.records import (
+    Box,
+    Caution,
+    EnrolledFace,
+    EnrollResult,
+    Face,
+    FindResult,
+    Identification,
+    Match,
+    Quality,
+    Template,
+    ThresholdRule,
+    Verification,
+)
+from vultus.schemas.recognition import (
+    CautionAnswer,
+    DetectedFace,
+    EnrollAnswer,
+    FacialArea,
+    FacialAreas,
+    FindAnswer,
+    FoundFace,
+    GallerySize,
+    MatchAnswer,
+    NewFaceAnswer,
+    PhotoAnswer,
+    Point,
+    RejectedAnswer,
+    Representation,
+    Rule,
+    VerifyAnswer,
+)
+
+
+def area(box: Box, landmarks: Sequence[Sequence[float]], chosen: str | None = None) -> FacialArea:
+    """Box and eyes in whole pixels. landmarks: in the order of records, eyes as seen in the image."""
+    left, top = max(round(box[0]), 0), max(round(box[1]), 0)
+    right, bottom = round(box[2]), round(box[3])
+    seen_left, seen_right = (_point(landmarks[0]), _point(landmarks[1])) if len(landmarks) else (None, None)
+    return FacialArea(
+        x=left,
+        y=top,
+        w=max(right - left, 0),
+        h=max(bottom - top, 0),
+        left_eye=seen_right,
+        right_eye=seen_left,
+        chosen=chosen,
+    )
+
+
+def _point(xy: Sequence[float]) -> Point | None:
+    x, y = float(xy[0]), float(xy[1])
+    return (round(x), round(y)) if math.isfinite(x) and math.isfinite(y) else None
+
+
+def area_of(face: Face, chosen: str | None = None) -> FacialArea:
+    """The area of a detected face."""
+    return area(face.box, face.landmarks.tolist(), chosen)
+
+
+def quality_of(quality: Quality) -> dict[str, float]:
+    """The score first, then its parts."""
+    return {"score": quality.score, **quality.parts}
+
+
+def shown(value: float) -> float:
+    """Similarities, distances and thresholds as they are answered: six decimals."""
+    return round(value, 6)
+
+
+def rule_of(rule: ThresholdRule) -> Rule:
+    return Rule(
+        kind=rule.kind,
+        similarity_threshold=shown(rule.similarity),
+        expected=rule.expected,
+        model_id=rule.model_id,
+        supported=rule.supported,
+        note=rule.note,
+        templates=rule.templates,
+    )
+
+
+def photo_of(face: EnrolledFace) -> PhotoAnswer:
+    return PhotoAnswer(sha256=face.photo.sha256, width=face.photo.width, height=face.photo.height)
+
+
+def enroll_answer(result: EnrollResult, asked: str | None, seconds: float) -> EnrollAnswer:
+    """asked: the model name of the request."""
+    faces = [
+        NewFaceAnswer(
+            face_id=photo.face.id,
+            facial_area=area(photo.face.box, photo.face.landmarks),
+            face_confidence=photo.face.detector_score,
+            quality=quality_of(photo.face.quality),
+            photo=photo_of(photo.face),
+            created=photo.created,
+        )
+        for photo in result.faces
+    ]
+    return EnrollAnswer(
+        subject=result.subject.id,
+        name=result.subject.name or None,
+        collection=result.collection.name,
+        model=asked or result.collection.model_id,
+        model_id=result.collection.model_id,
+        faces=faces,
+        rejected=[RejectedAnswer(index=no.index, error=no.error, detail=no.detail) for no in result.rejected],
+        time=seconds,
+    )
+
+
+def verify_answer(result: Verification, asked: str | None, seconds: float) -> VerifyAnswer:
+    """Similarity and threshold, also as distances in the metric of the request."""
+    rule = result.rule
+    first, second = (
+        None if face is None else area_of(face, chosen)
+        for face, chosen in zip(result.faces, result.chosen, strict=True)
+    )
+    return VerifyAnswer(
+        verified=result.verified,
+        distance=shown(to_distance(result.similarity, result.metric)),
+        threshold=shown(to_distance(rule.similarity, result.metric)),
+        similarity=shown(result.similarity),
+        model=asked or result.model_id,
+        model_id=result.model_id,
+        detector_backend=result.detector,
+        similarity_metric=result.metric,
+        facial_areas=FacialAreas(img1=first, img2=second),
+        expected_fmr=rule.expected if rule.kind == "target_fmr" else None,
+        threshold_rule=rule_of(rule),
+        cautions=[_caution(caution) for caution in result.cautions],
+        time=seconds,
+    )
+
+
+def _caution(caution: Caution) -> CautionAnswer:
+    return CautionAnswer(code=caution.code, image=caution.image, detail=caution.detail)
+
+
+def find_answer(result: FindResult, asked: str | None, seconds: float) -> FindAnswer:
+    """asked: the model name of the request."""
+    collection = result.collection
+    return FindAnswer(
+        collection=collection.name,
+        gallery=GallerySize(subjects=collection.subjects, faces=collection.faces),
+        model=asked or collection.model_id,
+        model_id=collection.model_id,
+        detector_backend=result.detector,
+        faces=[_found_face(face) for face in result.faces],
+        time=seconds,
+    )
+
+
+def _found_face(found: Identification) -> FoundFace:
+    return FoundFace(
+        facial_area=area_of(found.face),
+        face_confidence=found.face.score,
+        quality=quality_of(found.quality),
+        decision=found.decision,
+        reason=found.reason,
+        threshold=shown(found.rule.similarity),
+        threshold_rule=rule_of(found.rule),
+        cautions=[_caution(caution) for caution in found.cautions],
+        matches=[_match(match) for match in found.matches],
+    )
+
+
+def _match(match: Match) -> MatchAnswer:
+    return MatchAnswer(
+        subject=match.candidate.subject,
+        name=match.name or None,
+        face_id=match.candidate.face_id,
+        similarity=shown(match.candidate.similarity),
+        distance=shown(to_distance(match.candidate.similarity, "cosine")),
+        above_threshold=match.above_threshold,
+        metadata=dict(match.metadata),
+    )
+
+
+def representation(template: Template, asked: str | None) -> Representation:
+    """asked: the model name of the request."""
+    return Representation(
+        embedding=template.embedding.tolist(),
+        model_name=asked or template.model_id,
+        model_id=template.model_id,
+        facial_area=area_of(template.face),
+        face_confidence=template.face.score,
+    )
+
+
+def detected_face(face: Face, quality: Quality) -> DetectedFace:
+    points = [(round(float(x), 1), round(float(y), 1)) for x, y in face.landmarks]
+    known = bool(points) and all(math.isfinite(value) for point in points for value in point)
+    return DetectedFace(
+        facial_area=area_of(face),
+        landmarks=points if known else None,
+        face_confidence=face.score,
+        quality=quality_of(quality),
+    )

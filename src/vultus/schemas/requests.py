@@ -1,0 +1,199 @@
+"""The fields of each call, the same in a form and in JSON. Unknown fields are refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from vultus.records import Metric, Scope
+from vultus.schemas.field_types import (
+    Blank,
+    CollectionName,
+    Count,
+    CountTo100,
+    DetectorName,
+    Flag,
+    Image,
+    Images,
+    Metadata,
+    ModelName,
+    Normalization,
+    Number,
+    PersonName,
+    Rate,
+    Score,
+    SubjectId,
+)
+from vultus.storage.keys import ADMIN_BY_COMMAND, DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
+
+MODEL = "A model of /capabilities, by id or alias. Blank or over 200 characters counts as absent."
+DETECTOR = "A detector of /capabilities, or one of its aliases, which mean the default. Default: the server's."
+NORMALIZATION = "Accepted for clients that send it; has no effect: preprocessing is what the model's card says."
+ENFORCE = "Refuse a photo in which no face is found; if false, the whole photo is taken as the face."
+ALIGN = "Rotate and scale the face by its landmarks before it is embedded."
+IMAGE = "A photo."
+
+
+class CallFields(BaseModel):
+    """What all calls have in common. repeatable: the fields that a form may send more than once."""
+
+    model_config = ConfigDict(extra="forbid")
+    repeatable: ClassVar[frozenset[str]] = frozenset()
+
+
+class EnrollFields(CallFields):
+    """POST /enroll."""
+
+    repeatable = frozenset({"img"})
+
+    img: Images = Field(description="One or more photos of one person; in JSON a string or a list of strings.")
+    subject: SubjectId | None = Field(None, description="Your id of the person. Absent: a new id is made.")
+    name: Annotated[PersonName | None, Blank] = Field(None, description="What the person is called.")
+    collection: CollectionName = Field("default", description="The gallery; created when it is new.")
+    metadata: Annotated[Metadata | None, Blank] = Field(None, description="A JSON object, up to 16 KiB.")
+    model_name: ModelName = Field(None, description=MODEL + " Only when the collection is new.")
+    detector_backend: DetectorName = Field(None, description=DETECTOR)
+    face: Literal["only", "largest"] = Field(
+        "only", description="only: a photo with several faces is refused. largest: the largest face is enrolled."
+    )
+    min_quality: Annotated[Score | None, Blank] = Field(
+        None, description="Quality below which a photo is refused, 0..100. Default: the server's."
+    )
+    align: Flag = Field(True, description=ALIGN)
+
+
+class VerifyFields(CallFields):
+    """POST /verify: img1 and img2, or img and subject."""
+
+    img1: Annotated[Image | None, Blank] = Field(None, description="First photo; together with img2.")
+    img2: Annotated[Image | None, Blank] = Field(None, description="Second photo.")
+    img: Annotated[Image | None, Blank] = Field(None, description="Photo to compare with an enrolled subject.")
+    subject: Annotated[SubjectId | None, Blank] = Field(None, description="The enrolled subject; together with img.")
+    collection: CollectionName = Field("default", description="The subject's collection.")
+    model_name: ModelName = Field(None, description=MODEL)
+    detector_backend: DetectorName = Field(None, description=DETECTOR)
+    distance_metric: Metric = Field("cosine", description="The metric of distance and threshold.")
+    target_fmr: Annotated[Rate | None, Blank] = Field(
+        None, description="False match rate that sets the threshold. Default: the server's."
+    )
+    threshold: Annotated[Number | None, Blank] = Field(
+        None, description="A distance in distance_metric, instead of target_fmr."
+    )
+    enforce_detection: Flag = Field(True, description=ENFORCE)
+    align: Flag = Field(True, description=ALIGN)
+    normalization: Normalization = Field(None, description=NORMALIZATION)
+
+    @model_validator(mode="after")
+    def _one_pair_one_rule(self) -> Self:
+        refuse_both(self.target_fmr, "target_fmr", self.threshold)
+        photos, person = (self.img1, self.img2), (self.img, self.subject)
+        if any(photos) and any(person):
+            raise ValueError("img1 and img2 exclude img and subject; send one pair or the other")
+        names = ("img", "subject") if any(person) else ("img1", "img2")
+        missing = [name for name in names if getattr(self, name) is None]
+        if missing:
+            fields = " and ".join(f'field "{name}"' for name in missing)
+            raise ValueError(f"{fields} missing; send img1 and img2, or img and subject")
+        return self
+
+
+class FindFields(CallFields):
+    """POST /find."""
+
+    img: Image = Field(description="The photo to search with.")
+    collection: CollectionName = Field("default", description="The gallery to search.")
+    top_k: CountTo100 = Field(5, description="Most subjects to answer per face.")
+    faces: Literal["largest", "all"] = Field("largest", description="Which faces of the photo to search.")
+    target_fpir: Annotated[Rate | None, Blank] = Field(
+        None, description="False-positive identification rate that sets the threshold. Default: the server's."
+    )
+    threshold: Annotated[Number | None, Blank] = Field(
+        None, description="A cosine similarity at or above which a candidate matches, instead of target_fpir."
+    )
+    model_name: ModelName = Field(None, description=MODEL + " It must be the collection's.")
+    detector_backend: DetectorName = Field(None, description=DETECTOR)
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        refuse_both(self.target_fpir, "target_fpir", self.threshold)
+        return self
+
+
+class RepresentFields(CallFields):
+    """POST /represent."""
+
+    img: Image = Field(description=IMAGE)
+    model_name: ModelName = Field(None, description=MODEL)
+    detector_backend: DetectorName = Field(None, description=DETECTOR)
+    enforce_detection: Flag = Field(True, description=ENFORCE)
+    align: Flag = Field(True, description=ALIGN)
+    normalization: Normalization = Field(None, description=NORMALIZATION)
+
+
+class DetectFields(CallFields):
+    """POST /detect."""
+
+    img: Image = Field(description=IMAGE)
+    detector_backend: DetectorName = Field(None, description=DETECTOR)
+
+
+class CollectionFields(CallFields):
+    """PUT /collections/{collection}."""
+
+    model: ModelName = Field(None, description="Recognition model of a new collection. Default: the server's.")
+
+
+class SubjectFields(CallFields):
+    """PATCH /collections/{collection}/subjects/{subject}: what is absent stays as it is."""
+
+    name: PersonName | None = Field(None, description="The new name; an empty one removes it.")
+    metadata: Metadata | None = Field(None, description="The new metadata, in place of the old.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.name is None and self.metadata is None:
+            raise ValueError("nothing to change was sent; send name, metadata or both")
+        return self
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("is beyond the years 1 to 9999 in UTC") from exc
+
+
+class KeyFields(CallFields):
+    """POST /keys."""
+
+    name: Annotated[PersonName, Field(min_length=1)] = Field(description="What the key is for.")
+    scopes: Annotated[list[Scope], Field(min_length=1)] = Field(description="What the key may do.")
+    collections: list[CollectionName] | None = Field(None, description="The only collections it may use. Default: all.")
+    expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = Field(
+        None, description="When it ends, with time zone. Default: never."
+    )
+    requests_per_minute: Count | None = Field(None, description="Default: no limit.")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.expires_at is not None and self.expires_at <= datetime.now(UTC):
+            raise ValueError('field "expires_at" is in the past; give a later time')
+        if "admin" in self.scopes:
+            raise ValueError(f'field "scopes": {ADMIN_BY_COMMAND}vultus keys create NAME --scope admin')
+        return self
+
+
+class RotationFields(CallFields):
+    """POST /keys/{id}/rotate."""
+
+    overlap_minutes: Annotated[int, Field(ge=0, le=MAX_OVERLAP_MINUTES)] = Field(
+        DEFAULT_OVERLAP_MINUTES, description="How long the old secret goes on working, minutes; 0: not at all."
+    )
+
+
+def refuse_both(target: Any, name: str, threshold: Any) -> None:
+    """Raises ValueError when a rate and a threshold are both given."""
+    if target is not None and threshold is not None:
+        raise ValueError(f"{name} and threshold exclude each other; send one")

@@ -1,0 +1,124 @@
+"""The shapes of the answers about collections, subjects, faces, keys and the service itself."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from vultus.records import Scope
+from vultus.schemas.recognition import FacialArea, PhotoAnswer
+
+
+class SearchAnswer(BaseModel):
+    """How a collection is searched just now."""
+
+    kind: Literal["exact", "pq"] = Field(
+        description="exact: every face is compared. pq: all but the indexed faces, and those of them it chooses."
+    )
+    recall: float = Field(
+        ge=0, le=1, description="The share of probes whose most similar subject is found: the lower of the next two."
+    )
+    recall_mated: float = Field(ge=0, le=1, description="Of probes that show an enrolled person; 1 when exact.")
+    recall_non_mated: float = Field(ge=0, le=1, description="Of probes that show nobody enrolled; 1 when exact.")
+    indexed_faces: int = Field(description="How many faces are in the index; 0 when exact.")
+    candidates: int = Field(description="How many of those a probe is compared with; 0 when exact.")
+    building: bool = Field(description="An index is being made in the background.")
+
+
+class CollectionAnswer(BaseModel):
+    collection: str
+    model: str = Field(description="The id of the recognition model that the collection is bound to.")
+    dimension: int
+    subjects: int
+    faces: int
+    created_at: AwareDatetime
+    search: SearchAnswer
+
+
+class CollectionList(BaseModel):
+    collections: list[CollectionAnswer]
+
+
+class SubjectAnswer(BaseModel):
+    subject: str
+    collection: str
+    name: str | None
+    metadata: dict[str, Any]
+    faces: int
+    created_at: AwareDatetime
+
+
+class SubjectPage(BaseModel):
+    subjects: list[SubjectAnswer]
+    next_cursor: str | None = Field(description="Send it as cursor for the next page; null at the end.")
+
+
+class FaceAnswer(BaseModel):
+    face_id: str
+    subject: str
+    collection: str
+    facial_area: FacialArea
+    face_confidence: float
+    quality: dict[str, float]
+    photo: PhotoAnswer
+    model_id: str
+    created_at: AwareDatetime
+
+
+class FaceList(BaseModel):
+    faces: list[FaceAnswer]
+
+
+class Removed(BaseModel):
+    faces: int
+    photos: int
+
+
+class RemovedSubjects(Removed):
+    subjects: int
+
+
+class DeletedCollection(BaseModel):
+    collection: str
+    deleted: RemovedSubjects
+
+
+class DeletedSubject(BaseModel):
+    subject: str
+    deleted: Removed
+
+
+class DeletedFace(BaseModel):
+    face_id: str
+    deleted: Removed
+
+
+class KeyAnswer(BaseModel):
+    """A key as it is remembered: never the key itself."""
+
+    id: str
+    name: str
+    scopes: list[Scope]
+    collections: list[str] | None
+    created_at: AwareDatetime
+    expires_at: AwareDatetime | None
+    requests_per_minute: int | None
+    last_used_at: AwareDatetime | None
+    revoked_at: AwareDatetime | None
+
+
+class NewKeyAnswer(KeyAnswer):
+    key: str = Field(description="The key. It is shown this once.")
+
+
+class RotatedKeyAnswer(NewKeyAnswer):
+    old_key_until: AwareDatetime = Field(description="Until then the old secret works too.")
+
+
+class KeyList(BaseModel):
+    keys: list[KeyAnswer]
+
+
+class Health(BaseModel):
+    status: str

@@ -1,0 +1,232 @@
+"""SearchIndex: 1:N search in a collection; and the flat index, exact and in process, that pulls from the gallery.
+
+The index is a cache. Before each search it asks the gallery for the changes since what it holds, so what was
+acknowledged is found by the very next search, in every process, and a restart needs no repair. It holds codes of one
+byte a dimension and numbers, about 0.55 KB a face at 512 dimensions; embeddings and ids stay in the gallery, which is
+asked about the few faces that may be the answer. From a size on, and where faiss is installed, a PQ index made in the
+background chooses which faces are compared; its recall is measured. It takes 0.07 KB a face more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vultus.errors import CollectionNotFound, StorageFailed, VectorMismatch
+from vultus.records import Candidate, Float32
+from vultus.search.int8_codes import as_probe
+from vultus.search.kernels import Kernel, choose_kernel
+from vultus.search.loaded_collection import Shelf, Snapshot
+from vultus.search.pq_builder import PqBuilder
+from vultus.search.pq_index import PqIndex
+from vultus.search.recall import SearchState
+from vultus.search.rescoring import Shortlist, settle
+from vultus.search.segments import SEGMENT_ROWS, Block
+from vultus.storage.pq import load_faiss
+from vultus.storage.references import References
+from vultus.storage.search_source import ChangeSet, Mark
+
+PROBES_AT_ONCE = 64  # their products with a segment take 16 MB
+MEMORY_BYTES = 2 * 2**30
+CANDIDATES_PER_LINE = 20  # compared exactly, whatever the index says: a subject may have many faces
+
+
+class SearchIndex(Protocol):
+    """Finds the enrolled subjects most similar to a probe."""
+
+    def search(self, collection: str, probes: Float32, k: int) -> list[list[Candidate]]:
+        """Per probe of (Q, D) at most k candidates, best first, one per subject. Raises: see FlatIndex.search."""
+
+    def size(self, collection: str) -> tuple[int, int]:
+        """Subjects with a face, and faces. Raises: CollectionNotFound."""
+
+    def state(self, collection: str) -> SearchState:
+        """How it is searched just now. Asks nobody; an unknown collection would be searched exactly."""
+
+    def refresh(self, collection: str) -> None:
+        """Let go of what was erased from the collection, where it is held in memory. Raises nothing of ours."""
+
+    def discard(self, collection: str) -> None:
+        """Free the memory of a collection."""
+
+
+class Truth(Protocol):
+    """What the flat index needs of the gallery."""
+
+    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
+        """The changes after a mark (None: everything). Raises: CollectionNotFound."""
+
+    def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+        """Those of the faces (by number) that were there at `mark` and still are, in any order."""
+
+
+class FlatIndex:
+    """Compares a probe with every face of the collection, or in a large one with those that a PQ index chooses.
+
+    Used by many threads at once.
+    """
+
+    def __init__(
+        self,
+        gallery: Truth,
+        *,
+        memory_bytes: int = MEMORY_BYTES,
+        kernel: Kernel | None = None,
+        segment_rows: int = SEGMENT_ROWS,
+        pq_from_faces: int = 0,
+        faiss: Callable[[], Any | None] = load_faiss,
+    ) -> None:
+        """memory_bytes: collections used least recently are dropped beyond it, never the one being searched.
+
+        kernel: what multiplies codes; the fastest that works on this machine when None.
+        segment_rows: how many faces are held in one array.
+        pq_from_faces: from so many on, a collection gets a PQ index; 0: never. faiss: loads the package for it.
+        """
+        self._gallery = gallery
+        self._memory_bytes, self._segment_rows = memory_bytes, segment_rows
+        self._kernel = choose_kernel() if kernel is None else kernel
+        self._shelves: OrderedDict[str, Shelf] = OrderedDict()  # the one used last at the end
+        self._guard = threading.Lock()
+        self._builder = PqBuilder(pq_from_faces, self._best, faiss)
+
+    def search(self, collection: str, probes: Float32, k: int) -> list[list[Candidate]]:
+        """Per probe of (Q, D) float32, any length, at most k candidates, best first: the best face of each subject.
+
+        Exact: what comparing the float32 embeddings one by one would give; where a PQ index is in use (`state`), a
+        candidate is missed as often as its recall says, and each one found has its exact similarity all the same.
+        Sees all that was committed before the call. Equal similarities: the face enrolled first.
+        Raises: CollectionNotFound; VectorMismatch, when a probe has another dimension, is zero, NaN or infinite.
+        """
+        snapshot, before = self._pull(collection), None
+        while True:
+            found, whole = self._search(snapshot, probes, k)
+            if whole or snapshot is before:
+                return found
+            snapshot, before = self._pull(collection), snapshot  # a face was erased since: look again without it
+
+    def size(self, collection: str) -> tuple[int, int]:
+        """Subjects with a face, and faces. Raises: CollectionNotFound."""
+        return self._pull(collection).size()
+
+    def state(self, collection: str) -> SearchState:
+        """How it is searched just now: exactly as long as it is not in memory, or not known."""
+        with self._guard:
+            shelf = self._shelves.get(collection)
+        snapshot, building = (shelf.snapshot if shelf else None), self._builder.builds(shelf)
+        pq = snapshot.pq if snapshot else None
+        if pq is None or pq.recall is None:
+            return SearchState(building=building)
+        return SearchState("pq", pq.recall, len(pq) - pq.erased, pq.candidates, building)
+
+    def refresh(self, collection: str) -> None:
+        """Apply what was committed to a collection that is in memory, so that what was erased leaves it too."""
+        with self._guard:
+            held = collection in self._shelves
+        if held:
+            try:
+                self._pull(collection)
+            except CollectionNotFound:
+                return  # it was discarded
+            except StorageFailed:
+                self.discard(collection)
+
+    def discard(self, collection: str) -> None:
+        """Free the memory of a collection; it is loaded anew when next searched."""
+        with self._guard:
+            shelf = self._shelves.pop(collection, None)
+            if shelf is not None:
+                shelf.discarded = True
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Until no PQ index is being made, or so long."""
+        self._builder.wait(seconds)
+
+    def close(self) -> None:
+        """Stop what goes on in the background. Searching goes on."""
+        self._builder.close()
+
+    def _search(self, snapshot: Snapshot, probes: Float32, k: int) -> tuple[list[list[Candidate]], bool]:
+        answers = self._answers(snapshot, probes, k)
+        return [found for found, _ in answers], all(whole for _, whole in answers)
+
+    def _answers(self, snapshot: Snapshot, probes: Float32, k: int) -> list[tuple[list[Candidate], bool]]:
+        """Per probe its candidates, and whether every face looked up was still there."""
+        unit = _unit(probes, snapshot.dimension)
+        if k < 1:
+            return [([], True) for _ in unit]
+        shortlists = [Shortlist(as_probe(probe), k) for probe in unit]
+        for start in range(0, len(shortlists), PROBES_AT_ONCE):
+            self._scan(snapshot, shortlists[start : start + PROBES_AT_ONCE], k)
+        fetch = partial(self._gallery.references, snapshot.mark)
+        return [settle(shortlist, fetch, k) for shortlist in shortlists]
+
+    def _scan(self, snapshot: Snapshot, shortlists: Sequence[Shortlist], k: int) -> None:
+        values = np.stack([shortlist.probe.values for shortlist in shortlists])
+        if snapshot.pq is not None:
+            self._scan_chosen(snapshot.pq, snapshot.blocks, shortlists, k)
+        for block in snapshot.blocks[snapshot.pq.blocks if snapshot.pq else 0 :]:
+            products = self._kernel(values, block.rows.codes.values)
+            for shortlist, row in zip(shortlists, products, strict=True):
+                shortlist.consider(block, row)
+
+    def _scan_chosen(self, pq: PqIndex, blocks: Sequence[Block], shortlists: Sequence[Shortlist], k: int) -> None:
+        probes = np.stack([shortlist.probe.unit for shortlist in shortlists])
+        chosen = pq.nearest(probes, blocks, max(pq.candidates, CANDIDATES_PER_LINE * k))
+        for shortlist, rows in zip(shortlists, chosen, strict=True):
+            if len(rows):
+                (products,) = self._kernel(shortlist.probe.values[None, :], rows.codes.values)
+                shortlist.consider(Block(rows, np.ones(len(rows), np.bool_), 0), products)
+
+    def _best(self, snapshot: Snapshot, probes: Float32) -> NDArray[np.float64]:
+        """The similarity of the best subject of each probe, (Q,); NaN where a face was erased meanwhile."""
+        answers = self._answers(snapshot, probes, 1)
+        return np.array([found[0].similarity if found and whole else np.nan for found, whole in answers])
+
+    def _pull(self, collection: str) -> Snapshot:
+        shelf = self._shelf(collection)
+        try:
+            with shelf.lock:
+                snapshot = shelf.apply(self._gallery.changes_since(collection, shelf.mark))
+        except CollectionNotFound:
+            self.discard(collection)
+            raise
+        if shelf.nbytes > shelf.accounted:
+            self._evict(collection)
+        shelf.accounted = shelf.nbytes
+        self._builder.consider(shelf, snapshot)
+        return snapshot
+
+    def _shelf(self, collection: str) -> Shelf:
+        with self._guard:
+            shelf = self._shelves.setdefault(collection, Shelf(self._segment_rows))
+            self._shelves.move_to_end(collection)
+            return shelf
+
+    def _evict(self, kept: str) -> None:
+        """Drop collections, the one used least recently first, until the rest fits the budget."""
+        with self._guard:
+            total = sum(shelf.nbytes for shelf in self._shelves.values())
+            for name in [name for name in self._shelves if name != kept]:
+                if total <= self._memory_bytes:
+                    return
+                shelf = self._shelves.pop(name)
+                shelf.discarded = True
+                total -= shelf.nbytes
+
+
+def _unit(probes: Float32, dimension: int) -> NDArray[np.float64]:
+    """Probes scaled to unit length, (Q, D) float64. Raises: VectorMismatch."""
+    rows = np.asarray(probes, np.float64)
+    if rows.ndim != 2 or rows.shape[1] != dimension:
+        raise VectorMismatch(f"probes have shape {rows.shape}; the collection needs (probes, {dimension})")
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise VectorMismatch("a probe is zero, or holds NaN or infinite values; make it anew from the photo")
+    unit: NDArray[np.float64] = rows / lengths
+    return unit

@@ -1,0 +1,85 @@
+"""The products of int8 rows with int8 probes: numkong's where it is installed and right, numpy's otherwise.
+
+numkong (Apache-2.0) ships kernels for AVX2, AVX-512 VNNI, AMX, NEON and SVE and picks by what the processor has; it
+releases the interpreter lock. 65,536 rows of 512 on a busy Xeon with AMX: one probe 2.6 ms (numpy 13.5 ms), 32 probes
+at once 15 ms (numpy 173 ms).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+
+from vultus.records import Float32
+from vultus.search.int8_codes import HIGHEST, Int8
+
+Kernel = Callable[[Int8, Int8], Float32]  # probes (Q, D), rows (N, D), both C order -> products (Q, N) float32
+
+EXACT_IN_FLOAT32 = 2**24 // HIGHEST**2  # so many products of two codes have a sum that float32 holds exactly
+BLOCK_ROWS = 4096  # 2 MB of int8 and 8 MB of float32 at 512 dimensions
+SELF_TEST_DIMENSIONS = (1, 3, 16, 65, 128, 512, 640, 1000)
+SELF_TEST_ROWS = 70
+SELF_TEST_PROBES = (1, 3)
+ROUNDING = 2.0**-23
+
+log = logging.getLogger(__name__)
+
+
+def choose_kernel() -> Kernel:
+    """The fastest kernel that passes the self-test on this machine."""
+    fast = numkong_kernel()
+    if fast is None:
+        log.info("numkong is not installed; searching with numpy, which is several times slower")
+        return numpy_products
+    if not is_right(fast):
+        log.warning("numkong computes wrong products on this processor; searching with numpy")
+        return numpy_products
+    return fast
+
+
+def numkong_kernel() -> Kernel | None:
+    """numkong's kernel, or None where it is not installed or cannot be loaded."""
+    try:
+        import numkong
+    except (ImportError, OSError):
+        return None
+
+    def products(probes: Int8, rows: Int8) -> Float32:
+        if len(probes) == 1:  # reads the rows once, 1.4 times as fast as packing a single probe
+            out = np.empty((1, len(rows)), np.float32)
+            numkong.cdist(probes, rows, "dot", out=out)
+            return out
+        packed = np.asarray(numkong.dots_packed(rows, numkong.dots_pack(probes)))
+        return np.ascontiguousarray(packed.T, np.float32)
+
+    return products
+
+
+def numpy_products(probes: Int8, rows: Int8) -> Float32:
+    """The same by numpy, block by block through floats wide enough to be exact."""
+    wide = np.float32 if rows.shape[1] <= EXACT_IN_FLOAT32 else np.float64
+    wanted, out = probes.astype(wide), np.empty((len(probes), len(rows)), np.float32)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = rows[start : start + BLOCK_ROWS].astype(wide)
+        for number, probe in enumerate(wanted):
+            out[number, start : start + BLOCK_ROWS] = np.vecdot(block, probe)
+    return out
+
+
+def is_right(kernel: Kernel) -> bool:
+    """Whether a kernel agrees with whole-number arithmetic on random and extreme codes of many dimensions."""
+    return all(_agrees(kernel, dimension, probes) for dimension in SELF_TEST_DIMENSIONS for probes in SELF_TEST_PROBES)
+
+
+def _agrees(kernel: Kernel, dimension: int, probes: int) -> bool:
+    rng = np.random.default_rng(dimension)
+    rows = rng.integers(-HIGHEST, HIGHEST + 1, (SELF_TEST_ROWS, dimension), dtype=np.int8)
+    wanted = rng.integers(-HIGHEST, HIGHEST + 1, (probes, dimension), dtype=np.int8)
+    rows[:2], wanted[-1] = ((HIGHEST,), (-HIGHEST,)), HIGHEST
+    truth = wanted.astype(np.int64) @ rows.astype(np.int64).T
+    try:
+        return bool(np.allclose(kernel(wanted, rows), truth, rtol=ROUNDING, atol=0))
+    except (TypeError, ValueError, AttributeError, RuntimeError):  # another version may have another interface
+        return False

@@ -1,0 +1,148 @@
+"""One collection in memory: segments that only grow, rows marked dead, and the snapshots that searches read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from vultus.search.pq_index import PqIndex
+from vultus.search.segments import SEGMENT_ROWS, Block, Int64, Rows, Segment, empty_rows
+from vultus.storage.search_source import ChangeSet, Mark
+
+MARKS_A_NUMBER = 16  # numbers further apart than this are sorted instead of marked
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A collection at one revision, so that a search needs no lock. Only the codes of erased faces are overwritten.
+
+    dimension: D of its embeddings. sealed: how many blocks, the first ones, gain no rows any more. pq: an index of some
+    of those, the first ones; None where all faces are compared.
+    """
+
+    mark: Mark
+    dimension: int
+    blocks: tuple[Block, ...]
+    sealed: int = 0
+    pq: PqIndex | None = None
+
+    @cached_property
+    def faces(self) -> int:
+        """How many faces."""
+        return sum(len(block) - block.dead for block in self.blocks)
+
+    @cached_property
+    def subjects(self) -> int:
+        """How many subjects with a face."""
+        return _distinct([block.rows.subject_pks[block.alive] for block in self.blocks])
+
+    def size(self) -> tuple[int, int]:
+        """Subjects with a face, and faces."""
+        return self.subjects, self.faces
+
+
+@dataclass(eq=False)
+class Shelf:
+    """Turns changes into snapshots. `lock` is held by whoever applies; nobody who only searches needs it.
+
+    accounted: its bytes when memory was last looked after. discarded: nobody searches it any more. useless_until: an
+    index of so many faces would find too little, or could not be made.
+    """
+
+    segment_rows: int = SEGMENT_ROWS
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    mark: Mark | None = None
+    nbytes: int = 0
+    accounted: int = 0
+    discarded: bool = False
+    useless_until: int = 0
+    _snapshot: Snapshot | None = None
+    _segments: list[Segment] = field(default_factory=list)
+
+    def apply(self, changes: ChangeSet) -> Snapshot:
+        """The snapshot after the changes. The caller holds the lock."""
+        if self._snapshot is not None and changes.mark == self.mark:
+            return self._snapshot
+        self.mark = None  # if what follows fails, the next pull starts from the beginning
+        if changes.fresh:
+            self._segments = [Segment(rows, self.segment_rows) for rows in changes.added]
+        else:
+            self._remove(changes.removed)  # first: SQLite may give the number of a face that is gone to a new one
+            self._append(changes.added, changes.dimension)
+        if self._dead() > self._living():
+            self._compact(changes.dimension)
+        blocks = tuple(segment.block for segment in self._segments)
+        sealed = len(blocks) - bool(self._segments and self._segments[-1].room)
+        pq = None if self._snapshot is None else _still_right(self._snapshot.pq, blocks)
+        self._snapshot = Snapshot(changes.mark, changes.dimension, blocks, sealed, pq)
+        self._count()
+        self.mark = changes.mark
+        return self._snapshot
+
+    def adopt(self, pq: PqIndex | None) -> bool:
+        """Search by means of this index from now on, or of none; False where it no longer fits."""
+        with self.lock:
+            if self._snapshot is None or _still_right(pq, self._snapshot.blocks) is not pq:
+                return False
+            self._snapshot = replace(self._snapshot, pq=pq)
+            self._count()
+            return True
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last one."""
+        return self._snapshot
+
+    def _count(self) -> None:
+        pq = self._snapshot.pq if self._snapshot else None
+        self.nbytes = sum(segment.nbytes for segment in self._segments) + (pq.nbytes if pq else 0)
+
+    def _append(self, added: Iterable[Rows], dimension: int) -> None:
+        for rows in added:
+            start = 0
+            while start < len(rows):
+                if not (self._segments and self._segments[-1].room):
+                    self._segments.append(Segment(empty_rows(0, dimension), self.segment_rows))
+                stop = min(len(rows), start + self._segments[-1].room)
+                self._segments[-1].append(rows.part(start, stop))
+                start = stop
+
+    def _remove(self, face_pks: Int64) -> None:
+        if len(face_pks):
+            ordered = np.sort(face_pks)
+            for segment in self._segments:
+                segment.remove(ordered)
+
+    def _dead(self) -> int:
+        return sum(segment.block.dead for segment in self._segments)
+
+    def _living(self) -> int:
+        return sum(len(segment.block) - segment.block.dead for segment in self._segments)
+
+    def _compact(self, dimension: int) -> None:
+        """Leave the dead rows behind."""
+        old, self._segments = self._segments, []
+        self._append((segment.living() for segment in old), dimension)
+
+
+def _still_right(pq: PqIndex | None, blocks: tuple[Block, ...]) -> PqIndex | None:
+    """The index without what was erased; None where it was made of other blocks."""
+    if pq is None or not pq.covers(blocks):
+        return None
+    pq.erase(blocks)
+    return pq
+
+
+def _distinct(parts: list[Int64]) -> int:
+    """How many different numbers, none of them negative, there are."""
+    largest = max((int(part.max()) for part in parts if len(part)), default=-1)
+    if largest > MARKS_A_NUMBER * sum(map(len, parts)):
+        return len(np.unique(np.concatenate(parts)))
+    seen = np.zeros(largest + 1, np.bool_)
+    for part in parts:
+        seen[part] = True
+    return int(np.count_nonzero(seen))

@@ -1,0 +1,123 @@
+"""Segments: a collection's faces in memory, so many at a time, and the blocks that searches read.
+
+A block stays as it is, but for the codes of faces that were erased from the gallery.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vultus.search.int8_codes import Codes, empty_codes
+
+SEGMENT_ROWS = 65_536  # their products, 256 KB, stay in the processor's cache; a growing segment copies 32 MB at most
+MIN_CAPACITY = 64
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """N faces: face_pks and subject_pks (N,) int64, the gallery's numbers of them; codes, N of them."""
+
+    face_pks: Int64
+    subject_pks: Int64
+    codes: Codes
+
+    def __len__(self) -> int:
+        return len(self.face_pks)
+
+    def part(self, start: int, stop: int) -> Rows:
+        """Rows start..stop, as views."""
+        codes = Codes(self.codes.values[start:stop], self.codes.scales[start:stop], self.codes.errors[start:stop])
+        return Rows(self.face_pks[start:stop], self.subject_pks[start:stop], codes)
+
+    def take(self, places: NDArray[np.intp]) -> Rows:
+        """The rows at these places, copied."""
+        codes = Codes(self.codes.values[places], self.codes.scales[places], self.codes.errors[places])
+        return Rows(self.face_pks[places], self.subject_pks[places], codes)
+
+    def put(self, start: int, other: Rows) -> None:
+        """Write other rows over those from `start` on."""
+        stop = start + len(other)
+        self.face_pks[start:stop], self.subject_pks[start:stop] = other.face_pks, other.subject_pks
+        self.codes.values[start:stop], self.codes.scales[start:stop] = other.codes.values, other.codes.scales
+        self.codes.errors[start:stop] = other.codes.errors
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        return self.face_pks.nbytes + self.subject_pks.nbytes + self.codes.nbytes
+
+
+def empty_rows(count: int, dimension: int) -> Rows:
+    """Room for `count` rows; memory is taken when it is written."""
+    return Rows(np.empty(count, np.int64), np.empty(count, np.int64), empty_codes(count, dimension))
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A segment as it was at one moment. alive: (N,) bool; `dead` rows are not."""
+
+    rows: Rows
+    alive: NDArray[np.bool_]
+    dead: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Segment:
+    """Rows up to a limit. Those behind a block's end are written in place, those within only to erase.
+
+    Growth copies.
+    """
+
+    def __init__(self, rows: Rows, limit: int = SEGMENT_ROWS) -> None:
+        """rows: what it holds at first, taken over and not copied."""
+        self._rows, self._limit = rows, limit
+        self.block = Block(rows, np.ones(len(rows), np.bool_), 0)
+
+    @property
+    def room(self) -> int:
+        """How many rows can be appended."""
+        return max(0, self._limit - len(self.block))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, room for growth included."""
+        return self._rows.nbytes + self.block.alive.nbytes
+
+    def append(self, rows: Rows) -> None:
+        """Add at most `room` rows behind the last."""
+        start, stop = len(self.block), len(self.block) + len(rows)
+        if stop > len(self._rows):
+            self._grow(min(self._limit, max(stop, 2 * len(self._rows), MIN_CAPACITY)))
+        self._rows.put(start, rows)
+        alive = np.concatenate([self.block.alive, np.ones(len(rows), np.bool_)])
+        self.block = Block(self._rows.part(0, stop), alive, self.block.dead)
+
+    def remove(self, face_pks: Int64) -> None:
+        """Mark the rows of these faces as dead and overwrite their codes; it may hold none of them. face_pks: sorted.
+
+        A search that still looks at an older block then finds that the face is gone, and looks again.
+        """
+        block = self.block
+        if not len(block) or face_pks[-1] < block.rows.face_pks.min() or face_pks[0] > block.rows.face_pks.max():
+            return
+        gone = np.isin(block.rows.face_pks, face_pks) & block.alive
+        if gone.any():
+            self.block = Block(block.rows, block.alive & ~gone, block.dead + int(np.count_nonzero(gone)))
+            codes = block.rows.codes
+            codes.values[gone], codes.scales[gone], codes.errors[gone] = 0, 0, 0
+
+    def living(self) -> Rows:
+        """The rows that are alive, copied."""
+        return self.block.rows.take(np.flatnonzero(self.block.alive))
+
+    def _grow(self, capacity: int) -> None:
+        roomier = empty_rows(capacity, self._rows.codes.values.shape[1])
+        roomier.put(0, self.block.rows)
+        self._rows = roomier

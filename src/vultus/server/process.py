@@ -1,0 +1,136 @@
+"""The HTTP server process: the socket, the signals, uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import math
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import NoReturn
+
+import uvicorn
+from fastapi import FastAPI
+
+from vultus.api.app import create_opening_app
+from vultus.api.middleware.shutdown import Departure
+from vultus.config import Settings
+from vultus.errors import SettingsInvalid
+from vultus.server.connections import Room
+from vultus.server.http_protocol import protocol_of
+from vultus.server.openfiles import connections_possible
+from vultus.server.signals import handling
+from vultus.wiring import System, check
+
+BACKLOG = 2048
+FAREWELL_SECONDS = 2  # to send the last refusals
+LATE_SECONDS = 0.5
+
+
+def run_server(
+    settings: Settings,
+    open_system: Callable[[Settings], AbstractContextManager[System]],
+    *,
+    on_ready: Callable[[System, int], None],
+) -> None:
+    """Serve until a signal, then return. on_ready: called with the open system and the port.
+
+    Raises SettingsInvalid when the address cannot be listened on, and what `open_system` raises.
+    """
+    check(settings)
+    listener = listen(settings.host, settings.port)
+    bound_port: int = listener.getsockname()[1]
+    failures: list[Exception] = []
+
+    @contextmanager
+    def opening() -> Iterator[System]:
+        with open_system(settings) as system:
+            on_ready(system, bound_port)
+            yield system
+
+    def fail(exc: Exception) -> None:
+        failures.append(exc)
+        server.should_exit = True
+
+    app = create_opening_app(settings, opening, on_failure=fail)
+    departure: Departure = app.state.doorway.departure
+    server = PoliteServer(_config(app, settings), departure, settings.grace_seconds)
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    with listener, handling(stop):  # uvicorn raises the signal that stopped it once more when it is done
+        server.run(sockets=[listener])
+    if failures:
+        raise failures[0]
+    if departure.over:
+        _give_up_threads()
+
+
+class PoliteServer(uvicorn.Server):
+    """A server that stops as uvicorn does, and tells who is still waiting when the time is over."""
+
+    def __init__(self, config: uvicorn.Config, departure: Departure, seconds: float) -> None:
+        """seconds: for the requests that are under way when it is told to stop."""
+        super().__init__(config)
+        self._departure, self._seconds = departure, seconds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, finish what is under way in time, dismiss the rest."""
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(LATE_SECONDS, self._close_late_ones)
+        over = loop.call_later(self._seconds, self._departure.dismiss)
+        await super().shutdown(sockets)
+        late.cancel()
+        over.cancel()
+
+    def _close_late_ones(self) -> None:
+        """Connections that were accepted but not there yet when uvicorn told all to close after their answer."""
+        for connection in tuple(self.server_state.connections):
+            connection.shutdown()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises SettingsInvalid with what is wrong with the address."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as exc:
+        raise SettingsInvalid(_why_not(exc, host, port)) from exc
+
+
+def _why_not(exc: OSError, host: str, port: int) -> str:
+    if exc.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use already; stop what uses it, or choose another with --port"
+    if exc.errno == errno.EACCES:
+        return f"port {port} is closed to this user; choose one above 1023 with --port"
+    reason = exc.strerror if isinstance(exc, socket.gaierror) else os.strerror(exc.errno or 0)
+    return f"cannot listen on {host} port {port} ({reason}); choose another address with --host"
+
+
+def _give_up_threads() -> NoReturn:
+    """End the process though threads still work on what was dismissed: the interpreter would wait for them.
+
+    Everything is closed, and a change is whole or not there at all: killing the process here harms nothing.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    room = Room(connections_possible(settings.max_connections))
+    return uvicorn.Config(
+        app,
+        http=protocol_of(room, settings.header_seconds),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=math.ceil(settings.grace_seconds) + FAREWELL_SECONDS,
+    )

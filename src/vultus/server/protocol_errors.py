@@ -1,0 +1,37 @@
+"""What is answered to bytes that are no HTTP request, or too much of one: they never reach the application."""
+
+from __future__ import annotations
+
+import uuid
+
+from starlette.responses import Response
+
+from vultus.api.errors import Problem, error_response
+from vultus.api.middleware.security_headers import make_safe
+
+NO_HTTP = Problem(
+    400,
+    "invalid_request",
+    "this is not a valid HTTP/1.1 request; look at its request line, its headers and the length of its body",
+)
+UPGRADE_WITH_BODY = Problem(
+    400,
+    "invalid_request",
+    "this server speaks HTTP/1.1 only; send the body without an Upgrade header (in Java: HttpClient.Version.HTTP_1_1)",
+)
+
+
+def large_head(most_bytes: int, most_headers: int) -> Problem:
+    """The refusal of a request whose line and headers, or trailers, are too large."""
+    sentence = f"the headers are over the limit of {most_bytes} bytes or {most_headers} lines; send fewer, or shorter"
+    return Problem(431, "request_too_large", sentence)
+
+
+def answer_unread(problem: Problem) -> Response:
+    """The refusal, in the one shape of all, with an id of its own; the connection is to be closed after it."""
+    request_id = str(uuid.uuid4())
+    answer = error_response(problem, request_id)
+    make_safe(answer.headers)
+    answer.headers["x-request-id"] = request_id
+    answer.headers["connection"] = "close"
+    return answer

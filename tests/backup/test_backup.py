@@ -1,0 +1,302 @@
+"""Backup and restore: of one moment, whole or not at all, while others write and erase."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.storage.synthetic import new_face, unit
+from vultus.backup.archive import ArchiveReader, Manifest
+from vultus.backup.create import back_up, verify
+from vultus.backup.integrity import faults
+from vultus.backup.restore import RESTORING, refuse_unfinished, restore
+from vultus.errors import StorageFailed
+from vultus.records import NewFace
+from vultus.search.index import FlatIndex
+from vultus.storage.audit import Act, Audit
+from vultus.storage.database import open_engine, writing
+from vultus.storage.gallery import Gallery
+from vultus.storage.photos import LocalPhotoStore
+
+ACT = Act("command")
+
+
+@pytest.fixture
+def photos(tmp_path) -> LocalPhotoStore:
+    return LocalPhotoStore(tmp_path / "data" / "photos")
+
+
+def enroll(gallery: Gallery, photos: LocalPhotoStore, seed: int, subject: str) -> str:
+    """Enroll a photo as the service does; the id of its face."""
+    data = f"photo {seed} of {subject}".encode()
+    new = new_face(seed, photo=data.decode())
+    stored = NewFace(new.template, replace(new.photo, size_bytes=len(data)))
+    photos.put(data)
+    _, ((face, _),) = gallery.add_faces("people", subject, [stored], before_commit=lambda: put_again(photos, data))
+    return face.id
+
+
+def put_again(photos: LocalPhotoStore, data: bytes) -> None:
+    photos.put(data)
+
+
+@pytest.fixture
+def full(gallery, photos) -> list[str]:
+    """Twelve faces of three subjects."""
+    return [enroll(gallery, photos, seed, f"s{seed % 3}") for seed in range(12)]
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    return tmp_path / "saved.vultus"
+
+
+def restored(file: Path, folder: Path) -> tuple[Gallery, LocalPhotoStore]:
+    restore(file, folder / "vultus.db", folder / "photos", ACT)
+    engine = open_engine(f"sqlite:///{folder / 'vultus.db'}")
+    photos = LocalPhotoStore(folder / "photos")
+    assert list(faults(engine, photos)) == []
+    return Gallery(engine), photos
+
+
+def test_what_is_restored_is_what_was_there(tmp_path, engine, gallery, photos, file, full):
+    manifest = back_up(engine, photos, file)
+    assert (manifest.subjects, manifest.faces, manifest.photos) == (3, 12, 12)
+    assert verify(file) == manifest
+    copy, copied_photos = restored(file, tmp_path / "new")
+    assert copy.subjects("people", limit=10) == gallery.subjects("people", limit=10)
+    assert [copy.face(face) for face in full] == [gallery.face(face) for face in full]
+    assert set(copied_photos.keys()) == set(photos.keys())
+    for seed, face in enumerate(full):
+        ((best, *_),) = FlatIndex(copy).search("people", unit(seed)[None, :], 1)
+        assert best.face_id == face
+
+
+def test_a_restore_is_audited_where_it_was_done(tmp_path, engine, photos, file, full):
+    back_up(engine, photos, file)
+    restored(file, tmp_path / "new")
+    copy = Audit(open_engine(f"sqlite:///{tmp_path / 'new' / 'vultus.db'}"))
+    assert [(line.actor, line.action) for line in copy.lines()] == [("command", "restore")]
+
+
+def test_the_file_is_private_and_nothing_else_is_left(tmp_path, engine, photos, file, full):
+    back_up(engine, photos, file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert {path.name for path in tmp_path.iterdir()} == {"data", file.name}
+
+
+def test_a_file_that_is_there_is_not_overwritten(engine, photos, file):
+    file.write_text("something else")
+    with pytest.raises(StorageFailed, match="is there already"):
+        back_up(engine, photos, file)
+    assert file.read_text() == "something else"
+
+
+def test_a_backup_can_be_verified_by_hand(tmp_path, engine, photos, file, full):
+    back_up(engine, photos, file)
+    folder = tmp_path / "by hand"
+    folder.mkdir()
+    subprocess.run(["tar", "xf", file], cwd=folder, check=True)
+    done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.count(": OK") == 12 + 2
+
+
+# --- while others write -------------------------------------------------------------------------------------------
+
+
+def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(tmp_path, engine, gallery, photos, other_gallery):
+    stop, written = threading.Event(), Counter[int]()
+
+    def write(door: Gallery, first: int) -> None:
+        for seed in range(first, 10**9):
+            enroll(door, photos, seed, f"s{first}-{seed % 5}")
+            if seed % 4 == 0:
+                _, orphans = door.delete_subject("people", f"s{first}-{seed % 5}")
+                door.remove_unreferenced(orphans, photos.delete)
+            written[first] += 1
+            if stop.is_set():
+                return
+
+    def back_up_when_both_went_on(turn: int) -> Manifest:
+        while min(written[0], written[10**6]) < 4 * turn and not any(writer.done() for writer in writers):
+            time.sleep(0.001)
+        return back_up(engine, photos, tmp_path / f"{turn}.vultus")
+
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(write, door, first) for door, first in ((gallery, 0), (other_gallery, 10**6))]
+        try:
+            manifests = [back_up_when_both_went_on(turn) for turn in range(4)]
+        finally:
+            stop.set()
+        for writer in writers:
+            writer.result()
+    for turn, manifest in enumerate(manifests):
+        copy, _ = restored(tmp_path / f"{turn}.vultus", tmp_path / str(turn))
+        assert copy.collection("people").faces == manifest.faces
+
+
+class ErasedMeanwhile(LocalPhotoStore):
+    """Somebody is erased after the database was copied, before the first photo is."""
+
+    def __init__(self, folder: Path, erase: object) -> None:
+        super().__init__(folder)
+        self._erase = erase
+
+    def get(self, key: str) -> bytes:
+        erase, self._erase = self._erase, None
+        if erase:
+            erase()
+        return super().get(key)
+
+
+def test_who_is_erased_while_a_backup_runs_is_not_in_it(tmp_path, engine, gallery, photos, file, full):
+    def erase() -> None:
+        _, orphans = gallery.delete_subject("people", "s1")
+        gallery.remove_unreferenced(orphans, photos.delete)
+
+    back_up(engine, ErasedMeanwhile(tmp_path / "data" / "photos", erase), file)
+    copy, _ = restored(file, tmp_path / "new")
+    assert [subject.id for subject in copy.subjects("people", limit=10)] == ["s0", "s2"]
+
+
+def test_a_photo_that_is_missing_while_its_face_is_there_ends_the_backup(tmp_path, engine, gallery, photos, file, full):
+    photos.delete(gallery.face(full[3]).photo.sha256)
+    with pytest.raises(StorageFailed, match=f"of face {full[3]} is missing, so no backup was made; run: vultus check"):
+        back_up(engine, photos, file)
+    assert {path.name for path in tmp_path.iterdir()} == {"data"}
+
+
+# --- damaged files ------------------------------------------------------------------------------------------------
+
+
+def refused(file: Path, folder: Path) -> str:
+    """The sentence with which a restore refuses; nothing may be left of it."""
+    with pytest.raises(StorageFailed) as caught:
+        restore(file, folder / "vultus.db", folder / "photos", ACT)
+    assert not folder.exists() or list(folder.iterdir()) == []
+    return str(caught.value)
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path, engine, photos, file, full):
+    back_up(engine, photos, file)
+    whole = file.read_bytes()
+    end = whole.rindex(b"SHA256SUMS")
+    for length in (0, 100, 512, 5000, len(whole) // 2, end - 1, end + 200, end + 600):
+        file.write_bytes(whole[:length])
+        assert "take another one" in refused(file, tmp_path / "new")
+
+
+def test_every_flipped_byte_of_content_is_noticed(tmp_path, engine, photos, file, full):
+    back_up(engine, photos, file)
+    whole = file.read_bytes()
+    with tarfile.open(file) as tar:
+        places = [member.offset_data + member.size // 2 for member in tar]
+    for place in places:
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert "cannot be used" in refused(file, tmp_path / "new")
+
+
+@pytest.mark.parametrize("kind", ["path", "link", "device", "twice"])
+def test_a_hostile_member_is_refused_and_never_written(tmp_path, kind):
+    file, outside = tmp_path / "hostile.vultus", tmp_path / "outside"
+    member = tarfile.TarInfo(f"../{outside.name}" if kind == "path" else "vultus.db")
+    if kind == "link":
+        member.type, member.linkname = tarfile.SYMTYPE, str(outside)
+    if kind == "device":
+        member.type = tarfile.CHRTYPE
+    with tarfile.open(file, "w") as tar:
+        for _ in range(2 if kind == "twice" else 1):
+            member.size = 4 if kind in ("path", "twice") else 0
+            tar.addfile(member, io.BytesIO(b"evil"))
+    assert "cannot be used" in refused(file, tmp_path / "new")
+    assert not outside.exists()
+
+
+def test_a_file_that_is_no_backup_is_refused(tmp_path):
+    (tmp_path / "text").write_text("no backup" * 1000)
+    assert "it is no backup, or it is cut off" in refused(tmp_path / "text", tmp_path / "new")
+
+
+def test_a_backup_of_a_newer_format_is_refused_in_words(tmp_path):
+    values = {**vars(Manifest("9.9", 9, "2030-01-01", 0, 0, 0)), "format": 2}
+    data = json.dumps(values).encode()
+    member = tarfile.TarInfo("manifest.json")
+    member.size = len(data)
+    with tarfile.open(tmp_path / "newer", "w") as tar:
+        tar.addfile(member, io.BytesIO(data))
+    assert "made by a newer Vultus" in refused(tmp_path / "newer", tmp_path / "new")
+
+
+def test_a_backup_whose_rows_and_photos_disagree_is_refused(tmp_path, engine, photos, file, full):
+    back_up(engine, photos, file)
+    forged = tmp_path / "forged"
+    members = {}
+    with tarfile.open(file) as tar:
+        for member in tar:
+            members[member.name] = tar.extractfile(member).read()
+    del members[next(name for name in members if name.startswith("photos/"))]
+    names = [name for name in members if name != "SHA256SUMS"]
+    sums = "".join(f"{hashlib.sha256(members[name]).hexdigest()}  {name}\n" for name in names)
+    with tarfile.open(forged, "w") as tar:
+        for name, data in [*((name, members[name]) for name in names), ("SHA256SUMS", sums.encode())]:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    assert "is missing; restore a backup" in refused(forged, tmp_path / "new")
+
+
+# --- where it is put ----------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path, engine, photos, file, full):
+    back_up(engine, photos, file)
+    folder = tmp_path / "data"
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(StorageFailed, match="is there already; restore into an empty data folder"):
+        restore(file, folder / "vultus.db", folder / "photos", ACT)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("died_after", ["nothing", "photos"])
+def test_a_restore_that_died_is_refused_by_the_server_and_begun_anew(tmp_path, engine, photos, file, full, died_after):
+    back_up(engine, photos, file)
+    folder = tmp_path / "new"
+    list(ArchiveReader(file).photos(_made(folder / f"vultus.db{RESTORING}")))
+    if died_after == "photos":
+        LocalPhotoStore(folder / "photos").put(b"a photo in its place")
+    with pytest.raises(StorageFailed, match="did not finish; run it again: vultus restore"):
+        refuse_unfinished(folder / "vultus.db")
+    copy, copied = restored(file, folder)
+    assert copy.collection("people").faces == 12
+    assert set(copied.keys()) == set(photos.keys())
+    refuse_unfinished(folder / "vultus.db")
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def test_a_backup_of_an_older_schema_is_brought_up(tmp_path, url, photos, file):
+    from vultus.storage.migrations import MIGRATIONS, migrate
+
+    engine = open_engine(url)
+    migrate(engine, MIGRATIONS[:2])
+    with writing(engine) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO collections VALUES (1, 'people', 'model-a', 1, 16, 0, '2026-01-01 00:00:00')"
+        )
+    back_up(engine, photos, file)
+    copy, _ = restored(file, tmp_path / "new")
+    assert copy.collection("people").faces == 0

@@ -1,0 +1,95 @@
+"""vultus backup, restore, check."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests import pictures
+from vultus.backup.archive import SUMS
+
+
+@pytest.fixture
+def enrolled(small) -> str:
+    """A gallery with two subjects; the id of a face."""
+    small.service.enroll([pictures.drawn_photo(1)], subject="anna")
+    return small.service.enroll([pictures.drawn_photo(2)], subject="berta").faces[0].face.id
+
+
+def test_there_and_back(run, small, surroundings, enrolled):
+    saved = run("backup", "saved", "--json")
+    assert saved.exit_code == 0, saved.output
+    counts = json.loads(saved.stdout)
+    assert (counts["subjects"], counts["faces"], counts["photos"]) == (2, 2, 2)
+    answer = run("restore", "saved", "--data-dir", "new")
+    assert answer.exit_code == 0, answer.output
+    assert f"{surroundings / 'new'} holds 2 subjects, 2 faces, 2 photos, as of 20" in answer.stdout
+    assert run("check", "--data-dir", "new").stdout == "sound: all that is stored agrees\n"
+    actions = [line["action"] for line in json.loads(run("audit", "--json", "--data-dir", "new").stdout)["lines"]]
+    assert actions == ["restore"]
+    assert "backup" in run("audit").stdout
+
+
+def test_a_backup_that_is_there_is_not_overwritten(run, surroundings, enrolled):
+    (surroundings / "saved").write_text("precious")
+    answer = run("backup", "saved")
+    assert answer.exit_code == 1
+    assert "is there already" in answer.stderr
+    assert (surroundings / "saved").read_text() == "precious"
+
+
+def test_a_damaged_backup_is_refused_and_nothing_is_put_in_place(run, surroundings, enrolled):
+    run("backup", "saved")
+    data = (surroundings / "saved").read_bytes()
+    (surroundings / "saved").write_bytes(data[: data.rindex(SUMS.encode())])
+    answer = run("restore", "saved", "--data-dir", "new", "--json")
+    assert answer.exit_code == 1
+    assert json.loads(answer.stdout)["error"] == "storage_failed"
+    assert [path.name for path in (surroundings / "new").iterdir()] == ["server.lock"]
+
+
+def test_a_folder_in_use_is_not_restored_into(run, surroundings, enrolled):
+    run("backup", "saved")
+    answer = run("restore", "saved")
+    assert answer.exit_code == 1
+    assert "restore into an empty data folder" in answer.stderr
+
+
+@pytest.mark.parametrize("arguments", [("backup", "saved"), ("check",)])
+def test_where_there_is_no_gallery_none_is_made(run, surroundings, arguments):
+    answer = run(*arguments, "--data-dir", "nowhere")
+    assert answer.exit_code == 1
+    assert "there is no database" in answer.stderr
+    assert not (surroundings / "nowhere").exists()
+
+
+def test_a_folder_that_cannot_take_the_backup_is_named(run, enrolled):
+    answer = run("backup", "nowhere/saved")
+    assert answer.exit_code == 1
+    assert "nowhere" in answer.stderr
+
+
+# --- check --------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_photo_is_a_failure_that_repair_does_not_touch(run, small, enrolled):
+    small.photos.delete(small.gallery.face(enrolled).photo.sha256)
+    for options in ((), ("--repair",), ("--quick",)):
+        answer = run("check", *options)
+        assert answer.exit_code == 1
+        assert (
+            answer.stdout == f"photos: the photo of face {enrolled} is missing; restore a backup, or erase the face\n"
+        )
+    assert small.gallery.collection("default").faces == 2
+
+
+def test_a_photo_of_no_face_is_a_failure_until_it_is_repaired(run, small, enrolled):
+    small.photos.put(b"left by a crash")
+    report = json.loads(run("check", "--json").stdout)
+    assert not report["sound"]
+    assert [(fault["kind"], fault["repairable"]) for fault in report["faults"]] == [("unreferenced", True)]
+    answer = run("check", "--repair")
+    assert (answer.exit_code, answer.stdout) == (0, "sound: all that is stored agrees\n")
+    assert "removed 1 photos" in answer.stderr
+    assert len(list(small.photos.keys())) == 2

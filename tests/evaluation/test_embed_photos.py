@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import pictures
+from tests.standins import TINY, FrameDetector, TinyModels
+from vultus.evaluation.cache import EmbeddingCache, Recipe
+from vultus.evaluation.embed_photos import Outcome, PhotoEmbedder, gather
+from vultus.vision.pipeline import Pipeline
+
+
+@pytest.fixture
+def detector() -> FrameDetector:
+    return FrameDetector()
+
+
+@pytest.fixture
+def pipeline(tmp_path, detector) -> Pipeline:
+    return Pipeline({"frames": detector}, TinyModels(tmp_path).embedder, default_detector="frames")
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def test_the_embedding_is_that_of_the_pipeline(tmp_path, pipeline):
+    outcome = PhotoEmbedder(pipeline, TINY, Path.read_bytes).embed(write(tmp_path / "a.png", pictures.drawn_photo(1)))
+    assert outcome.failure is None
+    assert np.linalg.norm(outcome.embedding) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_bad_file_is_a_reason_and_no_exception(tmp_path, pipeline):
+    embedder = PhotoEmbedder(pipeline, TINY, Path.read_bytes)
+    broken = write(tmp_path / "broken.jpg", b"no picture")
+    empty = write(tmp_path / "empty.png", pictures.drawn_photo())
+    reasons = [embedder.embed(path).failure for path in (tmp_path / "gone.png", broken, empty)]
+    assert reasons == ["file_failed", "invalid_image", "no_face_detected"]
+
+
+def test_a_photo_that_is_remembered_is_not_looked_at_again(tmp_path, pipeline, detector):
+    cache = EmbeddingCache(tmp_path / "cache", Recipe(TINY, 1, "fp32", "frames", "largest"), 32)
+    embedder = PhotoEmbedder(pipeline, TINY, Path.read_bytes, cache=cache)
+    first = embedder.embed(write(tmp_path / "a.png", pictures.drawn_photo(1)))
+    copy = embedder.embed(write(tmp_path / "copy.png", pictures.drawn_photo(1)))
+    assert detector.calls == 1
+    assert copy.embedding.tolist() == first.embedding.tolist()
+
+
+def test_the_central_face_is_another_than_the_largest(tmp_path, pipeline):
+    photo = write(tmp_path / "two.png", pictures.drawn_photo(1, 2))  # the second is nearer to the middle
+    largest = PhotoEmbedder(pipeline, TINY, Path.read_bytes, face="largest").embed(photo).embedding
+    central = PhotoEmbedder(pipeline, TINY, Path.read_bytes, face="central").embed(photo).embedding
+    assert float(largest @ central) < 0.9
+
+
+def test_outcomes_in_any_order_become_rows_in_the_order_asked_for():
+    a, b, c = Path("a"), Path("b"), Path("c")
+    outcomes = [Outcome(c, np.array([0, 1], np.float32), None), Outcome(a, None, "invalid_image")]
+    photos = gather([a, b, c], outcomes, 2)
+    assert photos.failures == ("invalid_image", "file_failed", None)
+    assert photos.usable.tolist() == [False, False, True]
+    assert np.isnan(photos.vectors[:2]).all()
+    assert photos.vectors[2].tolist() == [0, 1]
+    assert photos.reasons == {"invalid_image": 1, "file_failed": 1}

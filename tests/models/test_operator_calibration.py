@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from vultus.errors import ModelInvalid, StorageFailed
+from vultus.model_registry import ServedModels
+from vultus.models.calibration import SearchCalibration
+from vultus.models.card import Calibration, ModelCard, find_card, in_box_cards
+from vultus.models.operator_calibration import overlay_path, overlay_text, read_overlay, read_overlays, write_overlay
+from vultus.models.repository.store import ModelStore
+
+SEARCH = SearchCalibration(0.42, 0.325, ((1e-1, 0.21), (1e-3, 0.49)), 1.8e-6, 3e-3, 5748)
+OWN = Calibration(
+    ((1e-1, 0.11), (3e-2, 0.2), (1e-4, 0.99)),
+    'Ärzte "A": 9 photos',
+    1234,
+    "2026-11-22",
+    1,
+    "int8",
+    "all pairs",
+    2e-4,
+    SEARCH,
+)
+
+
+@pytest.fixture
+def card() -> ModelCard:
+    card = find_card(in_box_cards(), "facenet512-casia-webface")
+    assert card is not None
+    return card
+
+
+def test_what_is_written_is_read_again(tmp_path, card):
+    write_overlay(overlay_path(tmp_path / "models", card.id), card.id, OWN)
+    assert read_overlay(tmp_path / "models", card) == OWN
+
+
+def test_without_a_file_there_is_no_overlay(tmp_path, card):
+    assert read_overlay(tmp_path, card) is None
+
+
+def test_a_card_takes_the_tables_as_they_are(card):
+    assert card.calibration is not None
+    assert "[calibration.search]" in overlay_text(card.id, card.calibration)
+
+
+def test_the_overlay_wins_over_the_card(tmp_path, card):
+    write_overlay(overlay_path(tmp_path, card.id), card.id, OWN)
+    store = ModelStore(tmp_path, in_box_cards())
+    models = ServedModels(store, store.cards, default=card.id, overlays=read_overlays(tmp_path, store.cards))
+    assert models.thresholds(card.id).for_fmr(1e-4).similarity == pytest.approx(0.99)
+    plain = ServedModels(store, store.cards, default=card.id)
+    assert plain.thresholds(card.id).for_fmr(1e-4).similarity == pytest.approx(0.594, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "version"), [("facenet512-casia-webface", 2), ("sface", 1)], ids=["pipeline version", "model"]
+)
+def test_an_overlay_of_other_embeddings_is_refused(tmp_path, card, model_id, version):
+    write_overlay(overlay_path(tmp_path, card.id), model_id, replace(OWN, pipeline_version=version))
+    with pytest.raises(ModelInvalid, match=f"measured with {model_id}, pipeline version {version}.*remove the file"):
+        read_overlay(tmp_path, card)
+
+
+@pytest.mark.parametrize("text", ["", "model = 3", "no toml [", 'model = "m"\n[calibration]\ndata = "x"\n', "\udcff"])
+def test_a_malformed_overlay_is_refused_by_name(tmp_path, card, text):
+    path = overlay_path(tmp_path, card.id)
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ModelInvalid, match="calibration"):
+        read_overlay(tmp_path, card)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("shape = 0.42", "shape = 0"),
+        ("exponent = 0.325", "exponent = 1.0"),
+        ("1.8e-6", "2"),
+        ("5748", "0"),
+        ("0.49", "0.1"),
+    ],
+)
+def test_a_search_table_out_of_range_is_refused(tmp_path, card, old, new):
+    text = overlay_text(card.id, OWN)
+    head, search = text.split("[calibration.search]")
+    assert old in search
+    overlay_path(tmp_path, card.id).write_text(f"{head}[calibration.search]{search.replace(old, new)}", "utf-8")
+    with pytest.raises(ModelInvalid, match="search"):
+        read_overlay(tmp_path, card)
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path, card):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageFailed, match="--out"):
+        write_overlay(tmp_path / "file" / "x.toml", card.id, OWN)

@@ -1,0 +1,103 @@
+"""Kernels: whichever is chosen multiplies as numpy does, and lets other threads run meanwhile."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from vultus.search.kernels import Kernel, choose_kernel, is_right, numkong_kernel, numpy_products
+
+KERNELS = [numpy_products, *filter(None, [numkong_kernel()])]
+
+
+def codes(rows: int, dimension: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-127, 128, (rows, dimension), dtype=np.int8)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dimension", [1, 2, 7, 64, 128, 512, 640, 1040, 1041, 2048])
+@pytest.mark.parametrize("probes", [1, 2, 33])
+def test_products_are_right(kernel, dimension, probes):
+    rows, wanted = codes(5_000, dimension)[3:], codes(probes, dimension, 1)
+    found = kernel(wanted, rows)
+    assert (found.dtype, found.shape, found.flags.c_contiguous) == (np.float32, (probes, 4_997), True)
+    assert np.array_equal(found, (wanted.astype(np.int64) @ rows.astype(np.int64).T).astype(np.float32))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_extreme_codes_do_not_overflow(kernel, sign):
+    rows, probe = np.full((100, 512), 127, np.int8), np.full((1, 512), sign * 127, np.int8)
+    assert kernel(probe, rows).tolist() == [[sign * 512 * 127**2] * 100]
+
+
+def saturating(probes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """As a kernel that adds pairs of products in 16 bits."""
+    return np.clip(numpy_products(probes, rows), -32_768, 32_767)
+
+
+def of_another_version(probes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    raise TypeError("unexpected argument")
+
+
+def transposed(probes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return numpy_products(probes, rows).T
+
+
+@pytest.mark.parametrize("kernel", [saturating, of_another_version, transposed])
+def test_the_self_test_bites(kernel: Kernel):
+    assert not is_right(kernel)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_self_test_passes_what_is_right(kernel: Kernel):
+    assert is_right(kernel)
+
+
+def test_a_right_kernel_is_chosen():
+    assert is_right(choose_kernel())
+
+
+def test_without_numkong_numpy_is_chosen(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numkong", None)  # how Python says that a module cannot be imported
+    assert choose_kernel() is numpy_products
+
+
+def test_a_wrong_numkong_is_not_used(monkeypatch, caplog):
+    class Wrong:
+        cdist = dots_pack = dots_packed = staticmethod(lambda *_, **__: np.zeros(1))
+
+    monkeypatch.setitem(sys.modules, "numkong", Wrong)
+    assert choose_kernel() is numpy_products
+    assert "wrong products" in caplog.text
+
+
+@pytest.mark.skipif(numkong_kernel() is None, reason="numkong is not installed")
+@pytest.mark.parametrize("probes", [1, 8])
+def test_other_threads_run_while_numkong_computes(probes):
+    """With a switch interval of a minute a thread gets the interpreter only where another one lets it go."""
+    kernel, rows, wanted = numkong_kernel(), codes(100_000, 512), codes(probes, 512)
+    before = sys.getswitchinterval()
+
+    def overlaps() -> bool:
+        inside, done = threading.Event(), threading.Event()
+
+        def compute() -> None:
+            inside.set()
+            kernel(wanted, rows)
+            done.set()
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(compute)
+            inside.wait()
+            return not done.is_set()
+
+    try:
+        sys.setswitchinterval(60)
+        assert any(overlaps() for _ in range(20))
+    finally:
+        sys.setswitchinterval(before)

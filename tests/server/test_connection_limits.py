@@ -1,0 +1,162 @@
+"""Over true sockets: many who say nothing, who take nothing, who all work at once; and what is told to those who wait
+when the server stops."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.server.test_sockets import KEY, Served, ask, head, held, received, refused, serving, wait_until
+
+SILENT = 1_200
+
+
+@contextmanager
+def silent(server: Served, count: int) -> Iterator[list[socket.socket]]:
+    """Connections that say nothing, or never finish what they say."""
+    with ExitStack() as stack:
+        sockets = []
+        for i in range(count):
+            sockets.append(stack.enter_context(server.send(b"GET /health HTTP/1.1\r\nX:" if i % 2 else b"")))
+        yield sockets
+
+
+def closed(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+@pytest.fixture(scope="module")
+def enough_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < SILENT + 500:
+        if hard != resource.RLIM_INFINITY and hard < SILENT + 500:
+            pytest.skip(f"{hard} files may be open at once, fewer than the sockets of this test")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (SILENT + 500, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("enough_files")
+def test_1200_silent_connections_keep_no_customer_out(tmp_path: Path) -> None:
+    with serving(tmp_path, VULTUS_HEADER_SECONDS="3") as server:
+        with httpx.Client(base_url=server.url, headers={"x-api-key": KEY}) as customer:
+            assert customer.get("/collections").status_code == 200
+            with silent(server, SILENT) as sockets:
+                begun = time.monotonic()
+                assert customer.get("/collections").status_code == 200
+                assert httpx.get(f"{server.url}/collections", headers={"x-api-key": KEY}).status_code == 200
+                assert httpx.get(f"{server.url}/health").status_code == 200
+                print(f"\n{SILENT} silent connections: three calls in {time.monotonic() - begun:.3f} s")
+                wait_until(lambda: all(closed(one) for one in sockets))
+                print(f"all closed {time.monotonic() - begun:.1f} s later (limit 3 s)")
+        written = server.stop()
+    assert written.count("VULTUS_MAX_CONNECTIONS") == 1
+
+
+def test_when_all_places_work_the_rest_are_told_and_health_answers(tmp_path: Path) -> None:
+    limits = {"VULTUS_MAX_CONNECTIONS": "2", "VULTUS_COMPUTE_SLOTS": "1", "VULTUS_QUEUE_WAIT_SECONDS": "20"}
+    with serving(tmp_path, **limits) as server:
+        with held(server, 2) as calls:
+            answer = httpx.get(f"{server.url}/collections", headers={"x-api-key": KEY})
+            assert (answer.status_code, answer.json()["error"]) == (503, "queue_full")
+            assert answer.headers["retry-after"] == "1"
+            assert answer.headers["connection"] == "close"
+            assert answer.json()["request_id"] == answer.headers["x-request-id"]
+            health = httpx.get(f"{server.url}/health")
+            assert (health.status_code, health.headers["connection"]) == (200, "close")
+        assert [call.result().status_code for call in calls] == [200, 200]
+        assert httpx.get(f"{server.url}/collections", headers={"x-api-key": KEY}).status_code == 200
+
+
+def test_who_does_not_take_the_answer_is_cut_off(tmp_path: Path) -> None:
+    with serving(tmp_path, VULTUS_HEADER_SECONDS="1") as server:
+        page = httpx.get(f"{server.url}/docs").text
+        script = next(part for part in page.split('"') if part.endswith("swagger-ui-bundle.js"))
+        path = "/" + script.removeprefix("/")
+        whole = len(httpx.get(f"{server.url}{path}").content)
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 20)
+        files = Path(f"/proc/{server.process.pid}/fd")
+        if files.is_dir():
+            before = len(list(files.iterdir()))
+            wait_until(lambda: len(list(files.iterdir())) < before)
+        else:
+            time.sleep(3)
+        taken = 0
+        try:
+            while part := connection.recv(65536):
+                taken += len(part)
+        except OSError:
+            pass
+        connection.close()
+    assert taken < 20 * whole
+
+
+# --- the end ------------------------------------------------------------------------------------------------------
+
+
+def test_who_waits_is_told_when_the_time_to_stop_is_over(tmp_path: Path) -> None:
+    limits = {"VULTUS_COMPUTE_SLOTS": "1", "VULTUS_QUEUE_WAIT_SECONDS": "60", "VULTUS_SHUTDOWN_SECONDS": "1"}
+    with serving(tmp_path, **limits) as server, held(server, 4) as calls:
+        slow = server.send(head("/represent", "Content-Length: 1000") + b"{")
+        server.process.send_signal(signal.SIGTERM)
+        answers = [call.result() for call in calls]
+        assert [(one.status_code, one.json()["error"]) for one in answers] == [(503, "not_ready")] * 4
+        assert all(one.headers["retry-after"] for one in answers)
+        assert received(slow).startswith(b"HTTP/1.1 503")
+        out, err = server.process.communicate(timeout=20)
+    assert server.process.returncode == 0
+    assert "Traceback" not in out + err
+
+
+def test_the_time_to_stop_follows_from_the_longest_wait(tmp_path: Path) -> None:
+    limits = {"VULTUS_COMPUTE_SLOTS": "1", "VULTUS_QUEUE_WAIT_SECONDS": "1"}
+    with serving(tmp_path, **limits) as server:
+        with held(server, 3) as calls:
+            server.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: sum(call.done() for call in calls) == 2)  # those that waited for the slot
+        answers = sorted((call.result() for call in calls), key=lambda one: one.status_code)
+        assert [one.status_code for one in answers] == [200, 503, 503]
+        assert {one.json()["error"] for one in answers[1:]} == {"queue_timeout"}
+        assert server.process.wait(timeout=20) == 0
+
+
+def test_every_accepted_request_is_answered_under_load(tmp_path: Path) -> None:
+    """Clients that go on until they are refused: each call is answered, or never got a connection."""
+    with serving(tmp_path, VULTUS_COMPUTE_SLOTS="1", VULTUS_QUEUE_SIZE="4") as server:
+
+        def go_on(_: int) -> list[int]:
+            statuses = []
+            while True:
+                try:
+                    statuses.append(ask(server, str(uuid.uuid4())).status_code)
+                except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError) as exc:
+                    lost = not isinstance(exc, httpx.ConnectError)
+                    return [*statuses, -1] if lost and not refused(server) else statuses
+
+        with ThreadPoolExecutor(8) as pool:
+            clients = [pool.submit(go_on, i) for i in range(8)]
+            time.sleep(1.5)
+            server.process.send_signal(signal.SIGTERM)
+            statuses = [status for client in clients for status in client.result()]
+        assert server.process.wait(timeout=20) == 0
+    assert set(statuses) <= {200, 503}
+    assert statuses.count(200) > 10

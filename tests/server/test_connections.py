@@ -1,0 +1,75 @@
+"""Who may be connected, by hand: places, silence, and the line in the log."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from vultus.server.connections import SPARE, Room
+
+
+class Guest:
+    """A connection that remembers whether it was closed to make room."""
+
+    def __init__(self, room: Room) -> None:
+        self.open = True
+        room.enter(self)
+
+    def make_room(self) -> None:
+        self.open = False
+
+
+def test_the_longest_silent_makes_room() -> None:
+    room = Room(40)
+    guests = [Guest(room) for _ in range(42)]
+    assert [guest.open for guest in guests] == [False, False] + [True] * 40
+
+
+def test_who_asked_before_stays_longer_than_who_never_did() -> None:
+    room = Room(40)
+    customer = Guest(room)
+    room.begin(customer)
+    room.end(customer)
+    strangers = [Guest(room) for _ in range(100)]
+    assert customer.open
+    assert sum(guest.open for guest in strangers) == 39
+
+
+def test_who_works_is_never_closed_and_spare_places_are_left_for_newcomers() -> None:
+    room = Room(3)
+    workers = [Guest(room) for _ in range(3)]
+    for worker in workers:
+        room.begin(worker)
+    newcomers = [Guest(room) for _ in range(SPARE + 1)]
+    assert all(worker.open for worker in workers)
+    assert [guest.open for guest in newcomers] == [False] + [True] * SPARE
+    assert not room.crowded
+    room.begin(newcomers[-1])
+    assert room.crowded
+    room.end(workers[0])
+    assert not room.crowded
+
+
+def test_who_left_takes_no_place() -> None:
+    room = Room(1)
+    for _ in range(200):
+        guest = Guest(room)
+        room.begin(guest)
+        assert not room.crowded
+        room.leave(guest)
+        room.end(guest)  # the answer of a caller who hung up
+    last = [Guest(room) for _ in range(SPARE)]
+    assert all(guest.open for guest in last)
+
+
+def test_the_log_says_so_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    times = [0.0]
+    room = Room(1, clock=lambda: times[-1])
+    with caplog.at_level(logging.WARNING):
+        for seconds in (0.0, 59.0, 60.0, 61.0):
+            times.append(seconds)
+            for _ in range(2 * SPARE):
+                Guest(room)
+    assert len(caplog.records) == 2
+    assert "VULTUS_MAX_CONNECTIONS" in caplog.text
