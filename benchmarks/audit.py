@@ -53,7 +53,7 @@ def main() -> None:
         migrate(engine)
         silent = Gallery(engine)
         silent.create_collection("people", model_id="model", pipeline_version=1, dimension=DIMENSION)
-        audited = silent.by(Act("0123456789abcdef0123456789abcdef", "123e4567-e89b-42d3-a456-426614174000"))
+        audited = silent.acting_as(Act("0123456789abcdef0123456789abcdef", "123e4567-e89b-42d3-a456-426614174000"))
         pairs = [
             (milliseconds(silent, 2 * pair), milliseconds(audited, 2 * pair + 1))
             for pair in range(given.pairs + WARM_UP)

@@ -88,9 +88,9 @@ def spread(photos: Sequence[Path], wanted: int) -> list[Path]:
 def face_of(pipeline: Pipeline, embedder: Embedder, photo: Path) -> Iterator[RGB]:
     """The crop of the photo's main face; nothing where there is no face."""
     with pipeline.slot():
-        sighting = pipeline.look(photo.read_bytes())
-    if sighting.faces:
-        yield embedder.crop(sighting.photograph.pixels, sighting.faces[0])
+        detected = pipeline.detect(photo.read_bytes())
+    if detected.faces:
+        yield embedder.crop(detected.photograph.pixels, detected.faces[0])
 
 
 def measure(path: Path, embedder: Embedder, crops: Sequence[RGB], percentile: float) -> Extremes:

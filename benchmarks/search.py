@@ -33,11 +33,11 @@ from benchmarks.search_synthetic import LINES, MODEL, PROBES, Faces, make
 from vultus.records import Face, Float32, NewFace, Photo, Quality, Template
 from vultus.search.index import FlatIndex
 from vultus.search.kernels import choose_kernel, numpy_products
-from vultus.search.loaded_collection import Shelf
+from vultus.search.loaded_collection import LoadedCollection
+from vultus.search.pq_index import load_faiss
 from vultus.search.segments import SEGMENT_ROWS
 from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
-from vultus.storage.pq import load_faiss
 
 SIZES, QUICK_SIZES = (20_000, 100_000, 1_000_000), (20_000, 100_000)
 MANY_PROBES, CHANGES = 32, 100
@@ -83,7 +83,7 @@ def measure(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -> d
         "load_s": loading / 1000,
         "memory_mb": loaded - before,
         "peak_mb": peak,
-        "bytes_a_face": index._shelves["people"].nbytes / count,
+        "bytes_a_face": index._collections["people"].nbytes / count,
         "recall": statistics.mean(map(recall, answers, truth)),
         "wrong": sum(map(differ, answers, truth)),
         **changes(gallery, faces),
@@ -116,7 +116,7 @@ def measure_pq(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -
         "pq_recall": statistics.mean(map(recall, answers, truth)),
         "pq_candidates": state.candidates,
         "pq_build_s": building / 1000,
-        "pq_bytes_a_face": index._shelves["people"].snapshot.pq.nbytes / state.faces,
+        "pq_bytes_a_face": index._collections["people"].snapshot.pq.nbytes / state.faces,
         "pq_peak_mb": peak_mb(),
     }
 
@@ -128,9 +128,9 @@ class Counted:
         self.gallery, self.looked_up = gallery, 0
         self.changes_since = gallery.changes_since
 
-    def references(self, mark: Any, face_pks: Any) -> Any:
+    def stored_embeddings(self, mark: Any, face_pks: Any) -> Any:
         self.looked_up += len(face_pks)
-        return self.gallery.references(mark, face_pks)
+        return self.gallery.stored_embeddings(mark, face_pks)
 
 
 def differ(found: list[Any], wanted: list[tuple[str, float]]) -> bool:
@@ -157,22 +157,22 @@ def throughput(index: FlatIndex, probes: Float32, threads: int) -> float:
 
 def changes(gallery: Gallery, faces: Faces) -> dict[str, float]:
     """Medians of enrolling and deleting one face: the durable commit, and making it known to the index."""
-    shelf, rows = Shelf(), faces.images(faces.centres(CHANGES, 2**43), 2**43)
-    shelf.apply(gallery.changes_since("people", None))
+    loaded, rows = LoadedCollection(), faces.images(faces.centres(CHANGES, 2**43), 2**43)
+    loaded.apply(gallery.changes_since("people", None))
     taken: dict[str, list[float]] = {
         name: [] for name in ("enroll_ms", "enroll_pull_ms", "delete_ms", "delete_pull_ms")
     }
     for number, row in enumerate(rows):
         taken["enroll_ms"].append(timed(lambda: add(gallery, f"new {number}", number, row)))  # noqa: B023
-        taken["enroll_pull_ms"].append(timed(lambda: pull(gallery, shelf)))
+        taken["enroll_pull_ms"].append(timed(lambda: pull(gallery, loaded)))
     for number in range(CHANGES):
         taken["delete_ms"].append(timed(lambda: gallery.delete_subject("people", f"new {number}")))  # noqa: B023
-        taken["delete_pull_ms"].append(timed(lambda: pull(gallery, shelf)))
+        taken["delete_pull_ms"].append(timed(lambda: pull(gallery, loaded)))
     return {name: statistics.median(each) for name, each in taken.items()}
 
 
-def pull(gallery: Gallery, shelf: Shelf) -> None:
-    shelf.apply(gallery.changes_since("people", shelf.mark))
+def pull(gallery: Gallery, loaded: LoadedCollection) -> None:
+    loaded.apply(gallery.changes_since("people", loaded.mark))
 
 
 def add(gallery: Gallery, subject: str, number: int, embedding: Float32) -> None:

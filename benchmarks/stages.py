@@ -77,7 +77,7 @@ def _seeing(system: System, photos: Photos, bounds: Bounds) -> Iterator[Row]:
     named = {size: photos.some(size, 1)[0] for size in SIZES} | {"6 faces": photos.group()}
     for name, photo in named.items():
         with Stopwatch(SEEING) as watch:
-            laps = _laps(watch, lambda _: system.pipeline.look(photo), bounds)  # noqa: B023
+            laps = _laps(watch, lambda _: system.pipeline.detect(photo), bounds)  # noqa: B023
         for stage in ("detect", "landmarks"):
             if taken := [lap[stage] for lap in laps if stage in lap]:
                 yield _row(stage, name, taken)
@@ -98,14 +98,14 @@ def _laps(watch: Stopwatch, work: Callable[[int], object], bounds: Bounds) -> li
 def _face(system: System, photos: Photos, bounds: Bounds) -> Iterator[Row]:
     pipeline, model = system.pipeline, system.models.embedder(system.models.default)
     for size in SIZES:
-        sighting = pipeline.look(photos.some(size, 1)[0])
-        if not sighting.faces:
+        detected = pipeline.detect(photos.some(size, 1)[0])
+        if not detected.faces:
             continue
-        face, pixels = sighting.faces[0], sighting.photograph.pixels
+        face, pixels = detected.faces[0], detected.photograph.pixels
         yield _row("crop", size, repeat(lambda _: model.crop(pixels, face), bounds))  # noqa: B023
-        yield _row("quality", size, repeat(lambda _: pipeline.quality(sighting, face), bounds))  # noqa: B023
-        yield _row("stored photo", size, repeat(lambda _: pipeline.stored_photo(sighting), bounds))  # noqa: B023
-    jpegs = [pipeline.stored_photo(pipeline.look(one))[0] for one in photos.some("640x480", 32, first=9_000)]
+        yield _row("quality", size, repeat(lambda _: pipeline.quality(detected, face), bounds))  # noqa: B023
+        yield _row("stored photo", size, repeat(lambda _: pipeline.stored_photo(detected), bounds))  # noqa: B023
+    jpegs = [pipeline.stored_photo(pipeline.detect(one))[0] for one in photos.some("640x480", 32, first=9_000)]
     puts = Bounds(len(jpegs) - 1, bounds.seconds)
     yield _row(
         "photo put", f"{len(jpegs[0]) / 1000:.0f} kB", repeat(lambda i: system.service.photos.put(jpegs[i]), puts)
@@ -114,8 +114,8 @@ def _face(system: System, photos: Photos, bounds: Bounds) -> Iterator[Row]:
 
 def _crops(system: System, photos: Photos) -> list[tuple[RGB, Any]]:
     """As many faces as the largest batch has, each with the pixels it is in."""
-    sighting = system.pipeline.look(photos.group())
-    faces = [(sighting.photograph.pixels, face) for face in sighting.faces]
+    detected = system.pipeline.detect(photos.group())
+    faces = [(detected.photograph.pixels, face) for face in detected.faces]
     return (faces * max(BATCHES))[: max(BATCHES)]
 
 

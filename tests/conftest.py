@@ -19,7 +19,7 @@ from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations import migrate
 from vultus.storage.photos import LocalPhotoStore
-from vultus.vision.compute_slots import Slots
+from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.pipeline import Pipeline
 from vultus.wiring import System, open_system
 
@@ -48,7 +48,7 @@ class Small:
 
 
 @contextmanager
-def open_small(folder: Path, *, slots: Slots | None = None) -> Iterator[Small]:
+def open_small(folder: Path, *, slots: ComputeSlots | None = None) -> Iterator[Small]:
     """The small service in a folder; what an earlier one left there is still there."""
     engine = open_engine(f"sqlite:///{folder / 'vultus.db'}")
     migrate(engine)
@@ -59,7 +59,7 @@ def open_small(folder: Path, *, slots: Slots | None = None) -> Iterator[Small]:
         models.embedder,
         default_detector="frames",
         stood_in_for=("opencv", "retinaface"),
-        slots=slots or Slots(2, queue=8, wait_seconds=5),
+        slots=slots or ComputeSlots(2, queue=8, wait_seconds=5),
     )
     service = FaceService(pipeline, models, gallery, photos, FlatIndex(gallery))
     yield Small(service, gallery, KeyStore(engine), photos, models, detector, folder)

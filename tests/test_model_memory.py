@@ -2,11 +2,11 @@ import threading
 
 import pytest
 
-from vultus.models.memory import Loaded
+from vultus.model_registry import LoadedModels
 
 
 def test_a_model_is_loaded_once():
-    loaded, calls = Loaded(100), []
+    loaded, calls = LoadedModels(100), []
     for _ in range(3):
         assert loaded.get("a", lambda: (calls.append("a") or "model", 10)) == "model"
     assert calls == ["a"]
@@ -14,14 +14,14 @@ def test_a_model_is_loaded_once():
 
 
 def test_the_one_unused_the_longest_goes_first():
-    loaded = Loaded(30)
+    loaded = LoadedModels(30)
     for name in ("a", "b", "c", "a", "d"):
         loaded.get(name, lambda name=name: (name, 10))
     assert [name in loaded for name in "abcd"] == [True, False, True, True]
 
 
 def test_a_large_model_makes_as_much_room_as_it_needs():
-    loaded = Loaded(30)
+    loaded = LoadedModels(30)
     for name in "abc":
         loaded.get(name, lambda name=name: (name, 10))
     loaded.get("large", lambda: ("large", 25))
@@ -29,7 +29,7 @@ def test_a_large_model_makes_as_much_room_as_it_needs():
 
 
 def test_a_model_above_the_budget_is_kept_alone(caplog):
-    loaded = Loaded(30)
+    loaded = LoadedModels(30)
     loaded.get("a", lambda: ("a", 10))
     assert loaded.get("huge", lambda: ("huge", 31)) == "huge"
     assert ("a" in loaded, "huge" in loaded) == (False, True)
@@ -37,7 +37,7 @@ def test_a_model_above_the_budget_is_kept_alone(caplog):
 
 
 def test_a_failed_load_is_tried_again():
-    loaded = Loaded(30)
+    loaded = LoadedModels(30)
 
     def fail():
         raise ValueError("broken")
@@ -49,7 +49,7 @@ def test_a_failed_load_is_tried_again():
 
 
 def test_parallel_first_uses_load_once_and_others_are_not_held_up():
-    loaded, calls = Loaded(100), []
+    loaded, calls = LoadedModels(100), []
     loading, go = threading.Event(), threading.Event()
 
     def slow():

@@ -13,7 +13,7 @@ from tests import pictures
 from tests.standins import SIDE, TEMPLATE, write_tiny_network
 from vultus.config import Settings
 from vultus.errors import ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
-from vultus.model_registry import MEMORY_FACTOR, ServedModels
+from vultus.model_registry import MEMORY_FACTOR, ModelRegistry
 from vultus.models.card import FileSource, Int8, ModelFile, find_card, in_box_cards
 from vultus.models.importers import Quantizer
 from vultus.models.repository.store import ModelStore
@@ -55,7 +55,7 @@ def serve(folder, *cards, **given):
     store = ModelStore(folder, cards, quantizer=quantizer)
     for card in cards:
         store.prepare(card)
-    return ServedModels(store, cards, default=cards[0].id, **given)
+    return ModelRegistry(store, cards, default=cards[0].id, **given)
 
 
 def embedded(models, name):
@@ -200,8 +200,8 @@ def test_int8_embeddings_are_nearly_those_of_fp32(name, real, model_dir):
     crops = []
     for photo in photos:
         with real.pipeline.slot():
-            sighting = real.pipeline.look(photo)
-        crops.append(exact.crop(sighting.photograph.pixels, sighting.faces[0]))
+            detected = real.pipeline.detect(photo)
+        crops.append(exact.crop(detected.photograph.pixels, detected.faces[0]))
     assert (exact.embed(crops) * fast.embed(crops)).sum(1).min() > 0.99
 
 
@@ -261,10 +261,10 @@ def test_a_fused_card_that_names_nobody_or_the_wrong_dimension_is_refused(folder
 def test_an_alias_means_the_stand_in_only_while_the_weights_are_missing_and_only_if_the_operator_says_so(folder):
     cards = make_card(folder, "a"), make_card(folder, "bb")
     store = ModelStore(folder, cards)
-    models = ServedModels(store, cards, default="a", stand_ins={"bb": "a"})
+    models = ModelRegistry(store, cards, default="a", stand_ins={"bb": "a"})
     assert models.resolve("alias-of-bb") == "bb"
     (folder / "bb.bin").unlink()
     assert models.resolve("alias-of-bb") == "a"
-    for name, served in (("bb", models), ("alias-of-bb", ServedModels(store, cards, default="a"))):
+    for name, served in (("bb", models), ("alias-of-bb", ModelRegistry(store, cards, default="a"))):
         with pytest.raises(ModelNotInstalled):
             served.resolve(name)

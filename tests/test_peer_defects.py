@@ -26,11 +26,12 @@ from tests.standins import OTHER
 from tests.storage.synthetic import MadeFace, MadeGallery
 from tests.test_no_pickle import SOURCE, found
 from vultus.api.app import create_app
+from vultus.cli.check import check
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
 from vultus.records import SCOPES, Face
 from vultus.search.index import FlatIndex
-from vultus.wiring import System, check
+from vultus.wiring import System
 
 ANNA, BERT, BOTH = drawn_photo(1), drawn_photo(2), drawn_photo(1, 2)
 PUBLIC = {"/", "/health", "/readiness", "/capabilities", "/docs", "/openapi.json", "/docs/oauth2-redirect"}

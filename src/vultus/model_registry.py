@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from vultus.errors import InvalidRequest, ModelInvalid, ModelNameNotAllowed
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel
 from vultus.models.card import Calibration, ModelCard, find_card
 from vultus.models.excluded_models import refusal
-from vultus.models.memory import Loaded
 from vultus.models.precision import Precision
 from vultus.models.repository.store import ModelStore
 from vultus.vision.embed import Embedder, Recogniser
@@ -21,12 +23,72 @@ from vultus.vision.session import Session
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
+
+class LoadedModels(Generic[T]):
+    """What is loaded, by name. Safe to use from several threads.
+
+    Letting go of a model drops this reference to it: whoever works with it keeps it until he is done, and it is freed
+    then. So memory may for a while be above the budget by what is in use.
+    """
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._budget = budget_bytes
+        self._kept: OrderedDict[str, tuple[T, int]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def get(self, name: str, load: Callable[[], tuple[T, int]]) -> T:
+        """The model of this name. load: makes it, and says its bytes; called by the first who asks, while others who
+        ask for the same wait, and those who ask for another do not."""
+        kept = self._find(name)
+        if kept is not None:
+            return kept
+        with self._lock:
+            loading = self._loading[name]
+        with loading:
+            kept = self._find(name)
+            if kept is not None:
+                return kept
+            model, size = load()
+            self._keep(name, model, size)
+            return model
+
+    def __contains__(self, name: str) -> bool:
+        with self._lock:
+            return name in self._kept
+
+    def _find(self, name: str) -> T | None:
+        with self._lock:
+            if name not in self._kept:
+                return None
+            self._kept.move_to_end(name)
+            return self._kept[name][0]
+
+    def _keep(self, name: str, model: T, size: int) -> None:
+        gone: list[tuple[str, T]] = []
+        with self._lock:
+            while self._kept and self._used() + size > self._budget:
+                oldest, (released, _) = self._kept.popitem(last=False)
+                gone.append((oldest, released))
+            self._kept[name] = model, size
+        # Freeing hundreds of megabytes takes a while: the references go when the lock is free again.
+        for oldest, _ in gone:
+            _log.info("%s is unloaded to make room for %s", oldest, name)
+        if size > self._budget:
+            _log.warning("%s takes about %d bytes, more than the budget of %d for models", name, size, self._budget)
+
+    def _used(self) -> int:
+        return sum(size for _, size in self._kept.values())
+
+
 # Memory of a loaded network over the size of its file: 2.5 to 3.3 measured with FaceNet and SFace, fp32 and int8.
 MEMORY_FACTOR = 3
 DEFAULT_MEMORY_BYTES = 1 << 30
 
 
-class ServedModels:
+class ModelRegistry:
     """Resolves model names and loads each model on first use, within a budget of memory."""
 
     def __init__(
@@ -35,7 +97,7 @@ class ServedModels:
         cards: Sequence[ModelCard],
         *,
         default: str,
-        overlays: Mapping[str, Calibration] | None = None,
+        operator_calibrations: Mapping[str, Calibration] | None = None,
         precision: Precision = "fp32",
         allow_noncommercial: bool = False,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
@@ -43,19 +105,19 @@ class ServedModels:
     ) -> None:
         """default: id or alias of the model for requests that name none.
 
-        overlays: by model id, the operator's own calibrations, which win over the cards'. precision: int8 applies to
-        the models that have it. allow_noncommercial: serve weights that may not be used commercially. stand_ins: by
-        card id, the card that its aliases (never its id) mean while its own weights are not installed.
+        operator_calibrations: by model id; they win over the cards'. precision: int8 applies to the models that have
+        it. allow_noncommercial: serve weights that may not be used commercially. stand_ins: by card id, the card that
+        its aliases (never its id) mean while its own weights are not installed.
 
         Raises ModelNameNotAllowed when no recognition card has the default's name.
         """
         self._store = store
         self._cards = tuple(card for card in cards if card.task == "recognition")
-        self._overlays = dict(overlays or {})
+        self._operator_calibrations = dict(operator_calibrations or {})
         self._precision = precision
         self._allow_noncommercial = allow_noncommercial
         self._stand_ins = dict(stand_ins or {})
-        self._loaded: Loaded[Recogniser[Any]] = Loaded(memory_bytes)
+        self._loaded: LoadedModels[Recogniser[Any]] = LoadedModels(memory_bytes)
         self.default = self._card(default).id
 
     def resolve(self, name: str | None) -> str:
@@ -84,7 +146,7 @@ class ServedModels:
 
     def thresholds(self, model_id: str) -> ThresholdTable:
         """The model's calibration, the operator's before the card's. Raises InvalidRequest when it has none."""
-        calibration = self._overlays.get(model_id) or self._card(model_id).calibration
+        calibration = self._operator_calibrations.get(model_id) or self._card(model_id).calibration
         if calibration is None:
             raise InvalidRequest(
                 f"{model_id} has no calibration, so no error rate can be asked of it; send a threshold, or calibrate "

@@ -197,6 +197,15 @@ class ApiKey:
     revoked_at: datetime | None
 
 
+@dataclass(frozen=True)
+class KeyRotation:
+    """A key with its new secret, which is quoted this once; the old one works until `old_until`."""
+
+    key: ApiKey
+    secret: str
+    old_until: datetime
+
+
 # --- what is answered ---------------------------------------------------------------------------------------------
 
 

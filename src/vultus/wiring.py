@@ -14,24 +14,24 @@ import numpy as np
 from vultus.backup.restore import refuse_unfinished
 from vultus.config import Settings
 from vultus.errors import ModelInvalid, SettingsInvalid
-from vultus.model_registry import ServedModels
+from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, find_card
 from vultus.models.catalogue import known_cards
-from vultus.models.operator_calibration import read_overlays
-from vultus.models.precision import Choice, best_precision, cpu_flags
+from vultus.models.operator_calibration import read_operator_calibrations
+from vultus.models.precision import PrecisionChoice, best_precision, cpu_flags
 from vultus.models.repository.store import ModelStore
 from vultus.records import SCOPES
 from vultus.search.index import FlatIndex
 from vultus.service import FaceService, Parts, Policy
 from vultus.storage.audit import SERVER, Act
-from vultus.storage.audit_writer import AuditTrail, NoTrail, Trail
+from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
 from vultus.storage.database import database_file, open_engine
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations import migrate
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
-from vultus.vision.compute_slots import Slots
+from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.detect import Detector, YuNet
 from vultus.vision.mtcnn import MTCNN, ONet
 from vultus.vision.pipeline import Pipeline
@@ -58,11 +58,11 @@ class System:
     service: FaceService
     keys: KeyStore
     gallery: Gallery
-    models: ServedModels
+    models: ModelRegistry
     pipeline: Pipeline
     new_admin_key: str | None = None
     ready: bool = True
-    trail: AuditTrail = field(default_factory=NoTrail)
+    audit_sink: AuditSink = field(default_factory=NullAuditSink)
 
     def capabilities(self) -> Mapping[str, Any]:
         """What /capabilities answers: models, detectors, defaults."""
@@ -98,7 +98,7 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
     left in the photo folder.
     Raises SettingsInvalid, StorageFailed, ModelInvalid, ModelNotInstalled.
     """
-    check(settings)
+    check_settings(settings)
     with ExitStack() as stack:
         if serving:
             stack.enter_context(serving_alone(settings.data_dir))
@@ -106,8 +106,8 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
         engine = open_engine(settings.sqlalchemy_url)
         stack.callback(engine.dispose)
         migrate(engine)
-        gallery, keys, trail = Gallery(engine), KeyStore(engine), Trail(engine)
-        stack.callback(trail.close)
+        gallery, keys, audit_sink = Gallery(engine), KeyStore(engine), BackgroundAuditWriter(engine)
+        stack.callback(audit_sink.close)
         photos = LocalPhotoStore(settings.photo_dir)
         cards = known_cards(settings.model_dir)
         store = ModelStore(settings.model_dir, cards)
@@ -123,10 +123,10 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
             photos.remove_leftovers()
             service.sweep()
         new_key = _first_admin_key(keys, settings) if serving else None
-        yield System(settings, service, keys, gallery, models, pipeline, new_key, trail=trail)
+        yield System(settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink)
 
 
-def check(settings: Settings) -> None:
+def check_settings(settings: Settings) -> None:
     """Raises SettingsInvalid when the settings contradict each other."""
     if settings.without_keys and not _is_loopback(settings.host):
         raise SettingsInvalid(
@@ -150,18 +150,18 @@ def prepare(store: ModelStore, cards: tuple[ModelCard, ...], settings: Settings)
         store.prepare(_card(cards, name))
 
 
-def open_models(settings: Settings, store: ModelStore) -> ServedModels:
+def open_models(settings: Settings, store: ModelStore) -> ModelRegistry:
     """The recognition models, none of them loaded yet.
 
     Raises ModelNameNotAllowed when the default one may not be served, ModelInvalid when a calibration does not fit.
     """
     choice = chosen_precision(settings)
     log.info("models compute in %s: %s", choice.precision, choice.reason)
-    return ServedModels(
+    return ModelRegistry(
         store,
         store.cards,
         default=settings.default_model,
-        overlays=read_overlays(settings.model_dir, store.cards),
+        operator_calibrations=read_operator_calibrations(settings.model_dir, store.cards),
         precision=choice.precision,
         allow_noncommercial=settings.allow_noncommercial,
         memory_bytes=settings.model_memory_bytes,
@@ -169,18 +169,18 @@ def open_models(settings: Settings, store: ModelStore) -> ServedModels:
     )
 
 
-def chosen_precision(settings: Settings) -> Choice:
+def chosen_precision(settings: Settings) -> PrecisionChoice:
     """The arithmetic that these settings choose on this machine, and why."""
     return best_precision(settings.precision, cpu_flags())
 
 
 def open_pipeline(
-    settings: Settings, store: ModelStore, cards: tuple[ModelCard, ...], models: ServedModels
+    settings: Settings, store: ModelStore, cards: tuple[ModelCard, ...], models: ModelRegistry
 ) -> Pipeline:
     """The vision pipeline with both detectors loaded."""
     mtcnn = _card(cards, "mtcnn")
 
-    slots = Slots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
+    slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
 
     def session(card: ModelCard, file: str) -> Session:
         return Session(store.path(card, file))
@@ -202,7 +202,7 @@ def open_pipeline(
     )
 
 
-def warm_up(pipeline: Pipeline, models: ServedModels) -> None:
+def warm_up(pipeline: Pipeline, models: ModelRegistry) -> None:
     """Run every network of the default pipeline once, so that the first request finds them warm."""
     grey = np.full((WARM_UP_SIDE, WARM_UP_SIDE, 3), 127, np.uint8)
     pipeline.warm_up(grey)
@@ -226,7 +226,7 @@ def _first_admin_key(keys: KeyStore, settings: Settings) -> str | None:
     if keys.any() or settings.without_keys:
         return None
     given = settings.admin_key.get_secret_value() if settings.admin_key else None
-    _, secret = keys.by(Act(SERVER)).create("admin", SCOPES, secret=given)
+    _, secret = keys.acting_as(Act(SERVER)).create("admin", SCOPES, secret=given)
     return None if given else secret
 
 

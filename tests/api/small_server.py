@@ -18,7 +18,7 @@ from vultus.cli.serve import _quiet_logs
 from vultus.config import Settings
 from vultus.records import RGB, SCOPES, Face
 from vultus.server.process import run_server
-from vultus.vision.compute_slots import Slots
+from vultus.vision.compute_slots import ComputeSlots
 from vultus.wiring import System
 
 
@@ -38,7 +38,7 @@ class Holding(FrameDetector):
 @contextmanager
 def opened(settings: Settings) -> Iterator[System]:
     """The small system with the settings' slots and a key for everything, which is the environment's."""
-    slots = Slots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
+    slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
     with open_small(settings.data_dir, slots=slots) as small:
         small.service.pipeline._detectors["frames"] = Holding(settings.data_dir)
         assert settings.admin_key is not None

@@ -40,6 +40,7 @@ from vultus.records import (
     Face,
     FindResult,
     Identification,
+    KeyRotation,
     Match,
     Photo,
     Quality,
@@ -51,7 +52,6 @@ from vultus.records import (
 )
 from vultus.search.recall import Recall, SearchState
 from vultus.storage.audit import Act, AuditLine
-from vultus.storage.keys import Rotation
 
 PHOTO = b"\x89PNG"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -65,7 +65,7 @@ def photo(kind: str = "") -> bytes:
     return PHOTO + kind.encode()
 
 
-def look(photo: bytes, *, enforce: bool = True) -> str:
+def see(photo: bytes, *, enforce: bool = True) -> str:
     """What a photo shows, or the refusal."""
     if not photo.startswith(PHOTO):
         raise InvalidImage("the bytes are no image that Vultus reads; send JPEG, PNG or WebP")
@@ -87,7 +87,7 @@ class StandInService:
     stored: dict[str, EnrolledFace] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
 
-    def by(self, act: Act) -> Self:
+    def acting_as(self, act: Act) -> Self:
         self.acts.append(act)
         return self
 
@@ -104,9 +104,9 @@ class StandInService:
         self.asked = {"photos": list(photos), "subject": subject, **options}
         self._model(options["model_name"])
         for one in photos:
-            if look(one).endswith("two") and options["face"] == "only":
+            if see(one).endswith("two") and options["face"] == "only":
                 raise MultipleFaces("2 faces are in the photo; send one with exactly one face, or face=largest")
-            if look(one).endswith("dim"):
+            if see(one).endswith("dim"):
                 raise LowQuality("the face is below the quality floor of 20", {"sharpness": 12.0})
         collection, _ = self.create_collection(options["collection"])
         key = (collection.name, subject or "made-1")
@@ -135,14 +135,14 @@ class StandInService:
 
     def verify(self, first: bytes, second: bytes, **options: Any) -> Verification:
         self.asked = {"first": first, "second": second, **options}
-        kinds = [look(one, enforce=options["enforce_detection"]) for one in (first, second)]
+        kinds = [see(one, enforce=options["enforce_detection"]) for one in (first, second)]
         chosen = tuple("largest of 2" if kind.endswith("two") else None for kind in kinds)
         return self._verification(0.82, (FACE, FACE), (chosen[0], chosen[1]), options)
 
     def verify_subject(self, photo: bytes, subject: str, *, collection: str, **options: Any) -> Verification:
         self.asked = {"photo": photo, "subject": subject, "collection": collection, **options}
         self.subject(collection, subject)
-        look(photo)
+        see(photo)
         return self._verification(0.82, (FACE, None), (None, None), options)
 
     def _verification(self, similarity: float, faces: Any, chosen: Any, options: Mapping[str, Any]) -> Verification:
@@ -156,7 +156,7 @@ class StandInService:
         found = self.collection(collection)
         if options["model_name"] == "Facenet":
             raise ModelMismatch("the collection is bound to model tiny; leave model_name out")
-        look(photo)
+        see(photo)
         rule = ThresholdRule("target_fpir", 0.7, 0.01, MODEL, templates=3)
         match = Match(Candidate("anna-1", "f1", 0.9), "Anna", {"team": "lab"}, True)
         face = Identification(FACE, QUALITY, "match", "0.900 is at or above 0.700", rule, (match,))
@@ -164,7 +164,7 @@ class StandInService:
 
     def represent(self, photo: bytes, **options: Any) -> tuple[Template, ...]:
         self.asked = {"photo": photo, **options}
-        look(photo, enforce=options["enforce_detection"])
+        see(photo, enforce=options["enforce_detection"])
         return (Template(np.array([0.6, 0.8], np.float32), self._model(options["model_name"]), FACE, QUALITY),)
 
     def compare(self, source: bytes | list[float], targets: list[list[float]], **options: Any) -> Comparison:
@@ -174,7 +174,7 @@ class StandInService:
     def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
         self._detector(detector)
         blind = replace(FACE, landmarks=np.full((5, 2), np.nan, np.float32))
-        return ((FACE, QUALITY), (blind, QUALITY)) if not look(photo, enforce=False).endswith("none") else ()
+        return ((FACE, QUALITY), (blind, QUALITY)) if not see(photo, enforce=False).endswith("none") else ()
 
     def collections(self) -> tuple[Collection, ...]:
         return tuple(self.galleries.values())
@@ -241,7 +241,7 @@ class StandInKeys:
     by_secret: dict[str, ApiKey] = field(default_factory=dict)
     touched: list[str] = field(default_factory=list)
 
-    def by(self, act: Act) -> Self:
+    def acting_as(self, act: Act) -> Self:
         return self
 
     def create(self, name: str, scopes: Sequence[Scope], **limits: Any) -> tuple[ApiKey, str]:
@@ -269,12 +269,12 @@ class StandInKeys:
                 return self.by_secret[secret]
         raise NotFound("there is no such key; GET /keys lists those there are")
 
-    def rotate(self, key_id: str, *, overlap: timedelta, admin_too: bool = True) -> Rotation:
+    def rotate(self, key_id: str, *, overlap: timedelta, admin_too: bool = True) -> KeyRotation:
         for key in self.by_secret.values():
             if key.id == key_id:
                 secret = f"secret-{len(self.by_secret)}"
                 self.by_secret[secret] = key
-                return Rotation(key, secret, NOW + overlap)
+                return KeyRotation(key, secret, NOW + overlap)
         raise NotFound("there is no such key; GET /keys lists those there are")
 
     def touch(self, key_id: str, now: datetime) -> None:
@@ -294,7 +294,7 @@ class StandInSystem:
     settings: Settings
     service: Any = field(default_factory=StandInService)
     keys: StandInKeys = field(default_factory=StandInKeys)
-    trail: StandInTrail = field(default_factory=StandInTrail)
+    audit_sink: StandInTrail = field(default_factory=StandInTrail)
     ready: bool = True
 
     def capabilities(self) -> Mapping[str, Any]:

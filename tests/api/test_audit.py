@@ -17,7 +17,7 @@ from vultus.api.app import create_app
 from vultus.api.middleware.audit import CHANGES, LOOKS
 from vultus.config import Settings
 from vultus.storage.audit import Audit
-from vultus.storage.audit_writer import Trail
+from vultus.storage.audit_writer import BackgroundAuditWriter
 from vultus.storage.database import open_engine
 from vultus.wiring import System
 
@@ -34,13 +34,13 @@ NOT_AUDITED = {
 
 
 def said(system: StandInSystem) -> list[tuple[object, ...]]:
-    return [(line.actor, line.action, line.collection, line.objects, line.outcome) for line in system.trail.lines]
+    return [(line.actor, line.action, line.collection, line.objects, line.outcome) for line in system.audit_sink.lines]
 
 
 def test_a_comparison_is_audited_with_the_key_and_the_request(client: TestClient, system: StandInSystem) -> None:
     client.post("/verify", files={"img1": photo(), "img2": photo()}, headers={"x-request-id": ID})
     assert said(system) == [("k0", "verify", None, (), "ok")]
-    assert system.trail.lines[0].request_id == ID
+    assert system.audit_sink.lines[0].request_id == ID
 
 
 def test_a_search_is_audited_with_the_faces_that_matched(client: TestClient, system: StandInSystem) -> None:
@@ -74,7 +74,7 @@ def test_a_refusal_is_audited_with_its_code(
 ) -> None:
     with TestClient(create_app(system), raise_server_exceptions=False) as client:
         client.request(method, path, headers={"x-api-key": key("admin")}, **sent)
-    assert [(line.action, line.outcome) for line in system.trail.lines] == [(action, outcome)]
+    assert [(line.action, line.outcome) for line in system.audit_sink.lines] == [(action, outcome)]
 
 
 def test_a_call_without_the_scope_is_audited_and_one_without_a_key_is_not(
@@ -92,7 +92,7 @@ def test_calls_over_the_rate_are_not_audited(
     headers = {"x-api-key": key("enroll", requests_per_minute=1)}
     for _ in range(3):
         anonymous.post("/enroll", headers=headers)
-    assert len(system.trail.lines) == 1
+    assert len(system.audit_sink.lines) == 1
 
 
 def test_a_subject_of_a_caller_is_in_no_line(client: TestClient, system: StandInSystem) -> None:
@@ -102,8 +102,8 @@ def test_a_subject_of_a_caller_is_in_no_line(client: TestClient, system: StandIn
     client.post("/verify", files={"img": photo()}, data={"subject": "Anna"})
     client.delete("/collections/default/subjects/Anna")
     client.delete("/collections/default/subjects/Anna")
-    assert len(system.trail.lines) == 5
-    assert "Anna" not in str(system.trail.lines)
+    assert len(system.audit_sink.lines) == 5
+    assert "Anna" not in str(system.audit_sink.lines)
 
 
 def test_every_call_that_computes_or_changes_is_audited(system: StandInSystem) -> None:
@@ -123,12 +123,12 @@ def audit(small: Small) -> Audit:
 
 
 @pytest.fixture
-def trail(small: Small) -> Trail:
-    return Trail(open_engine(f"sqlite:///{small.folder / 'vultus.db'}"), flush_seconds=3600)
+def audit_sink(small: Small) -> BackgroundAuditWriter:
+    return BackgroundAuditWriter(open_engine(f"sqlite:///{small.folder / 'vultus.db'}"), flush_seconds=3600)
 
 
 @pytest.fixture
-def whole(small: Small, trail: Trail, settings: Settings) -> System:
+def whole(small: Small, audit_sink: BackgroundAuditWriter, settings: Settings) -> System:
     parts: Any = small
     return System(
         settings.model_copy(update={"max_body_bytes": 10**6, "max_image_bytes": 10**6}),
@@ -137,12 +137,12 @@ def whole(small: Small, trail: Trail, settings: Settings) -> System:
         parts.gallery,
         parts.models,
         parts.service.pipeline,
-        trail=trail,
+        audit_sink=audit_sink,
     )
 
 
 def test_a_change_and_its_line_are_there_together_and_a_repetition_changes_nothing(
-    small: Small, whole: System, trail: Trail, audit: Audit
+    small: Small, whole: System, audit_sink: BackgroundAuditWriter, audit: Audit
 ) -> None:
     made, secret = small.keys.create("admin", ["admin"])
     with TestClient(create_app(whole), headers={"x-api-key": secret}) as client:
@@ -155,7 +155,7 @@ def test_a_change_and_its_line_are_there_together_and_a_repetition_changes_nothi
         client.post("/verify", files={"img": drawn_photo(1)}, data={"subject": "anna"})
         client.post("/find", files={"img": drawn_photo(1)})
         client.delete("/collections/default/subjects/anna")
-        trail.close()
+        audit_sink.close()
     told = [(line.action, line.outcome, line.objects) for line in audit.lines()][2:]
     assert told == [
         ("subject.erase", "ok", (face,)),
@@ -168,7 +168,7 @@ def test_a_change_and_its_line_are_there_together_and_a_repetition_changes_nothi
 def test_keys_made_rotated_and_revoked_over_http_are_audited(small: Small, whole: System, audit: Audit) -> None:
     _, secret = small.keys.create("admin", ["admin"])
     with TestClient(create_app(whole), headers={"x-api-key": secret}) as client:
-        made = client.post("/keys", json={"name": "door", "scopes": ["read"]}).json()
+        made = client.post("/keys", json={"name": "state", "scopes": ["read"]}).json()
         rotated = client.post(f"/keys/{made['id']}/rotate", json={"overlap_minutes": 1})
         assert rotated.status_code == 200
         assert rotated.headers["cache-control"] == "no-store"
@@ -197,7 +197,7 @@ def test_an_admin_key_is_neither_made_nor_rotated_over_http(small: Small, whole:
 
 def test_a_key_expires_by_the_wall_clock_wherever_that_jumps(small: Small, whole: System) -> None:
     now = datetime.now(UTC)
-    _, secret = small.keys.create("door", ["read"], expires_at=now + timedelta(hours=1), requests_per_minute=100)
+    _, secret = small.keys.create("state", ["read"], expires_at=now + timedelta(hours=1), requests_per_minute=100)
     jumps = {timedelta(0): 200, timedelta(hours=2): 401, timedelta(days=-700): 200, timedelta(days=700): 401}
     moment = now
     app = create_app(whole, now=lambda: moment)

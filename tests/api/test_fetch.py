@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from tests.api.standin import StandInService, StandInSystem, photo
 from vultus.api.app import create_app
 from vultus.api.image_urls.fetch import FETCHES_AT_ONCE, Fetcher
-from vultus.api.state import Doorway
+from vultus.api.state import AppState
 from vultus.config import Settings
 from vultus.errors import BadInput, InvalidImage, InvalidRequest, QueueFull, RequestTooLarge, VultusError
 
@@ -177,7 +177,7 @@ NAMES: dict[str, Sequence[str]] = {
 def test_an_attack_is_refused_before_anything_is_connected(url: str) -> None:
     internet = internet_of(**NAMES)
     with pytest.raises(InvalidRequest) as refusal:
-        fetcher(internet).errand().fetch(url)
+        fetcher(internet).budget().fetch(url)
     assert internet.connected == []
     assert "example" not in str(refusal.value)
 
@@ -187,7 +187,7 @@ def test_an_attack_by_redirect_is_refused_too(url: str) -> None:
     location = url.replace("\r\n", "%0d%0a").replace("\x00", "").encode("utf-8").decode("latin-1")
     internet = internet_of(redirect(location), ok(photo()), **NAMES)
     with suppress(VultusError):  # what means a path on the same host, as "http:/a" does, is followed
-        fetcher(internet).errand().fetch("http://images.example/start")
+        fetcher(internet).budget().fetch("http://images.example/start")
     assert set(internet.connected) == {(PUBLIC, 80)}
 
 
@@ -195,24 +195,24 @@ def test_an_attack_by_redirect_is_refused_too(url: str) -> None:
 def test_a_redirect_leads_to_http_only(location: str) -> None:
     internet = internet_of(redirect(location))
     with pytest.raises(InvalidRequest):
-        fetcher(internet).errand().fetch("http://images.example/")
+        fetcher(internet).budget().fetch("http://images.example/")
 
 
 def test_a_name_that_is_rebound_is_looked_up_once_and_the_checked_address_used() -> None:
     internet = internet_of(ok(photo()))
     internet.names["rebound.example"] = [[PUBLIC], ["127.0.0.1"]]
-    assert fetcher(internet).errand().fetch("http://rebound.example/") == photo()
+    assert fetcher(internet).budget().fetch("http://rebound.example/") == photo()
     assert internet.looked_up == ["rebound.example"]
     assert internet.connected == [(PUBLIC, 80)]
     with pytest.raises(InvalidRequest):
-        fetcher(internet).errand().fetch("http://rebound.example/")
+        fetcher(internet).budget().fetch("http://rebound.example/")
 
 
 def test_a_name_that_is_rebound_between_redirects_is_checked_again() -> None:
     internet = internet_of(redirect("/again"), ok(photo()))
     internet.names["rebound.example"] = [[PUBLIC], ["127.0.0.1"]]
     with pytest.raises(InvalidRequest):
-        fetcher(internet).errand().fetch("http://rebound.example/")
+        fetcher(internet).budget().fetch("http://rebound.example/")
     assert internet.connected == [(PUBLIC, 80)]
 
 
@@ -221,7 +221,7 @@ def test_a_name_that_is_rebound_between_redirects_is_checked_again() -> None:
 
 def test_the_host_header_keeps_the_name_and_no_cookie_or_key_is_sent() -> None:
     internet = internet_of(ok(photo()))
-    assert fetcher(internet).errand().fetch("http://images.example:80/a/b.png?c=d#e") == photo()
+    assert fetcher(internet).budget().fetch("http://images.example:80/a/b.png?c=d#e") == photo()
     request = internet.asked[0].lower()
     assert request.startswith(b"get /a/b.png?c=d http/1.1\r\nhost: images.example")
     assert b"accept-encoding: identity" in request
@@ -231,7 +231,7 @@ def test_the_host_header_keeps_the_name_and_no_cookie_or_key_is_sent() -> None:
 def test_tls_asks_for_the_name_and_checks_the_certificate() -> None:
     internet = internet_of(b"not a handshake")
     with pytest.raises(InvalidImage, match="SSLError"):
-        fetcher(internet).errand().fetch("https://images.example/")
+        fetcher(internet).budget().fetch("https://images.example/")
     assert internet.connected == [(PUBLIC, 443)]
     assert b"images.example" in internet.asked[0]  # the server name of the ClientHello (RFC 6066)
 
@@ -239,10 +239,10 @@ def test_tls_asks_for_the_name_and_checks_the_certificate() -> None:
 def test_three_redirects_are_followed_and_a_fourth_is_not() -> None:
     hops = [redirect("/b", 301), redirect("http://images.example/c", 307), redirect("//images.example/d", 308)]
     internet = internet_of(*hops, ok(photo()))
-    assert fetcher(internet).errand().fetch("http://images.example/a") == photo()
+    assert fetcher(internet).budget().fetch("http://images.example/a") == photo()
     internet = internet_of(*hops, redirect("/e"), ok(photo()))
     with pytest.raises(InvalidRequest, match="more than 3 times"):
-        fetcher(internet).errand().fetch("http://images.example/a")
+        fetcher(internet).budget().fetch("http://images.example/a")
 
 
 def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
@@ -253,14 +253,14 @@ def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
             raise ConnectionRefusedError
         return internet.connect(address, port, seconds)
 
-    assert replace(fetcher(internet), connect=connect).errand().fetch("http://twins.example/") == photo()
+    assert replace(fetcher(internet), connect=connect).budget().fetch("http://twins.example/") == photo()
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     internet = internet_of(ok(photo()))
-    assert fetcher(internet).errand().fetch("http://images.example/") == photo()
+    assert fetcher(internet).budget().fetch("http://images.example/") == photo()
     assert internet.connected == [(PUBLIC, 80)]
 
 
@@ -288,30 +288,30 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 def test_an_answer_that_is_too_large_or_broken_is_refused_in_words(
     answer: bytes, kind: type[VultusError] | None
 ) -> None:
-    errand = fetcher(internet_of(answer)).errand()
+    budget = fetcher(internet_of(answer)).budget()
     if kind is None:
-        assert len(errand.fetch("http://images.example/")) == 2048
+        assert len(budget.fetch("http://images.example/")) == 2048
         return
     with pytest.raises(kind):
-        errand.fetch("http://images.example/")
+        budget.fetch("http://images.example/")
 
 
 def test_what_a_server_compressed_is_not_unpacked() -> None:
     internet = internet_of(ok(b"\x1f\x8bgzip", "Content-Encoding: gzip"))
-    assert fetcher(internet).errand().fetch("http://images.example/") == b"\x1f\x8bgzip"
+    assert fetcher(internet).budget().fetch("http://images.example/") == b"\x1f\x8bgzip"
 
 
 def test_the_images_of_one_request_share_its_bytes() -> None:
-    errand = fetcher(internet_of(ok(b"x" * 4000), ok(b"x" * 4000)), max_request_bytes=6000).errand()
-    errand.fetch("http://images.example/a")
+    budget = fetcher(internet_of(ok(b"x" * 4000), ok(b"x" * 4000)), max_request_bytes=6000).budget()
+    budget.fetch("http://images.example/a")
     with pytest.raises(RequestTooLarge, match="over 2000 bytes"):
-        errand.fetch("http://images.example/b")
+        budget.fetch("http://images.example/b")
 
 
 def test_a_server_that_drips_or_hangs_is_left_when_the_time_is_up() -> None:
     internet = internet_of(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx")
     with pytest.raises(InvalidImage, match=r"within 0\.2 s"):
-        fetcher(internet, seconds=0.2).errand().fetch("http://images.example/hold")
+        fetcher(internet, seconds=0.2).budget().fetch("http://images.example/hold")
     internet.hold.set()
 
 
@@ -323,7 +323,7 @@ def test_a_look_up_that_hangs_is_left_when_the_time_is_up() -> None:
         return [PUBLIC]
 
     with pytest.raises((InvalidImage, InvalidRequest)):
-        replace(fetcher(internet, seconds=0.1), resolve=hang).errand().fetch("http://images.example/")
+        replace(fetcher(internet, seconds=0.1), resolve=hang).budget().fetch("http://images.example/")
     finish.set()
     assert internet.connected == []
 
@@ -343,7 +343,7 @@ def all_places_taken(known: Fetcher, internet: Internet) -> Iterator[None]:
 
 def _fetch_quietly(known: Fetcher) -> None:
     with suppress(BadInput):
-        known.errand().fetch("http://images.example/hold")
+        known.budget().fetch("http://images.example/hold")
 
 
 def test_only_so_many_fetch_at_once_and_places_come_back() -> None:
@@ -351,8 +351,8 @@ def test_only_so_many_fetch_at_once_and_places_come_back() -> None:
     internet = internet_of(*[cut_off] * FETCHES_AT_ONCE, ok(photo()))
     known = fetcher(internet)
     with all_places_taken(known, internet), pytest.raises(QueueFull):
-        known.errand().fetch("http://images.example/")
-    assert known.errand().fetch("http://images.example/") == photo()
+        known.budget().fetch("http://images.example/")
+    assert known.budget().fetch("http://images.example/") == photo()
 
 
 # --- through the calls --------------------------------------------------------------------------------------------
@@ -360,8 +360,8 @@ def test_only_so_many_fetch_at_once_and_places_come_back() -> None:
 
 def test_image_urls_are_off_unless_the_operator_turns_them_on(settings: Settings) -> None:
     assert not settings.image_urls
-    assert Doorway(settings).fetcher is None
-    on = Doorway(settings.model_copy(update={"image_urls": True})).fetcher
+    assert AppState(settings).fetcher is None
+    on = AppState(settings.model_copy(update={"image_urls": True})).fetcher
     assert on is not None
     assert (on.max_image_bytes, on.max_request_bytes, on.seconds) == (5_000, 20_000, 10.0)
 

@@ -15,7 +15,7 @@ COMPUTE = ("/enroll", "/verify", "/find", "/represent", "/compare", "/detect")
 
 
 def test_a_key_is_made_shown_once_used_and_revoked(client: TestClient) -> None:
-    made = client.post("/keys", json={"name": "door", "scopes": ["read"], "requests_per_minute": 9})
+    made = client.post("/keys", json={"name": "state", "scopes": ["read"], "requests_per_minute": 9})
     assert made.status_code == 201
     assert made.headers["cache-control"] == "no-store"
     secret, key_id = made.json()["key"], made.json()["id"]
@@ -42,7 +42,7 @@ def test_a_key_is_made_shown_once_used_and_revoked(client: TestClient) -> None:
     ],
 )
 def test_a_key_that_makes_no_sense_is_refused_by_name(client: TestClient, change: dict[str, Any], named: str) -> None:
-    answer = client.post("/keys", json={"name": "door", "scopes": ["read"], **change})
+    answer = client.post("/keys", json={"name": "state", "scopes": ["read"], **change})
     assert answer.status_code == 400
     assert named in answer.json()["detail"]
 

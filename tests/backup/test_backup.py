@@ -18,9 +18,10 @@ import pytest
 
 from tests.storage.synthetic import new_face, unit
 from vultus.backup.archive import ArchiveReader, Manifest
-from vultus.backup.create import back_up, verify
+from vultus.backup.create import create_backup, verify
 from vultus.backup.integrity import faults
-from vultus.backup.restore import RESTORING, refuse_unfinished, restore
+from vultus.backup.restore import RESTORING, refuse_unfinished
+from vultus.cli.backup import restore
 from vultus.errors import StorageFailed
 from vultus.records import NewFace
 from vultus.search.index import FlatIndex
@@ -71,7 +72,7 @@ def restored(file: Path, folder: Path) -> tuple[Gallery, LocalPhotoStore]:
 
 
 def test_what_is_restored_is_what_was_there(tmp_path, engine, gallery, photos, file, full):
-    manifest = back_up(engine, photos, file)
+    manifest = create_backup(engine, photos, file)
     assert (manifest.subjects, manifest.faces, manifest.photos) == (3, 12, 12)
     assert verify(file) == manifest
     copy, copied_photos = restored(file, tmp_path / "new")
@@ -84,14 +85,14 @@ def test_what_is_restored_is_what_was_there(tmp_path, engine, gallery, photos, f
 
 
 def test_a_restore_is_audited_where_it_was_done(tmp_path, engine, photos, file, full):
-    back_up(engine, photos, file)
+    create_backup(engine, photos, file)
     restored(file, tmp_path / "new")
     copy = Audit(open_engine(f"sqlite:///{tmp_path / 'new' / 'vultus.db'}"))
     assert [(line.actor, line.action) for line in copy.lines()] == [("command", "restore")]
 
 
 def test_the_file_is_private_and_nothing_else_is_left(tmp_path, engine, photos, file, full):
-    back_up(engine, photos, file)
+    create_backup(engine, photos, file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert {path.name for path in tmp_path.iterdir()} == {"data", file.name}
 
@@ -99,12 +100,12 @@ def test_the_file_is_private_and_nothing_else_is_left(tmp_path, engine, photos, 
 def test_a_file_that_is_there_is_not_overwritten(engine, photos, file):
     file.write_text("something else")
     with pytest.raises(StorageFailed, match="is there already"):
-        back_up(engine, photos, file)
+        create_backup(engine, photos, file)
     assert file.read_text() == "something else"
 
 
 def test_a_backup_can_be_verified_by_hand(tmp_path, engine, photos, file, full):
-    back_up(engine, photos, file)
+    create_backup(engine, photos, file)
     folder = tmp_path / "by hand"
     folder.mkdir()
     subprocess.run(["tar", "xf", file], cwd=folder, check=True)
@@ -131,7 +132,7 @@ def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(tmp_path, 
     def back_up_when_both_went_on(turn: int) -> Manifest:
         while min(written[0], written[10**6]) < 4 * turn and not any(writer.done() for writer in writers):
             time.sleep(0.001)
-        return back_up(engine, photos, tmp_path / f"{turn}.vultus")
+        return create_backup(engine, photos, tmp_path / f"{turn}.vultus")
 
     with ThreadPoolExecutor(2) as pool:
         writers = [pool.submit(write, door, first) for door, first in ((gallery, 0), (other_gallery, 10**6))]
@@ -165,7 +166,7 @@ def test_who_is_erased_while_a_backup_runs_is_not_in_it(tmp_path, engine, galler
         _, orphans = gallery.delete_subject("people", "s1")
         gallery.remove_unreferenced(orphans, photos.delete)
 
-    back_up(engine, ErasedMeanwhile(tmp_path / "data" / "photos", erase), file)
+    create_backup(engine, ErasedMeanwhile(tmp_path / "data" / "photos", erase), file)
     copy, _ = restored(file, tmp_path / "new")
     assert [subject.id for subject in copy.subjects("people", limit=10)] == ["s0", "s2"]
 
@@ -173,7 +174,7 @@ def test_who_is_erased_while_a_backup_runs_is_not_in_it(tmp_path, engine, galler
 def test_a_photo_that_is_missing_while_its_face_is_there_ends_the_backup(tmp_path, engine, gallery, photos, file, full):
     photos.delete(gallery.face(full[3]).photo.sha256)
     with pytest.raises(StorageFailed, match=f"of face {full[3]} is missing, so no backup was made; run: vultus check"):
-        back_up(engine, photos, file)
+        create_backup(engine, photos, file)
     assert {path.name for path in tmp_path.iterdir()} == {"data"}
 
 
@@ -189,7 +190,7 @@ def refused(file: Path, folder: Path) -> str:
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path, engine, photos, file, full):
-    back_up(engine, photos, file)
+    create_backup(engine, photos, file)
     whole = file.read_bytes()
     end = whole.rindex(b"SHA256SUMS")
     for length in (0, 100, 512, 5000, len(whole) // 2, end - 1, end + 200, end + 600):
@@ -198,7 +199,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, engine, photos, file, full):
 
 
 def test_every_flipped_byte_of_content_is_noticed(tmp_path, engine, photos, file, full):
-    back_up(engine, photos, file)
+    create_backup(engine, photos, file)
     whole = file.read_bytes()
     with tarfile.open(file) as tar:
         places = [member.offset_data + member.size // 2 for member in tar]
@@ -239,7 +240,7 @@ def test_a_backup_of_a_newer_format_is_refused_in_words(tmp_path):
 
 
 def test_a_backup_whose_rows_and_photos_disagree_is_refused(tmp_path, engine, photos, file, full):
-    back_up(engine, photos, file)
+    create_backup(engine, photos, file)
     forged = tmp_path / "forged"
     members = {}
     with tarfile.open(file) as tar:
@@ -260,7 +261,7 @@ def test_a_backup_whose_rows_and_photos_disagree_is_refused(tmp_path, engine, ph
 
 
 def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path, engine, photos, file, full):
-    back_up(engine, photos, file)
+    create_backup(engine, photos, file)
     folder = tmp_path / "data"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(StorageFailed, match="is there already; restore into an empty data folder"):
@@ -270,7 +271,7 @@ def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path, engine, photos, f
 
 @pytest.mark.parametrize("died_after", ["nothing", "photos"])
 def test_a_restore_that_died_is_refused_by_the_server_and_begun_anew(tmp_path, engine, photos, file, full, died_after):
-    back_up(engine, photos, file)
+    create_backup(engine, photos, file)
     folder = tmp_path / "new"
     list(ArchiveReader(file).photos(_made(folder / f"vultus.db{RESTORING}")))
     if died_after == "photos":
@@ -297,6 +298,6 @@ def test_a_backup_of_an_older_schema_is_brought_up(tmp_path, url, photos, file):
         connection.exec_driver_sql(
             "INSERT INTO collections VALUES (1, 'people', 'model-a', 1, 16, 0, '2026-01-01 00:00:00')"
         )
-    back_up(engine, photos, file)
+    create_backup(engine, photos, file)
     copy, _ = restored(file, tmp_path / "new")
     assert copy.collection("people").faces == 0

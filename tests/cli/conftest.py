@@ -13,10 +13,10 @@ from typer.testing import CliRunner, Result
 
 from tests.conftest import Small
 from vultus.cli.commands import app
-from vultus.cli.context import Tools
-from vultus.cli.vision import Vision
+from vultus.cli.context import CommandContext
+from vultus.cli.opening import Openers, Vision
 from vultus.config import Settings
-from vultus.model_registry import ServedModels
+from vultus.model_registry import ModelRegistry
 from vultus.models.card import find_card, in_box_cards
 from vultus.wiring import System
 
@@ -54,11 +54,11 @@ def run(small: Small, surroundings: Path) -> Run:
         yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.pipeline)
 
     def run(*arguments: object) -> Result:
-        tools = Tools(
+        openers = Openers(
             open_system=open_small,
-            open_vision=lambda settings: Vision(small.service.pipeline, cast(ServedModels, small.models)),
+            open_vision=lambda settings: Vision(small.service.pipeline, cast(ModelRegistry, small.models)),
             run_self_test=lambda settings: 0.012,
         )
-        return CliRunner().invoke(app, [str(argument) for argument in arguments], obj=tools, env=WIDE)
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], obj=CommandContext(openers), env=WIDE)
 
     return run

@@ -8,7 +8,7 @@ import pytest
 
 from tests import pictures
 from vultus.models.card import find_card, in_box_cards
-from vultus.models.operator_calibration import overlay_path, overlay_text
+from vultus.models.operator_calibration import operator_calibration_path, overlay_text
 
 MODEL = "facenet512-casia-webface"
 
@@ -47,7 +47,7 @@ def test_out_writes_elsewhere_and_takes_no_effect(run, people, surroundings, tmp
 def test_show_says_where_the_calibration_comes_from(run, surroundings):
     card = find_card(in_box_cards(), MODEL)
     assert json.loads(run("calibrate", "--show", "--json").stdout)["source"] == "the model card"
-    path = overlay_path(surroundings / "models", MODEL)
+    path = operator_calibration_path(surroundings / "models", MODEL)
     path.parent.mkdir(exist_ok=True)
     path.write_text(overlay_text(MODEL, card.calibration), "utf-8")
     shown = run("calibrate", "--show", "--model", MODEL)
@@ -57,7 +57,7 @@ def test_show_says_where_the_calibration_comes_from(run, surroundings):
 
 def test_an_overlay_of_another_pipeline_version_is_refused(run, surroundings):
     card = find_card(in_box_cards(), MODEL)
-    path = overlay_path(surroundings / "models", MODEL)
+    path = operator_calibration_path(surroundings / "models", MODEL)
     path.parent.mkdir(exist_ok=True)
     text = overlay_text(MODEL, card.calibration).replace("pipeline_version = 1", "pipeline_version = 7")
     path.write_text(text, "utf-8")

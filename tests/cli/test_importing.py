@@ -8,8 +8,7 @@ import pytest
 
 from tests import pictures
 from vultus.cli.folder import PhotoFile, look_through
-from vultus.cli.importing import in_threads
-from vultus.cli.tally import Tally
+from vultus.cli.importing import ImportReport, in_threads
 
 
 @pytest.fixture
@@ -170,7 +169,7 @@ def test_an_exception_waits_for_the_work_under_way():
 
 
 def test_ten_examples_are_kept_and_all_are_counted():
-    tally = Tally("default")
+    tally = ImportReport("default")
     for number in range(12):
         tally.add(PhotoFile("anna", Path("x"), f"anna/{number}.png"), "invalid_image")
     assert tally.refused == {"invalid_image": 12}

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from vultus.cli.progress import Lines
+from vultus.cli.output import Lines
 
 
 def test_lines_come_no_more_often_than_every_half_minute(capsys):

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from tests import pictures
 from vultus.cli.commands import app
-from vultus.cli.context import Tools
+from vultus.cli.context import CommandContext
+from vultus.cli.opening import Openers
 
 
 @pytest.fixture
@@ -147,6 +148,6 @@ def test_ctrl_c_is_no_traceback(photo):
     def interrupted(settings):
         raise KeyboardInterrupt
 
-    answer = CliRunner().invoke(app, ["find", str(photo(1))], obj=Tools(open_system=interrupted))
+    answer = CliRunner().invoke(app, ["find", str(photo(1))], obj=CommandContext(Openers(open_system=interrupted)))
     assert answer.exit_code == 130
     assert answer.stderr == "stopped\n"

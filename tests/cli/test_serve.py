@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from vultus import __version__
 from vultus.cli.commands import app
-from vultus.cli.context import Tools
+from vultus.cli.context import CommandContext
+from vultus.cli.opening import Openers
 from vultus.cli.serve import banner
 from vultus.config import Settings
 from vultus.errors import ModelInvalid
@@ -25,7 +26,7 @@ def refusing(settings: Settings):
 
 def served(*arguments: object) -> tuple[int, str]:
     """Exit code and stderr of a serve that cannot succeed."""
-    answer = CliRunner().invoke(app, ["serve", *map(str, arguments)], obj=Tools(open_server=refusing))
+    answer = CliRunner().invoke(app, ["serve", *map(str, arguments)], obj=CommandContext(Openers(open_server=refusing)))
     assert answer.stdout == ""
     return answer.exit_code, answer.stderr
 

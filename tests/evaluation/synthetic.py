@@ -7,7 +7,7 @@ import numpy as np
 from vultus.records import Float32
 
 
-def made_people(
+def synthetic_people(
     people: int, photos: int, *, width: int = 32, scatter: float = 0.15, seed: int = 0
 ) -> tuple[Float32, list[str]]:
     """(people * photos, width) unit vectors, and whose each is: "p000", "p000", ..., "p001", ..."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluation.synthetic import made_people
+from tests.evaluation.synthetic import synthetic_people
 from vultus.errors import InvalidRequest
 from vultus.evaluation.measure import measure_groups, measure_in_use, measure_pairs, measure_search
 from vultus.evaluation.protocols import PairList, PhotoPair
@@ -49,7 +49,7 @@ def test_pairs_of_one_kind_are_refused():
 
 
 def test_groups_are_compared_within_themselves_at_one_threshold():
-    vectors, people = made_people(8, 2)
+    vectors, people = synthetic_people(8, 2)
     groups = ["left"] * 8 + ["right"] * 8
     left, right = measure_groups(vectors, people, groups, 0.5)
     assert (left.name, left.subjects, left.photos) == ("left", 4, 8)
@@ -73,7 +73,7 @@ def test_rates_at_the_thresholds_of_the_service():
 
 
 def test_half_of_the_people_are_the_gallery():
-    vectors, people = made_people(20, 3)
+    vectors, people = synthetic_people(20, 3)
     points = measure_search(vectors, people)
     assert {point.subjects for point in points} == {10}
     assert points[0].fnir.trials == 20  # two more photos of each of the ten

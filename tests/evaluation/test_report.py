@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluation.synthetic import made_people
-from vultus.evaluation.as_json import as_json
-from vultus.evaluation.as_tables import percent, tables
+from tests.evaluation.synthetic import synthetic_people
+from vultus.evaluation.as_json import evaluation_as_json
+from vultus.evaluation.as_tables import evaluation_as_tables, percent
 from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.measure import measure_pairs
 from vultus.evaluation.protocols import LabelledPhoto, PairList, PhotoPair
@@ -20,7 +20,7 @@ SETUP = Setup("Ärzte & <b>", "m", 1, "fp32", "yunet", "central", "0.1.0", "2026
 
 
 def evaluation(people: int = 100) -> Evaluation:
-    vectors, subjects = made_people(people, 2, width=16)
+    vectors, subjects = synthetic_people(people, 2, width=16)
     photos = [
         LabelledPhoto(Path(f"{subject}/{row}.jpg"), subject, "even" if row % 4 < 2 else "odd")
         for row, subject in enumerate(subjects)
@@ -61,14 +61,14 @@ def test_failures_are_counted_by_reason_and_per_person(whole):
 
 
 def test_what_cannot_be_claimed_shows_no_number(whole):
-    (table,) = (table for table in tables(whole) if table.title.startswith("Verification"))
+    (table,) = (table for table in evaluation_as_tables(whole) if table.title.startswith("Verification"))
     row = next(row for row in table.rows if row[0] == "1e-6")
     assert row[1:] == ("-", "-", "-", "cannot be claimed", "-", "-")
     assert any("too few" not in note and "rule of three" in note for note in table.notes)
 
 
 def test_all_parts_are_in_the_tables(whole):
-    titles = " ".join(table.title for table in tables(whole))
+    titles = " ".join(table.title for table in evaluation_as_tables(whole))
     for part in (
         "could not be used",
         "1:1",
@@ -83,7 +83,7 @@ def test_all_parts_are_in_the_tables(whole):
 
 
 def test_json_is_strict_and_says_the_same(whole):
-    value = json.loads(json.dumps(as_json(whole), allow_nan=False))
+    value = json.loads(json.dumps(evaluation_as_json(whole), allow_nan=False))
     point = value["folder"]["verification"]["points"][0]
     assert point["target_fmr"] == 0.1
     assert point["euclidean_distance"] == pytest.approx(np.sqrt(2 - 2 * point["threshold"]))

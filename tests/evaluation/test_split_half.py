@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.evaluation.synthetic import made_people
+from tests.evaluation.synthetic import synthetic_people
 from vultus.errors import InvalidRequest
 from vultus.evaluation.split_half import compare_halves, gallery_sizes, split_identities
 
@@ -22,7 +22,7 @@ def test_galleries_are_the_largest_round_numbers():
 
 
 def test_what_is_asked_is_found_on_people_alike():
-    vectors, people = made_people(400, 2, width=16)
+    vectors, people = synthetic_people(400, 2, width=16)
     found = compare_halves(vectors, people, fmrs=[0.01], fpirs=[0.3], splits=2)
     assert found.people == (200, 200)
     assert len(found.fmr[0].factors) == len(found.fmr[0].balanced) == 4  # two splits, both ways
@@ -32,6 +32,6 @@ def test_what_is_asked_is_found_on_people_alike():
 
 
 def test_few_people_are_refused_with_the_number_needed():
-    vectors, people = made_people(20, 2)
+    vectors, people = synthetic_people(20, 2)
     with pytest.raises(InvalidRequest, match=r"20 people are too few .* 80 are needed"):
         compare_halves(vectors, people)

@@ -5,10 +5,16 @@ from dataclasses import replace
 import pytest
 
 from vultus.errors import ModelInvalid, StorageFailed
-from vultus.model_registry import ServedModels
+from vultus.model_registry import ModelRegistry
 from vultus.models.calibration import SearchCalibration
 from vultus.models.card import Calibration, ModelCard, find_card, in_box_cards
-from vultus.models.operator_calibration import overlay_path, overlay_text, read_overlay, read_overlays, write_overlay
+from vultus.models.operator_calibration import (
+    operator_calibration_path,
+    overlay_text,
+    read_operator_calibration,
+    read_operator_calibrations,
+    write_operator_calibration,
+)
 from vultus.models.repository.store import ModelStore
 
 SEARCH = SearchCalibration(0.42, 0.325, ((1e-1, 0.21), (1e-3, 0.49)), 1.8e-6, 3e-3, 5748)
@@ -33,12 +39,12 @@ def card() -> ModelCard:
 
 
 def test_what_is_written_is_read_again(tmp_path, card):
-    write_overlay(overlay_path(tmp_path / "models", card.id), card.id, OWN)
-    assert read_overlay(tmp_path / "models", card) == OWN
+    write_operator_calibration(operator_calibration_path(tmp_path / "models", card.id), card.id, OWN)
+    assert read_operator_calibration(tmp_path / "models", card) == OWN
 
 
 def test_without_a_file_there_is_no_overlay(tmp_path, card):
-    assert read_overlay(tmp_path, card) is None
+    assert read_operator_calibration(tmp_path, card) is None
 
 
 def test_a_card_takes_the_tables_as_they_are(card):
@@ -47,11 +53,13 @@ def test_a_card_takes_the_tables_as_they_are(card):
 
 
 def test_the_overlay_wins_over_the_card(tmp_path, card):
-    write_overlay(overlay_path(tmp_path, card.id), card.id, OWN)
+    write_operator_calibration(operator_calibration_path(tmp_path, card.id), card.id, OWN)
     store = ModelStore(tmp_path, in_box_cards())
-    models = ServedModels(store, store.cards, default=card.id, overlays=read_overlays(tmp_path, store.cards))
+    models = ModelRegistry(
+        store, store.cards, default=card.id, operator_calibrations=read_operator_calibrations(tmp_path, store.cards)
+    )
     assert models.thresholds(card.id).for_fmr(1e-4).similarity == pytest.approx(0.99)
-    plain = ServedModels(store, store.cards, default=card.id)
+    plain = ModelRegistry(store, store.cards, default=card.id)
     assert plain.thresholds(card.id).for_fmr(1e-4).similarity == pytest.approx(0.594, abs=0.01)
 
 
@@ -59,17 +67,19 @@ def test_the_overlay_wins_over_the_card(tmp_path, card):
     ("model_id", "version"), [("facenet512-casia-webface", 2), ("sface", 1)], ids=["pipeline version", "model"]
 )
 def test_an_overlay_of_other_embeddings_is_refused(tmp_path, card, model_id, version):
-    write_overlay(overlay_path(tmp_path, card.id), model_id, replace(OWN, pipeline_version=version))
+    write_operator_calibration(
+        operator_calibration_path(tmp_path, card.id), model_id, replace(OWN, pipeline_version=version)
+    )
     with pytest.raises(ModelInvalid, match=f"measured with {model_id}, pipeline version {version}.*remove the file"):
-        read_overlay(tmp_path, card)
+        read_operator_calibration(tmp_path, card)
 
 
 @pytest.mark.parametrize("text", ["", "model = 3", "no toml [", 'model = "m"\n[calibration]\ndata = "x"\n', "\udcff"])
 def test_a_malformed_overlay_is_refused_by_name(tmp_path, card, text):
-    path = overlay_path(tmp_path, card.id)
+    path = operator_calibration_path(tmp_path, card.id)
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ModelInvalid, match="calibration"):
-        read_overlay(tmp_path, card)
+        read_operator_calibration(tmp_path, card)
 
 
 @pytest.mark.parametrize(
@@ -86,12 +96,14 @@ def test_a_search_table_out_of_range_is_refused(tmp_path, card, old, new):
     text = overlay_text(card.id, OWN)
     head, search = text.split("[calibration.search]")
     assert old in search
-    overlay_path(tmp_path, card.id).write_text(f"{head}[calibration.search]{search.replace(old, new)}", "utf-8")
+    operator_calibration_path(tmp_path, card.id).write_text(
+        f"{head}[calibration.search]{search.replace(old, new)}", "utf-8"
+    )
     with pytest.raises(ModelInvalid, match="search"):
-        read_overlay(tmp_path, card)
+        read_operator_calibration(tmp_path, card)
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path, card):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFailed, match="--out"):
-        write_overlay(tmp_path / "file" / "x.toml", card.id, OWN)
+        write_operator_calibration(tmp_path / "file" / "x.toml", card.id, OWN)

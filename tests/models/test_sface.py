@@ -33,8 +33,8 @@ def opencv(network):
 
 def seen(real, photo):
     """The picture and its first face."""
-    sighting = real.pipeline.look(photo)
-    return sighting.photograph.pixels, sighting.faces[0]
+    detected = real.pipeline.detect(photo)
+    return detected.photograph.pixels, detected.faces[0]
 
 
 @pytest.mark.parametrize("photo", [pictures.astronaut, pictures.group])

@@ -17,8 +17,7 @@ from vultus.errors import CollectionNotFound, StorageFailed, VectorMismatch
 from vultus.records import Candidate, Float32
 from vultus.search.index import FlatIndex
 from vultus.search.kernels import choose_kernel, numpy_products
-from vultus.storage.references import References
-from vultus.storage.search_source import ChangeSet, Mark
+from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
 
 
 def assert_same(found: Sequence[Candidate], wanted: Sequence[Candidate]) -> None:
@@ -247,7 +246,7 @@ def test_unknown_collections_are_refused_and_not_remembered(gallery):
     for name in range(50):
         with pytest.raises(CollectionNotFound):
             index.search(f"unknown {name}", unit(1)[None, :], 5)
-    assert index._shelves == {}
+    assert index._collections == {}
 
 
 def test_a_collection_made_anew_is_searched_anew(gallery):
@@ -294,12 +293,12 @@ def test_refreshing_applies_what_was_erased_and_loads_nothing(gallery):
     index = FlatIndex(gallery)
     index.refresh("people")
     index.refresh("nobody")
-    assert index._shelves == {}
+    assert index._collections == {}
     gallery.add_faces("people", "anna", [new_face(1)])
     index.size("people")
     gallery.delete_subject("people", "anna")
     index.refresh("people")
-    assert index._shelves["people"].snapshot.size() == (0, 0)
+    assert index._collections["people"].snapshot.size() == (0, 0)
 
 
 def test_refreshing_lets_go_of_what_cannot_be_brought_up_to_date():
@@ -317,7 +316,7 @@ def test_refreshing_lets_go_of_what_cannot_be_brought_up_to_date():
     index.size("people")
     made.fails = True
     index.refresh("people")
-    assert index._shelves == {}
+    assert index._collections == {}
 
 
 def test_no_search_sees_half_a_change(gallery):
@@ -364,10 +363,10 @@ class Interrupted(MadeGallery):
 
     happens = staticmethod(lambda: None)
 
-    def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+    def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         happens, self.happens = self.happens, lambda: None
         happens()
-        return super().references(mark, face_pks)
+        return super().stored_embeddings(mark, face_pks)
 
 
 @pytest.mark.parametrize("number_given_again", [False, True])
@@ -392,8 +391,8 @@ def test_a_face_whose_row_is_lost_is_left_out():
     """As in a damaged database: the search ends, without it."""
 
     class Damaged(MadeGallery):
-        def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
-            return super().references(mark, [pk for pk in face_pks if pk != 1])
+        def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
+            return super().stored_embeddings(mark, [pk for pk in face_pks if pk != 1])
 
     made = Damaged()
     made.add("lost", unit(1))
@@ -440,9 +439,9 @@ class Several:
         self.loaded += [collection] if since is None else []
         return self.galleries[collection].changes_since(collection, since)
 
-    def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+    def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         (gallery,) = (one for one in self.galleries.values() if one.collection_pk == mark.collection_pk)
-        return gallery.references(mark, face_pks)
+        return gallery.stored_embeddings(mark, face_pks)
 
 
 def several(count: int, faces: int) -> Several:
@@ -461,7 +460,7 @@ def test_the_collection_used_least_recently_is_dropped_and_loaded_again():
     for name in ("c0", "c1", "c0", "c2", "c0", "c1"):  # c2 takes the place of c1, c1 that of c2
         probe = gallery.galleries[name].faces[7].embedding
         assert index.search(name, probe[None, :], 1)[0][0].face_id == "face 7"
-        assert sum(shelf.nbytes for shelf in index._shelves.values()) <= 2 * 100 * FACE_BYTES
+        assert sum(loaded.nbytes for loaded in index._collections.values()) <= 2 * 100 * FACE_BYTES
     assert gallery.loaded == ["c0", "c1", "c2", "c1"]
 
 
@@ -471,7 +470,7 @@ def test_a_collection_larger_than_the_budget_is_searched_all_the_same():
     for name in ("c0", "c0", "c1"):
         assert len(index.search(name, unit(1)[None, :], 1)[0]) == 1
     assert gallery.loaded == ["c0", "c1"]
-    assert list(index._shelves) == ["c1"]
+    assert list(index._collections) == ["c1"]
 
 
 def test_growth_makes_others_go():
@@ -481,7 +480,7 @@ def test_growth_makes_others_go():
     index.size("c1")
     gallery.galleries["c1"].add("berta", *(unit(seed) for seed in range(300)))
     index.size("c1")
-    assert list(index._shelves) == ["c1"]
+    assert list(index._collections) == ["c1"]
 
 
 def test_threads_may_search_while_collections_are_dropped():

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.storage.synthetic import DIMENSION, rows_of, unit
-from vultus.search.loaded_collection import Shelf, Snapshot
+from vultus.search.loaded_collection import LoadedCollection, Snapshot
 from vultus.search.segments import Segment, empty_rows
-from vultus.storage.search_source import ChangeSet, Mark
+from vultus.search.source import ChangeSet, Mark
 
 
 def changes(revision: int, pks: Sequence[int], removed: Sequence[int] = (), *, fresh: bool = False) -> ChangeSet:
@@ -47,8 +47,8 @@ def held(snapshot: Snapshot) -> list[int]:
 
 @pytest.mark.parametrize("segment_rows", [1, 3, 8, 65_536])
 def test_a_snapshot_changes_only_where_faces_are_erased(segment_rows):
-    shelf = Shelf(segment_rows)
-    snapshots = [shelf.apply(changes(1, range(5), fresh=True))]
+    loaded = LoadedCollection(segment_rows)
+    snapshots = [loaded.apply(changes(1, range(5), fresh=True))]
     steps = [
         changes(2, range(5, 7)),  # grows
         changes(3, range(7, 9), (0, 6)),  # appends in place, removes one old and one new
@@ -58,7 +58,7 @@ def test_a_snapshot_changes_only_where_faces_are_erased(segment_rows):
     ]
     before = [content(snapshots[0])]
     for step in steps:
-        snapshots.append(shelf.apply(step))
+        snapshots.append(loaded.apply(step))
         before.append(content(snapshots[-1]))
         for snapshot, known in zip(snapshots, before, strict=True):
             assert content(snapshot) in (known, without_codes_of(known, step.removed.tolist()))
@@ -68,66 +68,66 @@ def test_a_snapshot_changes_only_where_faces_are_erased(segment_rows):
 
 
 def test_segments_fill_up_before_the_next_begins():
-    shelf = Shelf(8)
-    shelf.apply(changes(1, range(3), fresh=True))
-    assert [len(block) for block in shelf.apply(changes(2, range(3, 30))).blocks] == [8, 8, 8, 6]
+    loaded = LoadedCollection(8)
+    loaded.apply(changes(1, range(3), fresh=True))
+    assert [len(block) for block in loaded.apply(changes(2, range(3, 30))).blocks] == [8, 8, 8, 6]
 
 
 def test_capacity_doubles_so_that_single_additions_rarely_copy():
-    shelf = Shelf()
-    shelf.apply(changes(0, [], fresh=True))
+    loaded = LoadedCollection()
+    loaded.apply(changes(0, [], fresh=True))
     buffers = set()
     for n in range(1, 1001):
-        (block,) = shelf.apply(changes(n, [n])).blocks
+        (block,) = loaded.apply(changes(n, [n])).blocks
         buffers.add(block.rows.codes.values.ctypes.data)
     assert len(buffers) <= 6  # 64, 128, ... 1024
 
 
 def test_a_change_touches_only_its_segment():
-    shelf = Shelf(100)
-    before = shelf.apply(changes(1, range(1000), fresh=True))
-    before = shelf.apply(changes(2, range(1000, 1001)))
-    after = shelf.apply(changes(3, [1001], [350]))
+    loaded = LoadedCollection(100)
+    before = loaded.apply(changes(1, range(1000), fresh=True))
+    before = loaded.apply(changes(2, range(1000, 1001)))
+    after = loaded.apply(changes(3, [1001], [350]))
     assert [new is old for new, old in zip(after.blocks, before.blocks, strict=True)].count(False) == 2
 
 
 def test_a_loaded_segment_is_not_copied():
     loaded = changes(1, range(50), fresh=True)
-    (block,) = Shelf().apply(loaded).blocks
+    (block,) = LoadedCollection().apply(loaded).blocks
     assert block.rows.codes.values is loaded.added[0].codes.values
 
 
 def test_the_same_mark_gives_the_same_snapshot():
-    shelf = Shelf()
-    first = shelf.apply(changes(1, range(5), fresh=True))
-    assert shelf.apply(changes(1, [])) is first
+    loaded = LoadedCollection()
+    first = loaded.apply(changes(1, range(5), fresh=True))
+    assert loaded.apply(changes(1, [])) is first
 
 
 def test_removing_what_was_never_seen_is_fine():
-    shelf = Shelf()
-    shelf.apply(changes(1, range(2), fresh=True))
-    assert held(shelf.apply(changes(2, [], [77]))) == [0, 1]
+    loaded = LoadedCollection()
+    loaded.apply(changes(1, range(2), fresh=True))
+    assert held(loaded.apply(changes(2, [], [77]))) == [0, 1]
 
 
 def test_a_number_given_again_is_another_face():
     """SQLite gives the highest number again once its row is gone; within one pull, and over several."""
-    shelf = Shelf()
-    shelf.apply(changes(1, range(1, 11), fresh=True))
+    loaded = LoadedCollection()
+    loaded.apply(changes(1, range(1, 11), fresh=True))
     steps = [
         (changes(3, [10], [10]), range(1, 11)),
         (changes(5, [9, 11], [10, 9]), [*range(1, 10), 11]),
         (changes(6, [], [9]), [*range(1, 9), 11]),
     ]
     for step, wanted in steps:
-        snapshot = shelf.apply(step)
+        snapshot = loaded.apply(step)
         assert (held(snapshot), snapshot.size()[1]) == (list(wanted), len(wanted))
 
 
 def test_memory_is_about_half_a_kilobyte_a_face():
     big = rows_of(range(1000), range(1000), np.stack([unit(seed, 512) for seed in range(1000)]))
-    shelf = Shelf()
-    shelf.apply(ChangeSet(Mark(1, 1), True, 512, (big,), np.empty(0, np.int64)))
-    assert shelf.nbytes == 1000 * (512 + 4 + 4 + 8 + 8 + 1)
+    loaded = LoadedCollection()
+    loaded.apply(ChangeSet(Mark(1, 1), True, 512, (big,), np.empty(0, np.int64)))
+    assert loaded.nbytes == 1000 * (512 + 4 + 4 + 8 + 8 + 1)
 
 
 def test_a_full_segment_has_no_room():
@@ -136,16 +136,16 @@ def test_a_full_segment_has_no_room():
 
 
 def test_the_codes_of_an_erased_face_leave_the_memory():
-    shelf = Shelf()
-    shelf.apply(changes(1, range(10), fresh=True))
-    (block,) = shelf.apply(changes(2, [], [3, 7])).blocks
+    loaded = LoadedCollection()
+    loaded.apply(changes(1, range(10), fresh=True))
+    (block,) = loaded.apply(changes(2, [], [3, 7])).blocks
     empty = [pk for pk in range(10) if not block.rows.codes.values[pk].any() and not block.rows.codes.scales[pk]]
     assert empty == [3, 7]
 
 
 @pytest.mark.parametrize("numbers", [[], [0], [5, 5, 5], [3, 1, 3], [10**15, 7, 10**15]])
 def test_subjects_are_counted_once(numbers):
-    shelf = Shelf()
+    loaded = LoadedCollection()
     rows = rows_of(range(len(numbers)), numbers, np.ones((len(numbers), DIMENSION)))
-    snapshot = shelf.apply(ChangeSet(Mark(1, 1), True, DIMENSION, (rows,), np.empty(0, np.int64)))
+    snapshot = loaded.apply(ChangeSet(Mark(1, 1), True, DIMENSION, (rows,), np.empty(0, np.int64)))
     assert snapshot.size() == (len(set(numbers)), len(numbers))

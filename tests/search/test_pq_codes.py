@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vultus.records import Float32
-from vultus.storage.pq import LEAST_ROWS, PqCodes, load_faiss, pieces, random_rotation
+from vultus.search.pq_index import LEAST_ROWS, PqCodes, load_faiss, pieces, random_rotation
 
 faiss = load_faiss()
 pytestmark = pytest.mark.skipif(faiss is None, reason="faiss has no wheel for this machine")

@@ -14,10 +14,9 @@ from tests.storage.synthetic import MadeFace, MadeGallery, unit
 from vultus.errors import StorageFailed
 from vultus.records import Candidate, Float32
 from vultus.search.index import FlatIndex
+from vultus.search.pq_index import load_faiss
 from vultus.search.recall import Recall, SearchState
-from vultus.storage.pq import load_faiss
-from vultus.storage.references import References
-from vultus.storage.search_source import Mark
+from vultus.search.source import Mark, StoredEmbeddings
 
 with_faiss = pytest.mark.skipif(load_faiss() is None, reason="faiss has no wheel for this machine")
 D, FACES, SEGMENT_ROWS = 64, 4_000, 1_024
@@ -34,12 +33,12 @@ class BigGallery(MadeGallery):
         self.subject_pks = {f"s{n}": n + 1 for n in range(FACES)}
         self.faces = [MadeFace(n, 1, n + 1, f"s{n}", row) for n, row in enumerate(rows)]
 
-    def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+    def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         by_pk = {face.pk: face for face in self.faces} if self.known != self.revision else self.by_pk
         self.by_pk, self.known = by_pk, self.revision
         found = [by_pk[pk] for pk in face_pks if pk in by_pk and by_pk[pk].revision <= mark.revision]
         vectors = np.array([face.embedding for face in found], np.float32)
-        return References([f.pk for f in found], [f.id for f in found], [f.subject for f in found], vectors)
+        return StoredEmbeddings([f.pk for f in found], [f.id for f in found], [f.subject for f in found], vectors)
 
     known, by_pk = 0, dict[int, MadeFace]()
 
@@ -67,7 +66,7 @@ def built(made: BigGallery, candidates: int | None = None, **options) -> FlatInd
     index.wait(60)
     assert index.state("people").kind == "pq"
     if candidates:
-        index._shelves["people"].snapshot.pq.candidates = candidates
+        index._collections["people"].snapshot.pq.candidates = candidates
     return index
 
 
@@ -126,7 +125,7 @@ def test_erased_faces_are_not_found_and_hide_nobody():
 def test_the_codes_of_erased_faces_are_overwritten():
     made = BigGallery()
     index = built(made)
-    codes = index._shelves["people"].snapshot.pq._codes._index
+    codes = index._collections["people"].snapshot.pq._codes._index
     made.remove("face 5", "face 3999")
     index.refresh("people")
     assert np.array_equal(codes.reconstruct(5), codes.reconstruct(3999))
@@ -204,7 +203,7 @@ def test_an_index_that_is_not_wanted_any_more_is_not_finished(end):
 
     index = FlatIndex(made, segment_rows=SEGMENT_ROWS, pq_from_faces=FACES, faiss=slow)
     index.size("people")
-    shelf = index._shelves["people"]
+    loaded = index._collections["people"]
     if end == "discard":
         index.discard("people")
     else:
@@ -212,16 +211,16 @@ def test_an_index_that_is_not_wanted_any_more_is_not_finished(end):
         index.close()
     going.set()
     index.wait(60)
-    assert shelf.snapshot.pq is None
+    assert loaded.snapshot.pq is None
 
 
 @with_faiss
 def test_a_failure_leaves_the_exact_search(caplog):
     class Failing(BigGallery):
-        def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+        def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
             if threading.current_thread().name == "pq-index":
                 raise StorageFailed("the disk failed")
-            return super().references(mark, face_pks)
+            return super().stored_embeddings(mark, face_pks)
 
     made = Failing()
     index = FlatIndex(made, segment_rows=SEGMENT_ROWS, pq_from_faces=FACES)
@@ -293,7 +292,7 @@ def test_an_index_counts_as_memory_and_goes_with_its_collection():
     exact = FlatIndex(made)
     exact.size("people")
     index = built(made)
-    assert index._shelves["people"].nbytes > exact._shelves["people"].nbytes + FACES * D // 4
+    assert index._collections["people"].nbytes > exact._collections["people"].nbytes + FACES * D // 4
     index.discard("people")
     assert index.state("people") == SearchState()
 
@@ -301,9 +300,9 @@ def test_an_index_counts_as_memory_and_goes_with_its_collection():
 @with_faiss
 def test_many_search_while_faces_come_and_go():
     made, lock = BigGallery(), threading.Lock()
-    pull, look_up = made.changes_since, made.references
+    pull, look_up = made.changes_since, made.stored_embeddings
     made.changes_since = lambda *given: locked(lock, pull, *given)  # the stand-in is a plain list
-    made.references = lambda *given: locked(lock, look_up, *given)
+    made.stored_embeddings = lambda *given: locked(lock, look_up, *given)
     index = built(made, candidates=50)
 
     def search(n: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vultus.search.recall import Recall, made_probes, share_found
+from vultus.search.recall import Recall, share_found, synthetic_probes
 
 
 def faces(count: int = 2_000, dimension: int = 128) -> np.ndarray:
@@ -14,20 +14,20 @@ def faces(count: int = 2_000, dimension: int = 128) -> np.ndarray:
 
 
 def test_mated_probes_resemble_a_face_that_is_held():
-    best = (made_probes(faces(), 200, 1).mated @ faces().T).max(axis=1)
+    best = (synthetic_probes(faces(), 200, 1).mated @ faces().T).max(axis=1)
     assert 0.45 < best.min() < best.max() < 0.85
 
 
 def test_non_mated_probes_resemble_nobody():
-    best = (made_probes(faces(), 200, 1).non_mated @ faces().T).max(axis=1)
+    best = (synthetic_probes(faces(), 200, 1).non_mated @ faces().T).max(axis=1)
     assert best.max() < 0.5
 
 
 def test_probes_are_of_unit_length_and_the_same_again():
-    first, second = made_probes(faces(), 20, 1), made_probes(faces(), 20, 1)
+    first, second = synthetic_probes(faces(), 20, 1), synthetic_probes(faces(), 20, 1)
     assert np.allclose(np.linalg.norm([*first.mated, *first.non_mated], axis=1), 1, atol=1e-6)
     assert np.array_equal(first.mated, second.mated)
-    assert not np.array_equal(first.mated, made_probes(faces(), 20, 2).mated)
+    assert not np.array_equal(first.mated, synthetic_probes(faces(), 20, 2).mated)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from vultus.search.int8_codes import as_probe
 from vultus.search.kernels import numpy_products
 from vultus.search.rescoring import FIRST_LOOK_UPS, Shortlist, settle
 from vultus.search.segments import Block
-from vultus.storage.references import References
+from vultus.search.source import StoredEmbeddings
 
 
 def block_of(subject_pks: Sequence[int], embeddings: Float32, first_pk: int = 1) -> Block:
@@ -67,10 +67,10 @@ def test_look_ups_go_on_only_while_they_can_change_the_answer():
     embeddings = np.stack([unit(1, 8)] * 5 + [unit(n, 8) for n in range(2, 200)])
     asked: list[int] = []
 
-    def fetch(pks: Sequence[int]) -> References:
+    def fetch(pks: Sequence[int]) -> StoredEmbeddings:
         asked.extend(pks)
         names = [str(pk) for pk in pks]
-        return References(pks, names, names, embeddings[np.array(pks) - 1])
+        return StoredEmbeddings(pks, names, names, embeddings[np.array(pks) - 1])
 
     shortlist = considered(Shortlist(probe, 203), block_of(range(len(embeddings)), embeddings))
     assert len(shortlist.face_pks) == len(embeddings)  # fewer subjects than asked for: nobody is ruled out

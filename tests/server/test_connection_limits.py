@@ -143,7 +143,7 @@ def test_every_accepted_request_is_answered_under_load(tmp_path: Path) -> None:
     """Clients that go on until they are refused: each call is answered, or never got a connection."""
     with serving(tmp_path, VULTUS_COMPUTE_SLOTS="1", VULTUS_QUEUE_SIZE="4") as server:
 
-        def go_on(_: int) -> list[int]:
+        def check_cancelled(_: int) -> list[int]:
             statuses = []
             while True:
                 try:
@@ -153,7 +153,7 @@ def test_every_accepted_request_is_answered_under_load(tmp_path: Path) -> None:
                     return [*statuses, -1] if lost and not refused(server) else statuses
 
         with ThreadPoolExecutor(8) as pool:
-            clients = [pool.submit(go_on, i) for i in range(8)]
+            clients = [pool.submit(check_cancelled, i) for i in range(8)]
             time.sleep(1.5)
             server.process.send_signal(signal.SIGTERM)
             statuses = [status for client in clients for status in client.result()]

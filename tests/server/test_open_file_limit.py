@@ -9,9 +9,9 @@ import pytest
 
 SCRIPT = """
 import resource
-from vultus.server.openfiles import connections_possible
+from vultus.server.process import raise_open_file_limit
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-print(connections_possible(1000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+print(raise_open_file_limit(1000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 
 

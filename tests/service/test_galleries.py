@@ -19,8 +19,8 @@ def test_forgetting_a_person_removes_rows_photos_and_index_entries(small):
 
 def held_codes(small) -> list[bool]:
     """Of each face that the index holds, whether its code says anything."""
-    shelf = small.service.index._shelves["default"]
-    return [bool(row.any()) for block in shelf.snapshot.blocks for row in block.rows.codes.values]
+    loaded = small.service.index._collections["default"]
+    return [bool(row.any()) for block in loaded.snapshot.blocks for row in block.rows.codes.values]
 
 
 @pytest.mark.parametrize("erase", ["subject", "face"])
@@ -41,13 +41,13 @@ def test_an_erased_collection_leaves_the_index_at_once(small):
     small.service.enroll([drawn_photo(1)], subject="ada")
     small.service.find(drawn_photo(1))
     small.service.delete_collection("default")
-    assert small.service.index._shelves == {}
+    assert small.service.index._collections == {}
 
 
 def test_erasing_does_not_load_what_nobody_searches(small):
     small.service.enroll([drawn_photo(1)], subject="ada")
     small.service.forget("default", "ada")
-    assert small.service.index._shelves == {}
+    assert small.service.index._collections == {}
 
 
 def test_a_photo_that_someone_else_uses_stays(small):

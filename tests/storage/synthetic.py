@@ -11,8 +11,7 @@ import numpy as np
 from vultus.records import Candidate, Face, Float32, NewFace, Photo, Quality, Template
 from vultus.search.int8_codes import quantise
 from vultus.search.segments import Rows
-from vultus.storage.references import References
-from vultus.storage.search_source import ChangeSet, Mark
+from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
 
 MODEL = "model-a"
 DIMENSION = 16
@@ -95,11 +94,11 @@ class MadeGallery:
         mark = Mark(self.collection_pk, self.revision)
         return ChangeSet(mark, fresh, self.dimension, (added,) if new else (), np.array(gone, np.int64))
 
-    def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+    def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         self.looked_up += len(face_pks)
         wanted, same = set(face_pks), mark.collection_pk == self.collection_pk
         found = [face for face in self.faces if face.pk in wanted and face.revision <= mark.revision and same]
-        return References(
+        return StoredEmbeddings(
             [face.pk for face in found],
             [face.id for face in found],
             [face.subject for face in found],

@@ -25,7 +25,7 @@ def audit(engine):
 @pytest.fixture
 def ours(gallery):
     """The gallery in the hands of a key."""
-    return gallery.by(Act(ACT, request_id="r-1"))
+    return gallery.acting_as(Act(ACT, request_id="r-1"))
 
 
 def told(audit: Audit) -> list[tuple[object, ...]]:
@@ -52,7 +52,7 @@ def test_every_change_has_a_line_with_who_what_and_which_faces(audit, ours):
 
 
 def test_keys_are_audited_by_their_ids(audit, keys):
-    ours = keys.by(Act(ACT))
+    ours = keys.acting_as(Act(ACT))
     made, _ = ours.create("Anna's door", ["find"])
     ours.rotate(made.id, overlap=timedelta(0))
     ours.revoke(made.id)
@@ -63,7 +63,7 @@ def test_keys_are_audited_by_their_ids(audit, keys):
 def test_no_line_says_what_a_person_is_called(engine, ours, keys):
     ours.add_faces("people", "subject-Anna", [new_face(1)], name="name-Anna", metadata={"k": "meta-Anna"})
     ours.delete_subject("people", "subject-Anna")
-    _, secret = keys.by(Act(ACT)).create("key-Anna", ["find"])
+    _, secret = keys.acting_as(Act(ACT)).create("key-Anna", ["find"])
     with reading(engine) as connection:
         rows = connection.exec_driver_sql("SELECT * FROM audit").all()
     assert len(rows) == 3
@@ -85,8 +85,8 @@ def test_what_is_undone_leaves_no_line(audit, ours):
 
 def test_what_changes_nothing_is_not_called_recorded(audit, gallery):
     first, again = Act(ACT), Act(ACT)
-    gallery.by(first).add_faces("people", "anna", [new_face(1)])
-    gallery.by(again).add_faces("people", "anna", [new_face(1)])
+    gallery.acting_as(first).add_faces("people", "anna", [new_face(1)])
+    gallery.acting_as(again).add_faces("people", "anna", [new_face(1)])
     assert (first.recorded, again.recorded) == (True, False)
     assert len(audit.lines()) == 1
 

@@ -1,4 +1,4 @@
-"""The trail: lines written together, a moment later; kept when the disk refuses; counted when they cannot be kept."""
+"""The audit writer: lines written together, a moment later; kept when the disk refuses, else counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 import pytest
 
 from vultus.storage.audit import Audit, AuditLine
-from vultus.storage.audit_writer import Trail
+from vultus.storage.audit_writer import BackgroundAuditWriter
 from vultus.storage.database import reading
 
 NEVER = 3600.0
@@ -27,62 +27,62 @@ def refuse(engine, wish: bool) -> None:
 
 
 def test_lines_wait_for_the_flush_and_keep_their_order(engine, audit):
-    trail = Trail(engine, flush_seconds=NEVER)
+    audit_sink = BackgroundAuditWriter(engine, flush_seconds=NEVER)
     for number in range(5):
-        trail.add(AuditLine("k", "find", object_count=number))
+        audit_sink.add(AuditLine("k", "find", object_count=number))
     assert audit.lines() == ()
-    assert trail.flush()
+    assert audit_sink.flush()
     assert [line.object_count for line in audit.lines()] == [0, 1, 2, 3, 4]
-    trail.close()
+    audit_sink.close()
 
 
 def test_a_line_is_written_without_being_asked_for(engine, audit):
-    trail = Trail(engine, flush_seconds=0.01)
-    trail.add(AuditLine("k", "find"))
+    audit_sink = BackgroundAuditWriter(engine, flush_seconds=0.01)
+    audit_sink.add(AuditLine("k", "find"))
     deadline = time.monotonic() + 30
     while not audit.lines() and time.monotonic() < deadline:
         time.sleep(0.005)
     assert len(audit.lines()) == 1
-    trail.close()
+    audit_sink.close()
 
 
 def test_closing_writes_what_waits(engine, audit):
-    trail = Trail(engine, flush_seconds=NEVER)
-    trail.add(AuditLine("k", "find"))
-    trail.close()
+    audit_sink = BackgroundAuditWriter(engine, flush_seconds=NEVER)
+    audit_sink.add(AuditLine("k", "find"))
+    audit_sink.close()
     assert len(audit.lines()) == 1
 
 
 def test_lines_that_the_disk_refuses_wait_in_their_order(engine, audit, caplog):
-    trail = Trail(engine, flush_seconds=NEVER)
-    trail.add(AuditLine("k", "find", object_count=1))
+    audit_sink = BackgroundAuditWriter(engine, flush_seconds=NEVER)
+    audit_sink.add(AuditLine("k", "find", object_count=1))
     refuse(engine, True)
     with caplog.at_level(logging.WARNING):
-        assert not trail.flush()
+        assert not audit_sink.flush()
     assert "1 audit lines are not written yet: the database is read-only" in caplog.text
-    trail.add(AuditLine("k", "find", object_count=2))
+    audit_sink.add(AuditLine("k", "find", object_count=2))
     refuse(engine, False)
-    assert trail.flush()
+    assert audit_sink.flush()
     assert [line.object_count for line in audit.lines()] == [1, 2]
-    trail.close()
+    audit_sink.close()
 
 
 def test_the_oldest_lines_are_given_up_and_counted(engine, audit):
-    trail = Trail(engine, flush_seconds=NEVER, max_waiting=2)
+    audit_sink = BackgroundAuditWriter(engine, flush_seconds=NEVER, max_waiting=2)
     for number in range(5):
-        trail.add(AuditLine("k", "find", object_count=number))
-    trail.close()
+        audit_sink.add(AuditLine("k", "find", object_count=number))
+    audit_sink.close()
     assert [(line.action, line.object_count) for line in audit.lines()] == [("audit.lost", 3), ("find", 3), ("find", 4)]
 
 
 def test_many_threads_lose_no_line(engine, audit):
-    trail = Trail(engine, flush_seconds=0.001)
+    audit_sink = BackgroundAuditWriter(engine, flush_seconds=0.001)
     threads = [
-        threading.Thread(target=lambda: [trail.add(AuditLine("k", "find")) for _ in range(200)]) for _ in range(4)
+        threading.Thread(target=lambda: [audit_sink.add(AuditLine("k", "find")) for _ in range(200)]) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    trail.close()
+    audit_sink.close()
     assert len(audit.lines(limit=10_000)) == 800

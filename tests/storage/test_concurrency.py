@@ -124,7 +124,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(gallery, url):
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
         changes = Gallery(engine).changes_since("people", None)
         pks = [int(pk) for rows in changes.added for pk in rows.face_pks]
-        assert set(acknowledged) <= set(Gallery(engine).references(changes.mark, pks).face_ids)
+        assert set(acknowledged) <= set(Gallery(engine).stored_embeddings(changes.mark, pks).face_ids)
         assert len(pks) == Gallery(engine).collection("people").faces
         engine.dispose()
 

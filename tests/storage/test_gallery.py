@@ -18,8 +18,8 @@ from vultus.errors import (
     VectorMismatch,
 )
 from vultus.search.int8_codes import quantise
+from vultus.search.source import ChangeSet
 from vultus.storage.database import writing
-from vultus.storage.search_source import ChangeSet
 
 HOSTILE_IDS = [
     "",
@@ -149,7 +149,7 @@ def test_ids_and_names_are_only_data(gallery, hostile):
     assert gallery.subjects_by_id(hostile, [hostile, "nobody"]) == {hostile: subject}
     assert gallery.faces(hostile, hostile) == (face,)
     changes = gallery.changes_since(hostile, None)
-    found = gallery.references(changes.mark, changes.added[0].face_pks.tolist())
+    found = gallery.stored_embeddings(changes.mark, changes.added[0].face_pks.tolist())
     assert sorted(found.subjects) == sorted(["bystander", hostile])
     gallery.delete_subject(hostile, hostile)
     assert [one.id for one in gallery.subjects(hostile, limit=9)] == ["bystander"]
@@ -276,7 +276,7 @@ def test_changes_come_once_and_in_order(gallery):
     _, added = gallery.add_faces("people", "anna", [new_face(1), new_face(2)])
     everything = gallery.changes_since("people", None)
     assert (everything.fresh, everything.dimension) == (True, DIMENSION)
-    found = gallery.references(everything.mark, pks(everything))
+    found = gallery.stored_embeddings(everything.mark, pks(everything))
     assert found.face_ids == tuple(face.id for face, _ in added)
     assert np.array_equal(found.embeddings, [unit(1), unit(2)])
     nothing = gallery.changes_since("people", everything.mark)
@@ -285,7 +285,7 @@ def test_changes_come_once_and_in_order(gallery):
     gallery.delete_face(added[0][0].id)
     later = gallery.changes_since("people", everything.mark)
     assert (later.mark.revision, later.fresh) == (3, False)
-    assert gallery.references(later.mark, pks(later)).subjects == ("berta",)
+    assert gallery.stored_embeddings(later.mark, pks(later)).subjects == ("berta",)
     assert later.removed.tolist() == pks(everything)[:1]
 
 
@@ -308,17 +308,17 @@ def test_references_leave_out_what_is_erased_or_came_later(gallery):
     gallery.delete_face(gallery.faces("people", "anna")[1].id)
     gallery.add_faces("people", "berta", [new_face(3)])  # gets the number of the one that is gone
     assert pks(gallery.changes_since("people", changes.mark)) == pks(changes)[1:]
-    found = gallery.references(changes.mark, pks(changes))
+    found = gallery.stored_embeddings(changes.mark, pks(changes))
     assert (list(found.face_pks), found.subjects) == (pks(changes)[:1], ("anna",))
     bind(gallery, "others")
     others = gallery.changes_since("others", None).mark
-    assert gallery.references(others, pks(changes)).embeddings.shape == (0,)
+    assert gallery.stored_embeddings(others, pks(changes)).embeddings.shape == (0,)
 
 
 def test_many_references_are_fetched_in_parts(gallery):
     gallery.add_faces("people", "anna", [new_face(seed) for seed in range(1_200)])
     changes = gallery.changes_since("people", None)
-    found = gallery.references(changes.mark, pks(changes))
+    found = gallery.stored_embeddings(changes.mark, pks(changes))
     assert sorted(found.face_pks) == pks(changes)
     assert found.embeddings.shape == (1_200, DIMENSION)
 
@@ -343,7 +343,7 @@ def test_a_collection_made_anew_is_another(gallery):
     changes = gallery.changes_since("people", mark)
     assert changes.mark.revision == mark.revision
     assert (changes.fresh, len(pks(changes))) == (True, 1)
-    assert gallery.references(mark, pks(changes)).subjects == ()
+    assert gallery.stored_embeddings(mark, pks(changes)).subjects == ()
 
 
 def test_a_mark_from_the_future_means_everything(gallery):

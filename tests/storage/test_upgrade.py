@@ -36,9 +36,9 @@ def test_keys_and_faces_of_version_2_get_audit_and_rotation(tmp_path, url):
     assert gallery.face(face.id) == face
     assert FlatIndex(gallery).search("people", unit(1)[None, :], 1)[0][0].face_id == face.id
     now = datetime.now(UTC)
-    rotation = keys.by(Act("command")).rotate("k" * 32, overlap=timedelta(hours=1))
+    rotation = keys.acting_as(Act("command")).rotate("k" * 32, overlap=timedelta(hours=1))
     assert keys.authenticate(SECRET, now) == keys.authenticate(rotation.secret, now) == rotation.key
-    gallery.by(Act("command")).delete_subject("people", "anna")
+    gallery.acting_as(Act("command")).delete_subject("people", "anna")
     assert [(line.action, line.objects) for line in audit.lines()] == [
         ("key.rotate", ("k" * 32,)),
         ("subject.erase", (face.id,)),

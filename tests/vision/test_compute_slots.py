@@ -4,7 +4,7 @@ import time
 import pytest
 
 from vultus.errors import QueueFull, QueueTimeout
-from vultus.vision.compute_slots import Slots, one_by_one
+from vultus.vision.compute_slots import ComputeSlots, one_by_one
 
 SECONDS = 10  # longest wait for something that comes at once
 
@@ -14,13 +14,13 @@ def who() -> str:
 
 
 def test_as_many_as_there_are_places_work_at_once():
-    slots = Slots(2, queue=0, wait_seconds=1)
+    slots = ComputeSlots(2, queue=0, wait_seconds=1)
     with slots.place(), slots.place(), pytest.raises(QueueFull, match="0 requests wait"), slots.place():
         pass
 
 
 def test_a_place_is_free_again_after_an_error():
-    slots = Slots(1, queue=0, wait_seconds=1)
+    slots = ComputeSlots(1, queue=0, wait_seconds=1)
     with pytest.raises(ValueError, match="boom"), slots.place():
         raise ValueError("boom")
     with slots.place():
@@ -28,14 +28,14 @@ def test_a_place_is_free_again_after_an_error():
 
 
 def test_who_waits_too_long_is_told():
-    slots = Slots(1, queue=1, wait_seconds=0.01)
+    slots = ComputeSlots(1, queue=1, wait_seconds=0.01)
     with slots.place(), pytest.raises(QueueTimeout, match=r"0\.01 s") as refusal, slots.place():
         pass
     assert refusal.value.retry_after_seconds > 0
 
 
 def test_who_waits_gets_the_place_when_it_comes_free():
-    slots = Slots(1, queue=1, wait_seconds=SECONDS)
+    slots = ComputeSlots(1, queue=1, wait_seconds=SECONDS)
     done = threading.Event()
 
     def wait() -> None:
@@ -51,19 +51,19 @@ def test_who_waits_gets_the_place_when_it_comes_free():
 
 
 def test_tasks_of_one_who_is_alone_run_beside_each_other():
-    slots, meet = Slots(2, queue=0, wait_seconds=1), threading.Barrier(2, timeout=SECONDS)
+    slots, meet = ComputeSlots(2, queue=0, wait_seconds=1), threading.Barrier(2, timeout=SECONDS)
     with slots.place():
         assert len(set(slots.together([lambda: (meet.wait(), who())[1]] * 2))) == 2
 
 
 def test_tasks_stay_in_their_thread_when_every_place_is_taken():
-    slots = Slots(2, queue=0, wait_seconds=1)
+    slots = ComputeSlots(2, queue=0, wait_seconds=1)
     with slots.place(), slots.place():
         assert slots.together([who] * 3) == [who()] * 3
 
 
 def test_no_more_tasks_run_at_once_than_there_are_places():
-    slots, lock, running, most = Slots(3, queue=0, wait_seconds=1), threading.Lock(), 0, 0
+    slots, lock, running, most = ComputeSlots(3, queue=0, wait_seconds=1), threading.Lock(), 0, 0
 
     def task() -> None:
         nonlocal running, most
@@ -79,14 +79,14 @@ def test_no_more_tasks_run_at_once_than_there_are_places():
     assert 1 < most <= 3
 
 
-@pytest.mark.parametrize("together", [one_by_one, Slots(4, queue=0, wait_seconds=1).together])
+@pytest.mark.parametrize("together", [one_by_one, ComputeSlots(4, queue=0, wait_seconds=1).together])
 def test_results_come_in_the_order_of_the_tasks(together):
     assert together([lambda i=i: i * i for i in range(9)]) == [i * i for i in range(9)]
     assert together([]) == []
 
 
 def test_the_first_failure_is_raised_after_all_have_ended_and_the_places_are_free_again():
-    slots, ended = Slots(2, queue=0, wait_seconds=1), []
+    slots, ended = ComputeSlots(2, queue=0, wait_seconds=1), []
 
     def fail(what: str) -> None:
         time.sleep(0.005)
@@ -101,7 +101,7 @@ def test_the_first_failure_is_raised_after_all_have_ended_and_the_places_are_fre
 
 
 def test_spare_places_are_all_or_none():
-    slots = Slots(3, queue=0, wait_seconds=1)
+    slots = ComputeSlots(3, queue=0, wait_seconds=1)
     with slots.place(), slots.spare(2) as granted, pytest.raises(QueueFull), slots.place():
         assert granted
     with slots.place(), slots.place():
@@ -112,7 +112,7 @@ def test_spare_places_are_all_or_none():
 
 
 def test_free_places_go_to_who_waits_first():
-    slots = Slots(2, queue=1, wait_seconds=SECONDS)
+    slots = ComputeSlots(2, queue=1, wait_seconds=SECONDS)
     slots._waiting = 1  # somebody who has not been woken yet
     with slots.place(), slots.spare(1) as granted:
         assert not granted

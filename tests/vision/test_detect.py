@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vultus.vision.detect import suppress
-from vultus.vision.scale import shrink
+from vultus.vision.image import shrink
 
 
 def test_a_picture_is_shrunk_to_the_side_and_never_enlarged():

@@ -97,8 +97,8 @@ def test_the_length_of_the_raw_embedding_is_the_recognisability_where_the_card_s
     path = write_tiny_network(tmp_path / "tiny.onnx")
     crop = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
     plain = embedder(path)
-    assert plain.look([crop])[1] == [None]
+    assert plain.embed_with_recognisability([crop])[1] == [None]
     length = float(np.linalg.norm(Session(path).run(plain.prepare([crop]))[0]))
     telling = embedder(path, norm_range=(length - 1, length + 3))
-    assert telling.look([crop])[1] == [pytest.approx(25, abs=0.1)]  # 1 of 4
-    assert telling.look([])[1] == []
+    assert telling.embed_with_recognisability([crop])[1] == [pytest.approx(25, abs=0.1)]  # 1 of 4
+    assert telling.embed_with_recognisability([])[1] == []

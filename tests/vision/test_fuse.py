@@ -52,6 +52,8 @@ def test_the_first_member_that_tells_gives_the_recognisability(members, tmp_path
         norm_range=(0.0, 1e9),
     )
     fused = FusedEmbedder([(silent, 0.5), (telling, 0.5)], model_id="fused")
-    (told,) = fused.look([fused.blank()])[1]
+    (told,) = fused.embed_with_recognisability([fused.blank()])[1]
     assert told == pytest.approx(0, abs=1e-3)
-    assert FusedEmbedder([(silent, 0.5), (silent, 0.5)], model_id="f").look([fused.blank()])[1] == [None]
+    assert FusedEmbedder([(silent, 0.5), (silent, 0.5)], model_id="f").embed_with_recognisability([fused.blank()])[
+        1
+    ] == [None]

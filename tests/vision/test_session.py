@@ -5,7 +5,7 @@ import pytest
 
 from tests.standins import SIDE, write_tiny_network
 from vultus.errors import ModelInvalid
-from vultus.vision.compute_slots import Slots
+from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.session import AWAKE_SECONDS, Session, SpreadSession
 
 BATCH = np.random.default_rng(0).normal(size=(1, 3, SIDE, SIDE)).astype(np.float32)
@@ -31,7 +31,7 @@ def many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 class Counted(SpreadSession):
     """Counts the runs in several threads."""
 
-    def __init__(self, path: Path, slots: Slots, clock: Clock) -> None:
+    def __init__(self, path: Path, slots: ComputeSlots, clock: Clock) -> None:
         super().__init__(path, slots, clock=clock)
         self.spread_runs = 0
         assert self._spread is not None
@@ -51,7 +51,7 @@ def test_a_file_that_is_no_network_is_refused_by_name(tmp_path):
 
 
 def test_one_thread_or_several_give_the_same(network, many_cores):
-    slots, clock = Slots(2, queue=0, wait_seconds=1), Clock()
+    slots, clock = ComputeSlots(2, queue=0, wait_seconds=1), Clock()
     session = Counted(network, slots, clock)
     alone = [session.run(BATCH)[0] for _ in range(2)]
     assert session.spread_runs == 1
@@ -60,7 +60,7 @@ def test_one_thread_or_several_give_the_same(network, many_cores):
 
 def test_a_request_after_a_pause_runs_in_one_thread(network, many_cores):
     clock = Clock()
-    session = Counted(network, Slots(2, queue=0, wait_seconds=1), clock)
+    session = Counted(network, ComputeSlots(2, queue=0, wait_seconds=1), clock)
     session.run(BATCH)
     clock.seconds += 2 * AWAKE_SECONDS
     session.run(BATCH)
@@ -71,7 +71,7 @@ def test_a_request_after_a_pause_runs_in_one_thread(network, many_cores):
 
 
 def test_a_request_beside_another_runs_in_one_thread(network, many_cores):
-    slots = Slots(2, queue=0, wait_seconds=1)
+    slots = ComputeSlots(2, queue=0, wait_seconds=1)
     session = Counted(network, slots, Clock())
     session.run(BATCH)
     with slots.place(), slots.place():
@@ -80,6 +80,6 @@ def test_a_request_beside_another_runs_in_one_thread(network, many_cores):
 
 
 def test_with_a_single_place_there_is_no_second_session(network):
-    session = SpreadSession(network, Slots(1, queue=0, wait_seconds=1))
+    session = SpreadSession(network, ComputeSlots(1, queue=0, wait_seconds=1))
     assert session.run(BATCH)[0].shape == (1, 32)
     assert session._spread is None

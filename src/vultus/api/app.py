@@ -20,17 +20,19 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 
 from vultus import __version__
-from vultus.api.errors import ErrorBoundary, answer_framework_error
+from vultus.api.errors import answer_framework_error
 from vultus.api.image_urls.fetch import Fetcher
-from vultus.api.middleware.audit import Audited
-from vultus.api.middleware.body_limit import BodyLimit, RequestIds
-from vultus.api.middleware.overload import Crowd
-from vultus.api.middleware.path_segments import PathSegments
-from vultus.api.middleware.security_headers import SafetyHeaders
-from vultus.api.middleware.shutdown import Farewell
+from vultus.api.middleware.audit import AuditMiddleware
+from vultus.api.middleware.body_limit import BodyLimitMiddleware
+from vultus.api.middleware.error_boundary import ErrorBoundaryMiddleware
+from vultus.api.middleware.overload import OverloadMiddleware
+from vultus.api.middleware.path_segments import PathSegmentsMiddleware
+from vultus.api.middleware.request_id import RequestIdMiddleware
+from vultus.api.middleware.security_headers import SecurityHeadersMiddleware
+from vultus.api.middleware.shutdown import DrainMiddleware
 from vultus.api.request_context import OpenSystem, System
-from vultus.api.routes import collections, compare, recognition, system
-from vultus.api.state import Doorway, stop_process, utc_now
+from vultus.api.routes import collections, compare, keys, recognition, system
+from vultus.api.state import AppState, stop_process, utc_now
 from vultus.config import Settings
 
 DESCRIPTION = """
@@ -47,54 +49,54 @@ def create_app(system: System, *, fetcher: Fetcher | None = None, now: Callable[
 
     fetcher: of image URLs, instead of the one that the settings say. now: the wall clock, by which keys expire.
     """
-    return _application(Doorway(system.settings, system=system, fetcher=fetcher, now=now))
+    return _application(AppState(system.settings, system=system, fetcher=fetcher, now=now))
 
 
 def create_opening_app(
     settings: Settings, open_system: OpenSystem, *, on_failure: Callable[[Exception], None] = stop_process
 ) -> FastAPI:
     """The application that opens and closes its system with the server."""
-    return _application(Doorway(settings, open_system=open_system, on_failure=on_failure))
+    return _application(AppState(settings, open_system=open_system, on_failure=on_failure))
 
 
-def _application(doorway: Doorway) -> FastAPI:
+def _application(state: AppState) -> FastAPI:
     app: FastAPI = FastAPIOffline(
         title="Vultus",
         version=__version__,
         description=DESCRIPTION,
-        lifespan=doorway.lifespan,
-        middleware=_middleware(doorway),
+        lifespan=state.lifespan,
+        middleware=_middleware(state),
         exception_handlers={HTTPException: answer_framework_error, RequestValidationError: answer_framework_error},
         redirect_slashes=False,
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},
     )
-    app.state.doorway = doorway
+    app.state.vultus = state
     app.add_api_route("/", _to_docs, include_in_schema=False, response_class=RedirectResponse)
-    routers = (recognition.router, compare.router, collections.router, system.public, system.keys)
+    routers = (recognition.router, compare.router, collections.router, system.router, keys.router)
     app.state.routes = [*app.router.routes, *(route for router in routers for route in router.routes)]
     for router in routers:
         app.include_router(router)
     return app
 
 
-def _middleware(doorway: Doorway) -> list[Middleware]:
+def _middleware(state: AppState) -> list[Middleware]:
     """Outermost first: every answer has its headers and an id, every exception the one shape, every body a limit."""
-    settings = doorway.settings
+    settings = state.settings
     return [
-        Middleware(SafetyHeaders),
-        Middleware(RequestIds),
-        Middleware(ErrorBoundary),
-        Middleware(Crowd),
-        Middleware(Audited),
-        Middleware(Farewell, departure=doorway.departure),
+        Middleware(SecurityHeadersMiddleware),
+        Middleware(RequestIdMiddleware),
+        Middleware(ErrorBoundaryMiddleware),
+        Middleware(OverloadMiddleware),
+        Middleware(AuditMiddleware),
+        Middleware(DrainMiddleware, shutdown_state=state.shutdown_state),
         Middleware(
-            BodyLimit,
+            BodyLimitMiddleware,
             max_bytes=settings.max_body_bytes,
             seconds=settings.request_seconds,
             max_held_bytes=settings.max_held_bytes,
         ),
-        Middleware(PathSegments),
+        Middleware(PathSegmentsMiddleware),
     ]
 
 

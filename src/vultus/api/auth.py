@@ -14,11 +14,12 @@ from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from vultus.api.middleware.audit import begin_act
-from vultus.api.request_context import KeyStore, exchange_of
-from vultus.api.state import Doorway, doorway_of
+from vultus.api.request_context import request_context
+from vultus.api.state import AppState, app_state
 from vultus.errors import CollectionNotAllowed, MissingApiKey, RateLimited, ScopeNotAllowed, StorageFailed
 from vultus.records import ApiKey, Scope
 from vultus.storage.audit import ANYONE, Act
+from vultus.storage.keys import KeyStore
 
 log = logging.getLogger(__name__)
 TOUCH_EVERY = timedelta(minutes=1)  # one write a minute and key at most, not one a request
@@ -64,13 +65,13 @@ class Gate:
         self._scope: Scope = scope
 
     def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:
-        doorway = doorway_of(request)
-        keys = doorway.system().keys
-        if doorway.settings.without_keys:
-            return Caller(None, begin_act(request, ANYONE, doorway.system().trail))
-        key = _authenticate(keys, bearer.credentials if bearer else header, doorway.now())
-        _take_from_minute(request, doorway, key)
-        act = begin_act(request, key.id, doorway.system().trail)
+        state = app_state(request)
+        keys = state.system().keys
+        if state.settings.without_keys:
+            return Caller(None, begin_act(request, ANYONE, state.system().audit_sink))
+        key = _authenticate(keys, bearer.credentials if bearer else header, state.now())
+        _take_from_minute(request, state, key)
+        act = begin_act(request, key.id, state.system().audit_sink)
         self._require_scope(key)
         return Caller(key, act)
 
@@ -97,11 +98,11 @@ def _touch(keys: KeyStore, key: ApiKey, now: datetime) -> None:
         log.warning("the last use of key %s was not stored: %s", key.id, exc)
 
 
-def _take_from_minute(request: Request, doorway: Doorway, key: ApiKey) -> None:
+def _take_from_minute(request: Request, state: AppState, key: ApiKey) -> None:
     if key.requests_per_minute is None:
         return
-    allowance = doorway.rates.take(key.id, key.requests_per_minute)
-    exchange_of(request.scope).headers.update(allowance.headers())
+    allowance = state.rates.take(key.id, key.requests_per_minute)
+    request_context(request.scope).headers.update(allowance.headers())
     if allowance.exceeded:
         raise RateLimited(
             f"this key may make {allowance.limit} requests a minute; ask again in {allowance.reset_seconds:.0f} s",

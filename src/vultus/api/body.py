@@ -15,7 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from vultus.api.errors import sentence_of
-from vultus.api.state import doorway_of
+from vultus.api.state import app_state
 from vultus.errors import InvalidRequest, RequestTooLarge
 from vultus.schemas.field_types import FilePart, ImageLimits, refuse_constant
 from vultus.schemas.requests import CallFields
@@ -31,11 +31,11 @@ async def read_fields(request: Request, kind: type[Fields]) -> Fields:
     """The body's fields. Raises InvalidRequest, InvalidImage or RequestTooLarge, naming the field."""
     if request.url.query:
         raise InvalidRequest("this call takes no query parameters; send its fields in the body")
-    doorway = doorway_of(request)
-    fetch = doorway.fetcher.errand().fetch if doorway.fetcher else None
-    limits = ImageLimits(doorway.settings.max_image_bytes, doorway.settings.max_enroll_images, fetch)
+    state = app_state(request)
+    fetch = state.fetcher.budget().fetch if state.fetcher else None
+    limits = ImageLimits(state.settings.max_image_bytes, state.settings.max_enroll_images, fetch)
     body = await request.body()
-    return await doorway.run(parse_fields, body, request.headers.get("content-type", ""), kind, limits)
+    return await state.run(parse_fields, body, request.headers.get("content-type", ""), kind, limits)
 
 
 def parse_fields(body: bytes, content_type: str, kind: type[Fields], limits: ImageLimits) -> Fields:

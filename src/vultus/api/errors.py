@@ -1,8 +1,8 @@
 """Error code -> HTTP status, and the one JSON shape of every failure.
 
-`{"error": code, "detail": sentence, "request_id": uuid}`. Whatever is raised under `ErrorBoundary` is answered so.
-Two answers of code `invalid_request` do not have status 400, because HTTP has a status of its own for them: 405 for a
-method that the path does not have (with Allow), 408 for a body that arrives too slowly.
+`{"error": code, "detail": sentence, "request_id": uuid}`. Whatever is raised under the error boundary
+middleware is answered so. Two answers of code `invalid_request` do not have status 400, because HTTP has a status of
+its own for them: 405 for a method that the path does not have (with Allow), 408 for a body that arrives too slowly.
 """
 
 from __future__ import annotations
@@ -10,20 +10,17 @@ from __future__ import annotations
 import logging
 import math
 import re
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vultus.api.request_context import exchange_of
+from vultus.api.request_context import request_context
 from vultus.errors import LowQuality, ModelNotInstalled, TryLater, VultusError
 
 log = logging.getLogger(__name__)
@@ -147,9 +144,9 @@ async def answer_framework_error(request: Request, exc: Exception) -> Response:
     """Exception handler for what Starlette and FastAPI raise by themselves."""
     if isinstance(exc, HTTPException) and exc.status_code == 405:
         exc = _wrong_method(request)
-    problem, exchange = describe(exc), exchange_of(request.scope)
-    exchange.error = problem.code
-    return error_response(problem, exchange.request_id)
+    problem, context = describe(exc), request_context(request.scope)
+    context.error = problem.code
+    return error_response(problem, context.request_id)
 
 
 def _wrong_method(request: Request) -> HTTPException:
@@ -157,45 +154,3 @@ def _wrong_method(request: Request) -> HTTPException:
     matching = (route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL)
     methods = ", ".join(sorted({method for methods in matching for method in methods}))
     return HTTPException(405, f"this path does not answer {request.method}; it answers {methods}", {"Allow": methods})
-
-
-class ErrorBoundary:
-    """ASGI middleware: whatever is raised below becomes the one JSON shape."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = False
-
-        async def watched_send(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watched_send)
-        except ClientDisconnect:
-            return
-        except Exception as exc:
-            problem, request_id = describe(exc), exchange_of(scope).request_id
-            _log_fault(problem, request_id, exc)
-            if started:
-                raise
-            await error_response(problem, request_id)(scope, receive, send)
-
-
-def _log_fault(problem: Problem, request_id: str, exc: Exception) -> None:
-    """Faults of the server go to the log, without a foreign exception's message: it may quote names or values."""
-    if problem.status != 500:
-        return
-    sentence = str(exc) if isinstance(exc, VultusError) else "no message kept"
-    log.error("request %s failed: %s (%s) at %s", request_id, type(exc).__name__, sentence, _frames(exc))
-
-
-def _frames(exc: BaseException) -> str:
-    frames = traceback.extract_tb(exc.__traceback__)[-6:]
-    return " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)

@@ -17,7 +17,7 @@ import anyio.to_thread
 from fastapi import Depends, FastAPI, Request
 
 from vultus.api.image_urls.fetch import Fetcher
-from vultus.api.middleware.shutdown import Departure
+from vultus.api.middleware.shutdown import ShutdownState
 from vultus.api.rate_limits import RateLimiter
 from vultus.api.request_context import OpenSystem, System
 from vultus.config import Settings
@@ -40,7 +40,7 @@ def stop_process(exc: Exception) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-class Doorway:
+class AppState:
     """Opens the system when the server starts, closes it when the server stops."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Doorway:
         self.now = now
         self.fetcher = fetcher or _fetcher(settings)
         self.rates = RateLimiter()
-        self.departure = Departure()
+        self.shutdown_state = ShutdownState()
         self._system = system
         self._open_system = open_system
         self._on_failure = on_failure
@@ -111,19 +111,14 @@ def _fetcher(settings: Settings) -> Fetcher | None:
     return Fetcher(settings.max_image_bytes, settings.max_body_bytes, settings.image_url_seconds)
 
 
-def doorway_of(request: Request) -> Doorway:
-    """The doorway of the application that answers this request."""
-    doorway: Doorway = request.app.state.doorway
-    return doorway
+def app_state(request: Request) -> AppState:
+    """The state of the application that answers this request."""
+    state: AppState = request.app.state.vultus
+    return state
 
 
-async def _door(request: Request) -> Doorway:
-    return doorway_of(request)
+async def _state(request: Request) -> AppState:
+    return app_state(request)
 
 
-async def _open_system_of(request: Request) -> System:
-    return doorway_of(request).system()
-
-
-Door = Annotated[Doorway, Depends(_door)]
-Opened = Annotated[System, Depends(_open_system_of)]
+State = Annotated[AppState, Depends(_state)]

@@ -29,7 +29,7 @@ from vultus.storage.photos import PhotoStore
 ROWS_AT_ONCE = 10_000
 
 
-def back_up(engine: Engine, photos: PhotoStore, target: Path) -> Manifest:
+def create_backup(engine: Engine, photos: PhotoStore, target: Path) -> Manifest:
     """Write database and photos to a new file, verify it, and only then give it its name. Returns what is in it.
 
     Raises StorageFailed, when the file is there already, or something is missing or damaged; OSError, when the target

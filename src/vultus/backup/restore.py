@@ -21,7 +21,7 @@ from vultus.storage.photos import LocalPhotoStore
 RESTORING = ".restoring"
 
 
-def restore(archive: Path, database: Path, photo_folder: Path, act: Act) -> Manifest:
+def restore_backup(archive: Path, database: Path, photo_folder: Path, act: Act) -> Manifest:
     """Put a backup in place; what it was is returned. The caller holds the data folder (`lock.serving_alone`).
 
     Raises StorageFailed, when the folder is not empty, or the backup is damaged; then nothing is in place.

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vultus.cli.context import load_settings, open_database
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, print_table
+from vultus.cli.settings import load_settings
 from vultus.config import Settings
-
-if TYPE_CHECKING:
-    from vultus.storage.audit import Audit, AuditLine
+from vultus.storage.audit import COMMAND, Act, Audit, AuditLine
+from vultus.storage.migrations import open_database
 
 app = typer.Typer(help="The audit: who did what.", invoke_without_command=True)
 MOMENT = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
@@ -27,9 +26,7 @@ MAX_LINES = 1_000_000
 @contextmanager
 def open_audit(settings: Settings) -> Iterator[Audit]:
     """The audit in the database of these settings."""
-    from vultus.storage.audit import Audit
-
-    with open_database(settings) as engine:
+    with open_database(settings.sqlalchemy_url) as engine:
         yield Audit(engine)
 
 
@@ -61,8 +58,6 @@ def prune_audit(
     as_json: AsJson = False,
 ) -> None:
     """Erase the oldest lines; a new line says that it was done, and how many went."""
-    from vultus.storage.audit import COMMAND, Act
-
     with open_audit(load_settings(data_dir=data_dir)) as audit:
         erased = audit.prune(_utc(before), Act(COMMAND))
     if as_json:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vultus.cli.context import load_settings, open_database
+from vultus.backup.archive import Manifest
+from vultus.backup.create import create_backup
+from vultus.backup.restore import restore_backup
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines
+from vultus.cli.settings import load_settings
 from vultus.errors import StorageFailed
-
-if TYPE_CHECKING:
-    from vultus.backup.archive import Manifest
+from vultus.storage.audit import COMMAND, Act, Audit
+from vultus.storage.database import database_file
+from vultus.storage.migrations import open_database
+from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.server_lock import serving_alone
 
 
 def backup(
@@ -23,17 +28,12 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Write database and photos to one verified file; a server may go on serving."""
-    from vultus.backup.create import back_up
-    from vultus.storage.audit import COMMAND, Act, Audit
-    from vultus.storage.database import database_file
-    from vultus.storage.photos import LocalPhotoStore
-
     settings = load_settings(data_dir=data_dir)
     database = database_file(settings.sqlalchemy_url)
     if not database.is_file():
         raise StorageFailed(f"there is no database {database.absolute()}; name its folder with --data-dir")
-    with open_database(settings) as engine:
-        manifest = back_up(engine, LocalPhotoStore(settings.photo_dir), file)
+    with open_database(settings.sqlalchemy_url) as engine:
+        manifest = create_backup(engine, LocalPhotoStore(settings.photo_dir), file)
         Audit(engine).add(Act(COMMAND).line("backup"))
     _show(f"{file} holds", manifest, as_json)
 
@@ -44,15 +44,10 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Put a backup into an empty data folder, whole or not at all."""
-    from vultus.backup.restore import restore as put_back
-    from vultus.storage.audit import COMMAND, Act
-    from vultus.storage.database import database_file
-    from vultus.storage.server_lock import serving_alone
-
     settings = load_settings(data_dir=data_dir)
     with serving_alone(settings.data_dir):
         database = database_file(settings.sqlalchemy_url)
-        manifest = put_back(file, database, settings.photo_dir, Act(COMMAND))
+        manifest = restore_backup(file, database, settings.photo_dir, Act(COMMAND))
     _show(f"{settings.data_dir.absolute()} holds", manifest, as_json)
 
 

@@ -5,26 +5,29 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vultus.cli.context import load_settings, tools_of
 from vultus.cli.embedding import CacheOption, Choices, DataOption, DetectorOption, FaceOption, embed_photos
+from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
+from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import InvalidRequest, ModelNameNotAllowed
+from vultus.evaluation.calibrate import Thresholds, measure_thresholds
+from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.protocols import LabelledFolder, read_folder
+from vultus.matching.decision import to_distance
 from vultus.models.calibration import SearchCalibration
 from vultus.models.card import Calibration, ModelCard, find_card
 from vultus.models.catalogue import known_cards
-from vultus.models.operator_calibration import overlay_path, read_overlay, write_overlay
-
-if TYPE_CHECKING:
-    from vultus.cli.vision import Vision
-    from vultus.evaluation.calibrate import Thresholds
-    from vultus.evaluation.embed_photos import EmbeddedPhotos
+from vultus.models.operator_calibration import (
+    operator_calibration_path,
+    read_operator_calibration,
+    write_operator_calibration,
+)
 
 RATE_DIGITS, COSINE_DIGITS = 2, 4  # of the numbers that are written
 
@@ -57,12 +60,12 @@ def calibrate(
     if folder is None:
         raise typer.BadParameter("give a FOLDER, or --show")
     photos = read_folder(folder, duplicates=False)
-    vision = tools_of(ctx).open_vision(settings)
+    vision = openers_of(ctx).open_vision(settings)
     choices = Choices(vision.models.resolve(model), detector, face, cache)
     embedded = embed_photos(vision, [photo.path for photo in photos.photos], choices, settings)
     calibration = _calibrate(vision, choices, photos, embedded, data)
-    path = out or overlay_path(settings.model_dir, choices.model_id)
-    write_overlay(path, choices.model_id, calibration)
+    path = out or operator_calibration_path(settings.model_dir, choices.model_id)
+    write_operator_calibration(path, choices.model_id, calibration)
     say(f"calibration written to {path}" + ("" if out else "; the service uses it from its next start on"))
     _print(choices.model_id, calibration, str(path), as_json)
 
@@ -70,11 +73,9 @@ def calibrate(
 def _calibrate(
     vision: Vision, choices: Choices, photos: LabelledFolder, embedded: EmbeddedPhotos, data: str | None
 ) -> Calibration:
-    from vultus.evaluation.calibrate import calibrate as measure
-
     usable = embedded.usable
     subjects = [subject for subject, good in zip(photos.subjects, usable, strict=True) if good]
-    found = measure(embedded.vectors[usable], subjects)
+    found = measure_thresholds(embedded.vectors[usable], subjects)
     for note in (*photos.notes, *([found.note] if found.note else [])):
         say(note)
     words = data or photos.root.resolve().name
@@ -111,11 +112,11 @@ def _rounded(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, floa
 
 def _show(settings: Settings, as_json: bool) -> None:
     card = _card(settings)
-    overlay = read_overlay(settings.model_dir, card)
+    overlay = read_operator_calibration(settings.model_dir, card)
     calibration = overlay or card.calibration
     if calibration is None:
         raise InvalidRequest(f"{card.id} has no calibration; run: vultus calibrate FOLDER --model {card.id}")
-    source = str(overlay_path(settings.model_dir, card.id)) if overlay else "the model card"
+    source = str(operator_calibration_path(settings.model_dir, card.id)) if overlay else "the model card"
     _print(card.id, calibration, source, as_json)
 
 
@@ -127,8 +128,6 @@ def _card(settings: Settings) -> ModelCard:
 
 
 def _print(model_id: str, calibration: Calibration, source: str, as_json: bool) -> None:
-    from vultus.matching.decision import to_distance
-
     if as_json:
         print_json({"model_id": model_id, "source": source, "calibration": asdict(calibration)})
         return

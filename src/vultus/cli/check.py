@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
-from vultus.cli.context import load_settings
+from vultus.backup.integrity import faults, unreferenced_photos
 from vultus.cli.exit_codes import REFUSED
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, say
+from vultus.cli.settings import load_settings
 from vultus.errors import StorageFailed
+from vultus.storage.database import database_file, open_engine
+from vultus.storage.gallery import Gallery
+from vultus.storage.photos import LocalPhotoStore
 
 
 def check(
@@ -23,11 +27,6 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Compare all that is stored with each other; exit code 1 when something disagrees. A server may go on serving."""
-    from vultus.backup.integrity import faults, unreferenced_photos
-    from vultus.storage.database import database_file, open_engine
-    from vultus.storage.gallery import Gallery
-    from vultus.storage.photos import LocalPhotoStore
-
     settings = load_settings(data_dir=data_dir)
     database = database_file(settings.sqlalchemy_url)
     if not database.is_file():

@@ -7,15 +7,18 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from vultus.cli.opening import is_needed
 from vultus.config import Settings
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+from vultus.models.repository.store import open_store
+from vultus.storage.database import existing_database, is_undamaged
+from vultus.storage.gallery import Gallery
+from vultus.storage.migrations import MIGRATIONS, schema_version
+from vultus.storage.photos import LocalPhotoStore
+from vultus.wiring import check_settings
 
 MIN_PYTHON = (3, 11)
 LOW_BYTES, FULL_BYTES = 1 << 30, 64 << 20
@@ -74,9 +77,7 @@ def _cpu_flags(cpu_info: Path) -> set[str]:
 
 def settings_agree(settings: Settings) -> Check:
     """The settings do not contradict each other. Raises SettingsInvalid."""
-    from vultus.wiring import check
-
-    check(settings)
+    check_settings(settings)
     return ok("settings", "agree with each other")
 
 
@@ -102,14 +103,11 @@ def _future_folder(folder: Path) -> Check:
 
 def database(settings: Settings) -> Check:
     """The database is sound and of this version's schema. Raises StorageFailed."""
-    from vultus.storage.migrations import MIGRATIONS
-
-    if _database_file(settings) is None:
-        return ok("database", "none yet")
-    with _reading(settings) as connection:
-        problem = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one())
-        version = int(connection.exec_driver_sql("SELECT coalesce(max(version), 0) FROM schema_version").scalar_one())
-    if problem != "ok":
+    with existing_database(settings.sqlalchemy_url) as engine:
+        if engine is None:
+            return ok("database", "none yet")
+        undamaged, version = is_undamaged(engine), schema_version(engine)
+    if not undamaged:
         return fail("database", "damaged; stop the service and restore a backup")
     if version > len(MIGRATIONS):
         return fail("database", f"has schema {version}, this Vultus knows {len(MIGRATIONS)}; install the newer Vultus")
@@ -120,16 +118,10 @@ def database(settings: Settings) -> Check:
 
 def photos(settings: Settings) -> Check:
     """Each face has its stored photo, and each stored photo a face. Raises StorageFailed."""
-    from sqlalchemy import select
-
-    from vultus.storage import tables
-    from vultus.storage.photos import LocalPhotoStore
-
-    if _database_file(settings) is None:
-        return ok("photos", "none yet")
-    stored = set(LocalPhotoStore(settings.photo_dir).keys())
-    with _reading(settings) as connection:
-        wanted = set(connection.execute(select(tables.faces.c.photo_sha256)).scalars())
+    with existing_database(settings.sqlalchemy_url) as engine:
+        if engine is None:
+            return ok("photos", "none yet")
+        stored, wanted = set(LocalPhotoStore(settings.photo_dir).keys()), Gallery(engine).photo_keys()
     detail = f"{len(wanted)} in use, {len(wanted - stored)} missing, {len(stored - wanted)} without a face"
     if wanted - stored:
         return fail("photos", f"{detail}; restore the photo folder from a backup")
@@ -138,9 +130,7 @@ def photos(settings: Settings) -> Check:
 
 def models(settings: Settings) -> Iterator[Check]:
     """One finding per model, its files verified by their SHA-256."""
-    from vultus.cli.catalogue import is_needed, open_store
-
-    for status in open_store(settings).statuses():
+    for status in open_store(settings.model_dir).statuses():
         name = f"model {status.card.id}"
         if status.state == "prepared":
             yield ok(name, f"verified, {status.bytes / 1e6:.1f} MB, licence {status.card.licence.weights}")
@@ -149,23 +139,3 @@ def models(settings: Settings) -> Iterator[Check]:
         else:
             needed = status.state == "broken" or is_needed(status.card, settings)
             yield (fail if needed else ok)(name, f"{status.state}: {status.detail}")
-
-
-def _database_file(settings: Settings) -> Path | None:
-    """The file of the database; None while there is none."""
-    from vultus.storage.database import database_file
-
-    path = database_file(settings.sqlalchemy_url)
-    return path if path.is_file() else None
-
-
-@contextmanager
-def _reading(settings: Settings) -> Iterator[Connection]:
-    from vultus.storage.database import open_engine, reading
-
-    engine = open_engine(settings.sqlalchemy_url)
-    try:
-        with reading(engine) as connection:
-            yield connection
-    finally:
-        engine.dispose()

@@ -1,47 +1,105 @@
-"""The commands, put together: one module per group; `exits` turns failures into sentences and exit codes."""
+"""The commands by name. Each is imported when it is called, so that `vultus --help` and light commands start quickly.
+
+This is the one place that loads lazily: the modules themselves import what they need at their top.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import nullcontext
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from vultus import __version__
-from vultus.cli import audit, keys, models
-from vultus.cli.backup import backup, restore
-from vultus.cli.calibrate import calibrate
-from vultus.cli.check import check
-from vultus.cli.context import Tools
-from vultus.cli.doctor import doctor
-from vultus.cli.evaluate import evaluate
+from vultus.cli.context import CommandContext
 from vultus.cli.exit_codes import EXIT_CODES, Guarded
-from vultus.cli.importing import import_folder
-from vultus.cli.recognition import enroll, find, verify
-from vultus.cli.serve import serve
+from vultus.server.signals import handling, leave
+
+MARKUP: Literal["markdown"] = "markdown"
+
+
+@dataclass(frozen=True)
+class LazyCommand:
+    """Where a command is, and the line about it on the page of all commands (a test compares it with its docstring).
+
+    attribute: a function, or `app` of a module with sub-commands.
+    """
+
+    module: str
+    attribute: str
+    short_help: str
+
+
+COMMANDS = {
+    "serve": LazyCommand("serve", "serve", "Serve over HTTP until Ctrl-C or SIGTERM."),
+    "enroll": LazyCommand("recognition", "enroll", "Add photos of one person to a collection."),
+    "verify": LazyCommand("recognition", "verify", "Tell whether two photos show the same person."),
+    "find": LazyCommand("recognition", "find", "Search a collection for the person in a photo."),
+    "import": LazyCommand("importing", "import_folder", "Enroll a folder: one sub-folder per person, photos inside."),
+    "evaluate": LazyCommand("evaluate", "evaluate", "Measure error rates on your own photos."),
+    "calibrate": LazyCommand("calibrate", "calibrate", "Set the thresholds of a model by your own photos."),
+    "models": LazyCommand("models", "app", "Models: list, show, pull, prepare, verify, remove."),
+    "keys": LazyCommand("keys", "app", "API keys: create, list, rotate, revoke."),
+    "audit": LazyCommand("audit", "app", "The audit: who did what."),
+    "backup": LazyCommand("backup", "backup", "Write database and photos to one verified file."),
+    "restore": LazyCommand("backup", "restore", "Put a backup into an empty data folder."),
+    "check": LazyCommand("check", "check", "Compare all that is stored with each other."),
+    "doctor": LazyCommand("doctor", "doctor", "Check Python, settings, data, models and processor."),
+}
+
+
+class LazyCommands(Guarded):
+    """The group of all commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order of the page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a name, imported now; None when there is none."""
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The page of all commands, none of them imported."""
+        outlines = [TyperCommand(name, help=command.short_help) for name, command in COMMANDS.items()]
+        page = TyperGroup(
+            name=self.name,
+            commands=outlines,
+            params=self.params,
+            help=self.help,
+            epilog=self.epilog,
+            rich_markup_mode=self.rich_markup_mode,
+        )
+        page.format_help(ctx, formatter)
+
+
+def load(name: str) -> Any:
+    """Import a command and build it."""
+    place = COMMANDS[name]
+    # A server that is told to stop while it is imported ends as it does later.
+    with handling(leave) if name == "serve" else nullcontext():
+        found = getattr(import_module(f"vultus.cli.{place.module}"), place.attribute)
+    if not isinstance(found, typer.Typer):
+        single = typer.Typer(rich_markup_mode=MARKUP, add_completion=False)
+        single.command(name)(found)
+        found = single
+    command = typer.main.get_command(found)
+    command.name = name
+    return command
+
 
 app = typer.Typer(
     name="vultus",
-    cls=Guarded,
+    cls=LazyCommands,
     epilog=EXIT_CODES,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command("serve")(serve)
-app.command("enroll")(enroll)
-app.command("verify")(verify)
-app.command("find")(find)
-app.command("import")(import_folder)
-app.command("evaluate")(evaluate)
-app.command("calibrate")(calibrate)
-app.add_typer(models.app, name="models")
-app.add_typer(keys.app, name="keys")
-app.add_typer(audit.app, name="audit")
-app.command("backup")(backup)
-app.command("restore")(restore)
-app.command("check")(check)
-app.command("doctor")(doctor)
 
 
 def _print_version(wanted: bool) -> None:
@@ -58,4 +116,4 @@ def root(
     ] = False,
 ) -> None:
     """Self-hosted face recognition: enroll, verify (1:1), find (1:N)."""
-    ctx.ensure_object(Tools)
+    ctx.ensure_object(CommandContext)

@@ -9,10 +9,11 @@ import typer
 
 from vultus.cli import checks
 from vultus.cli.checks import Check, fail, ok, warn
-from vultus.cli.context import load_settings, tools_of
 from vultus.cli.exit_codes import REFUSED, sentence_of
+from vultus.cli.opening import openers_of
 from vultus.cli.options import AsJson, DataDir, ModelDir
 from vultus.cli.output import print_json, print_lines
+from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import VultusError
 
@@ -20,7 +21,7 @@ from vultus.errors import VultusError
 def doctor(ctx: typer.Context, data_dir: DataDir = None, model_dir: ModelDir = None, as_json: AsJson = False) -> None:
     """Check Python, settings, data, models and processor, and run each network once. Changes nothing."""
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
-    findings = list(_findings(settings, tools_of(ctx).run_self_test))
+    findings = list(_findings(settings, openers_of(ctx).run_self_test))
     if as_json:
         print_json({"healthy": not _any_failed(findings), "checks": [asdict(finding) for finding in findings]})
     else:

@@ -10,11 +10,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from vultus.cli.context import read_photo
 from vultus.cli.importing import in_threads
-from vultus.cli.output import say
-from vultus.cli.progress import progress
-from vultus.cli.vision import Vision
+from vultus.cli.opening import Vision
+from vultus.cli.output import progress, say
+from vultus.cli.settings import read_photo
 from vultus.config import Settings
 from vultus.evaluation.cache import Recipe, open_cache
 from vultus.evaluation.embed_photos import EmbeddedPhotos, Outcome, PhotoEmbedder, gather

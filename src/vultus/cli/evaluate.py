@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vultus import __version__
-from vultus.cli.context import load_settings, tools_of
 from vultus.cli.embedding import (
     CacheOption,
     Choices,
@@ -20,15 +19,18 @@ from vultus.cli.embedding import (
     embed_photos,
     shown_detector,
 )
+from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
+from vultus.cli.settings import load_settings
 from vultus.errors import ModelInvalid
+from vultus.evaluation.as_json import evaluation_as_json
+from vultus.evaluation.as_tables import evaluation_as_tables
+from vultus.evaluation.embed_photos import EmbeddedPhotos
+from vultus.evaluation.measure import measure_pairs
 from vultus.evaluation.protocols import LabelledFolder, PairList, read_folder, read_pairs
-
-if TYPE_CHECKING:
-    from vultus.cli.vision import Vision
-    from vultus.evaluation.embed_photos import EmbeddedPhotos
-    from vultus.evaluation.results import Evaluation, Setup
+from vultus.evaluation.report import render_report
+from vultus.evaluation.results import Evaluation, Setup, count_failures, measure_folder
 
 IN_USE_FMRS = (1e-2, 1e-3, 1e-4)
 
@@ -67,7 +69,7 @@ def evaluate(
     """
     settings = load_settings(model_dir=model_dir, default_model=model)
     data = _read(folder, pairs, attributes, column, words)
-    vision = tools_of(ctx).open_vision(settings)
+    vision = openers_of(ctx).open_vision(settings)
     choices = Choices(vision.models.resolve(model), detector, face, cache)
     photos = embed_photos(vision, data.paths, choices, settings)
     found = _measure(data, photos, _setup(vision, choices, data), _thresholds(vision, choices), gallery, templates)
@@ -130,8 +132,6 @@ def _root_of(pairs: Path, folder: Path | None) -> Path | None:
 
 
 def _setup(vision: Vision, choices: Choices, data: Data) -> Setup:
-    from vultus.evaluation.results import Setup
-
     models = vision.models
     return Setup(
         data=data.name,
@@ -157,8 +157,6 @@ def _thresholds(vision: Vision, choices: Choices) -> dict[float, float]:
 def _measure(
     data: Data, photos: EmbeddedPhotos, setup: Setup, in_use: dict[float, float], gallery: int | None, templates: int
 ) -> Evaluation:
-    from vultus.evaluation.measure import measure_pairs
-    from vultus.evaluation.results import Evaluation, count_failures, measure_folder
 
     rows = {path: row for row, path in enumerate(photos.paths)}
     names = [data.shown(path) for path in photos.paths]
@@ -181,17 +179,13 @@ def _measure(
 
 
 def _publish(found: Evaluation, report: Path | None, as_json: bool) -> None:
-    from vultus.evaluation.as_json import as_json as plain
-    from vultus.evaluation.as_tables import tables
-    from vultus.evaluation.report import render_report
-
     if report is not None:
         report.write_text(render_report(found), "utf-8")
         say(f"report written to {report}")
     if as_json:
-        print_json(plain(found))
+        print_json(evaluation_as_json(found))
         return
-    for table in tables(found):
+    for table in evaluation_as_tables(found):
         print_lines(["", table.title])
         if table.rows:
             print_table(table.columns, table.rows)

@@ -2,28 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from vultus.cli.context import load_settings, opened, read_photo
 from vultus.cli.exit_codes import FILE_FAILED, INTERRUPTED, PARTLY
 from vultus.cli.folder import Folder, PhotoFile, look_through
+from vultus.cli.opening import opened
 from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir
-from vultus.cli.output import print_json, print_lines, say
-from vultus.cli.progress import progress
-from vultus.cli.tally import ALREADY_THERE, ENROLLED, Tally
+from vultus.cli.output import print_json, print_lines, progress, say
+from vultus.cli.settings import load_settings, read_photo
 from vultus.errors import BadInput, CollectionNotFound, FaceRefused, InvalidRequest
+from vultus.identifiers import DEFAULT_COLLECTION, check_subject
+from vultus.service import FaceService
 
-if TYPE_CHECKING:
-    from vultus.service import FaceService
+ENROLLED = "enrolled"
+ALREADY_THERE = "already_there"
+EXAMPLES = 10  # paths listed per reason
+
+
+@dataclass
+class ImportReport:
+    """Counts by outcome. ignored: files that are no photos, by extension or reason."""
+
+    collection: str
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, photo: PhotoFile, outcome: str) -> None:
+        """Count one photo. outcome: ENROLLED, ALREADY_THERE or the code of a refusal."""
+        self.outcomes[outcome] += 1
+        if outcome not in (ENROLLED, ALREADY_THERE):
+            paths = self.examples.setdefault(outcome, [])
+            if len(paths) < EXAMPLES:
+                paths.append(photo.shown)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many photos were refused, by the code of the refusal, the most frequent first."""
+        return {code: count for code, count in self.outcomes.most_common() if code not in (ENROLLED, ALREADY_THERE)}
+
+    @property
+    def photos_per_second(self) -> float:
+        return self.outcomes.total() / self.seconds if self.seconds else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "collection": self.collection,
+            "photos": self.outcomes.total(),
+            "enrolled": self.outcomes[ENROLLED],
+            "already_there": self.outcomes[ALREADY_THERE],
+            "refused": [
+                {"error": code, "count": count, "examples": self.examples[code]} for code, count in self.refused.items()
+            ],
+            "ignored": dict(self.ignored),
+            "time": self.seconds,
+            "photos_per_second": self.photos_per_second,
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        return [
+            f"{self.outcomes.total()} photos into collection {self.collection}: {self.outcomes[ENROLLED]} enrolled, "
+            f"{self.outcomes[ALREADY_THERE]} already there, {sum(self.refused.values())} refused; "
+            f"{self.seconds:.1f} s, {self.photos_per_second:.1f} photos per second",
+            *(line for code, count in self.refused.items() for line in self._refusal(code, count)),
+            *(f"ignored {count} of: {reason}" for reason, count in sorted(self.ignored.items())),
+        ]
+
+    def _refusal(self, code: str, count: int) -> list[str]:
+        shown = self.examples[code]
+        more = [f"  and {count - len(shown)} more"] if count > len(shown) else []
+        return [f"refused {count} with {code}:", *(f"  {path}" for path in shown), *more]
+
 
 AHEAD = 2  # photos handed out per thread, so that none waits for the next and Ctrl-C stops soon
 FaceChoice = Literal["largest", "only"]
@@ -34,7 +96,7 @@ B = TypeVar("B")
 def import_folder(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="One sub-folder per person, named by the id.")],
-    collection: InCollection = "default",
+    collection: InCollection = DEFAULT_COLLECTION,
     face: Annotated[FaceChoice, typer.Option("--face", help="Take the largest face, or allow one only.")] = "largest",
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Look at this many photos at most.")] = None,
     data_dir: DataDir = None,
@@ -50,7 +112,7 @@ def import_folder(
     if not found.photos:
         raise InvalidRequest(_nothing_in(folder, found))
     photos = found.photos[:limit]
-    tally = Tally(collection, ignored=found.ignored)
+    tally = ImportReport(collection, ignored=found.ignored)
     with opened(ctx, settings) as system:
         importer = Importer(system.service, collection, face, settings.max_image_bytes)
         finished = _import_all(importer, photos, settings.compute_slots, tally)
@@ -106,15 +168,13 @@ class Importer:
 
 
 def _require_valid(subject: str) -> None:
-    from vultus.schemas.field_types import check_subject
-
     try:
         check_subject(subject)
     except ValueError as exc:
         raise InvalidRequest(f"the name of the sub-folder {exc}; rename it") from exc
 
 
-def _import_all(importer: Importer, photos: Sequence[PhotoFile], threads: int, tally: Tally) -> bool:
+def _import_all(importer: Importer, photos: Sequence[PhotoFile], threads: int, tally: ImportReport) -> bool:
     """Import the photos into the tally; False when Ctrl-C stopped it."""
     started = perf_counter()
     try:

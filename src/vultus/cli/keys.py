@@ -5,32 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
-from vultus.cli.context import load_settings, open_database
 from vultus.cli.options import AsJson, DataDir, check_collection, check_name
 from vultus.cli.output import print_json, print_lines, print_table
+from vultus.cli.settings import load_settings
 from vultus.config import Settings
+from vultus.identifiers import DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
 from vultus.records import SCOPES, ApiKey, Scope
-
-if TYPE_CHECKING:
-    from vultus.storage.keys import KeyStore
+from vultus.schemas.resources import key_answer, rotated_key_answer
+from vultus.storage.audit import COMMAND, Act
+from vultus.storage.keys import KeyStore
+from vultus.storage.migrations import open_database
 
 app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
 MAX_DAYS = 36_500
-DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES = 60, 30 * 24 * 60
 
 
 @contextmanager
 def open_keys(settings: Settings) -> Iterator[KeyStore]:
     """The keys in the database of these settings."""
-    from vultus.storage.audit import COMMAND, Act
-    from vultus.storage.keys import KeyStore
 
-    with open_database(settings) as engine:
-        yield KeyStore(engine).by(Act(COMMAND))
+    with open_database(settings.sqlalchemy_url) as engine:
+        yield KeyStore(engine).acting_as(Act(COMMAND))
 
 
 def _check_scopes(scopes: list[str]) -> list[str]:
@@ -125,8 +124,6 @@ def rotate_key(
     with open_keys(load_settings(data_dir=data_dir)) as keys:
         rotation = keys.rotate(key_id, overlap=timedelta(minutes=overlap_minutes))
     if as_json:
-        from vultus.api.resources import rotated_key_answer
-
         print_json(rotated_key_answer(rotation).model_dump(mode="json"))
         return
     until = f"{rotation.old_until:%Y-%m-%d %H:%M} UTC"
@@ -140,6 +137,4 @@ def _state(key: ApiKey, now: datetime) -> str:
 
 
 def _answer(key: ApiKey) -> dict[str, Any]:
-    from vultus.api.resources import key_answer
-
     return key_answer(key).model_dump(mode="json")

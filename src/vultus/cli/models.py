@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as Bar
 
-from vultus.cli.catalogue import card_named, open_store
-from vultus.cli.context import load_settings
-from vultus.cli.exit_codes import PARTLY
+from vultus.cli.exit_codes import PARTLY, REFUSED
 from vultus.cli.options import AsJson, ModelDir
 from vultus.cli.output import print_json, print_lines, print_table, say
-from vultus.cli.weights import Name, pull_model, remove_model, verify_model
-from vultus.errors import ModelInvalid, ModelNotInstalled
-from vultus.models.card import ModelCard
-from vultus.models.repository.store import ModelStatus, ModelStore
+from vultus.cli.settings import load_settings
+from vultus.errors import ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
+from vultus.models.card import ModelCard, find_card
+from vultus.models.repository.download import Progress
+from vultus.models.repository.pull import pull
+from vultus.models.repository.store import ModelStatus, ModelStore, open_store
+from vultus.models.repository.verify import FileCheck, remove, verify
 
 app = typer.Typer(help="Models: list, show, pull, prepare, verify, remove.", no_args_is_help=True)
-app.command("pull")(pull_model)
-app.command("verify")(verify_model)
-app.command("remove")(remove_model)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Id or alias of a model.")]
 
 
 @app.command("list")
 def list_models(model_dir: ModelDir = None, as_json: AsJson = False) -> None:
     """List the models: prepared, available (to be converted), missing or broken, and their licences."""
-    store = open_store(load_settings(model_dir=model_dir))
+    store = open_store(load_settings(model_dir=model_dir).model_dir)
     statuses = store.statuses()
     if as_json:
         print_json({"folder": str(store.folder.absolute()), "models": [_summary(status) for status in statuses]})
@@ -53,8 +58,8 @@ def list_models(model_dir: ModelDir = None, as_json: AsJson = False) -> None:
 @app.command("show")
 def show_model(name: Name, model_dir: ModelDir = None, as_json: AsJson = False) -> None:
     """Show all that is known of a model: origin, licence, training data, accuracy, calibration."""
-    store = open_store(load_settings(model_dir=model_dir))
-    status = store.status(card_named(store, name))
+    store = open_store(load_settings(model_dir=model_dir).model_dir)
+    status = store.status(_card_named(store, name))
     card = {"state": status.state, "detail": status.detail, "bytes": status.bytes, **asdict(status.card)}
     if as_json:
         print_json(card)
@@ -69,10 +74,10 @@ def prepare_models(
     as_json: AsJson = False,
 ) -> None:
     """Convert and verify the weights of one model, or of all that are on this machine."""
-    store = open_store(load_settings(model_dir=model_dir))
+    store = open_store(load_settings(model_dir=model_dir).model_dir)
     if name is not None:
-        store.prepare(card_named(store, name))
-        statuses = [store.status(card_named(store, name))]
+        store.prepare(_card_named(store, name))
+        statuses = [store.status(_card_named(store, name))]
     else:
         statuses = [_prepared(store, card) for card in store.cards]
     if as_json:
@@ -88,6 +93,92 @@ def _prepared(store: ModelStore, card: ModelCard) -> ModelStatus:
     with suppress(ModelNotInstalled, ModelInvalid):
         store.prepare(card)
     return store.status(card)
+
+
+@app.command("pull")
+def pull_model(
+    name: Name,
+    from_file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="A file fetched elsewhere, for machines offline.")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", help="The digest you vouch for, where the card has none.")
+    ] = None,
+    model_dir: ModelDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch the weights of a model, check them and convert them. A transfer that broke off is resumed."""
+    store = open_store(load_settings(model_dir=model_dir).model_dir)
+    card = _card_named(store, name)
+    with _bar(card.id) as progress:
+        for member in store.members(card):
+            pull(store, member, from_file=from_file, sha256=sha256, progress=progress)
+    store.prepare(card)
+    status = store.status(card)
+    if as_json:
+        print_json({"model_id": card.id, "state": status.state, "bytes": status.bytes})
+    else:
+        print_lines([f"{card.id}: {status.detail}"])
+
+
+@app.command("remove")
+def remove_model(name: Name, model_dir: ModelDir = None, as_json: AsJson = False) -> None:
+    """Remove from the model folder what was fetched and converted; files of installed packages stay."""
+    store = open_store(load_settings(model_dir=model_dir).model_dir)
+    card = _card_named(store, name)
+    gone = [path.name for path in remove(store, card)]
+    if as_json:
+        print_json({"model_id": card.id, "removed": gone})
+    else:
+        print_lines([f"removed {file}" for file in gone] or [f"{card.id} has no files in {store.folder}"])
+
+
+@app.command("verify")
+def verify_model(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Id or alias; all that are here if absent.")
+    ] = None,
+    model_dir: ModelDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read every weight file anew and check its SHA-256."""
+    store = open_store(load_settings(model_dir=model_dir).model_dir)
+    cards = [_card_named(store, name)] if name else _here(store)
+    checks = [(member.id, check) for card in cards for member in store.members(card) for check in verify(store, member)]
+    if as_json:
+        print_json({"files": [_checked(model_id, check) for model_id, check in checks]})
+    else:
+        rows = [(model_id, check.name, "ok" if check.ok else "WRONG", check.detail) for model_id, check in checks]
+        print_table(("model", "file", "", "detail"), rows)
+    raise typer.Exit(0 if all(check.ok for _, check in checks) else REFUSED)
+
+
+def _here(store: ModelStore) -> list[ModelCard]:
+    """The models with files of their own on this machine."""
+    return [card for card in store.cards if not card.fused and store.status(card).state != "missing"]
+
+
+def _checked(model_id: str, check: FileCheck) -> dict[str, object]:
+    path = None if check.path is None else check.path.name
+    return {"model_id": model_id, "file": check.name, "path": path, "ok": check.ok, "detail": check.detail}
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Progress]:
+    """A progress bar on a terminal's stderr; nothing elsewhere."""
+    columns = (TextColumn(label), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Bar(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _card_named(store: ModelStore, name: str) -> ModelCard:
+    """The card with this id or alias. Raises ModelNameNotAllowed."""
+    card = find_card(store.cards, name)
+    if card is None:
+        known = ", ".join(card.id for card in store.cards)
+        raise ModelNameNotAllowed(f"there is no model {name!r}; known: {known}")
+    return card
 
 
 def _summary(status: ModelStatus) -> dict[str, Any]:

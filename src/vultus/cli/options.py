@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from vultus.cli.context import tools_of
+from vultus import identifiers
+from vultus.cli.context import context_of
 
 
 def _remember_json(ctx: typer.Context, value: bool) -> bool:
     if not ctx.resilient_parsing:
-        tools_of(ctx).as_json = value
+        context_of(ctx).as_json = value
     return value
 
 
@@ -29,23 +30,17 @@ def _checked(check: Callable[[str], str], value: str | list[str] | None) -> str 
 
 def check_collection(value: str | None) -> str | list[str] | None:
     """Callback of --collection."""
-    from vultus.schemas.field_types import check_collection as check
-
-    return _checked(check, value)
+    return _checked(identifiers.check_collection, value)
 
 
 def check_subject(value: str | None) -> str | list[str] | None:
     """Callback of --subject."""
-    from vultus.schemas.field_types import check_subject as check
-
-    return _checked(check, value)
+    return _checked(identifiers.check_subject, value)
 
 
 def check_name(value: str | None) -> str | list[str] | None:
     """Callback of --name."""
-    from vultus.schemas.field_types import check_name as check
-
-    return _checked(check, value)
+    return _checked(identifiers.check_name, value)
 
 
 def check_rate(value: float | None) -> float | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import typer
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 FILE_COLUMNS = 200  # width of a table that does not go to a terminal
@@ -58,3 +61,32 @@ def _cell(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return str(value)
+
+
+SECONDS_BETWEEN_LINES = 30.0
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
+    """Call what it yields after each of `total` photos."""
+    if not sys.stderr.isatty():
+        yield Lines(label, total).advance
+        return
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda: bar.advance(task)
+
+
+class Lines:
+    """A line at most every SECONDS_BETWEEN_LINES."""
+
+    def __init__(self, label: str, total: int, *, clock: Callable[[], float] = monotonic) -> None:
+        self._label, self._total, self._clock = label, total, clock
+        self._done, self._said = 0, clock()
+
+    def advance(self) -> None:
+        self._done += 1
+        if self._clock() - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = self._clock()
+            say(f"{self._label}: {self._done} of {self._total}")

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from vultus.cli.context import load_settings, note_look, opened, read_photo
 from vultus.cli.exit_codes import NEGATIVE, PARTLY
+from vultus.cli.opening import opened, record_comparison
 from vultus.cli.options import (
     AsExitCode,
     AsJson,
@@ -22,9 +22,10 @@ from vultus.cli.options import (
     check_subject,
 )
 from vultus.cli.output import print_json, print_lines, print_table, say
+from vultus.cli.settings import load_settings, read_photo
+from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records import EnrollResult, FindResult, Identification, Verification
-
-DEFAULT_COLLECTION = "default"
+from vultus.schemas.answers import enroll_answer, find_answer, verify_answer
 
 
 def enroll(
@@ -65,8 +66,6 @@ def enroll(
 
 def _show_enrolled(result: EnrollResult, files: list[Path], model: str | None, seconds: float, as_json: bool) -> None:
     if as_json:
-        from vultus.schemas.answers import enroll_answer
-
         print_json(enroll_answer(result, model, seconds).model_dump(mode="json"))
         return
     rows = [(face.face.id, face.face.quality.score, face.created) for face in result.faces]
@@ -95,7 +94,7 @@ def verify(
     with opened(ctx, settings) as system:
         started = perf_counter()
         result = system.service.verify(one, two, model_name=model, target_fmr=target_fmr)
-        note_look(system, "verify")
+        record_comparison(system, "verify")
         seconds = perf_counter() - started
     _show_verified(result, model, seconds, as_json)
     raise typer.Exit(NEGATIVE if exit_code and not result.verified else 0)
@@ -103,8 +102,6 @@ def verify(
 
 def _show_verified(result: Verification, model: str | None, seconds: float, as_json: bool) -> None:
     if as_json:
-        from vultus.schemas.answers import verify_answer
-
         print_json(verify_answer(result, model, seconds).model_dump(mode="json"))
         return
     rule = result.rule
@@ -139,7 +136,7 @@ def find(
         started = perf_counter()
         result = system.service.find(photo, collection=collection, top_k=top_k, faces=faces, target_fpir=target_fpir)
         matched = (face.matches[0].candidate.face_id for face in result.faces if face.decision == "match")
-        note_look(system, "find", collection, tuple(matched))
+        record_comparison(system, "find", collection, tuple(matched))
         seconds = perf_counter() - started
     _show_found(result, seconds, as_json)
     found = any(face.decision == "match" for face in result.faces)
@@ -148,8 +145,6 @@ def find(
 
 def _show_found(result: FindResult, seconds: float, as_json: bool) -> None:
     if as_json:
-        from vultus.schemas.answers import find_answer
-
         print_json(find_answer(result, None, seconds).model_dump(mode="json"))
         return
     for face in result.faces:

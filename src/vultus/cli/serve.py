@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vultus import __version__
-from vultus.cli.context import Tools, load_settings, tools_of
+from vultus.cli.opening import Openers, openers_of
 from vultus.cli.options import DataDir, ModelDir
+from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
-from vultus.server.arenas import bound_arenas
+from vultus.server.process import limit_malloc_arenas, run_server
 from vultus.server.signals import handling, leave
-
-if TYPE_CHECKING:
-    from vultus.wiring import System
+from vultus.wiring import System
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -52,16 +51,14 @@ def serve(
     _make_data_folder(settings.data_dir)
     _quiet_logs()
     with handling(leave):
-        _run(settings, tools_of(ctx))
+        _run(settings, openers_of(ctx))
 
 
-def _run(settings: Settings, tools: Tools) -> None:
-    from vultus.server.process import run_server
-
+def _run(settings: Settings, tools: Openers) -> None:
     def print_banner(system: System, port: int) -> None:
         print("\n".join(banner(system, port)), flush=True)
 
-    bound_arenas(settings.compute_slots)
+    limit_malloc_arenas(settings.compute_slots)
     run_server(settings, tools.open_server, on_ready=print_banner)
 
 

@@ -15,7 +15,7 @@ from vultus.matching.decision import to_distance
 DIGITS = 6
 
 
-def as_json(evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
     """For programs; every threshold is a cosine similarity."""
     return {
         "setup": asdict(evaluation.setup),

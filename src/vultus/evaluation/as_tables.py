@@ -27,7 +27,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def tables(evaluation: Evaluation) -> tuple[Table, ...]:
+def evaluation_as_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     """All tables that have a row or a note, in reading order."""
     return tuple(table for table in _tables(evaluation) if table.rows or table.notes)
 

@@ -54,7 +54,7 @@ class Thresholds:
     note: str | None = None
 
 
-def calibrate(embeddings: Float32, subjects: Labels) -> Thresholds:
+def measure_thresholds(embeddings: Float32, subjects: Labels) -> Thresholds:
     """Thresholds from labelled embeddings: (N, D) float32 of unit length, N names or numbers.
 
     Raises: VectorMismatch when an embedding is not of unit length; InvalidRequest when there is one person only, no

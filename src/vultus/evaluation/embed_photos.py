@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from vultus.errors import BadInput, FaceRefused, ModelInvalid
 from vultus.evaluation.cache import EmbeddingCache, Remembered
 from vultus.records import Face, Float32
-from vultus.vision.detected_photo import Sighting
+from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.face_selection import central_face, largest_face
 from vultus.vision.pipeline import Pipeline
 
 FILE_FAILED = "file_failed"  # the file could not be read
-CHOICES: Mapping[str, Callable[[Sighting], Face]] = {"central": central_face, "largest": largest_face}
+CHOICES: Mapping[str, Callable[[DetectedPhoto], Face]] = {"central": central_face, "largest": largest_face}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +61,17 @@ class PhotoEmbedder:
         known = self.cache.find(digest) if self.cache is not None else None
         if known is not None:
             return known
-        found = self._look(photo)
+        found = self._embed(photo)
         if self.cache is not None:
             self.cache.add(digest, found)
         return found
 
-    def _look(self, photo: bytes) -> Remembered:
+    def _embed(self, photo: bytes) -> Remembered:
         try:
             with self.pipeline.slot():
-                sighting = self.pipeline.look(photo, detector=self.detector)
-                chosen = CHOICES[self.face](sighting)
-                (template,) = self.pipeline.embed([(sighting, chosen)], self.model_id)
+                detected = self.pipeline.detect(photo, detector=self.detector)
+                chosen = CHOICES[self.face](detected)
+                (template,) = self.pipeline.embed([(detected, chosen)], self.model_id)
         except (BadInput, FaceRefused, ModelInvalid) as refusal:
             return Remembered(None, refusal.code)
         return Remembered(template.embedding, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from vultus.evaluation.as_tables import Table, percent, tables
+from vultus.evaluation.as_tables import Table, evaluation_as_tables, percent
 from vultus.evaluation.figures import draw_det, draw_fpir, draw_groups, draw_histograms, draw_rates
 from vultus.evaluation.measure import VerificationResult
 from vultus.evaluation.results import Evaluation
@@ -70,7 +70,7 @@ def _body(evaluation: Evaluation, title: str) -> Iterator[str]:
         f"<figure>{svg}<figcaption>{escape(said)}</figcaption></figure>" for svg, said in _figures(evaluation)
     )
     yield f'<div class="figures">{drawn}</div>'
-    yield from (_section(table) for table in tables(evaluation))
+    yield from (_section(table) for table in evaluation_as_tables(evaluation))
     yield f"<footer>{escape(METHOD)}</footer>"
 
 

@@ -18,17 +18,17 @@ from vultus.models.fields import parse_toml
 from vultus.models.parts import Calibration, read_calibration
 
 
-def overlay_path(folder: Path, model_id: str) -> Path:
+def operator_calibration_path(folder: Path, model_id: str) -> Path:
     """Where the overlay of a model lies in the model folder."""
     return folder / f"{model_id}.calibration.toml"
 
 
-def read_overlay(folder: Path, card: ModelCard) -> Calibration | None:
+def read_operator_calibration(folder: Path, card: ModelCard) -> Calibration | None:
     """The operator's calibration of a model; None when there is none.
 
     Raises ModelInvalid when it cannot be read, is malformed, or was measured with another model or preprocessing.
     """
-    path = overlay_path(folder, card.id)
+    path = operator_calibration_path(folder, card.id)
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
@@ -47,13 +47,13 @@ def read_overlay(folder: Path, card: ModelCard) -> Calibration | None:
     return calibration
 
 
-def read_overlays(folder: Path, cards: Iterable[ModelCard]) -> dict[str, Calibration]:
+def read_operator_calibrations(folder: Path, cards: Iterable[ModelCard]) -> dict[str, Calibration]:
     """The operator's calibrations by model id. Raises ModelInvalid when one does not fit its model."""
-    found = {card.id: read_overlay(folder, card) for card in cards}
+    found = {card.id: read_operator_calibration(folder, card) for card in cards}
     return {model_id: calibration for model_id, calibration in found.items() if calibration is not None}
 
 
-def write_overlay(path: Path, model_id: str, calibration: Calibration) -> None:
+def write_operator_calibration(path: Path, model_id: str, calibration: Calibration) -> None:
     """Write an overlay, whole or not at all. Raises StorageFailed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,27 +20,29 @@ WITHOUT_DOT_PRODUCTS = "this processor has no fast 8-bit arithmetic, so weights 
 
 
 @dataclass(frozen=True)
-class Choice:
+class PrecisionChoice:
     """The arithmetic chosen, and why, in words for logs."""
 
     precision: Precision
     reason: str
 
 
-def best_precision(setting: PrecisionSetting, cpu_flags: frozenset[str]) -> Choice:
+def best_precision(setting: PrecisionSetting, cpu_flags: frozenset[str]) -> PrecisionChoice:
     """The arithmetic for models whose card has int8 ranges; the others always compute in fp32.
 
     int8 is chosen with instructions that multiply and add 8-bit numbers; where the settings force it without them, the
     weights are stored in 7 bits (`int8_weight_bits`).
     """
     if setting == "fp32":
-        return Choice("fp32", "asked for by the settings")
+        return PrecisionChoice("fp32", "asked for by the settings")
     found = _dot_products(cpu_flags)
     if setting == "int8":
-        return Choice("int8", f"asked for by the settings; {found or WITHOUT_DOT_PRODUCTS}")
+        return PrecisionChoice("int8", f"asked for by the settings; {found or WITHOUT_DOT_PRODUCTS}")
     if found:
-        return Choice("int8", found)
-    return Choice("fp32", "this processor has, or this system shows, no fast 8-bit arithmetic (VNNI; dotprod and i8mm)")
+        return PrecisionChoice("int8", found)
+    return PrecisionChoice(
+        "fp32", "this processor has, or this system shows, no fast 8-bit arithmetic (VNNI; dotprod and i8mm)"
+    )
 
 
 def int8_weight_bits(cpu_flags: frozenset[str]) -> WeightBits:

@@ -71,7 +71,7 @@ def quality_of(quality: Quality) -> dict[str, float]:
     return {"score": quality.score, **quality.parts}
 
 
-def shown(value: float) -> float:
+def rounded(value: float) -> float:
     """Similarities, distances and thresholds as they are answered: six decimals."""
     return round(value, 6)
 
@@ -79,7 +79,7 @@ def shown(value: float) -> float:
 def rule_of(rule: ThresholdRule) -> Rule:
     return Rule(
         kind=rule.kind,
-        similarity_threshold=shown(rule.similarity),
+        similarity_threshold=rounded(rule.similarity),
         expected=rule.expected,
         model_id=rule.model_id,
         supported=rule.supported,
@@ -126,9 +126,9 @@ def verify_answer(result: Verification, asked: str | None, seconds: float) -> Ve
     )
     return VerifyAnswer(
         verified=result.verified,
-        distance=shown(to_distance(result.similarity, result.metric)),
-        threshold=shown(to_distance(rule.similarity, result.metric)),
-        similarity=shown(result.similarity),
+        distance=rounded(to_distance(result.similarity, result.metric)),
+        threshold=rounded(to_distance(rule.similarity, result.metric)),
+        similarity=rounded(result.similarity),
         model=asked or result.model_id,
         model_id=result.model_id,
         detector_backend=result.detector,
@@ -166,7 +166,7 @@ def _found_face(found: Identification) -> FoundFace:
         quality=quality_of(found.quality),
         decision=found.decision,
         reason=found.reason,
-        threshold=shown(found.rule.similarity),
+        threshold=rounded(found.rule.similarity),
         threshold_rule=rule_of(found.rule),
         cautions=[_caution(caution) for caution in found.cautions],
         matches=[_match(match) for match in found.matches],
@@ -178,8 +178,8 @@ def _match(match: Match) -> MatchAnswer:
         subject=match.candidate.subject,
         name=match.name or None,
         face_id=match.candidate.face_id,
-        similarity=shown(match.candidate.similarity),
-        distance=shown(to_distance(match.candidate.similarity, "cosine")),
+        similarity=rounded(match.candidate.similarity),
+        distance=rounded(to_distance(match.candidate.similarity, "cosine")),
         above_threshold=match.above_threshold,
         metadata=dict(match.metadata),
     )

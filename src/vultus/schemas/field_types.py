@@ -8,8 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,13 +15,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from vultus.errors import InvalidImage, RequestTooLarge
+from vultus.identifiers import check_collection, check_metadata, check_name, check_subject
 
-MAX_SUBJECT_CHARACTERS = 256
-MAX_NAME_CHARACTERS = 256
 MAX_MODEL_NAME_CHARACTERS = 200
-MAX_METADATA_BYTES = 16 * 1024
-MAX_METADATA_DEPTH = 32  # an answer cannot be written beyond 255
-COLLECTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 NORMALIZATIONS = ("base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace")
 HOW_TO_SEND = "send a file part, or a string with base64 or a data: URL"
@@ -139,45 +133,12 @@ def _normalization(value: str | None) -> str | None:
     return None if value is None else known[value.strip().lower()]
 
 
-# --- identifiers --------------------------------------------------------------------------------------------------
-
-
-def check_subject(value: str) -> str:
-    """A subject id as it is, or ValueError with the rule it breaks."""
-    if not 1 <= len(value) <= MAX_SUBJECT_CHARACTERS:
-        raise ValueError(f"must have 1 to {MAX_SUBJECT_CHARACTERS} characters, not {len(value)}")
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in value):
-        raise ValueError("must not contain control or invisible formatting characters")
-    if value != value.strip():
-        raise ValueError("must not begin or end with white space")
-    if value in (".", ".."):
-        raise ValueError('must not be "." or "..": no path can address it')
-    return value
-
-
-def check_collection(value: str) -> str:
-    """A collection name as it is, or ValueError with the rule."""
-    if not COLLECTION.fullmatch(value):
-        raise ValueError("must be 1 to 64 of the letters A-Z and a-z, digits, - and _")
-    return value
-
-
-def check_name(value: str) -> str:
-    """A person's or a key's name as it is, or ValueError with the rule it breaks."""
-    if len(value) > MAX_NAME_CHARACTERS:
-        raise ValueError(f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(value)}")
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
-        raise ValueError("must not contain control characters or line breaks")
-    return value
-
-
 def _metadata(value: Any) -> Any:
     if isinstance(value, str):
         value = _parsed(value)
     if not isinstance(value, dict):
         raise ValueError('must be a JSON object, like {"department": "lab"}')
-    _refuse_large_metadata(value)
-    return value
+    return check_metadata(value)
 
 
 def _parsed(text: str) -> Any:
@@ -190,25 +151,6 @@ def _parsed(text: str) -> Any:
 def refuse_constant(name: str) -> Any:
     """For json.loads: NaN and Infinity are no JSON."""
     raise ValueError(f"{name} is not a JSON value")
-
-
-def _refuse_large_metadata(value: dict[str, Any]) -> None:
-    try:
-        size = len(json.dumps(value, ensure_ascii=False).encode("utf-8"))
-    except (UnicodeEncodeError, RecursionError) as exc:
-        raise ValueError("holds text that is not UTF-8, or is nested too deeply") from exc
-    if size > MAX_METADATA_BYTES:
-        raise ValueError(f"has {size} bytes of JSON, the limit is {MAX_METADATA_BYTES}")
-    if _is_deep(value):
-        raise ValueError(f"is nested more than {MAX_METADATA_DEPTH} deep")
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_METADATA_DEPTH):
-        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
-        level = [child for children in inside for child in children]
-    return any(isinstance(one, dict | list) for one in level)
 
 
 # --- the types ----------------------------------------------------------------------------------------------------
@@ -230,3 +172,45 @@ SubjectId = Annotated[str, AfterValidator(check_subject)]
 CollectionName = Annotated[str, AfterValidator(check_collection)]
 PersonName = Annotated[str, AfterValidator(check_name)]
 Metadata = Annotated[dict[str, Any], BeforeValidator(_metadata)]
+
+
+def _json_text(value: Any) -> Any:
+    """A form sends a vector as its JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError("is not JSON; write an array of numbers, like [0.1, -0.2]") from exc
+
+
+def _vector(value: Any) -> Any:
+    value = _json_text(value)
+    if not isinstance(value, list) or any(isinstance(x, bool) or not isinstance(x, (int, float)) for x in value):
+        raise ValueError("must be an array of numbers")
+    return value
+
+
+def _vectors(value: Any) -> list[tuple[str | int, Any]]:
+    """One vector, or a list of vectors or of {"id": ..., "vector": ...}; ids are positions where none is given."""
+    value = _json_text(value)
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be an array of numbers, or of such arrays, or of objects with id and vector")
+    if not isinstance(value[0], (list, dict)):
+        value = [value]
+    return [_with_id(i, one) for i, one in enumerate(value)]
+
+
+def _with_id(position: int, value: Any) -> tuple[str | int, Any]:
+    if not isinstance(value, dict):
+        return position, _vector(value)
+    known = value.get("id", position)
+    if set(value) - {"id", "vector"} or "vector" not in value or isinstance(known, bool):
+        raise ValueError("holds an object that is not {id, vector}")
+    if not isinstance(known, (str, int)):
+        raise ValueError("holds an id that is neither text nor an integer")
+    return known, _vector(value["vector"])
+
+
+Vector = Annotated[list[float], BeforeValidator(_vector)]
+Vectors = Annotated[list[tuple[str | int, list[float]]], BeforeValidator(_vectors)]

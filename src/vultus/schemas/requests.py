@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from vultus.identifiers import ADMIN_BY_COMMAND, DEFAULT_COLLECTION, DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
 from vultus.records import Metric, Scope
 from vultus.schemas.field_types import (
     Blank,
@@ -26,7 +27,6 @@ from vultus.schemas.field_types import (
     Score,
     SubjectId,
 )
-from vultus.storage.keys import ADMIN_BY_COMMAND, DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
 
 MODEL = "A model of /capabilities, by id or alias. Blank or over 200 characters counts as absent."
 DETECTOR = "A detector of /capabilities, or one of its aliases, which mean the default. Default: the server's."
@@ -51,7 +51,7 @@ class EnrollFields(CallFields):
     img: Images = Field(description="One or more photos of one person; in JSON a string or a list of strings.")
     subject: SubjectId | None = Field(None, description="Your id of the person. Absent: a new id is made.")
     name: Annotated[PersonName | None, Blank] = Field(None, description="What the person is called.")
-    collection: CollectionName = Field("default", description="The gallery; created when it is new.")
+    collection: CollectionName = Field(DEFAULT_COLLECTION, description="The gallery; created when it is new.")
     metadata: Annotated[Metadata | None, Blank] = Field(None, description="A JSON object, up to 16 KiB.")
     model_name: ModelName = Field(None, description=MODEL + " Only when the collection is new.")
     detector_backend: DetectorName = Field(None, description=DETECTOR)
@@ -71,7 +71,7 @@ class VerifyFields(CallFields):
     img2: Annotated[Image | None, Blank] = Field(None, description="Second photo.")
     img: Annotated[Image | None, Blank] = Field(None, description="Photo to compare with an enrolled subject.")
     subject: Annotated[SubjectId | None, Blank] = Field(None, description="The enrolled subject; together with img.")
-    collection: CollectionName = Field("default", description="The subject's collection.")
+    collection: CollectionName = Field(DEFAULT_COLLECTION, description="The subject's collection.")
     model_name: ModelName = Field(None, description=MODEL)
     detector_backend: DetectorName = Field(None, description=DETECTOR)
     distance_metric: Metric = Field("cosine", description="The metric of distance and threshold.")
@@ -103,7 +103,7 @@ class FindFields(CallFields):
     """POST /find."""
 
     img: Image = Field(description="The photo to search with.")
-    collection: CollectionName = Field("default", description="The gallery to search.")
+    collection: CollectionName = Field(DEFAULT_COLLECTION, description="The gallery to search.")
     top_k: CountTo100 = Field(5, description="Most subjects to answer per face.")
     faces: Literal["largest", "all"] = Field("largest", description="Which faces of the photo to search.")
     target_fpir: Annotated[Rate | None, Blank] = Field(

@@ -22,15 +22,13 @@ from vultus.errors import CollectionNotFound, StorageFailed, VectorMismatch
 from vultus.records import Candidate, Float32
 from vultus.search.int8_codes import as_probe
 from vultus.search.kernels import Kernel, choose_kernel
-from vultus.search.loaded_collection import Shelf, Snapshot
+from vultus.search.loaded_collection import LoadedCollection, Snapshot
 from vultus.search.pq_builder import PqBuilder
-from vultus.search.pq_index import PqIndex
+from vultus.search.pq_index import PqIndex, load_faiss
 from vultus.search.recall import SearchState
 from vultus.search.rescoring import Shortlist, settle
 from vultus.search.segments import SEGMENT_ROWS, Block
-from vultus.storage.pq import load_faiss
-from vultus.storage.references import References
-from vultus.storage.search_source import ChangeSet, Mark
+from vultus.search.source import SearchSource
 
 PROBES_AT_ONCE = 64  # their products with a segment take 16 MB
 MEMORY_BYTES = 2 * 2**30
@@ -56,16 +54,6 @@ class SearchIndex(Protocol):
         """Free the memory of a collection."""
 
 
-class Truth(Protocol):
-    """What the flat index needs of the gallery."""
-
-    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
-        """The changes after a mark (None: everything). Raises: CollectionNotFound."""
-
-    def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
-        """Those of the faces (by number) that were there at `mark` and still are, in any order."""
-
-
 class FlatIndex:
     """Compares a probe with every face of the collection, or in a large one with those that a PQ index chooses.
 
@@ -74,7 +62,7 @@ class FlatIndex:
 
     def __init__(
         self,
-        gallery: Truth,
+        gallery: SearchSource,
         *,
         memory_bytes: int = MEMORY_BYTES,
         kernel: Kernel | None = None,
@@ -91,7 +79,7 @@ class FlatIndex:
         self._gallery = gallery
         self._memory_bytes, self._segment_rows = memory_bytes, segment_rows
         self._kernel = choose_kernel() if kernel is None else kernel
-        self._shelves: OrderedDict[str, Shelf] = OrderedDict()  # the one used last at the end
+        self._collections: OrderedDict[str, LoadedCollection] = OrderedDict()  # the one used last at the end
         self._guard = threading.Lock()
         self._builder = PqBuilder(pq_from_faces, self._best, faiss)
 
@@ -117,8 +105,8 @@ class FlatIndex:
     def state(self, collection: str) -> SearchState:
         """How it is searched just now: exactly as long as it is not in memory, or not known."""
         with self._guard:
-            shelf = self._shelves.get(collection)
-        snapshot, building = (shelf.snapshot if shelf else None), self._builder.builds(shelf)
+            loaded = self._collections.get(collection)
+        snapshot, building = (loaded.snapshot if loaded else None), self._builder.builds(loaded)
         pq = snapshot.pq if snapshot else None
         if pq is None or pq.recall is None:
             return SearchState(building=building)
@@ -127,7 +115,7 @@ class FlatIndex:
     def refresh(self, collection: str) -> None:
         """Apply what was committed to a collection that is in memory, so that what was erased leaves it too."""
         with self._guard:
-            held = collection in self._shelves
+            held = collection in self._collections
         if held:
             try:
                 self._pull(collection)
@@ -139,9 +127,9 @@ class FlatIndex:
     def discard(self, collection: str) -> None:
         """Free the memory of a collection; it is loaded anew when next searched."""
         with self._guard:
-            shelf = self._shelves.pop(collection, None)
-            if shelf is not None:
-                shelf.discarded = True
+            loaded = self._collections.pop(collection, None)
+            if loaded is not None:
+                loaded.discarded = True
 
     def wait(self, seconds: float | None = None) -> None:
         """Until no PQ index is being made, or so long."""
@@ -163,7 +151,7 @@ class FlatIndex:
         shortlists = [Shortlist(as_probe(probe), k) for probe in unit]
         for start in range(0, len(shortlists), PROBES_AT_ONCE):
             self._scan(snapshot, shortlists[start : start + PROBES_AT_ONCE], k)
-        fetch = partial(self._gallery.references, snapshot.mark)
+        fetch = partial(self._gallery.stored_embeddings, snapshot.mark)
         return [settle(shortlist, fetch, k) for shortlist in shortlists]
 
     def _scan(self, snapshot: Snapshot, shortlists: Sequence[Shortlist], k: int) -> None:
@@ -189,35 +177,35 @@ class FlatIndex:
         return np.array([found[0].similarity if found and whole else np.nan for found, whole in answers])
 
     def _pull(self, collection: str) -> Snapshot:
-        shelf = self._shelf(collection)
+        loaded = self._loaded_collection(collection)
         try:
-            with shelf.lock:
-                snapshot = shelf.apply(self._gallery.changes_since(collection, shelf.mark))
+            with loaded.lock:
+                snapshot = loaded.apply(self._gallery.changes_since(collection, loaded.mark))
         except CollectionNotFound:
             self.discard(collection)
             raise
-        if shelf.nbytes > shelf.accounted:
+        if loaded.nbytes > loaded.accounted:
             self._evict(collection)
-        shelf.accounted = shelf.nbytes
-        self._builder.consider(shelf, snapshot)
+        loaded.accounted = loaded.nbytes
+        self._builder.consider(loaded, snapshot)
         return snapshot
 
-    def _shelf(self, collection: str) -> Shelf:
+    def _loaded_collection(self, collection: str) -> LoadedCollection:
         with self._guard:
-            shelf = self._shelves.setdefault(collection, Shelf(self._segment_rows))
-            self._shelves.move_to_end(collection)
-            return shelf
+            loaded = self._collections.setdefault(collection, LoadedCollection(self._segment_rows))
+            self._collections.move_to_end(collection)
+            return loaded
 
     def _evict(self, kept: str) -> None:
         """Drop collections, the one used least recently first, until the rest fits the budget."""
         with self._guard:
-            total = sum(shelf.nbytes for shelf in self._shelves.values())
-            for name in [name for name in self._shelves if name != kept]:
+            total = sum(loaded.nbytes for loaded in self._collections.values())
+            for name in [name for name in self._collections if name != kept]:
                 if total <= self._memory_bytes:
                     return
-                shelf = self._shelves.pop(name)
-                shelf.discarded = True
-                total -= shelf.nbytes
+                loaded = self._collections.pop(name)
+                loaded.discarded = True
+                total -= loaded.nbytes
 
 
 def _unit(probes: Float32, dimension: int) -> NDArray[np.float64]:

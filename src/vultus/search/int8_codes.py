@@ -95,7 +95,7 @@ def from_blobs(blobs: Sequence[bytes], dimension: int, into: Codes, start: int) 
 
 
 def empty_codes(rows: int, dimension: int) -> Codes:
-    """Room for (rows, dimension) codes; memory is taken when it is written."""
+    """ConnectionLimiter for (rows, dimension) codes; memory is taken when it is written."""
     values = np.empty((rows, dimension), np.int8)
     return Codes(values, np.empty(rows, np.float32), np.empty(rows, np.float32))
 

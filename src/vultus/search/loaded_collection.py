@@ -11,7 +11,7 @@ import numpy as np
 
 from vultus.search.pq_index import PqIndex
 from vultus.search.segments import SEGMENT_ROWS, Block, Int64, Rows, Segment, empty_rows
-from vultus.storage.search_source import ChangeSet, Mark
+from vultus.search.source import ChangeSet, Mark
 
 MARKS_A_NUMBER = 16  # numbers further apart than this are sorted instead of marked
 
@@ -46,10 +46,10 @@ class Snapshot:
 
 
 @dataclass(eq=False)
-class Shelf:
+class LoadedCollection:
     """Turns changes into snapshots. `lock` is held by whoever applies; nobody who only searches needs it.
 
-    accounted: its bytes when memory was last looked after. discarded: nobody searches it any more. useless_until: an
+    accounted: its bytes when memory was last looked after. discarded: nobody searches it any more. retry_at_size: an
     index of so many faces would find too little, or could not be made.
     """
 
@@ -59,7 +59,7 @@ class Shelf:
     nbytes: int = 0
     accounted: int = 0
     discarded: bool = False
-    useless_until: int = 0
+    retry_at_size: int = 0
     _snapshot: Snapshot | None = None
     _segments: list[Segment] = field(default_factory=list)
 

@@ -1,4 +1,7 @@
-"""Builds PQ indexes in the background, one at a time, while searches go on exactly."""
+"""Builds PQ indexes in the background, one at a time, while searches go on exactly.
+
+Building: train, add all rows, choose how many candidates are compared exactly, measure the recall.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,85 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vultus.errors import VultusError
-from vultus.search.loaded_collection import Shelf, Snapshot
-from vultus.storage.pq import LEAST_ROWS, load_faiss
-from vultus.storage.pq_making import Best, Stopped, made_index
+from vultus.records import Float32
+from vultus.search.int8_codes import floats
+from vultus.search.loaded_collection import LoadedCollection, Snapshot
+from vultus.search.pq_index import LEAST_ROWS, SAMPLE_ROWS, PqCodes, PqIndex, load_faiss
+from vultus.search.recall import Probes, Recall, share_found, synthetic_probes
+from vultus.search.segments import Block
+
+ROWS_AT_ONCE = 8_192  # 16 MB as float32 at 512 dimensions
+MIXED_ROWS = 4_096
+PROBES = 256  # of each kind, once to choose the number of candidates and once to measure
+PROBES_AT_ONCE = 16
+MOST_CANDIDATES = 16_000
+WANTED_RECALL = 0.999  # of the probes by which the number of candidates is chosen
+
+Best = Callable[[Snapshot, Float32], NDArray[np.float64]]  # (Q,): the best similarity of each probe; NaN: not known
+CheckCancelled = Callable[[], None]  # raises BuildCancelled
+
+
+class BuildCancelled(Exception):
+    """The index is not wanted any more."""
+
+
+def train_index(faiss: Any, snapshot: Snapshot, best: Best, check_cancelled: CheckCancelled) -> tuple[PqIndex, Recall]:
+    """The index of the blocks that no longer grow, and what it finds. `check_cancelled` is called all along."""
+    covered = replace(snapshot, blocks=snapshot.blocks[: snapshot.sealed], pq=None)
+    sample = sample_of(covered.blocks)
+    index = _filled(faiss, covered.blocks, sample, check_cancelled)
+    index.recall = _tuned(index, covered, sample[:: -(-len(sample) // MIXED_ROWS)], best, check_cancelled)
+    return index, index.recall
+
+
+def sample_of(blocks: tuple[Block, ...]) -> Float32:
+    """SAMPLE_ROWS or fewer living rows from all parts of the blocks, (N, D) float32."""
+    living = sum(len(block) - block.dead for block in blocks)
+    step = max(1, living // SAMPLE_ROWS)
+    chosen = [block.rows.take(np.flatnonzero(block.alive)[::step]) for block in blocks]
+    return np.concatenate([floats(rows.codes) for rows in chosen])
+
+
+def _filled(faiss: Any, blocks: tuple[Block, ...], sample: Float32, check_cancelled: CheckCancelled) -> PqIndex:
+    places = np.flatnonzero(np.concatenate([block.alive for block in blocks]))
+    index = PqIndex(PqCodes(faiss, sample), blocks, places)
+    for start in range(0, len(index), ROWS_AT_ONCE):
+        check_cancelled()
+        index.add(start, start + ROWS_AT_ONCE)
+    return index
+
+
+def _tuned(index: PqIndex, covered: Snapshot, rows: Float32, best: Best, check_cancelled: CheckCancelled) -> Recall:
+    """Choose how many candidates are compared; what other probes find with so many."""
+
+    def found(probes: Probes, snapshot: Snapshot) -> list[NDArray[np.float64]]:
+        return [_best_of_all(best, some, snapshot, check_cancelled) for some in (probes.mated, probes.non_mated)]
+
+    choosing, measuring = (synthetic_probes(rows, PROBES, seed) for seed in (1, 2))
+    truth, with_index = found(choosing, covered), replace(covered, pq=index)
+    while index.candidates < min(MOST_CANDIDATES, len(index)):
+        if Recall(*map(share_found, found(choosing, with_index), truth)).least >= WANTED_RECALL:
+            break
+        index.candidates *= 2
+    return Recall(*map(share_found, found(measuring, with_index), found(measuring, covered)))
+
+
+def _best_of_all(
+    best: Best, probes: Float32, snapshot: Snapshot, check_cancelled: CheckCancelled
+) -> NDArray[np.float64]:
+    parts = []
+    for start in range(0, len(probes), PROBES_AT_ONCE):
+        check_cancelled()
+        parts.append(best(snapshot, probes[start : start + PROBES_AT_ONCE]))
+    return np.concatenate(parts)
+
 
 STALE_SHARE = 0.05  # of the faces in an index: so many enrolled or erased since, and it is made anew
 LEAST_RECALL = 0.99  # an index that finds less is not used
@@ -33,22 +109,22 @@ class PqBuilder:
         self._from_faces, self._best, self._load = from_faces, best, faiss
         self._closed = threading.Event()
         self._guard = threading.Lock()
-        self._at_work: tuple[Shelf, threading.Thread] | None = None
+        self._at_work: tuple[LoadedCollection, threading.Thread] | None = None
 
-    def consider(self, shelf: Shelf, snapshot: Snapshot) -> None:
+    def consider(self, loaded: LoadedCollection, snapshot: Snapshot) -> None:
         """Begin where an index is due and none is being made. Returns at once."""
-        if not self._due(shelf, snapshot):
+        if not self._due(loaded, snapshot):
             return
         with self._guard:
             if self._at_work is None and not self._closed.is_set():
-                thread = threading.Thread(target=self._work, args=(shelf, snapshot), name="pq-index", daemon=True)
-                self._at_work = shelf, thread
+                thread = threading.Thread(target=self._work, args=(loaded, snapshot), name="pq-index", daemon=True)
+                self._at_work = loaded, thread
                 thread.start()
 
-    def builds(self, shelf: Shelf | None) -> bool:
+    def builds(self, loaded: LoadedCollection | None) -> bool:
         """Whether the index of this collection is being made."""
         at_work = self._at_work
-        return at_work is not None and at_work[0] is shelf
+        return at_work is not None and at_work[0] is loaded
 
     def wait(self, seconds: float | None = None) -> None:
         """Until nothing is being made, or so long."""
@@ -61,10 +137,10 @@ class PqBuilder:
         self._closed.set()
         self.wait(CLOSING_SECONDS)
 
-    def _due(self, shelf: Shelf, snapshot: Snapshot) -> bool:
-        if not self._from_faces or snapshot.faces < max(self._from_faces, shelf.useless_until):
+    def _due(self, loaded: LoadedCollection, snapshot: Snapshot) -> bool:
+        if not self._from_faces or snapshot.faces < max(self._from_faces, loaded.retry_at_size):
             return False
-        if self._at_work is not None or shelf.discarded:
+        if self._at_work is not None or loaded.discarded:
             return False
         living = sum(len(block) - block.dead for block in snapshot.blocks[: snapshot.sealed])
         pq = snapshot.pq
@@ -73,7 +149,7 @@ class PqBuilder:
         enrolled = living - (len(pq) - pq.erased)
         return enrolled + pq.erased > STALE_SHARE * len(pq)
 
-    def _work(self, shelf: Shelf, snapshot: Snapshot) -> None:
+    def _work(self, loaded: LoadedCollection, snapshot: Snapshot) -> None:
         try:
             faiss = self._load()
             if faiss is None:
@@ -84,28 +160,28 @@ class PqBuilder:
                     snapshot.faces,
                 )
             else:
-                self._build(faiss, shelf, snapshot)
-        except Stopped:
+                self._build(faiss, loaded, snapshot)
+        except BuildCancelled:
             log.info("the PQ index of %d faces is not wanted any more", snapshot.faces)
         except (VultusError, RuntimeError, MemoryError) as exc:
-            shelf.useless_until = int(RETRY_GROWTH * snapshot.faces)
+            loaded.retry_at_size = int(RETRY_GROWTH * snapshot.faces)
             log.warning("no PQ index of %d faces: %s; they are searched exactly", snapshot.faces, type(exc).__name__)
         finally:
             with self._guard:
                 self._at_work = None
 
-    def _build(self, faiss: Any, shelf: Shelf, snapshot: Snapshot) -> None:
-        def go_on() -> None:
-            if shelf.discarded or self._closed.is_set():
-                raise Stopped
+    def _build(self, faiss: Any, loaded: LoadedCollection, snapshot: Snapshot) -> None:
+        def check_cancelled() -> None:
+            if loaded.discarded or self._closed.is_set():
+                raise BuildCancelled
 
         start = time.monotonic()
-        index, recall = made_index(faiss, snapshot, self._best, go_on)
+        index, recall = train_index(faiss, snapshot, self._best, check_cancelled)
         seconds = time.monotonic() - start
         said = f"{len(index)} faces in {seconds:.0f} s, {index.candidates} candidates, {recall}"
         if recall.least < LEAST_RECALL:
-            shelf.useless_until = int(RETRY_GROWTH * snapshot.faces)
-            shelf.adopt(None)
+            loaded.retry_at_size = int(RETRY_GROWTH * snapshot.faces)
+            loaded.adopt(None)
             log.warning("the PQ index finds too little and is not used: %s", said)
         else:
-            log.info("PQ index of %s; %s", said, "in use" if shelf.adopt(index) else "outdated before it was ready")
+            log.info("PQ index of %s; %s", said, "in use" if loaded.adopt(index) else "outdated before it was ready")

@@ -55,7 +55,7 @@ class Probes:
     non_mated: Float32
 
 
-def made_probes(rows: Float32, count: int, seed: int) -> Probes:
+def synthetic_probes(rows: Float32, count: int, seed: int) -> Probes:
     """`count` probes of each kind from (N, D) float32 rows that are enrolled. A seed gives always the same."""
     rng = np.random.default_rng(seed)
     held = _unit(rows[rng.integers(0, len(rows), count)])

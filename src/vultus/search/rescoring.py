@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from vultus.records import Candidate, Float32
 from vultus.search.int8_codes import Probe
 from vultus.search.segments import Block, Int64
-from vultus.storage.references import References
+from vultus.search.source import StoredEmbeddings
 
 SEEDS_PER_LINE = 16
 FIRST_LOOK_UPS = 48
 GROWTH = 4
 LOWEST = -2.0  # below the top of every living row; that of a dead one is -inf
 
-Fetch = Callable[[Sequence[int]], References]
+Fetch = Callable[[Sequence[int]], StoredEmbeddings]
 
 
 class Shortlist:
@@ -97,7 +97,7 @@ def settle(shortlist: Shortlist, fetch: Fetch, k: int) -> tuple[list[Candidate],
 
 
 def _note(
-    lines: dict[int, tuple[float, int, Candidate]], found: References, subject_of: dict[int, int], probe: Probe
+    lines: dict[int, tuple[float, int, Candidate]], found: StoredEmbeddings, subject_of: dict[int, int], probe: Probe
 ) -> None:
     """Keep the best face of each subject. A line sorts by its negative cosine, then by the face's number."""
     if not len(found.face_pks):

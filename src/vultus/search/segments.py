@@ -53,7 +53,7 @@ class Rows:
 
 
 def empty_rows(count: int, dimension: int) -> Rows:
-    """Room for `count` rows; memory is taken when it is written."""
+    """ConnectionLimiter for `count` rows; memory is taken when it is written."""
     return Rows(np.empty(count, np.int64), np.empty(count, np.int64), empty_codes(count, dimension))
 
 

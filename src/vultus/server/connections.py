@@ -1,4 +1,4 @@
-"""How many connections there may be: who says nothing makes room, and is never in the way of who asks something.
+"""How many connections there may be: who says nothing makes limiter, and is never in the way of who asks something.
 
 A connection waits (for a request: a new one, or one kept open) or works (from the end of a request's headers to the end
 of its answer). As many as there are places may work; the waiting ones have the places that are left, and `SPARE` in any
@@ -21,13 +21,13 @@ SECONDS_BETWEEN_LINES = 60.0  # of the log, about one and the same thing
 
 
 class Connection(Protocol):
-    """What a room holds."""
+    """What a limiter holds."""
 
-    def make_room(self) -> None:
+    def abort(self) -> None:
         """Close at once."""
 
 
-class Room:
+class ConnectionLimiter:
     """The connections of one server. Not thread-safe: it belongs to the event loop."""
 
     def __init__(self, places: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,30 +39,30 @@ class Room:
         self._quiet_until: dict[str, float] = {}
 
     @property
-    def crowded(self) -> bool:
+    def overloaded(self) -> bool:
         """Whether more work than may: what was asked last is then refused."""
         return len(self._working) > self._places
 
-    def enter(self, connection: Connection) -> None:
+    def opened(self, connection: Connection) -> None:
         """A connection is there, and waits."""
         self._new[connection] = None
         self._make_room()
 
-    def begin(self, connection: Connection) -> None:
+    def request_started(self, connection: Connection) -> None:
         """It has asked something: it works."""
         self._forget_waiting(connection)
         self._working.add(connection)
-        if self.crowded:
+        if self.overloaded:
             self._say("refusing calls with 503 until an answer is finished")
 
-    def end(self, connection: Connection) -> None:
+    def request_done(self, connection: Connection) -> None:
         """It has its answer and waits again."""
         if connection in self._working:
             self._working.discard(connection)
             self._kept[connection] = None
             self._make_room()
 
-    def leave(self, connection: Connection) -> None:
+    def closed(self, connection: Connection) -> None:
         """It is gone."""
         self._forget_waiting(connection)
         self._working.discard(connection)
@@ -76,7 +76,7 @@ class Room:
             return
         longest = next(chain(self._new, self._kept))
         self._forget_waiting(longest)
-        longest.make_room()
+        longest.abort()
         self._say("closing those that have been silent the longest")
 
     def _say(self, what: str) -> None:

@@ -3,21 +3,97 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
 from vultus.api.errors import Problem
-from vultus.api.middleware.overload import CROWDED
-from vultus.server.connections import Room
-from vultus.server.strictness import StrictProtocol
+from vultus.api.middleware.overload import OVERLOADED
+from vultus.server.connections import ConnectionLimiter
+from vultus.server.protocol_errors import NOT_HTTP, UPGRADE_WITH_BODY, headers_too_large, protocol_error_response
+
+MAX_HEAD_BYTES = 64 * 1024  # of a request without its body: its line, headers, the frames of its chunks, trailers
+MAX_HEADERS = 200
+FRAMES = 9  # bytes of frames allowed to a byte of body: the smallest chunks have 5
+BODY_HEADERS = (b"content-length", b"transfer-encoding")
 
 
-class PatientProtocol(StrictProtocol):
+class _Refused(Exception):
+    """Stops the parser, which then calls `send_400_response`."""
+
+
+class StrictHttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 whose headers are bounded, whose trailers are dropped, and which changes to no other protocol."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_left = MAX_HEAD_BYTES  # of what is read, less the message's first piece, which may hold much else
+        self._parsed = 0  # of the head, as far as it is understood
+        self._fault = NOT_HTTP
+
+    def data_received(self, data: bytes) -> None:
+        self._head_left -= len(data)
+        super().data_received(data)
+        if self._head_left < 0:
+            self._refuse(headers_too_large(MAX_HEAD_BYTES, MAX_HEADERS))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_left, self._parsed = MAX_HEAD_BYTES, 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.scope.get("method"):
+            return  # a trailer: once the headers are complete, nothing may change who asks, and for what
+        super().on_header(name, value)
+        self._count(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        offered = self.parser.should_upgrade()
+        if offered and any(name in BODY_HEADERS and value != b"0" for name, value in self.headers):
+            raise self._stopped(UPGRADE_WITH_BODY)
+        super().on_headers_complete()
+        if offered:
+            self.cycle.keep_alive = False  # the parser reads nothing after such a request
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._head_left = min(MAX_HEAD_BYTES, self._head_left + FRAMES * len(body))
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what the parser could not take."""
+        self._refuse(self._fault)
+
+    def _count(self, size: int) -> None:
+        self._parsed += size
+        if self._parsed > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+            raise self._stopped(headers_too_large(MAX_HEAD_BYTES, MAX_HEADERS))
+
+    def _stopped(self, problem: Problem) -> _Refused:
+        self._fault = problem
+        return _Refused()
+
+    def _refuse(self, problem: Problem) -> None:
+        if self.transport.is_closing():
+            return
+        answer = protocol_error_response(problem)
+        lines = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
+        first = f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n".encode("ascii")
+        self.transport.write(first + lines + b"\r\n" + bytes(answer.body))
+        self.transport.close()
+
+
+class BoundedHttpProtocol(StrictHttpProtocol):
     """HTTP/1.1 that closes a connection whose request headers are not complete, or answer not taken, in time.
 
     The body has its own limit, see `vultus.api.middleware.body_limit`. `protocol_of` makes the class for one server.
     """
 
-    room: Room
+    limiter: ConnectionLimiter
     seconds: float
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -29,23 +105,23 @@ class PatientProtocol(StrictProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._watch_headers()
-        self.room.enter(self)
+        self.limiter.opened(self)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._watch_headers()
 
     def on_headers_complete(self) -> None:
-        self.room.begin(self)
-        if self.room.crowded:
-            self.scope["state"][CROWDED] = True
+        self.limiter.request_started(self)
+        if self.limiter.overloaded:
+            self.scope["state"][OVERLOADED] = True
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._watch_answer()
         if self._between_requests():
-            self.room.end(self)
+            self.limiter.request_done(self)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -53,12 +129,12 @@ class PatientProtocol(StrictProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
-        self.room.leave(self)
+        self.limiter.closed(self)
         _cancel(self._headers_due)
         _cancel(self._answer_due)
         super().connection_lost(exc)
 
-    def make_room(self) -> None:
+    def abort(self) -> None:
         """Close at once, whatever is not sent yet."""
         self.transport.abort()
 
@@ -93,9 +169,9 @@ class PatientProtocol(StrictProtocol):
             self.transport.abort()
 
 
-def protocol_of(room: Room, seconds: float) -> type[PatientProtocol]:
+def protocol_of(limiter: ConnectionLimiter, seconds: float) -> type[BoundedHttpProtocol]:
     """The protocol of one server. seconds: for the headers of a request, and for the caller to take an answer."""
-    return type("Protocol", (PatientProtocol,), {"room": room, "seconds": seconds})
+    return type("Protocol", (BoundedHttpProtocol,), {"limiter": limiter, "seconds": seconds})
 
 
 def _cancel(due: asyncio.TimerHandle | None) -> None:

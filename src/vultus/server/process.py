@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import logging
 import math
 import os
+import platform
+import resource
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -17,17 +20,16 @@ import uvicorn
 from fastapi import FastAPI
 
 from vultus.api.app import create_opening_app
-from vultus.api.middleware.shutdown import Departure
+from vultus.api.middleware.shutdown import ShutdownState
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
-from vultus.server.connections import Room
+from vultus.server.connections import ConnectionLimiter
 from vultus.server.http_protocol import protocol_of
-from vultus.server.openfiles import connections_possible
 from vultus.server.signals import handling
-from vultus.wiring import System, check
+from vultus.wiring import System, check_settings
 
 BACKLOG = 2048
-FAREWELL_SECONDS = 2  # to send the last refusals
+LAST_ANSWERS_SECONDS = 2  # to send the last refusals
 LATE_SECONDS = 0.5
 
 
@@ -41,7 +43,7 @@ def run_server(
 
     Raises SettingsInvalid when the address cannot be listened on, and what `open_system` raises.
     """
-    check(settings)
+    check_settings(settings)
     listener = listen(settings.host, settings.port)
     bound_port: int = listener.getsockname()[1]
     failures: list[Exception] = []
@@ -57,8 +59,8 @@ def run_server(
         server.should_exit = True
 
     app = create_opening_app(settings, opening, on_failure=fail)
-    departure: Departure = app.state.doorway.departure
-    server = PoliteServer(_config(app, settings), departure, settings.grace_seconds)
+    shutdown_state: ShutdownState = app.state.vultus.shutdown_state
+    server = GracefulServer(_config(app, settings), shutdown_state, settings.grace_seconds)
 
     def stop(*_: object) -> None:
         server.should_exit = True
@@ -67,23 +69,23 @@ def run_server(
         server.run(sockets=[listener])
     if failures:
         raise failures[0]
-    if departure.over:
+    if shutdown_state.over:
         _give_up_threads()
 
 
-class PoliteServer(uvicorn.Server):
+class GracefulServer(uvicorn.Server):
     """A server that stops as uvicorn does, and tells who is still waiting when the time is over."""
 
-    def __init__(self, config: uvicorn.Config, departure: Departure, seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, shutdown_state: ShutdownState, seconds: float) -> None:
         """seconds: for the requests that are under way when it is told to stop."""
         super().__init__(config)
-        self._departure, self._seconds = departure, seconds
+        self._shutdown_state, self._seconds = shutdown_state, seconds
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no more, finish what is under way in time, dismiss the rest."""
+        """Accept no more, finish what is under way in time, cancel_all the rest."""
         loop = asyncio.get_running_loop()
         late = loop.call_later(LATE_SECONDS, self._close_late_ones)
-        over = loop.call_later(self._seconds, self._departure.dismiss)
+        over = loop.call_later(self._seconds, self._shutdown_state.cancel_all)
         await super().shutdown(sockets)
         late.cancel()
         over.cancel()
@@ -123,14 +125,54 @@ def _give_up_threads() -> NoReturn:
 
 
 def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    room = Room(connections_possible(settings.max_connections))
+    limiter = ConnectionLimiter(raise_open_file_limit(settings.max_connections))
     return uvicorn.Config(
         app,
-        http=protocol_of(room, settings.header_seconds),
+        http=protocol_of(limiter, settings.header_seconds),
         ws="none",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=math.ceil(settings.grace_seconds) + FAREWELL_SECONDS,
+        timeout_graceful_shutdown=math.ceil(settings.grace_seconds) + LAST_ANSWERS_SECONDS,
     )
+
+
+M_ARENA_MAX = -8  # glibc, malloc.h
+FEWEST = 2
+
+
+def limit_malloc_arenas(threads: int) -> None:
+    """Have at most as many arenas as threads compute. Before the threads begin; nothing happens without glibc."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, max(threads, FEWEST))
+
+
+log = logging.getLogger(__name__)
+
+OTHER_FILES = 256  # for the database, photos, models, and connections above the places
+
+
+def raise_open_file_limit(wanted: int) -> int:
+    """As many connections as wanted, or as the limit of open files leaves, once it is raised as far as it may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = _raised(soft, hard, wanted + OTHER_FILES)
+    possible = max(1, min(wanted, limit - OTHER_FILES))
+    if possible < wanted:
+        log.warning(
+            "this process may open %d files (ulimit -n): %d connections instead of VULTUS_MAX_CONNECTIONS=%d",
+            *(limit, possible, wanted),
+        )
+    return possible
+
+
+def _raised(soft: int, hard: int, needed: int) -> int:
+    """The limit, now. An unlimited one is negative on some systems, and enough."""
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return needed
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    except (ValueError, OSError):
+        return soft
+    return limit

@@ -7,9 +7,9 @@ import uuid
 from starlette.responses import Response
 
 from vultus.api.errors import Problem, error_response
-from vultus.api.middleware.security_headers import make_safe
+from vultus.api.middleware.security_headers import set_security_headers
 
-NO_HTTP = Problem(
+NOT_HTTP = Problem(
     400,
     "invalid_request",
     "this is not a valid HTTP/1.1 request; look at its request line, its headers and the length of its body",
@@ -21,17 +21,17 @@ UPGRADE_WITH_BODY = Problem(
 )
 
 
-def large_head(most_bytes: int, most_headers: int) -> Problem:
+def headers_too_large(most_bytes: int, most_headers: int) -> Problem:
     """The refusal of a request whose line and headers, or trailers, are too large."""
     sentence = f"the headers are over the limit of {most_bytes} bytes or {most_headers} lines; send fewer, or shorter"
     return Problem(431, "request_too_large", sentence)
 
 
-def answer_unread(problem: Problem) -> Response:
+def protocol_error_response(problem: Problem) -> Response:
     """The refusal, in the one shape of all, with an id of its own; the connection is to be closed after it."""
     request_id = str(uuid.uuid4())
     answer = error_response(problem, request_id)
-    make_safe(answer.headers)
+    set_security_headers(answer.headers)
     answer.headers["x-request-id"] = request_id
     answer.headers["connection"] = "close"
     return answer

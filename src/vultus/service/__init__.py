@@ -1,7 +1,8 @@
 """What Vultus does, called the same way by HTTP, the command line and tests: knows no HTTP, no SQL, no settings."""
 
+from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.service.comparison import Comparing
-from vultus.service.context import DEFAULT_COLLECTION, Models, Parts, Policy
+from vultus.service.context import Models, Parts, Policy
 from vultus.service.enrolment import Enrolment
 from vultus.service.galleries import Galleries
 

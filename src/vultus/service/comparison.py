@@ -50,14 +50,14 @@ class Comparing(Recognition):
         self, photo: bytes, model_id: str, detector: str | None, enforce: bool, align: bool, face_index: int | None
     ) -> Float32:
         with self.pipeline.slot():
-            sighting = self.pipeline.look(photo, detector=detector)
-            faces = sighting.faces or (largest_face(sighting, which="img", enforce=enforce),)
+            detected = self.pipeline.detect(photo, detector=detector)
+            faces = detected.faces or (largest_face(detected, which="img", enforce=enforce),)
             index = face_index or 0
             if index >= len(faces):
                 raise InvalidRequest(
                     f"face_index is {index}, but img has {len(faces)} faces; count from 0, largest first"
                 )
-            (template,) = self.pipeline.embed([(sighting, faces[index])], model_id, align=align)
+            (template,) = self.pipeline.embed([(detected, faces[index])], model_id, align=align)
         return template.embedding
 
 

@@ -15,7 +15,6 @@ from vultus.storage.gallery import Gallery
 from vultus.storage.photos import PhotoStore
 from vultus.vision.pipeline import Pipeline
 
-DEFAULT_COLLECTION = "default"
 WEAK_PART = 50  # of 100: a part below it is named when a face is refused or flagged
 
 
@@ -58,9 +57,9 @@ class Parts:
     index: SearchIndex
     policy: Policy = Policy()
 
-    def by(self, act: Act) -> Self:
+    def acting_as(self, act: Act) -> Self:
         """The same service, in the hands of somebody: each change has its audit line, in the same transaction."""
-        return replace(self, gallery=self.gallery.by(act))
+        return replace(self, gallery=self.gallery.acting_as(act))
 
     def bound_collection(self, name: str, model_name: str | None) -> Collection:
         """An existing collection, which must be bound to the model asked for (None: any) as it is served today.

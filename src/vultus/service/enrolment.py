@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vultus.errors import BadInput, CollectionNotFound, FaceRefused, LowQuality, VultusError
+from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records import (
     Collection,
     EnrolledFace,
@@ -19,7 +20,7 @@ from vultus.records import (
     RejectedPhoto,
     Template,
 )
-from vultus.service.context import DEFAULT_COLLECTION, Parts, low_quality_sentence
+from vultus.service.context import Parts, low_quality_sentence
 from vultus.vision.face_selection import largest_face, only_face
 
 FaceChoice = Literal["only", "largest"]
@@ -113,12 +114,12 @@ class Enrolment(Parts):
         align: bool,
     ) -> _Accepted:
         with self.pipeline.slot():
-            sighting = self.pipeline.look(photo, detector=detector)
-            face = only_face(sighting) if choice == "only" else largest_face(sighting)
-            (template,) = self.pipeline.embed([(sighting, face)], model_id, align=align)
+            detected = self.pipeline.detect(photo, detector=detector)
+            face = only_face(detected) if choice == "only" else largest_face(detected)
+            (template,) = self.pipeline.embed([(detected, face)], model_id, align=align)
             if template.quality.score < floor:
                 raise _too_low(template.quality, floor)
-            jpeg, width, height = self.pipeline.stored_photo(sighting)
+            jpeg, width, height = self.pipeline.stored_photo(detected)
         key = hashlib.sha256(jpeg).hexdigest()
         return _Accepted(template, Photo(key, source, width, height, len(jpeg)), jpeg)
 

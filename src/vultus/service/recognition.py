@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from vultus.errors import InvalidRequest, SubjectNotFound
+from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import decide, similarity, to_similarity
 from vultus.records import (
     Candidate,
@@ -23,7 +24,7 @@ from vultus.records import (
     ThresholdRule,
     Verification,
 )
-from vultus.service.context import DEFAULT_COLLECTION, Parts
+from vultus.service.context import Parts
 from vultus.vision.face_selection import how_chosen, largest_face
 
 
@@ -88,9 +89,9 @@ class Recognition(Parts):
         if not len(enrolled):
             raise SubjectNotFound(f"the subject has no faces in collection {collection!r}; enroll a photo first")
         with self.pipeline.slot():
-            sighting = self.pipeline.look(photo, detector=detector)
-            face = largest_face(sighting, which="img", enforce=enforce_detection)
-            (probe,) = self.pipeline.embed([(sighting, face)], model_id, align=align)
+            detected = self.pipeline.detect(photo, detector=detector)
+            face = largest_face(detected, which="img", enforce=enforce_detection)
+            (probe,) = self.pipeline.embed([(detected, face)], model_id, align=align)
         score, face_id = max(zip((similarity(probe.embedding, row) for row in enrolled), face_ids, strict=True))
         return Verification(
             verified=score >= rule.similarity,
@@ -98,9 +99,9 @@ class Recognition(Parts):
             rule=rule,
             metric=metric,
             model_id=model_id,
-            detector=sighting.detector,
+            detector=detected.detector,
             faces=(probe.face, None),
-            chosen=(how_chosen(sighting), None),
+            chosen=(how_chosen(detected), None),
             face_id=face_id,
             cautions=self.cautions({"img": probe}),
         )
@@ -136,10 +137,10 @@ class Recognition(Parts):
         gallery = self.bound_collection(collection, model_name)
         model_id = gallery.model_id
         with self.pipeline.slot():
-            sighting = self.pipeline.look(photo, detector=detector)
-            largest = largest_face(sighting)
-            wanted = sighting.faces if faces == "all" else (largest,)
-            probes = self.pipeline.embed([(sighting, face) for face in wanted], model_id)
+            detected = self.pipeline.detect(photo, detector=detector)
+            largest = largest_face(detected)
+            wanted = detected.faces if faces == "all" else (largest,)
+            probes = self.pipeline.embed([(detected, face) for face in wanted], model_id)
         found = self.index.search(collection, np.stack([probe.embedding for probe in probes]), max(top_k, 2))
         subjects, templates = self.index.size(collection)
         rule = self._find_rule(model_id, target_fpir, threshold, templates)
@@ -148,7 +149,7 @@ class Recognition(Parts):
         flagged = (
             replace(answer, cautions=self.cautions({"img": p})) for answer, p in zip(answers, probes, strict=True)
         )
-        return FindResult(replace(gallery, subjects=subjects, faces=templates), sighting.detector, tuple(flagged))
+        return FindResult(replace(gallery, subjects=subjects, faces=templates), detected.detector, tuple(flagged))
 
     def _find_rule(
         self, model_id: str, target_fpir: float | None, threshold: float | None, templates: int
@@ -170,16 +171,16 @@ class Recognition(Parts):
         """The templates of all faces in a photo, largest first."""
         model_id = self.models.resolve(model_name)
         with self.pipeline.slot():
-            sighting = self.pipeline.look(photo, detector=detector)
-            largest = largest_face(sighting, enforce=enforce_detection)
-            faces = sighting.faces or (largest,)
-            return self.pipeline.embed([(sighting, face) for face in faces], model_id, align=align)
+            detected = self.pipeline.detect(photo, detector=detector)
+            largest = largest_face(detected, enforce=enforce_detection)
+            faces = detected.faces or (largest,)
+            return self.pipeline.embed([(detected, face) for face in faces], model_id, align=align)
 
     def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
         """All faces of a photo in its upright pixels, largest first; empty when there is none."""
         with self.pipeline.slot():
-            sighting = self.pipeline.look(photo, detector=detector)
-            return tuple((sighting.upright(face), self.pipeline.quality(sighting, face)) for face in sighting.faces)
+            detected = self.pipeline.detect(photo, detector=detector)
+            return tuple((detected.upright(face), self.pipeline.quality(detected, face)) for face in detected.faces)
 
 
 def _identify(

@@ -7,7 +7,7 @@ first MAX_OBJECTS of `object_count`. A subject's id is the operator's and may be
 as the ids of its faces. Never in a line: subject ids, names, metadata, images, embeddings, keys, free texts of callers.
 
 The line about a change is written in the transaction of the change: there is never one without the other, and it costs
-no sync of its own. What changes nothing (a search, a refusal) goes through `trail.py`, a moment later.
+no sync of its own. What changes nothing (a search, a refusal) goes through `audit_writer.py`, a moment later.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trail: the audit lines about what changes nothing, written together in the background.
+"""BackgroundAuditWriter: the audit lines about what changes nothing, written together in the background.
 
 A search must not wait for the disk, so its line is kept in memory for at most FLUSH_SECONDS; a process that is killed
 loses the lines of that moment. While the database cannot be written, up to MAX_WAITING lines wait; the oldest beyond
@@ -24,21 +24,21 @@ MAX_WAITING = 100_000
 LOST = "audit.lost"
 
 
-class AuditTrail(Protocol):
+class AuditSink(Protocol):
     """Where the lines about what changes nothing go."""
 
     def add(self, line: AuditLine) -> None:
         """Keep the line; at once, and without an error of its own."""
 
 
-class NoTrail:
+class NullAuditSink:
     """Keeps nothing: for a part of the system without a database."""
 
     def add(self, line: AuditLine) -> None:
         """Do nothing."""
 
 
-class Trail:
+class BackgroundAuditWriter:
     """Writes lines from a thread of its own, which the first line starts. Used by many threads at once."""
 
     def __init__(self, engine: Engine, *, flush_seconds: float = FLUSH_SECONDS, max_waiting: int = MAX_WAITING) -> None:
@@ -57,7 +57,7 @@ class Trail:
             self._waiting.append(line)
             self._give_up_oldest()
             if self._thread is None and not self._closing.is_set():
-                self._thread = threading.Thread(target=self._run, name="audit trail", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="audit writer", daemon=True)
                 self._thread.start()
 
     def flush(self) -> bool:

@@ -16,7 +16,7 @@ _NAMED = select(t.collections).where(t.collections.c.name == bindparam("name")) 
 _NAMED_LOCKED = _NAMED.with_for_update()
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """An id as it may stand in a message: quoted, without control characters, not longer than a line."""
     return repr(text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "...")
 
@@ -28,7 +28,7 @@ def collection_row(connection: Connection, name: str, *, lock: bool = False) -> 
     """
     row = connection.execute(_NAMED_LOCKED if lock else _NAMED, {"name": name}).one_or_none()
     if row is None:
-        raise CollectionNotFound(f"there is no collection {shown(name)}; create it, or list the collections there are")
+        raise CollectionNotFound(f"there is no collection {quoted(name)}; create it, or list the collections there are")
     return row
 
 
@@ -75,7 +75,7 @@ def require_same_model(existing: Collection, wanted: Collection) -> None:
     """Raises: ModelMismatch, naming both models, when a collection is bound to another one."""
     if _binding(existing) != _binding(wanted):
         raise ModelMismatch(
-            f"collection {shown(existing.name)} is bound to model {_binding(existing)}, not to {_binding(wanted)}; "
+            f"collection {quoted(existing.name)} is bound to model {_binding(existing)}, not to {_binding(wanted)}; "
             "use its model, or another collection"
         )
 

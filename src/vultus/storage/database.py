@@ -58,12 +58,25 @@ def open_engine(url: str) -> Engine:
 
 
 @contextmanager
+def existing_database(url: str) -> Iterator[Engine | None]:
+    """The database as it is; None while there is none: nothing is made. Raises: StorageFailed."""
+    if not database_file(url).is_file():
+        yield None
+        return
+    engine = open_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One read transaction: every statement sees the same state.
 
     Raises: StorageFailed, when the database cannot be read.
     """
-    with _our_errors(), engine.connect() as connection:
+    with driver_errors(), engine.connect() as connection:
         yield connection
 
 
@@ -73,8 +86,14 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     Raises: StorageFailed, when the database cannot be written; InvalidRequest, for text that is no Unicode.
     """
-    with _our_errors(), engine.execution_options(**{_WRITES: True}).begin() as connection:
+    with driver_errors(), engine.execution_options(**{_WRITES: True}).begin() as connection:
         yield connection
+
+
+def is_undamaged(engine: Engine) -> bool:
+    """Whether the database file passes SQLite's quick check. Raises: StorageFailed, when it cannot be read at all."""
+    with reading(engine) as connection:
+        return str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()) == "ok"
 
 
 def truncate_wal(engine: Engine) -> bool:
@@ -151,7 +170,7 @@ def _begin(connection: Connection) -> None:
 
 
 @contextmanager
-def _our_errors() -> Iterator[None]:
+def driver_errors() -> Iterator[None]:
     try:
         yield
     except UnicodeEncodeError:  # its own message quotes the text, so it is not chained

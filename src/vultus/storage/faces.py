@@ -27,18 +27,20 @@ from vultus.errors import FaceNotFound, ModelMismatch, VectorMismatch
 from vultus.records import EnrolledFace, Float32, NewFace, Photo, Quality, Template
 from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage import tables as t
-from vultus.storage.collections import shown
+from vultus.storage.collections import quoted
 from vultus.storage.subjects import in_chunks
 
 LENGTH_TOLERANCE = 1e-3
-Doomed = Callable[[FromClause], ColumnElement[bool]]  # the faces table, or an alias of it -> which rows are meant
+FaceCondition = Callable[
+    [FromClause], ColumnElement[bool]
+]  # the faces table, or an alias of it -> which rows are meant
 
 
 def require_fitting(collection: Row[Any], template: Template) -> None:
     """Raises: ModelMismatch, VectorMismatch, when a template cannot belong to the collection."""
     if template.model_id != collection.model_id:
         raise ModelMismatch(
-            f"collection {shown(collection.name)} is bound to model {collection.model_id}, "
+            f"collection {quoted(collection.name)} is bound to model {collection.model_id}, "
             f"the template is of {template.model_id}; use the collection's model"
         )
     vector = np.asarray(template.embedding)
@@ -122,24 +124,29 @@ def select_embeddings(connection: Connection, subject_pk: int, dimension: int) -
     return tuple(row.id for row in rows), vectors
 
 
-def face_ids(connection: Connection, doomed: Doomed) -> tuple[str, ...]:
+def face_ids(connection: Connection, condition: FaceCondition) -> tuple[str, ...]:
     """The ids of the faces that are meant, oldest first."""
-    return tuple(connection.scalars(select(t.faces.c.id).where(doomed(t.faces)).order_by(t.faces.c.pk)))
+    return tuple(connection.scalars(select(t.faces.c.id).where(condition(t.faces)).order_by(t.faces.c.pk)))
 
 
-def photos_only_of(connection: Connection, doomed: Doomed) -> tuple[str, ...]:
+def photos_only_of(connection: Connection, condition: FaceCondition) -> tuple[str, ...]:
     """The keys of photos that no face but the meant ones shows."""
     other = t.faces.alias()
-    kept = exists().where(other.c.photo_sha256 == t.faces.c.photo_sha256, not_(doomed(other)))
-    statement = select(t.faces.c.photo_sha256).distinct().where(doomed(t.faces), not_(kept))
+    kept = exists().where(other.c.photo_sha256 == t.faces.c.photo_sha256, not_(condition(other)))
+    statement = select(t.faces.c.photo_sha256).distinct().where(condition(t.faces), not_(kept))
     return tuple(connection.scalars(statement))
 
 
-def delete_faces(connection: Connection, doomed: Doomed, revision: int) -> None:
+def delete_faces(connection: Connection, condition: FaceCondition, revision: int) -> None:
     """Delete the meant faces and their embeddings, leaving only their numbers for the search indexes."""
-    gone = select(t.faces.c.collection_pk, literal(revision), t.faces.c.pk).where(doomed(t.faces))
+    gone = select(t.faces.c.collection_pk, literal(revision), t.faces.c.pk).where(condition(t.faces))
     connection.execute(insert(t.removals).from_select(["collection_pk", "revision", "face_pk"], gone))
-    connection.execute(delete(t.faces).where(doomed(t.faces)))
+    connection.execute(delete(t.faces).where(condition(t.faces)))
+
+
+def all_photos(connection: Connection) -> frozenset[str]:
+    """The photo keys of all faces."""
+    return frozenset(connection.scalars(select(t.faces.c.photo_sha256).distinct()))
 
 
 def referenced_photos(connection: Connection, keys: Iterable[str]) -> frozenset[str]:
@@ -149,7 +156,7 @@ def referenced_photos(connection: Connection, keys: Iterable[str]) -> frozenset[
 
 
 def _no_face(face_id: str) -> FaceNotFound:
-    return FaceNotFound(f"there is no face {shown(face_id)}; list the faces of its subject")
+    return FaceNotFound(f"there is no face {quoted(face_id)}; list the faces of its subject")
 
 
 def _values(new: NewFace, subject: Row[Any], revision: int, created_at: datetime) -> dict[str, Any]:

@@ -11,14 +11,14 @@ from uuid import uuid4
 from sqlalchemy import Connection, Engine
 
 from vultus.records import Collection, Deleted, EnrolledFace, Float32, NewFace, Subject
+from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
 from vultus.storage.audit import Act, record
 from vultus.storage.database import reading
-from vultus.storage.references import References, select_references
-from vultus.storage.search_source import ChangeSet, Mark, select_changes
-from vultus.storage.sqlite import Writers
+from vultus.storage.search_source import select_changes, select_stored_embeddings
+from vultus.storage.sqlite import SingleWriter
 
 PhotoKeys = tuple[str, ...]
 
@@ -35,10 +35,10 @@ class Gallery:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._writers = Writers(engine)
+        self._writer = SingleWriter(engine)
         self._act: Act | None = None
 
-    def by(self, act: Act) -> Gallery:
+    def acting_as(self, act: Act) -> Gallery:
         """The same gallery, in the hands of somebody: each change has its audit line, in the same transaction."""
         acting = copy(self)
         acting._act = act
@@ -51,7 +51,7 @@ class Gallery:
     ) -> tuple[Collection, bool]:
         """The collection and whether it is new. Raises: ModelMismatch, when it exists with another model."""
         wanted = c.new_collection(name, model_id, pipeline_version, dimension, datetime.now(UTC))
-        with self._writers.writing() as connection:
+        with self._writer.writing() as connection:
             for existing in c.select_collections(connection, name):
                 c.require_same_model(existing, wanted)
                 return existing, False
@@ -80,7 +80,7 @@ class Gallery:
 
         Raises: CollectionNotFound.
         """
-        with self._writers.erasing() as connection:
+        with self._writer.erasing() as connection:
             row = c.collection_row(connection, name, lock=True)
             gone = c.select_collections(connection, name)[0]
             orphans = f.photos_only_of(connection, lambda faces: faces.c.collection_pk == row.pk)
@@ -115,7 +115,7 @@ class Gallery:
 
         Raises: CollectionNotFound, SubjectNotFound, InvalidRequest (metadata that is no JSON object).
         """
-        with self._writers.writing() as connection:
+        with self._writer.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             subject_pk = s.subject_row(connection, row, subject_id).pk
             s.update_subject_row(connection, subject_pk, name, metadata)
@@ -128,7 +128,7 @@ class Gallery:
 
         Raises: CollectionNotFound, SubjectNotFound.
         """
-        with self._writers.erasing() as connection:
+        with self._writer.erasing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             subject_pk = s.subject_row(connection, row, subject_id).pk
             gone, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject_pk)
@@ -155,7 +155,7 @@ class Gallery:
         Raises: CollectionNotFound, ModelMismatch, VectorMismatch, InvalidRequest (metadata that is no JSON object).
         """
         subject_id, now = subject_id if subject_id is not None else uuid4().hex, datetime.now(UTC)
-        with self._writers.writing() as connection:
+        with self._writer.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             for face in faces:
                 f.require_fitting(row, face.template)
@@ -205,7 +205,7 @@ class Gallery:
 
         Raises: FaceNotFound.
         """
-        with self._writers.erasing() as connection:
+        with self._writer.erasing() as connection:
             row = f.face_row(connection, face_id)
             gone, orphans = _erase(connection, row.collection_pk, lambda faces: faces.c.pk == row.pk)
             where = c.collection_name(connection, row.collection_pk)
@@ -230,18 +230,23 @@ class Gallery:
         with reading(self._engine) as connection:
             return select_changes(connection, collection, since)
 
-    def references(self, mark: Mark, face_pks: Sequence[int]) -> References:
+    def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         """Those of the faces (by number) that were there at `mark` and still are, in any order."""
         with reading(self._engine) as connection:
-            return select_references(connection, mark, face_pks)
+            return select_stored_embeddings(connection, mark, face_pks)
 
     # --- photos ---------------------------------------------------------------------------------------------------
+
+    def photo_keys(self) -> frozenset[str]:
+        """The keys of all photos that a face shows."""
+        with reading(self._engine) as connection:
+            return f.all_photos(connection)
 
     def remove_unreferenced(self, photo_keys: Sequence[str], unlink: Callable[[str], None]) -> int:
         """Call `unlink` for each key that no face shows, while no face can be added; return how many there were."""
         removed = 0
         for some in s.in_chunks(tuple(dict.fromkeys(photo_keys))):  # a transaction each, so that enrolments get a turn
-            with self._writers.writing() as connection:
+            with self._writer.writing() as connection:
                 shown = f.referenced_photos(connection, some)
                 for key in (key for key in some if key not in shown):
                     unlink(key)
@@ -249,10 +254,10 @@ class Gallery:
         return removed
 
 
-def _erase(connection: Connection, collection_pk: int, doomed: f.Doomed) -> tuple[tuple[str, ...], PhotoKeys]:
+def _erase(connection: Connection, collection_pk: int, condition: f.FaceCondition) -> tuple[tuple[str, ...], PhotoKeys]:
     """Delete the meant faces of a collection; their ids, and the keys of the photos that no other face shows."""
-    gone = f.face_ids(connection, doomed)
-    orphans = f.photos_only_of(connection, doomed)
+    gone = f.face_ids(connection, condition)
+    orphans = f.photos_only_of(connection, condition)
     if gone:
-        f.delete_faces(connection, doomed, c.raise_revision(connection, collection_pk))
+        f.delete_faces(connection, condition, c.raise_revision(connection, collection_pk))
     return gone, orphans

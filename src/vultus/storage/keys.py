@@ -1,4 +1,4 @@
-"""KeyStore: API keys, remembered only as hashes and read from the database each time they are shown.
+"""KeyStore: API keys, remembered only as hashes and read from the database each time they are quoted.
 
 A key is an id with grants. Its secret can be replaced (rotated), and the old one goes on working for an overlap.
 Nothing is cached: a revocation, a rotation and an expiry hold from the next request on, in every process.
@@ -12,7 +12,6 @@ import json
 import secrets
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -20,27 +19,15 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Connection, Engine, Row, exists, insert, null, select, update
 
 from vultus.errors import InvalidApiKey, InvalidRequest, NotFound, VultusError
-from vultus.records import SCOPES, ApiKey, Scope
+from vultus.identifiers import ADMIN_BY_COMMAND
+from vultus.records import SCOPES, ApiKey, KeyRotation, Scope
 from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
-from vultus.storage.collections import shown
+from vultus.storage.collections import quoted
 from vultus.storage.database import reading, writing
 
 SECRET_BYTES = 32
 TOUCH_EVERY = timedelta(minutes=1)
-DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES = 60, 30 * 24 * 60
-ADMIN_BY_COMMAND = (
-    "an admin key is made on the server's machine only, so that a stolen one cannot multiply; run there: "
-)
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """A key with its new secret, which is shown this once; the old one works until `old_until`."""
-
-    key: ApiKey
-    secret: str
-    old_until: datetime
 
 
 class KeyStore:
@@ -50,7 +37,7 @@ class KeyStore:
         self._engine = engine
         self._act: Act | None = None
 
-    def by(self, act: Act) -> KeyStore:
+    def acting_as(self, act: Act) -> KeyStore:
         """The same keys, in the hands of somebody: each change has its audit line, in the same transaction."""
         acting = copy(self)
         acting._act = act
@@ -66,7 +53,7 @@ class KeyStore:
         requests_per_minute: int | None = None,
         secret: str | None = None,
     ) -> tuple[ApiKey, str]:
-        """The new key and its secret, which is not stored and cannot be shown again.
+        """The new key and its secret, which is not stored and cannot be quoted again.
 
         collections: None means all. secret: one chosen by the operator; when it is stored already, that key is
         answered as it is. Raises: InvalidRequest.
@@ -126,7 +113,7 @@ class KeyStore:
                 record(connection, self._act, "key.revoke", objects=[key_id])
         return _api_key(row)
 
-    def rotate(self, key_id: str, *, overlap: timedelta, admin_too: bool = True) -> Rotation:
+    def rotate(self, key_id: str, *, overlap: timedelta, admin_too: bool = True) -> KeyRotation:
         """A new secret for the same key; the old one works until the overlap ends, unless the key itself ends before.
 
         admin_too: whether the secret of an admin key may be replaced here.
@@ -142,7 +129,7 @@ class KeyStore:
             connection.execute(insert(t.replaced_secrets).values(old))
             connection.execute(update(t.api_keys).where(c.id == key_id).values(secret_sha256=_sha256(secret)))
             record(connection, self._act, "key.rotate", objects=[key_id])
-        return Rotation(_api_key(row), secret, now + overlap)
+        return KeyRotation(_api_key(row), secret, now + overlap)
 
     def touch(self, key_id: str, now: datetime) -> None:
         """Remember that the key was used; written at most once a minute per key. A clock set back is followed."""
@@ -158,7 +145,7 @@ class KeyStore:
 def _require_valid(scopes: Sequence[Scope], expires_at: datetime | None, requests_per_minute: int | None) -> None:
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        raise InvalidRequest(f"a key needs scopes out of {', '.join(SCOPES)}; unknown: {shown(', '.join(unknown))}")
+        raise InvalidRequest(f"a key needs scopes out of {', '.join(SCOPES)}; unknown: {quoted(', '.join(unknown))}")
     if expires_at is not None and expires_at.tzinfo is None:
         raise InvalidRequest("expires_at has no time zone; write it like 2027-01-31T00:00:00Z")
     if requests_per_minute is not None and not 0 < requests_per_minute < 2**31:
@@ -191,7 +178,7 @@ def _row(connection: Connection, condition: ColumnElement[bool]) -> Row[Any] | N
 def _known(connection: Connection, key_id: str) -> Row[Any]:
     row = _row(connection, t.api_keys.c.id == key_id)
     if row is None:
-        raise NotFound(f"there is no API key with the id {shown(key_id)}; list the keys there are")
+        raise NotFound(f"there is no API key with the id {quoted(key_id)}; list the keys there are")
     return row
 
 

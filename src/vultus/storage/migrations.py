@@ -7,6 +7,7 @@ holds the two together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ from sqlalchemy import Connection, CursorResult, Engine
 from vultus.errors import StorageFailed
 from vultus.records import Float32
 from vultus.search.int8_codes import quantise, to_blobs
-from vultus.storage.database import writing
+from vultus.storage.database import open_engine, reading, writing
 
 Migration = Callable[[Connection], None]
 ROWS_AT_ONCE = 4096
+_VERSION = "SELECT coalesce(max(version), 0) FROM schema_version"
 
 
 def migrate(engine: Engine, migrations: tuple[Migration, ...] | None = None) -> int:
@@ -43,9 +45,26 @@ def migrate(engine: Engine, migrations: tuple[Migration, ...] | None = None) -> 
     return version
 
 
+@contextmanager
+def open_database(url: str) -> Iterator[Engine]:
+    """The database of a URL, brought to the schema of this code; closed at the end. Raises: StorageFailed."""
+    engine = open_engine(url)
+    try:
+        migrate(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def schema_version(engine: Engine) -> int:
+    """The schema of a database that is there, as it is now. Raises: StorageFailed."""
+    with reading(engine) as connection:
+        return int(connection.exec_driver_sql(_VERSION).scalar_one())
+
+
 def _version(connection: Connection) -> int:
     connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY)")
-    return int(connection.exec_driver_sql("SELECT coalesce(max(version), 0) FROM schema_version").scalar_one())
+    return int(connection.exec_driver_sql(_VERSION).scalar_one())
 
 
 def _m001_gallery_and_keys(connection: Connection) -> None:

@@ -56,7 +56,7 @@ class LocalPhotoStore:
         """Store the bytes durably and return their key; the same bytes again are stored once."""
         key = hashlib.sha256(data).hexdigest()
         path = self._path(key)
-        with _our_errors():
+        with driver_errors():
             _make_folders(path.parent)
             if not (path.is_file() and path.stat().st_size == len(data)):
                 _write_whole(path, data)
@@ -66,7 +66,7 @@ class LocalPhotoStore:
     def get(self, key: str) -> bytes:
         """The stored bytes. Raises: NotFound, InvalidRequest (no key), StorageFailed (also when damaged)."""
         path = self._path(key)
-        with _our_errors():
+        with driver_errors():
             try:
                 data = path.read_bytes()
             except FileNotFoundError:
@@ -78,13 +78,13 @@ class LocalPhotoStore:
     def exists(self, key: str) -> bool:
         """Whether the photo is stored. Raises: InvalidRequest (no key)."""
         path = self._path(key)
-        with _our_errors():
+        with driver_errors():
             return path.is_file()
 
     def size(self, key: str) -> int | None:
         """How many bytes are stored, None when there is no such photo. Raises: InvalidRequest (no key)."""
         path = self._path(key)
-        with _our_errors():
+        with driver_errors():
             try:
                 return path.stat().st_size
             except FileNotFoundError:
@@ -93,7 +93,7 @@ class LocalPhotoStore:
     def delete(self, key: str) -> None:
         """Erase a photo; a missing one is fine. Raises: InvalidRequest (no key)."""
         path = self._path(key)
-        with _our_errors(), suppress(FileNotFoundError):
+        with driver_errors(), suppress(FileNotFoundError):
             path.unlink()
             _sync(path.parent)
 
@@ -105,14 +105,14 @@ class LocalPhotoStore:
         """Remove what writers that died left half written; return how many. Younger files may still be written."""
         removed = 0
         for path in self._files():
-            with _our_errors(), suppress(FileNotFoundError):
+            with driver_errors(), suppress(FileNotFoundError):
                 if path.name.startswith(_TEMPORARY) and time.time() - path.stat().st_mtime >= older_than_seconds:
                     path.unlink()
                     removed += 1
         return removed
 
     def _files(self) -> Iterator[Path]:
-        with _our_errors():
+        with driver_errors():
             for first in _entries(self._folder):
                 for second in _entries(first):
                     yield from _entries(second)
@@ -163,7 +163,7 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def _our_errors() -> Iterator[None]:
+def driver_errors() -> Iterator[None]:
     try:
         yield
     except OSError as exc:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from vultus.storage.database import truncate_wal, writing
 
 
-class Writers:
+class SingleWriter:
     """One write transaction at a time: SQLite lets waiting writers poll; within a process they queue here instead."""
 
     def __init__(self, engine: Engine) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert,
 from vultus.errors import InvalidRequest, SubjectNotFound
 from vultus.records import Subject
 from vultus.storage import tables as t
-from vultus.storage.collections import shown
+from vultus.storage.collections import quoted
 
 IDS_PER_STATEMENT = 500
 Id = TypeVar("Id", str, int)
@@ -88,7 +88,7 @@ def in_chunks(ids: Sequence[Id]) -> Iterator[Sequence[Id]]:
 
 
 def _no_subject(collection: Row[Any], subject_id: str) -> SubjectNotFound:
-    problem = f"collection {shown(collection.name)} has no subject {shown(subject_id)}"
+    problem = f"collection {quoted(collection.name)} has no subject {quoted(subject_id)}"
     return SubjectNotFound(f"{problem}; enroll it first, or list the subjects there are")
 
 

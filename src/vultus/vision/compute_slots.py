@@ -28,7 +28,7 @@ def one_by_one(tasks: Sequence[Callable[[], T]], /) -> list[T]:
     return [task() for task in tasks]
 
 
-class Slots:
+class ComputeSlots:
     """A bounded number of places and a bounded queue before them."""
 
     def __init__(self, places: int, *, queue: int, wait_seconds: float) -> None:

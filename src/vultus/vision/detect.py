@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.records import RGB, Face, Float32
-from vultus.vision.scale import shrink
+from vultus.vision.image import shrink
 from vultus.vision.session import Session
 
 DETECTION_SIDE = 640  # pixels: YuNet's training range of faces is 10..300 px, so it looks at a small picture

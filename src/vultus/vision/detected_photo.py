@@ -16,7 +16,7 @@ Decode = Callable[[int], Photograph]
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class DetectedPhoto:
     """A photo and the faces found in it, largest first, in the pixels of the decoded photograph.
 
     again: decodes the photo to at least so many pixels on the long side; None: there is no more to see.

@@ -30,7 +30,9 @@ class Recogniser(Protocol[Crop]):
 
     def embed(self, crops: Sequence[Crop]) -> Float32: ...
 
-    def look(self, crops: Sequence[Crop], together: Together = one_by_one) -> tuple[Float32, list[float | None]]: ...
+    def embed_with_recognisability(
+        self, crops: Sequence[Crop], together: Together = one_by_one
+    ) -> tuple[Float32, list[float | None]]: ...
 
 
 class Embedder:
@@ -73,9 +75,11 @@ class Embedder:
 
         Raises ModelInvalid when the network answers with another shape, NaN or zero vectors.
         """
-        return self.look(crops)[0]
+        return self.embed_with_recognisability(crops)[0]
 
-    def look(self, crops: Sequence[RGB], together: Together = one_by_one) -> tuple[Float32, list[float | None]]:
+    def embed_with_recognisability(
+        self, crops: Sequence[RGB], together: Together = one_by_one
+    ) -> tuple[Float32, list[float | None]]:
         """The embeddings of `embed`, and of each crop how well the network recognises it, 0..100, where it tells.
 
         together: unused, as there is one network.

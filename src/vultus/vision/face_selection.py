@@ -6,48 +6,48 @@ import math
 
 from vultus.errors import MultipleFaces, NoFaceDetected
 from vultus.records import Face
-from vultus.vision.detected_photo import Sighting, whole_picture
+from vultus.vision.detected_photo import DetectedPhoto, whole_picture
 
 
-def only_face(sighting: Sighting) -> Face:
+def only_face(detected: DetectedPhoto) -> Face:
     """The one face of the photo. Raises NoFaceDetected, MultipleFaces."""
-    face = largest_face(sighting)
-    if len(sighting.faces) > 1:
+    face = largest_face(detected)
+    if len(detected.faces) > 1:
         raise MultipleFaces(
-            f"{len(sighting.faces)} faces found in the photo ({_size(sighting)}) where exactly one is allowed; "
+            f"{len(detected.faces)} faces found in the photo ({_size(detected)}) where exactly one is allowed; "
             "crop it to one person, or ask for face=largest"
         )
     return face
 
 
-def largest_face(sighting: Sighting, *, which: str = "the photo", enforce: bool = True) -> Face:
+def largest_face(detected: DetectedPhoto, *, which: str = "the photo", enforce: bool = True) -> Face:
     """The largest face of the photo; without any, the whole picture when detection is not enforced.
 
     which: the name of the image in the sentence. Raises NoFaceDetected.
     """
-    if sighting.faces:
-        return sighting.faces[0]
+    if detected.faces:
+        return detected.faces[0]
     if not enforce:
-        return whole_picture(sighting.photograph.pixels)
+        return whole_picture(detected.photograph.pixels)
     raise NoFaceDetected(
-        f"no face found in {which} ({_size(sighting)}); use a photo where the face is at least 40 px wide and in view"
+        f"no face found in {which} ({_size(detected)}); use a photo where the face is at least 40 px wide and in view"
     )
 
 
-def central_face(sighting: Sighting, *, which: str = "the photo") -> Face:
+def central_face(detected: DetectedPhoto, *, which: str = "the photo") -> Face:
     """The face whose box is centred nearest to the middle of the photo; of two as near, the larger.
 
     The rule of test sets such as LFW: the person meant is in the middle (Huang et al., UMass TR 07-49, section II).
     which: the name of the image in the sentence. Raises NoFaceDetected.
     """
-    largest = largest_face(sighting, which=which)
-    height, width = sighting.photograph.pixels.shape[:2]
-    return min(sighting.faces, key=lambda face: _off_centre(face, width, height), default=largest)
+    largest = largest_face(detected, which=which)
+    height, width = detected.photograph.pixels.shape[:2]
+    return min(detected.faces, key=lambda face: _off_centre(face, width, height), default=largest)
 
 
-def how_chosen(sighting: Sighting) -> str | None:
+def how_chosen(detected: DetectedPhoto) -> str | None:
     """How the face was chosen, in words; None when there was no choice."""
-    return f"largest of {len(sighting.faces)}" if len(sighting.faces) > 1 else None
+    return f"largest of {len(detected.faces)}" if len(detected.faces) > 1 else None
 
 
 def _off_centre(face: Face, width: int, height: int) -> float:
@@ -56,5 +56,5 @@ def _off_centre(face: Face, width: int, height: int) -> float:
     return math.hypot((x_min + x_max - width) / 2, (y_min + y_max - height) / 2)
 
 
-def _size(sighting: Sighting) -> str:
-    return f"{sighting.photograph.width}x{sighting.photograph.height} px"
+def _size(detected: DetectedPhoto) -> str:
+    return f"{detected.photograph.width}x{detected.photograph.height} px"

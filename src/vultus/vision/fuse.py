@@ -39,9 +39,11 @@ class FusedEmbedder:
 
     def embed(self, crops: Sequence[Crops]) -> Float32:
         """(N, D) float32 of unit length for N faces, one batch per member. Raises what its members raise."""
-        return self.look(crops)[0]
+        return self.embed_with_recognisability(crops)[0]
 
-    def look(self, crops: Sequence[Crops], together: Together = one_by_one) -> tuple[Float32, list[float | None]]:
+    def embed_with_recognisability(
+        self, crops: Sequence[Crops], together: Together = one_by_one
+    ) -> tuple[Float32, list[float | None]]:
         """The embeddings of `embed`, and the recognisability of each face, 0..100, by the first member that tells.
 
         together: runs the members beside each other.
@@ -49,12 +51,16 @@ class FusedEmbedder:
         if not crops:
             return np.empty((0, self.dimension), np.float32), []
         members = enumerate(self._members)
-        seen = together([partial(model.look, [crop[i] for crop in crops]) for i, model in members])
+        seen = together(
+            [partial(model.embed_with_recognisability, [crop[i] for crop in crops]) for i, model in members]
+        )
         parts = [factor * vectors for (vectors, _), factor in zip(seen, self._factors, strict=True)]
         joined = np.concatenate(parts, axis=1)
         unit = np.ascontiguousarray(joined / np.linalg.norm(joined, axis=1, keepdims=True), dtype=np.float32)
-        return unit, [_first_told(values) for values in zip(*(told for _, told in seen), strict=True)]
+        return unit, [
+            _first_known(values) for values in zip(*(recognisability for _, recognisability in seen), strict=True)
+        ]
 
 
-def _first_told(values: Sequence[float | None]) -> float | None:
+def _first_known(values: Sequence[float | None]) -> float | None:
     return next((value for value in values if value is not None), None)

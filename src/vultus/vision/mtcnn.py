@@ -12,7 +12,7 @@ import numpy as np
 
 from vultus.records import RGB, Face, Float32
 from vultus.vision.detect import DETECTION_SIDE, suppress
-from vultus.vision.scale import shrink
+from vultus.vision.image import shrink
 from vultus.vision.session import Session
 
 MIN_FACE = 20  # pixels
@@ -32,13 +32,13 @@ class ONet:
     def refine(self, pixels: RGB, faces: list[Face]) -> list[Face]:
         """The faces with new landmarks where O-Net recognises a face in the box; boxes and scores stay."""
         squares = _squares(np.array([face.box for face in faces], np.float64))
-        _, landmarks, score = self.look(pixels, squares)
+        _, landmarks, score = self.run(pixels, squares)
         return [
             _relandmarked(face, landmarks[i]) if score[i] >= MIN_LANDMARK_SCORE else face
             for i, face in enumerate(faces)
         ]
 
-    def look(self, pixels: RGB, squares: np.ndarray) -> tuple[np.ndarray, Float32, Float32]:
+    def run(self, pixels: RGB, squares: np.ndarray) -> tuple[np.ndarray, Float32, Float32]:
         """Box corrections (N, 4) in sides, landmarks (N, 5, 2) in pixels, face probability (N,) for squares (N, 4)."""
         correction, points, score = self._session.run(_windows(pixels, squares, 48))
         side = (squares[:, 2] - squares[:, 0])[:, None]
@@ -100,7 +100,7 @@ class MTCNN:
         if not len(boxes):
             return []
         squares = _squares(boxes)
-        correction, landmarks, score = self._onet.look(pixels, squares)
+        correction, landmarks, score = self._onet.run(pixels, squares)
         keep = np.flatnonzero(score >= OUTPUT_SCORE)
         boxes = _corrected(squares[keep], correction[keep]) / scale
         chosen = suppress(boxes, score[keep], 0.7, of_smaller=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 from vultus.errors import DetectorNotAllowed
 from vultus.records import RGB, Face, Float32, Photograph, Quality, Template
-from vultus.vision.compute_slots import Slots
+from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.detect import Detector
-from vultus.vision.detected_photo import Sighting
+from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.embed import Recogniser
 from vultus.vision.image import MAX_PIXELS, decode, encode_jpeg
 from vultus.vision.quality import assess, with_recognisability
@@ -31,7 +31,7 @@ class Pipeline:
         default_detector: str,
         fallback: str | None = None,
         stood_in_for: Collection[str] = (),
-        slots: Slots | None = None,
+        slots: ComputeSlots | None = None,
         max_pixels: int = MAX_PIXELS,
         max_faces: int = 64,
     ) -> None:
@@ -42,7 +42,7 @@ class Pipeline:
         self._detectors, self._embedder = dict(detectors), embedder
         self._default, self._fallback = default_detector, fallback
         self._stood_in_for = frozenset(stood_in_for) - set(detectors)
-        self._slots = slots or Slots(1, queue=0, wait_seconds=1)
+        self._slots = slots or ComputeSlots(1, queue=0, wait_seconds=1)
         self._max_pixels, self._max_faces = max_pixels, max_faces
 
     @contextmanager
@@ -65,7 +65,7 @@ class Pipeline:
     def _means_default(self, wanted: str | None) -> bool:
         return wanted is None or wanted.lower() in self._stood_in_for
 
-    def look(self, photo: bytes, *, detector: str | None = None) -> Sighting:
+    def detect(self, photo: bytes, *, detector: str | None = None) -> DetectedPhoto:
         """Decode a photo and find its faces. Raises InvalidImage, RequestTooLarge, DetectorNotAllowed."""
         name = self.detector_name(detector)
         photograph = decode(photo, max_pixels=self._max_pixels)
@@ -75,31 +75,31 @@ class Pipeline:
             faces = self._detectors[name].detect(photograph.pixels)
         largest = sorted(faces, key=lambda face: face.area * face.score, reverse=True)
         again = partial(_decode_to, photo, self._max_pixels)
-        return Sighting(photograph, tuple(largest[: self._max_faces]), name, again)
+        return DetectedPhoto(photograph, tuple(largest[: self._max_faces]), name, again)
 
-    def look_at_all(self, photos: Sequence[bytes], *, detector: str | None = None) -> list[Sighting]:
-        """`look` at several photos, beside each other where places are free. Raises what the first bad one raises."""
-        return self._slots.together([partial(self.look, photo, detector=detector) for photo in photos])
+    def look_at_all(self, photos: Sequence[bytes], *, detector: str | None = None) -> list[DetectedPhoto]:
+        """`detect` at several photos, beside each other where places are free. Raises what the first bad one raises."""
+        return self._slots.together([partial(self.detect, photo, detector=detector) for photo in photos])
 
-    def quality(self, sighting: Sighting, face: Face) -> Quality:
+    def quality(self, detected: DetectedPhoto, face: Face) -> Quality:
         """The quality of a face of this photo."""
-        photograph, near = sighting.closer(face)
+        photograph, near = detected.closer(face)
         return assess(photograph.pixels, near, reduction=photograph.reduction)
 
     def embed(
-        self, faces: Sequence[tuple[Sighting, Face]], model_id: str, *, align: bool = True
+        self, faces: Sequence[tuple[DetectedPhoto, Face]], model_id: str, *, align: bool = True
     ) -> tuple[Template, ...]:
         """Templates of faces, also of several photos."""
         model = self._embedder(model_id)
         crops = [self._crop(model, *one, align=align) for one in faces]
-        vectors, told = self._recognise(model, crops)
+        vectors, recognisability = self._recognise(model, crops)
         return tuple(
-            Template(vector, model_id, sighting.upright(face), with_recognisability(self.quality(sighting, face), seen))
-            for vector, seen, (sighting, face) in zip(vectors, told, faces, strict=True)
+            Template(vector, model_id, detected.upright(face), with_recognisability(self.quality(detected, face), seen))
+            for vector, seen, (detected, face) in zip(vectors, recognisability, faces, strict=True)
         )
 
-    def _crop(self, model: Recogniser[Any], sighting: Sighting, face: Face, *, align: bool) -> Any:
-        photograph, near = sighting.closer(face)
+    def _crop(self, model: Recogniser[Any], detected: DetectedPhoto, face: Face, *, align: bool) -> Any:
+        photograph, near = detected.closer(face)
         return model.crop(photograph.pixels, near, align=align)
 
     def _recognise(self, model: Recogniser[Any], crops: Sequence[Any]) -> tuple[list[Float32], list[float | None]]:
@@ -108,21 +108,23 @@ class Pipeline:
         One face uses the free cores inside the model; several are divided among them.
         """
         if len(crops) == 1:
-            vectors, told = model.look(crops, self._slots.together)
-            return list(vectors), told
+            vectors, recognisability = model.embed_with_recognisability(crops, self._slots.together)
+            return list(vectors), recognisability
         size = min(-(-len(crops) // self._slots.places), LARGEST_BATCH)
         batches = [crops[i : i + size] for i in range(0, len(crops), size)]
-        seen = self._slots.together([partial(model.look, batch) for batch in batches])
-        return [vector for vectors, _ in seen for vector in vectors], [each for _, told in seen for each in told]
+        seen = self._slots.together([partial(model.embed_with_recognisability, batch) for batch in batches])
+        return [vector for vectors, _ in seen for vector in vectors], [
+            each for _, recognisability in seen for each in recognisability
+        ]
 
     def warm_up(self, pixels: RGB) -> None:
         """Run every detector once."""
         for detector in self._detectors.values():
             detector.detect(pixels)
 
-    def stored_photo(self, sighting: Sighting) -> tuple[bytes, int, int]:
+    def stored_photo(self, detected: DetectedPhoto) -> tuple[bytes, int, int]:
         """The JPEG to store, at most PHOTO_SIDE pixels on the long side, with its width and height."""
-        return encode_jpeg(sighting.photograph.pixels, max_side=PHOTO_SIDE)
+        return encode_jpeg(detected.photograph.pixels, max_side=PHOTO_SIDE)
 
 
 def _decode_to(photo: bytes, max_pixels: int, side: int) -> Photograph:

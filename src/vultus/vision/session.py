@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vultus.cores import available_cores
 from vultus.errors import ModelInvalid
 from vultus.records import Float32
-from vultus.vision.compute_slots import Slots
+from vultus.vision.compute_slots import ComputeSlots
 
 PROVIDERS = ("CPUExecutionProvider",)
 MOST_THREADS = 4  # of one run: small networks gain nothing from more
@@ -65,7 +65,7 @@ class SpreadSession(Session):
     been idle for a while two threads take 11 ms: they meet after every layer, and the second core is slow to come.
     """
 
-    def __init__(self, path: Path, slots: Slots, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, slots: ComputeSlots, *, clock: Callable[[], float] = time.monotonic) -> None:
         """slots: its free places are cores that nobody uses. clock: seconds. Raises ModelInvalid."""
         super().__init__(path)
         self._slots, self._clock = slots, clock

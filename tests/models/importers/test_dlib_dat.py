@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.models.importers import dlib_bytes as made
+from tests.models.importers import dlib_bytes
 from vultus.errors import ModelInvalid
 from vultus.models.card import PackageSource, find_card, in_box_cards
 from vultus.models.importers.dlib_dat import convert_dlib_dat
@@ -53,14 +53,14 @@ class Block:
     def layers(self):
         stride, padding = (2, 0) if self.down else (1, 1)
         return [
-            made.con(self.first, self.bias[0], stride=stride, padding=padding),
-            made.affine(self.factor[0], self.offset[0]),
-            made.RELU,
-            made.con(self.second, self.bias[1], padding=1),
-            made.affine(self.factor[1], self.offset[1]),
-            *([made.pool("avg", 2, 2)] if self.down else []),
-            made.ADD,
-            made.RELU,
+            dlib_bytes.con(self.first, self.bias[0], stride=stride, padding=padding),
+            dlib_bytes.affine(self.factor[0], self.offset[0]),
+            dlib_bytes.RELU,
+            dlib_bytes.con(self.second, self.bias[1], padding=1),
+            dlib_bytes.affine(self.factor[1], self.offset[1]),
+            *([dlib_bytes.pool("avg", 2, 2)] if self.down else []),
+            dlib_bytes.ADD,
+            dlib_bytes.RELU,
         ]
 
     def __call__(self, x):
@@ -82,16 +82,16 @@ class Small:
 
     def layers(self):
         stem = [
-            made.con(self.kernel, self.bias, stride=2),
-            made.affine(self.factor, self.offset),
-            made.RELU,
-            made.pool("max", 3, 2),
+            dlib_bytes.con(self.kernel, self.bias, stride=2),
+            dlib_bytes.affine(self.factor, self.offset),
+            dlib_bytes.RELU,
+            dlib_bytes.pool("max", 3, 2),
         ]
         blocks = [layer for block in self.blocks for layer in block.layers()]
-        return [*stem, *blocks, made.pool("avg", 0, 1), made.fully_connected(self.matrix)]
+        return [*stem, *blocks, dlib_bytes.pool("avg", 0, 1), dlib_bytes.fully_connected(self.matrix)]
 
     def bytes(self, height=31, width=35):
-        return made.network(*self.layers(), mean=MEAN, height=height, width=width)
+        return dlib_bytes.network(*self.layers(), mean=MEAN, height=height, width=width)
 
     def __call__(self, pixels):
         x = (pixels - np.asarray(MEAN)[:, None, None]) / 256
@@ -143,24 +143,27 @@ def replaced(index, layer):
     layers = Small(Block(4, 4, down=True)).layers()
     del layers[index]
     layers[index % (len(layers) + 1) : 0] = layer
-    return made.network(*layers, height=31, width=35)
+    return dlib_bytes.network(*layers, height=31, width=35)
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (replaced(0, [made.RELU]), "has Relu where Convolution is expected"),
-        (replaced(0, [made.con(np.ones((4, 3, 5, 5)), np.ones(4), padding=2)]), r"3 channels, padding \(2, 2\)"),
-        (replaced(0, [made.con(np.ones((4, 1, 5, 5)), np.ones(4))]), "a first convolution of 1 channels"),
-        (replaced(0, [made.con(np.ones((4, 3, 33, 5)), np.ones(4))]), r"a window of \(33, 5\) over a picture of 31x35"),
-        (replaced(0, [made.con(np.ones((4, 3, 5, 5)), np.ones(4), stride=0)]), r"stride \(0, 0\)"),
-        (replaced(1, [made.affine([1, 2], [3, 4])]), "an affine layer of 2 channels after 4"),
-        (replaced(3, [made.pool("max", 3, 2, padding=1)]), r"a pool with padding \(1, 1\)"),
-        (replaced(4, [made.con(np.ones((4, 5, 3, 3)), np.ones(4))]), "a convolution of 5 channels after 4"),
-        (replaced(-2, [made.pool("avg", 2, 2)]), "a pool over a part"),
+        (replaced(0, [dlib_bytes.RELU]), "has Relu where Convolution is expected"),
+        (replaced(0, [dlib_bytes.con(np.ones((4, 3, 5, 5)), np.ones(4), padding=2)]), r"3 channels, padding \(2, 2\)"),
+        (replaced(0, [dlib_bytes.con(np.ones((4, 1, 5, 5)), np.ones(4))]), "a first convolution of 1 channels"),
+        (
+            replaced(0, [dlib_bytes.con(np.ones((4, 3, 33, 5)), np.ones(4))]),
+            r"a window of \(33, 5\) over a picture of 31x35",
+        ),
+        (replaced(0, [dlib_bytes.con(np.ones((4, 3, 5, 5)), np.ones(4), stride=0)]), r"stride \(0, 0\)"),
+        (replaced(1, [dlib_bytes.affine([1, 2], [3, 4])]), "an affine layer of 2 channels after 4"),
+        (replaced(3, [dlib_bytes.pool("max", 3, 2, padding=1)]), r"a pool with padding \(1, 1\)"),
+        (replaced(4, [dlib_bytes.con(np.ones((4, 5, 3, 3)), np.ones(4))]), "a convolution of 5 channels after 4"),
+        (replaced(-2, [dlib_bytes.pool("avg", 2, 2)]), "a pool over a part"),
         (replaced(-1, []), "has its end where FullyConnected is expected"),
-        (replaced(-1, [made.fully_connected(np.ones((9, 2)))]), "a matrix of 9 rows after 4 channels"),
-        (replaced(-1, [made.fully_connected(np.ones((4, 2))), made.RELU]), "or more after it"),
+        (replaced(-1, [dlib_bytes.fully_connected(np.ones((9, 2)))]), "a matrix of 9 rows after 4 channels"),
+        (replaced(-1, [dlib_bytes.fully_connected(np.ones((4, 2))), dlib_bytes.RELU]), "or more after it"),
     ],
 )
 def test_another_network_is_refused(data, said):

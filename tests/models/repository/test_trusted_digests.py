@@ -9,7 +9,7 @@ from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.models.card import ModelFile, UrlSource, find_card, in_box_cards
 from vultus.models.importers import Importer
 from vultus.models.repository.store import ModelStore
-from vultus.models.repository.trusted_digests import expected_digest, pin, pin_path
+from vultus.models.repository.trusted_digests import expected_digest, trust_digest, trusted_digest_path
 
 SOURCE = b"weights of which nobody publishes the digest"
 DIGEST = hashlib.sha256(SOURCE).hexdigest()
@@ -46,7 +46,7 @@ def test_without_a_pin_the_file_is_not_used_and_the_way_is_named(folder, importe
 @pytest.mark.parametrize("importer", ["keras_hdf5", "none"])
 def test_with_a_pin_the_file_is_used(folder, importer):
     file = make_file(importer)
-    pin(folder, file, DIGEST.upper())
+    trust_digest(folder, file, DIGEST.upper())
     store, card = make_store(folder, file)
     expected = SOURCE if importer == "none" else b"converted: " + SOURCE
     assert store.prepare(card)["net"].read_bytes() == expected
@@ -57,7 +57,7 @@ def test_with_a_pin_the_file_is_used(folder, importer):
 @pytest.mark.parametrize("importer", ["keras_hdf5", "none"])
 def test_another_file_than_the_pinned_one_is_refused(folder, importer):
     file = make_file(importer)
-    pin(folder, file, DIGEST)
+    trust_digest(folder, file, DIGEST)
     (folder / "net.h5").write_bytes(b"something else")
     store, card = make_store(folder, file)
     with pytest.raises(ModelInvalid, match=f"not {DIGEST}"):
@@ -68,13 +68,13 @@ def test_another_file_than_the_pinned_one_is_refused(folder, importer):
 @pytest.mark.parametrize("taken_back", [True, False])
 def test_a_pin_that_is_taken_back_or_changed_makes_the_converted_file_stale(folder, taken_back):
     file = make_file()
-    pin(folder, file, DIGEST)
+    trust_digest(folder, file, DIGEST)
     store, card = make_store(folder, file)
     store.prepare(card)
     if taken_back:
-        pin_path(folder, file).unlink()
+        trusted_digest_path(folder, file).unlink()
     else:
-        pin(folder, file, "0" * 64)
+        trust_digest(folder, file, "0" * 64)
     with pytest.raises(ModelNotInstalled):
         store.path(card, "net")
     with pytest.raises((ModelNotInstalled, ModelInvalid)):
@@ -83,12 +83,12 @@ def test_a_pin_that_is_taken_back_or_changed_makes_the_converted_file_stale(fold
 
 @pytest.mark.parametrize("line", ["{}", "{}\n", "{}  net.h5\n", "{} *net.h5\n"])
 def test_pins_are_what_sha256sum_writes(folder, line):
-    pin_path(folder, make_file()).write_text(line.format(DIGEST))
+    trusted_digest_path(folder, make_file()).write_text(line.format(DIGEST))
     assert expected_digest(folder, make_file()) == DIGEST
 
 
 def test_pin_writes_what_sha256sum_reads(folder):
-    pin(folder, make_file(), DIGEST)
+    trust_digest(folder, make_file(), DIGEST)
     assert (folder / "net.h5.sha256").read_text() == f"{DIGEST}  net.h5\n"
 
 
@@ -97,7 +97,7 @@ def test_pin_writes_what_sha256sum_reads(folder):
 )
 def test_pin_that_is_no_digest_is_refused(folder, text):
     store, card = make_store(folder, make_file())
-    pin_path(folder, make_file()).write_bytes(text)
+    trusted_digest_path(folder, make_file()).write_bytes(text)
     with pytest.raises(ModelInvalid, match=r"net\.h5\.sha256 holds no SHA-256"):
         store.prepare(card)
     assert store.status(card).state == "broken"
@@ -106,21 +106,21 @@ def test_pin_that_is_no_digest_is_refused(folder, text):
 @pytest.mark.parametrize("digest", ["", "unknown", DIGEST[1:], f"{DIGEST}\n"])
 def test_only_a_digest_can_be_pinned(folder, digest):
     with pytest.raises(ModelInvalid, match="is no SHA-256"):
-        pin(folder, make_file(), digest)
-    assert not pin_path(folder, make_file()).exists()
+        trust_digest(folder, make_file(), digest)
+    assert not trusted_digest_path(folder, make_file()).exists()
 
 
 def test_a_pin_never_overrules_the_card(folder):
     file = make_file(sha256="1" * 64)
-    pin_path(folder, file).write_text(DIGEST)
+    trusted_digest_path(folder, file).write_text(DIGEST)
     assert expected_digest(folder, file) == "1" * 64
     with pytest.raises(ModelInvalid, match="the card says"):
-        pin(folder, file, DIGEST)
+        trust_digest(folder, file, DIGEST)
 
 
 def test_pin_into_no_folder_says_so(tmp_path):
     with pytest.raises(StorageFailed, match="cannot be written"):
-        pin(tmp_path / "absent", make_file(), DIGEST)
+        trust_digest(tmp_path / "absent", make_file(), DIGEST)
 
 
 @pytest.mark.parametrize("name", ["Facenet", "openface"])

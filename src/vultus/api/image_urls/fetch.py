@@ -55,12 +55,12 @@ class Fetcher:
     connect: Connect = connect
     _places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(FETCHES_AT_ONCE))
 
-    def errand(self) -> Errand:
+    def budget(self) -> FetchBudget:
         """The fetches of one request, whose time begins now."""
-        return Errand(self, time.monotonic() + self.seconds)
+        return FetchBudget(self, time.monotonic() + self.seconds)
 
 
-class Errand:
+class FetchBudget:
     """The fetches of one request; they share its time and its bytes."""
 
     def __init__(self, fetcher: Fetcher, deadline: float) -> None:

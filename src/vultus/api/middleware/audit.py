@@ -1,8 +1,8 @@
 """What the audit says about a call: who, which action, and how it ended.
 
 A change is written by the part that makes it, in its own transaction, see `vultus.storage.audit`. All else that is
-audited, and every refusal after the key was known, goes from here to the trail. Calls without a valid key, and those
-over a key's rate, are not audited: a stranger could fill the disk with them.
+audited, and every refusal after the key was known, goes from here to the audit writer. Calls without a valid key, and
+those over a key's rate, are not audited: a stranger could fill the disk with them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vultus.api.errors import describe
-from vultus.api.request_context import Exchange, exchange_of
+from vultus.api.request_context import RequestContext, request_context
 from vultus.storage.audit import OK, Act
-from vultus.storage.audit_writer import AuditTrail
+from vultus.storage.audit_writer import AuditSink
 
 # the function of a route -> the action. What is in neither, such as listing, is not audited.
 LOOKS = {
@@ -38,16 +38,16 @@ CHANGES = {
 UNCHANGED = "unchanged"  # outcome of a call that could have changed something and had nothing to change
 
 
-def begin_act(request: Request, actor: str, trail: AuditTrail) -> Act:
+def begin_act(request: Request, actor: str, audit_sink: AuditSink) -> Act:
     """The act of this call, which from now on will be audited."""
-    exchange, name = exchange_of(request.scope), request.scope["endpoint"].__name__
-    exchange.act = Act(actor, exchange.request_id, LOOKS.get(name) or CHANGES.get(name))
-    exchange.trail = trail
-    return exchange.act
+    context, name = request_context(request.scope), request.scope["endpoint"].__name__
+    context.act = Act(actor, context.request_id, LOOKS.get(name) or CHANGES.get(name))
+    context.audit_sink = audit_sink
+    return context.act
 
 
-class Audited:
-    """ASGI middleware: when a call is over, the line about it goes to the trail, unless it is written already."""
+class AuditMiddleware:
+    """ASGI middleware: when a call is over, the line about it goes to the audit_sink, unless it is written already."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -56,21 +56,21 @@ class Audited:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = exchange_of(scope)
+        context = request_context(scope)
         try:
             await self.app(scope, receive, send)
         except Exception as exc:
-            exchange.error = describe(exc).code
+            context.error = describe(exc).code
             raise
         finally:
-            _tell(exchange)
+            _tell(context)
 
 
-def _tell(exchange: Exchange) -> None:
-    act, trail = exchange.act, exchange.trail
-    if act is None or trail is None or act.action is None:
+def _tell(context: RequestContext) -> None:
+    act, audit_sink = context.act, context.audit_sink
+    if act is None or audit_sink is None or act.action is None:
         return
-    if exchange.error is not None:
-        trail.add(act.line(act.action, exchange.error))
+    if context.error is not None:
+        audit_sink.add(act.line(act.action, context.error))
     elif not act.recorded:
-        trail.add(act.line(act.action, UNCHANGED if act.action in CHANGES.values() else OK))
+        audit_sink.add(act.line(act.action, UNCHANGED if act.action in CHANGES.values() else OK))

@@ -2,80 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import uuid
 from dataclasses import dataclass
 
 import anyio
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vultus.api.errors import describe, error_response
-from vultus.api.request_context import Exchange, begin_exchange
-from vultus.errors import InvalidRequest, QueueFull, RequestIdConflict, RequestTooLarge, VultusError
-
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-
-class RequestIds:
-    """Gives each exchange its id: the caller's `x-request-id`, or a new one; both are sent back.
-
-    An id that is no UUID is refused, and so is the id of a request that is still running in this process.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self._running: set[str] = set()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        exchange = begin_exchange(scope, str(uuid.uuid4()))
-        send = _with_headers(send, exchange)
-        try:
-            sent = _sent_id(Headers(scope=scope))
-            exchange.request_id = sent or exchange.request_id
-            self._refuse_running(exchange.request_id)
-        except VultusError as exc:
-            await error_response(describe(exc), exchange.request_id)(scope, receive, send)
-            return
-        await self._run(exchange.request_id.lower(), scope, receive, send)
-
-    def _refuse_running(self, request_id: str) -> None:
-        if request_id.lower() in self._running:
-            raise RequestIdConflict("a request with this x-request-id is still running; send a new UUID with each")
-
-    async def _run(self, running: str, scope: Scope, receive: Receive, send: Send) -> None:
-        self._running.add(running)
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            self._running.discard(running)
-
-
-def _sent_id(headers: Headers) -> str | None:
-    sent = headers.getlist("x-request-id")
-    if not sent:
-        return None
-    if len(sent) > 1 or not UUID.fullmatch(sent[0]):
-        raise InvalidRequest(
-            "x-request-id must be one UUID, like 123e4567-e89b-12d3-a456-426614174000; or leave it out"
-        )
-    return sent[0]
-
-
-def _with_headers(send: Send, exchange: Exchange) -> Send:
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["x-request-id"] = exchange.request_id
-            for name, value in exchange.headers.items():
-                headers[name] = value
-        await send(message)
-
-    return send_with_headers
+from vultus.errors import InvalidRequest, QueueFull, RequestTooLarge
 
 
 @dataclass
@@ -86,7 +20,7 @@ class _Body:
     complete: bool = False
 
 
-class BodyLimit:
+class BodyLimitMiddleware:
     """Refuses a body of too many bytes, announced or counted as they arrive, and one that arrives too slowly.
 
     Bounds also what the bodies of all requests hold together, so that many callers cannot fill the memory.

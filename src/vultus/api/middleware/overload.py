@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from vultus.api.request_context import exchange_of
+from vultus.api.request_context import request_context
 from vultus.errors import QueueFull
 
-CROWDED = "vultus.crowded"  # in the state of a request: the server found no place for it
+OVERLOADED = "vultus.overloaded"  # in the state of a request: the server found no place for it
 STILL_ANSWERED = "/health"  # it costs nothing, and whoever watches over the process must not take "busy" for "dead"
 
 
-class Crowd:
-    """Refuses what the server marked as crowded, `/health` excepted, and has its connection closed.
+class OverloadMiddleware:
+    """Refuses what the server marked as overloaded, `/health` excepted, and has its connection closed.
 
     Raises QueueFull.
     """
@@ -21,8 +21,8 @@ class Crowd:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope.get("state", {}).get(CROWDED):
-            exchange_of(scope).headers["connection"] = "close"
+        if scope["type"] == "http" and scope.get("state", {}).get(OVERLOADED):
+            request_context(scope).headers["connection"] = "close"
             if scope["path"] != STILL_ANSWERED:
                 raise QueueFull("all connections of the server are at work; ask again in a second", 1.0)
         await self.app(scope, receive, send)

@@ -1,6 +1,6 @@
 """Percent-encoded slashes in paths: a subject `a/b` is reachable as `/collections/c/subjects/a%2Fb`.
 
-An ASGI server decodes the whole path, after which an encoded slash looks like a separator. `PathSegments` decodes the
+An ASGI server decodes the whole path, after which an encoded slash looks like a separator. The middleware decodes the
 raw path segment by segment and leaves just two characters encoded, `/` as %2F and `%` as %25; `decoded` undoes these
 two in a path parameter. A proxy in front must pass %2F on as it is.
 """
@@ -15,10 +15,10 @@ from pydantic import AfterValidator, BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vultus.errors import InvalidRequest
-from vultus.schemas.field_types import MAX_SUBJECT_CHARACTERS, check_collection, check_subject
+from vultus.identifiers import MAX_SUBJECT_CHARACTERS, check_collection, check_subject
 
 
-class PathSegments:
+class PathSegmentsMiddleware:
     """ASGI middleware: routes on the raw path's segments, so that %2F stays inside its segment."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -21,7 +21,7 @@ PAGE = (
 MAY_BE_KEPT = "/static-"  # the files of the pages; everything else may be about people
 
 
-class SafetyHeaders:
+class SecurityHeadersMiddleware:
     """Gives every answer its content security policy, nosniff and no referrer; `no-store` to all but static files."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -31,10 +31,10 @@ class SafetyHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        await self.app(scope, receive, _Shielded(send, keep=scope["path"].startswith(MAY_BE_KEPT)).send)
+        await self.app(scope, receive, _SecuredAnswer(send, keep=scope["path"].startswith(MAY_BE_KEPT)).send)
 
 
-class _Shielded:
+class _SecuredAnswer:
     """One answer. A page is held back until it is whole, because its policy names its scripts."""
 
     def __init__(self, send: Send, *, keep: bool) -> None:
@@ -52,7 +52,7 @@ class _Shielded:
 
     async def _begin(self, message: Message) -> None:
         headers = MutableHeaders(scope=message)
-        make_safe(headers, keep=self._keep)
+        set_security_headers(headers, keep=self._keep)
         if headers.get("content-type", "").startswith("text/html"):
             self._start = message
         else:
@@ -66,7 +66,7 @@ class _Shielded:
             await self._send({**message, "body": self._page})
 
 
-def make_safe(headers: MutableHeaders, *, keep: bool = False) -> None:
+def set_security_headers(headers: MutableHeaders, *, keep: bool = False) -> None:
     """Give an answer that is no page its safety headers. keep: whether it may be stored by who gets it."""
     headers["x-content-type-options"] = "nosniff"
     headers["referrer-policy"] = "no-referrer"

@@ -5,33 +5,33 @@ from __future__ import annotations
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vultus.api.request_context import exchange_of
+from vultus.api.request_context import request_context
 from vultus.errors import NotReady
 
 
-class Departure:
+class ShutdownState:
     """The requests under way, which can be dismissed all at once. Belongs to the event loop."""
 
     def __init__(self) -> None:
         self.under_way: set[anyio.CancelScope] = set()
         self.over = False
 
-    def dismiss(self) -> None:
+    def cancel_all(self) -> None:
         """Give up what is not answered yet, and what may still come."""
         self.over = True
         for scope in tuple(self.under_way):
             scope.cancel()
 
 
-class Farewell:
+class DrainMiddleware:
     """Answers what was dismissed with NotReady, unless its answer has begun already: that one is cut.
 
     Work that has been handed to a thread is not waited for, and may still be done: all changes may safely be repeated.
     """
 
-    def __init__(self, app: ASGIApp, departure: Departure) -> None:
+    def __init__(self, app: ASGIApp, shutdown_state: ShutdownState) -> None:
         self.app = app
-        self._departure = departure
+        self._shutdown_state = shutdown_state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,18 +44,18 @@ class Farewell:
             begun = True
             await send(message)
 
-        dismissed = await self._until_dismissed(scope, receive, watched_send)
+        dismissed = await self._until_cancelled(scope, receive, watched_send)
         if dismissed and not begun:
-            exchange_of(scope).headers["connection"] = "close"
+            request_context(scope).headers["connection"] = "close"
             raise NotReady("the service is stopping and could not finish this in time; ask again once it is back", 5.0)
 
-    async def _until_dismissed(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        if self._departure.over:
+    async def _until_cancelled(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        if self._shutdown_state.over:
             return True
         with anyio.CancelScope() as limit:
-            self._departure.under_way.add(limit)
+            self._shutdown_state.under_way.add(limit)
             try:
                 await self.app(scope, receive, send)
             finally:
-                self._departure.under_way.discard(limit)
+                self._shutdown_state.under_way.discard(limit)
         return limit.cancelled_caught

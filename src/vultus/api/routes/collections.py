@@ -8,16 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from vultus.api import resources
 from vultus.api.auth import Caller, MayEnroll, MayErase, MayRead
 from vultus.api.body import read_fields
 from vultus.api.middleware.path_segments import CollectionPath, IdPath, SubjectPath
 from vultus.api.openapi import COMPUTE_ERRORS, RESOURCE_ERRORS, only_json
-from vultus.api.state import Door
+from vultus.api.state import State
 from vultus.errors import InvalidRequest
+from vultus.identifiers import check_subject
 from vultus.records import Collection, EnrolledFace
-from vultus.schemas import resources as schemas
-from vultus.schemas.field_types import check_subject
+from vultus.schemas import resources
 from vultus.schemas.requests import CollectionFields, SubjectFields
 from vultus.service import FaceService
 
@@ -37,49 +36,49 @@ class Page(BaseModel):
 
 
 @router.get("/collections")
-async def list_collections(caller: MayRead, door: Door) -> schemas.CollectionList:
+async def list_collections(caller: MayRead, state: State) -> resources.CollectionList:
     """The collections that the key may use."""
-    service = door.system().service
-    collections = await door.run(service.collections)
+    service = state.system().service
+    collections = await state.run(service.collections)
     usable = [_answer(one, service) for one in collections if caller.may_use(one.name)]
-    return schemas.CollectionList(collections=usable)
+    return resources.CollectionList(collections=usable)
 
 
 @router.put(
     "/collections/{collection}",
-    responses={201: {"model": schemas.CollectionAnswer, "description": "It is new."}, 501: COMPUTE_ERRORS[501]},
+    responses={201: {"model": resources.CollectionAnswer, "description": "It is new."}, 501: COMPUTE_ERRORS[501]},
     openapi_extra=only_json(CollectionFields, {}, required=False),
 )
 async def put_collection(
-    request: Request, response: Response, collection: CollectionPath, caller: MayEnroll, door: Door
-) -> schemas.CollectionAnswer:
+    request: Request, response: Response, collection: CollectionPath, caller: MayEnroll, state: State
+) -> resources.CollectionAnswer:
     """Create a collection; 200 when it is there already with this model."""
     caller.require_collection(collection)
     fields = await read_fields(request, CollectionFields)
-    service = door.system().service.by(caller.act)
-    found, created = await door.run(service.create_collection, collection, model_name=fields.model)
+    service = state.system().service.acting_as(caller.act)
+    found, created = await state.run(service.create_collection, collection, model_name=fields.model)
     response.status_code = 201 if created else 200
     return _answer(found, service)
 
 
 @router.get("/collections/{collection}")
-async def get_collection(collection: CollectionPath, caller: MayRead, door: Door) -> schemas.CollectionAnswer:
+async def get_collection(collection: CollectionPath, caller: MayRead, state: State) -> resources.CollectionAnswer:
     """One collection, with the number of its subjects and faces, and how it is searched."""
     caller.require_collection(collection)
-    service = door.system().service
-    return _answer(await door.run(service.collection, collection), service)
+    service = state.system().service
+    return _answer(await state.run(service.collection, collection), service)
 
 
 @router.delete("/collections/{collection}")
-async def delete_collection(collection: CollectionPath, caller: MayErase, door: Door) -> schemas.DeletedCollection:
+async def delete_collection(collection: CollectionPath, caller: MayErase, state: State) -> resources.DeletedCollection:
     """Erase a collection with all its subjects, faces and photos."""
     caller.require_collection(collection)
-    deleted = await door.run(door.system().service.by(caller.act).delete_collection, collection)
-    counts = schemas.RemovedSubjects(subjects=deleted.subjects, faces=deleted.faces, photos=deleted.photos)
-    return schemas.DeletedCollection(collection=collection, deleted=counts)
+    deleted = await state.run(state.system().service.acting_as(caller.act).delete_collection, collection)
+    counts = resources.RemovedSubjects(subjects=deleted.subjects, faces=deleted.faces, photos=deleted.photos)
+    return resources.DeletedCollection(collection=collection, deleted=counts)
 
 
-def _answer(collection: Collection, service: FaceService) -> schemas.CollectionAnswer:
+def _answer(collection: Collection, service: FaceService) -> resources.CollectionAnswer:
     return resources.collection_answer(collection, service.search_state(collection.name))
 
 
@@ -88,14 +87,14 @@ def _answer(collection: Collection, service: FaceService) -> schemas.CollectionA
 
 @router.get("/collections/{collection}/subjects")
 async def list_subjects(
-    collection: CollectionPath, page: Annotated[Page, Query()], caller: MayRead, door: Door
-) -> schemas.SubjectPage:
+    collection: CollectionPath, page: Annotated[Page, Query()], caller: MayRead, state: State
+) -> resources.SubjectPage:
     """One page of the subjects, in the order of their ids."""
     caller.require_collection(collection)
     cursor = None if page.cursor is None else _opened(page.cursor)
-    service = door.system().service
-    subjects, following = await door.run(service.subjects, collection, cursor=cursor, limit=page.limit)
-    return schemas.SubjectPage(
+    service = state.system().service
+    subjects, following = await state.run(service.subjects, collection, cursor=cursor, limit=page.limit)
+    return resources.SubjectPage(
         subjects=[resources.subject_answer(subject) for subject in subjects],
         next_cursor=None if following is None else _sealed(following),
     )
@@ -103,11 +102,11 @@ async def list_subjects(
 
 @router.get("/collections/{collection}/subjects/{subject}")
 async def get_subject(
-    collection: CollectionPath, subject: SubjectPath, caller: MayRead, door: Door
-) -> schemas.SubjectAnswer:
+    collection: CollectionPath, subject: SubjectPath, caller: MayRead, state: State
+) -> resources.SubjectAnswer:
     """One subject."""
     caller.require_collection(collection)
-    return resources.subject_answer(await door.run(door.system().service.subject, collection, subject))
+    return resources.subject_answer(await state.run(state.system().service.subject, collection, subject))
 
 
 @router.patch(
@@ -115,49 +114,51 @@ async def get_subject(
     openapi_extra=only_json(SubjectFields, {"metadata": {"team": "lab"}}),
 )
 async def patch_subject(
-    request: Request, collection: CollectionPath, subject: SubjectPath, caller: MayEnroll, door: Door
-) -> schemas.SubjectAnswer:
+    request: Request, collection: CollectionPath, subject: SubjectPath, caller: MayEnroll, state: State
+) -> resources.SubjectAnswer:
     """Change name or metadata of a subject; what is not sent stays."""
     caller.require_collection(collection)
     fields = await read_fields(request, SubjectFields)
-    update = door.system().service.by(caller.act).update_subject
-    changed = await door.run(update, collection, subject, name=fields.name, metadata=fields.metadata)
+    update = state.system().service.acting_as(caller.act).update_subject
+    changed = await state.run(update, collection, subject, name=fields.name, metadata=fields.metadata)
     return resources.subject_answer(changed)
 
 
 @router.delete("/collections/{collection}/subjects/{subject}")
 async def delete_subject(
-    collection: CollectionPath, subject: SubjectPath, caller: MayErase, door: Door
-) -> schemas.DeletedSubject:
+    collection: CollectionPath, subject: SubjectPath, caller: MayErase, state: State
+) -> resources.DeletedSubject:
     """Erase a person: faces, embeddings, and photos that no one else uses. The next /find cannot return it."""
     caller.require_collection(collection)
-    deleted = await door.run(door.system().service.by(caller.act).forget, collection, subject)
-    return schemas.DeletedSubject(subject=subject, deleted=resources.removed(deleted))
+    deleted = await state.run(state.system().service.acting_as(caller.act).forget, collection, subject)
+    return resources.DeletedSubject(subject=subject, deleted=resources.removed(deleted))
 
 
 @router.get("/collections/{collection}/subjects/{subject}/faces")
-async def list_faces(collection: CollectionPath, subject: SubjectPath, caller: MayRead, door: Door) -> schemas.FaceList:
+async def list_faces(
+    collection: CollectionPath, subject: SubjectPath, caller: MayRead, state: State
+) -> resources.FaceList:
     """The enrolled faces of a subject."""
     caller.require_collection(collection)
-    faces = await door.run(door.system().service.subject_faces, collection, subject)
-    return schemas.FaceList(faces=[resources.face_answer(face) for face in faces])
+    faces = await state.run(state.system().service.subject_faces, collection, subject)
+    return resources.FaceList(faces=[resources.face_answer(face) for face in faces])
 
 
 # --- faces --------------------------------------------------------------------------------------------------------
 
 
 @router.get("/faces/{face_id}")
-async def get_face(face_id: IdPath, caller: MayRead, door: Door) -> schemas.FaceAnswer:
+async def get_face(face_id: IdPath, caller: MayRead, state: State) -> resources.FaceAnswer:
     """One enrolled face."""
-    return resources.face_answer(await _face(face_id, caller, door))
+    return resources.face_answer(await _face(face_id, caller, state))
 
 
 @router.delete("/faces/{face_id}")
-async def delete_face(face_id: IdPath, caller: MayErase, door: Door) -> schemas.DeletedFace:
+async def delete_face(face_id: IdPath, caller: MayErase, state: State) -> resources.DeletedFace:
     """Erase one face, and its photo when no other face uses it."""
-    await _face(face_id, caller, door)
-    deleted = await door.run(door.system().service.by(caller.act).delete_face, face_id)
-    return schemas.DeletedFace(face_id=face_id, deleted=resources.removed(deleted))
+    await _face(face_id, caller, state)
+    deleted = await state.run(state.system().service.acting_as(caller.act).delete_face, face_id)
+    return resources.DeletedFace(face_id=face_id, deleted=resources.removed(deleted))
 
 
 @router.get(
@@ -165,16 +166,16 @@ async def delete_face(face_id: IdPath, caller: MayErase, door: Door) -> schemas.
     response_class=Response,
     responses={200: {"description": "The stored photo.", "content": {"image/jpeg": {}}}},
 )
-async def get_photo(face_id: IdPath, caller: MayRead, door: Door) -> Response:
+async def get_photo(face_id: IdPath, caller: MayRead, state: State) -> Response:
     """The stored photo of a face, a JPEG."""
-    await _face(face_id, caller, door)
-    photo = await door.run(door.system().service.face_photo, face_id)
+    await _face(face_id, caller, state)
+    photo = await state.run(state.system().service.face_photo, face_id)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(photo, media_type="image/jpeg", headers=headers)
 
 
-async def _face(face_id: str, caller: Caller, door: Door) -> EnrolledFace:
-    face = await door.run(door.system().service.face, face_id)
+async def _face(face_id: str, caller: Caller, state: State) -> EnrolledFace:
+    face = await state.run(state.system().service.face, face_id)
     caller.require_collection(face.collection)
     caller.act.objects = (face.id,)
     return face

@@ -2,103 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Self
-
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, model_validator
 
 from vultus.api.auth import MayVerify
 from vultus.api.body import read_fields
 from vultus.api.openapi import COMPUTE_ERRORS, form_or_json
-from vultus.api.state import Door
-from vultus.api.vectors import Vector, Vectors
-from vultus.matching.decision import to_distance
-from vultus.records import Comparison, Metric
-from vultus.schemas.answers import rule_of, shown
-from vultus.schemas.field_types import Blank, DetectorName, Flag, Image, Index, ModelName, Normalization, Number, Rate
-from vultus.schemas.recognition import Rule
-from vultus.schemas.requests import ALIGN, DETECTOR, ENFORCE, MODEL, NORMALIZATION, CallFields, refuse_both
+from vultus.api.state import State
+from vultus.schemas.comparison import CompareAnswer, CompareFields, compare_answer
 
 router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
-
-
-class CompareFields(CallFields):
-    """POST /compare: one source (img, source_vector or vector) against one or many target vectors."""
-
-    img: Annotated[Image | None, Blank] = Field(None, description="The photo to compare, or send source_vector.")
-    source_vector: Vector | None = Field(None, description="The embedding to compare, or send img.")
-    vector: Vectors | None = Field(None, description="Another name of source_vector; of target_vectors if img is sent.")
-    target_vector: Vectors | None = Field(None, description="The embedding to compare with.")
-    target_vectors: Vectors | None = Field(
-        None, description="The embeddings to compare with: arrays, or objects with `id` and `vector`."
-    )
-    vectors: Vectors | None = Field(None, description="Another name of target_vectors.")
-    vector_b: Vectors | None = Field(None, description="Another name of target_vector.")
-    model_name: ModelName = Field(None, description=MODEL)
-    distance_metric: Annotated[Metric | None, Blank] = Field(None, description="Default: cosine.")
-    metric: Annotated[Metric | None, Blank] = Field(None, description="Another name of distance_metric.")
-    target_fmr: Annotated[Rate | None, Blank] = Field(
-        None, description="False match rate that sets the threshold. Default: the server's."
-    )
-    threshold: Annotated[Number | None, Blank] = Field(
-        None, description="A distance in the metric, instead of target_fmr."
-    )
-    detector_backend: DetectorName = Field(None, description=DETECTOR)
-    enforce_detection: Flag = Field(True, description=ENFORCE)
-    align: Flag = Field(True, description=ALIGN)
-    normalization: Normalization = Field(None, description=NORMALIZATION)
-    face_index: Annotated[Index | None, Blank] = Field(None, description="Which face of img, largest first, from 0.")
-
-    @model_validator(mode="after")
-    def _one_source_one_target(self) -> Self:
-        refuse_both(self.target_fmr, "target_fmr", self.threshold)
-        if self.metric and self.distance_metric and self.metric != self.distance_metric:
-            raise ValueError("metric and distance_metric differ; send one")
-        sources = [name for name, value in self._sources().items() if value is not None]
-        targets = [name for name, value in self._targets().items() if value is not None]
-        if len(sources) != 1:
-            raise ValueError(f"one source is needed, img or source_vector, not {len(sources)}")
-        if len(targets) != 1:
-            raise ValueError(f"one field with targets is needed, target_vector or target_vectors, not {len(targets)}")
-        return self
-
-    def _vector_is_target(self) -> bool:
-        return self.img is not None or self.source_vector is not None
-
-    def _sources(self) -> dict[str, Any]:
-        single = self.vector[0][1] if self.vector and not self._vector_is_target() else None
-        return {"img": self.img, "source_vector": self.source_vector, "vector": single}
-
-    def _targets(self) -> dict[str, Any]:
-        named = {name: getattr(self, name) for name in ("target_vector", "target_vectors", "vectors", "vector_b")}
-        return {**named, "vector": self.vector if self._vector_is_target() else None}
-
-    def source(self) -> bytes | list[float]:
-        """The photo or the vector that is compared."""
-        found: bytes | list[float] = next(value for value in self._sources().values() if value is not None)
-        return found
-
-    def targets(self) -> list[tuple[str | int, list[float]]]:
-        """What it is compared with: the caller's ids, or positions from 0, with the vectors."""
-        found: list[tuple[str | int, list[float]]] = next(v for v in self._targets().values() if v is not None)
-        return found
-
-
-class ComparedVector(BaseModel):
-    id: str | int = Field(description="The caller's id, or the position from 0.")
-    distance: float
-    similarity: float = Field(description="Cosine, -1..1.")
-    verified: bool
-
-
-class CompareAnswer(BaseModel):
-    model_name: str = Field(description="The model name that was asked for, else model_id.")
-    model_id: str
-    distance_metric: Metric
-    threshold: float = Field(description="In distance_metric; verified means distance <= threshold.")
-    threshold_rule: Rule
-    results: list[ComparedVector] = Field(description="In the order given.")
 
 
 @router.post(
@@ -107,15 +19,15 @@ class CompareAnswer(BaseModel):
         CompareFields, {"source_vector": [0.6, 0.8], "target_vectors": [{"id": "a", "vector": [0.8, 0.6]}]}
     ),
 )
-async def compare(request: Request, caller: MayVerify, door: Door) -> CompareAnswer:
+async def compare(request: Request, caller: MayVerify, state: State) -> CompareAnswer:
     """Compare a photo, or an embedding, with embeddings that you keep. Vectors are scaled to unit length first.
 
     curl -H "x-api-key: $KEY" -F img=@anna.jpg -F "target_vector=$VECTOR" http://127.0.0.1:8000/compare
     """
     fields = await read_fields(request, CompareFields)
     ids, vectors = zip(*fields.targets(), strict=True)
-    result = await door.run(
-        door.system().service.compare,
+    result = await state.run(
+        state.system().service.compare,
         fields.source(),
         vectors,
         model_name=fields.model_name,
@@ -128,23 +40,3 @@ async def compare(request: Request, caller: MayVerify, door: Door) -> CompareAns
         face_index=fields.face_index,
     )
     return compare_answer(result, ids, fields.model_name)
-
-
-def compare_answer(result: Comparison, ids: Sequence[str | int], asked_model: str | None) -> CompareAnswer:
-    """One line per target, in the order given."""
-    return CompareAnswer(
-        model_name=asked_model or result.model_id,
-        model_id=result.model_id,
-        distance_metric=result.metric,
-        threshold=shown(to_distance(result.rule.similarity, result.metric)),
-        threshold_rule=rule_of(result.rule),
-        results=[
-            ComparedVector(
-                id=known,
-                distance=shown(to_distance(similarity, result.metric)),
-                similarity=shown(similarity),
-                verified=similarity >= result.rule.similarity,
-            )
-            for known, similarity in zip(ids, result.similarities, strict=True)
-        ],
-    )

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from vultus.api.auth import Caller, MayEnroll, MayFind, MayRepresent, MayVerify
 from vultus.api.body import read_fields
 from vultus.api.openapi import COMPUTE_ERRORS, TINY_PNG, form_or_json
-from vultus.api.state import Door
+from vultus.api.state import State
 from vultus.records import Verification
 from vultus.schemas.answers import detected_face, enroll_answer, find_answer, representation, verify_answer
 from vultus.schemas.recognition import DetectAnswer, EnrollAnswer, FindAnswer, Representation, VerifyAnswer
@@ -25,7 +25,7 @@ router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
     responses={200: {"model": EnrollAnswer, "description": "The subject had all of these photos already."}},
     openapi_extra=form_or_json(EnrollFields, {"img": [TINY_PNG], "subject": "anna-1", "metadata": {"team": "lab"}}),
 )
-async def enroll(request: Request, response: Response, caller: MayEnroll, door: Door) -> EnrollAnswer:
+async def enroll(request: Request, response: Response, caller: MayEnroll, state: State) -> EnrollAnswer:
     """Add photos of one person to a collection.
 
     Of several photos the good ones are enrolled and the others are listed in `rejected`. Sending the same photo again
@@ -36,8 +36,8 @@ async def enroll(request: Request, response: Response, caller: MayEnroll, door: 
     fields = await read_fields(request, EnrollFields)
     caller.require_collection(fields.collection)
     begun = perf_counter()
-    result = await door.run(
-        door.system().service.by(caller.act).enroll,
+    result = await state.run(
+        state.system().service.acting_as(caller.act).enroll,
         fields.img,
         collection=fields.collection,
         subject=fields.subject,
@@ -55,7 +55,7 @@ async def enroll(request: Request, response: Response, caller: MayEnroll, door: 
 
 
 @router.post("/verify", openapi_extra=form_or_json(VerifyFields, {"img1": TINY_PNG, "img2": TINY_PNG}))
-async def verify(request: Request, caller: MayVerify, door: Door) -> VerifyAnswer:
+async def verify(request: Request, caller: MayVerify, state: State) -> VerifyAnswer:
     """Compare two photos, or a photo with an enrolled subject: the same person?
 
     Send `img1` and `img2`, or `img` and `subject`. Of several faces in a photo the largest is used, and
@@ -65,17 +65,17 @@ async def verify(request: Request, caller: MayVerify, door: Door) -> VerifyAnswe
     """
     fields = await read_fields(request, VerifyFields)
     begun = perf_counter()
-    result = await _verification(fields, caller, door)
+    result = await _verification(fields, caller, state)
     return verify_answer(result, fields.model_name, _seconds_since(begun))
 
 
-async def _verification(fields: VerifyFields, caller: Caller, door: Door) -> Verification:
-    service, options = door.system().service, _verify_options(fields)
+async def _verification(fields: VerifyFields, caller: Caller, state: State) -> Verification:
+    service, options = state.system().service, _verify_options(fields)
     if fields.img1 is not None and fields.img2 is not None:
-        return await door.run(service.verify, fields.img1, fields.img2, **options)
+        return await state.run(service.verify, fields.img1, fields.img2, **options)
     caller.require_collection(fields.collection)
     probe, subject = fields.img or b"", fields.subject or ""  # VerifyFields has seen to it that both are there
-    found = await door.run(service.verify_subject, probe, subject, collection=fields.collection, **options)
+    found = await state.run(service.verify_subject, probe, subject, collection=fields.collection, **options)
     caller.act.objects = () if found.face_id is None else (found.face_id,)
     return found
 
@@ -93,7 +93,7 @@ def _verify_options(fields: VerifyFields) -> dict[str, Any]:
 
 
 @router.post("/find", openapi_extra=form_or_json(FindFields, {"img": TINY_PNG, "top_k": 3}))
-async def find(request: Request, caller: MayFind, door: Door) -> FindAnswer:
+async def find(request: Request, caller: MayFind, state: State) -> FindAnswer:
     """Search a collection for the person in a photo.
 
     `decision` is `match` only when a candidate is at or above the threshold; the lines below it show who came next.
@@ -103,8 +103,8 @@ async def find(request: Request, caller: MayFind, door: Door) -> FindAnswer:
     fields = await read_fields(request, FindFields)
     caller.require_collection(fields.collection)
     begun = perf_counter()
-    result = await door.run(
-        door.system().service.find,
+    result = await state.run(
+        state.system().service.find,
         fields.img,
         collection=fields.collection,
         top_k=fields.top_k,
@@ -120,14 +120,14 @@ async def find(request: Request, caller: MayFind, door: Door) -> FindAnswer:
 
 
 @router.post("/represent", openapi_extra=form_or_json(RepresentFields, {"img": TINY_PNG}))
-async def represent(request: Request, caller: MayRepresent, door: Door) -> list[Representation]:
+async def represent(request: Request, caller: MayRepresent, state: State) -> list[Representation]:
     """The embeddings of all faces in a photo, largest first.
 
     curl -H "x-api-key: $KEY" -F img=@anna.jpg http://127.0.0.1:8000/represent
     """
     fields = await read_fields(request, RepresentFields)
-    templates = await door.run(
-        door.system().service.represent,
+    templates = await state.run(
+        state.system().service.represent,
         fields.img,
         model_name=fields.model_name,
         detector=fields.detector_backend,
@@ -138,13 +138,13 @@ async def represent(request: Request, caller: MayRepresent, door: Door) -> list[
 
 
 @router.post("/detect", openapi_extra=form_or_json(DetectFields, {"img": TINY_PNG}))
-async def detect(request: Request, caller: MayRepresent, door: Door) -> DetectAnswer:
+async def detect(request: Request, caller: MayRepresent, state: State) -> DetectAnswer:
     """The faces in a photo, largest first; an empty list when there is none. Needs the scope `represent`.
 
     curl -H "x-api-key: $KEY" -F img=@group.jpg http://127.0.0.1:8000/detect
     """
     fields = await read_fields(request, DetectFields)
-    faces = await door.run(door.system().service.detect, fields.img, detector=fields.detector_backend)
+    faces = await state.run(state.system().service.detect, fields.img, detector=fields.detector_backend)
     return DetectAnswer(faces=[detected_face(face, quality) for face, quality in faces])
 
 

@@ -11,7 +11,7 @@ from vultus.files import sha256_of
 Stamp = tuple[int, int, int, int]
 
 
-class Digests:
+class FileDigests:
     """Remembers digests by the file's inode, size and times; whoever changes a file changes these."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vultus.files import write_whole
-from vultus.models.repository.digests import Digests, check_digest
+from vultus.models.repository.digests import FileDigests, check_digest
 
 Condition = Literal["ready", "damaged", "stale", "absent"]
 
@@ -22,13 +22,13 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Output:
+class PreparedFile:
     """A made file. recipe: all that decides its content; expected_sha256: what it must come out as, where known."""
 
     path: Path
     recipe: Mapping[str, Any]
     expected_sha256: str | None
-    digests: Digests
+    digests: FileDigests
 
     @property
     def sidecar(self) -> Path:

@@ -16,7 +16,7 @@ from vultus.models.parts import UrlSource
 from vultus.models.repository.digests import check_digest, unreadable
 from vultus.models.repository.download import ClientFactory, Download, Progress, default_client, part_of
 from vultus.models.repository.store import ModelStore
-from vultus.models.repository.trusted_digests import expected_digest, pin, required_digest
+from vultus.models.repository.trusted_digests import expected_digest, required_digest, trust_digest
 
 
 def pull(
@@ -110,7 +110,7 @@ class _Pull:
     def _vouch(self, file: ModelFile, digest: str) -> None:
         if expected_digest(self.store.folder, file) is None:
             with locked(self.store.folder):  # whoever holds it may sweep half-written files away
-                pin(self.store.folder, file, digest)
+                trust_digest(self.store.folder, file, digest)
 
     def _other_way(self, name: str) -> str:
         return f"or fetch it elsewhere and run: vultus models pull {self.card.id} --from {name}"

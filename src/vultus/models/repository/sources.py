@@ -9,7 +9,7 @@ from pathlib import Path
 from vultus.errors import ModelNotInstalled
 from vultus.models.card import ModelCard, ModelFile
 from vultus.models.parts import PackageSource, Source, UrlSource
-from vultus.models.repository.digests import Digests, check_digest
+from vultus.models.repository.digests import FileDigests, check_digest
 from vultus.models.repository.trusted_digests import required_digest
 
 FindInstalled = Callable[[str, str], Path | None]
@@ -27,7 +27,7 @@ def installed_file(package: str, file: str) -> Path | None:
 class Sources:
     """Finds and verifies the source of a card's file."""
 
-    def __init__(self, folder: Path, digests: Digests, find_installed: FindInstalled) -> None:
+    def __init__(self, folder: Path, digests: FileDigests, find_installed: FindInstalled) -> None:
         self._folder = folder
         self._digests = digests
         self._find_installed = find_installed

@@ -17,16 +17,17 @@ from typing import Literal
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.files import leftovers, locked
 from vultus.models.card import Int8, ModelCard, ModelFile, find_card
+from vultus.models.catalogue import known_cards
 from vultus.models.importers import IMPORTERS, QUANTIZERS, Importer, Quantizer
 from vultus.models.precision import Precision, cpu_flags, int8_weight_bits
-from vultus.models.repository.digests import Digests, check_digest, unreadable
-from vultus.models.repository.prepared_file import Output
+from vultus.models.repository.digests import FileDigests, check_digest, unreadable
+from vultus.models.repository.prepared_file import PreparedFile
 from vultus.models.repository.sources import FindInstalled, Sources, installed_file
 from vultus.models.repository.trusted_digests import expected_digest, required_digest
 
 State = Literal["prepared", "available", "missing", "broken"]
 WORST_FIRST: tuple[State, ...] = ("broken", "missing", "available", "prepared")
-Making = tuple[Output, Callable[[], bytes]]
+Making = tuple[PreparedFile, Callable[[], bytes]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class ModelStatus:
     state: State
     detail: str
     bytes: int
+
+
+def open_store(folder: Path) -> ModelStore:
+    """The store of the cards that come with Vultus, and of the operator's own in the model folder."""
+    return ModelStore(folder, known_cards(folder))
 
 
 class ModelStore:
@@ -60,7 +66,7 @@ class ModelStore:
         """quantizer: None means the one whose int8 networks this machine's processor computes without error."""
         self.folder = folder
         self.cards = tuple(cards)
-        self.digests = Digests()
+        self.digests = FileDigests()
         self.sources = Sources(folder, self.digests, find_installed)
         self._importers = importers
         self._quantizer = quantizer or QUANTIZERS[int8_weight_bits(cpu_flags())]
@@ -76,7 +82,7 @@ class ModelStore:
         if card.fused:
             for member in self.members(card):
                 self.prepare(member)
-        elif all(output.condition() == "ready" for output in self.outputs(card)):
+        elif all(output.condition() == "ready" for output in self.prepared_files(card)):
             self._sweep_if_idle()
         else:
             self._make_all(card)
@@ -88,7 +94,7 @@ class ModelStore:
         Raises: ModelNotInstalled with the command that helps; ModelInvalid when the file is not what it must be.
         """
         file = card.file(file_name)
-        output = self._output(file) if precision == "fp32" else self._int8_output(card, file)
+        output = self._prepared_file(file) if precision == "fp32" else self._int8_file(card, file)
         if output is None:
             return self.sources.verified(card, file)
         condition = output.condition()
@@ -104,7 +110,7 @@ class ModelStore:
         if card.fused:
             return self._fused_status(card)
         try:
-            conditions = [(output, output.condition()) for output in self.outputs(card)]
+            conditions = [(output, output.condition()) for output in self.prepared_files(card)]
             damaged = [output for output, condition in conditions if condition == "damaged"]
             if damaged:
                 return ModelStatus(card, "broken", damaged[0].damage(card.id), 0)
@@ -139,10 +145,10 @@ class ModelStore:
         """The status of every card, in the order given."""
         return tuple(self.status(card) for card in self.cards)
 
-    def outputs(self, card: ModelCard) -> tuple[Output, ...]:
+    def prepared_files(self, card: ModelCard) -> tuple[PreparedFile, ...]:
         """All that `prepare` makes of the card's files."""
-        made = [self._output(file) for file in card.files]
-        quantised = [self._int8_output(card, card.files[0])] if card.int8 else []
+        made = [self._prepared_file(file) for file in card.files]
+        quantised = [self._int8_file(card, card.files[0])] if card.int8 else []
         return tuple(output for output in (*made, *quantised) if output is not None)
 
     @contextlib.contextmanager
@@ -164,13 +170,13 @@ class ModelStore:
 
     # --- what is made ---------------------------------------------------------------------------------------------
 
-    def _output(self, file: ModelFile) -> Output | None:
+    def _prepared_file(self, file: ModelFile) -> PreparedFile | None:
         """The converted file; None where the source itself is loaded."""
         if file.importer == "none":
             return None
-        return Output(self.folder / file.output, self._recipe(file), file.converted_sha256, self.digests)
+        return PreparedFile(self.folder / file.output, self._recipe(file), file.converted_sha256, self.digests)
 
-    def _int8_output(self, card: ModelCard, file: ModelFile) -> Output:
+    def _int8_file(self, card: ModelCard, file: ModelFile) -> PreparedFile:
         if card.int8 is None or file is not card.files[0]:
             raise ModelInvalid(f"{card.id} has no int8 form of {file.name}; its card would need the table [int8]")
         recipe = {
@@ -181,7 +187,7 @@ class ModelStore:
         bits = self._quantizer.weight_bits
         if bits != 8:  # 8-bit files of earlier releases have no such field, and stay ready
             recipe["weight_bits"] = bits
-        return Output(self.folder / card.int8.output_name(bits), recipe, None, self.digests)
+        return PreparedFile(self.folder / card.int8.output_name(bits), recipe, None, self.digests)
 
     def _recipe(self, file: ModelFile) -> dict[str, object]:
         """What decides the output's content; when it changes, the file is made again."""
@@ -201,11 +207,11 @@ class ModelStore:
 
     def _makings(self, card: ModelCard) -> Iterator[Making]:
         for file in card.files:
-            output = self._output(file)
+            output = self._prepared_file(file)
             if output is not None:
                 yield output, partial(self._converted, card, file)
         if card.int8 is not None:
-            yield self._int8_output(card, card.files[0]), partial(self._quantised, card, card.int8)
+            yield self._int8_file(card, card.files[0]), partial(self._quantised, card, card.int8)
 
     def _converted(self, card: ModelCard, file: ModelFile) -> bytes:
         source = self.sources.find(card, file)
@@ -220,15 +226,15 @@ class ModelStore:
     # --- where the float files are --------------------------------------------------------------------------------
 
     def _ready_path(self, card: ModelCard, file: ModelFile) -> Path:
-        output = self._output(file)
+        output = self._prepared_file(file)
         return self.sources.verified(card, file) if output is None else output.path
 
     def _ready_or_source(self, card: ModelCard, file: ModelFile) -> Path:
-        output = self._output(file)
+        output = self._prepared_file(file)
         return output.path if output and output.condition() == "ready" else self.sources.find(card, file)
 
     def _ready_or_verified_source(self, card: ModelCard, file: ModelFile) -> Path:
-        output = self._output(file)
+        output = self._prepared_file(file)
         return output.path if output and output.condition() == "ready" else self.sources.verified(card, file)
 
     # --- remains --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Digests that the operator vouches for, where a card cannot: nobody publishes the SHA-256 of some weights.
+"""FileDigests that the operator vouches for, where a card cannot: nobody publishes the SHA-256 of some weights.
 
 A pin is a file `<source>.sha256` in the model folder, in the format of `sha256sum`, so that it can be made and checked
 with that. Without a pin such weights are not loaded, whoever put them there. A pin never overrules a card's digest.
@@ -22,14 +22,14 @@ def expected_digest(folder: Path, file: ModelFile) -> str | None:
 
     Raises: ModelInvalid when there is a pin that is no digest.
     """
-    return file.sha256 or _read(pin_path(folder, file))
+    return file.sha256 or _read(trusted_digest_path(folder, file))
 
 
 def required_digest(folder: Path, model_id: str, file: ModelFile) -> str:
     """The same where there must be one. Raises: ModelNotInstalled saying how to give it; ModelInvalid."""
     digest = expected_digest(folder, file)
     if digest is None:
-        place = pin_path(folder, file)
+        place = trusted_digest_path(folder, file)
         raise ModelNotInstalled(
             f"{model_id} is not used: nobody publishes the SHA-256 of {place.stem}, so that Vultus cannot tell whether "
             f"yours is the right file; if you trust it, write its SHA-256 to {place}"
@@ -37,12 +37,12 @@ def required_digest(folder: Path, model_id: str, file: ModelFile) -> str:
     return digest
 
 
-def pin_path(folder: Path, file: ModelFile) -> Path:
+def trusted_digest_path(folder: Path, file: ModelFile) -> Path:
     """Where the pin of the file's source lies: beside the source's own place in the model folder."""
     return folder / f"{Path(file.sources[0].file).name}.sha256"
 
 
-def pin(folder: Path, file: ModelFile, digest: str) -> None:
+def trust_digest(folder: Path, file: ModelFile, digest: str) -> None:
     """Vouch for a digest: 64 hexadecimal digits in any letter case. The folder must exist.
 
     Raises: ModelInvalid when it is no digest or the card has its own; StorageFailed when it cannot be written.
@@ -51,7 +51,7 @@ def pin(folder: Path, file: ModelFile, digest: str) -> None:
         raise ModelInvalid(f"the card says which SHA-256 {file.name} must have, {file.sha256}; leave the digest out")
     if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
         raise ModelInvalid(f"{digest!r} is no SHA-256; give its 64 hexadecimal digits")
-    path = pin_path(folder, file)
+    path = trusted_digest_path(folder, file)
     try:
         write_whole(path, f"{digest.lower()}  {path.stem}\n".encode())
     except OSError as exc:

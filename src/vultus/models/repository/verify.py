@@ -26,7 +26,7 @@ def verify(store: ModelStore, card: ModelCard) -> tuple[FileCheck, ...]:
     A source that is gone is no fault where what was made of it is there.
     """
     store.digests.forget()
-    made = [_made(card, output.path, output.condition(), store) for output in store.outputs(card)]
+    made = [_made(card, output.path, output.condition(), store) for output in store.prepared_files(card)]
     complete = bool(made) and all(check.ok for check in made)
     sources = [_source(store, card, file, needed=file.importer == "none" or not complete) for file in card.files]
     return (*(check for check in sources if check is not None), *made)
@@ -52,7 +52,7 @@ def remove(store: ModelStore, card: ModelCard) -> tuple[Path, ...]:
 
 def _own_paths(store: ModelStore, card: ModelCard) -> list[Path]:
     """Where the card's files lie in the model folder, or would."""
-    made = [path for output in store.outputs(card) for path in (output.path, output.sidecar)]
+    made = [path for output in store.prepared_files(card) for path in (output.path, output.sidecar)]
     if card.int8:  # also what was made on a machine with another kind of processor
         names = card.int8.output_names()
         made += [store.folder / f"{name}{end}" for name in names for end in ("", ".json")]

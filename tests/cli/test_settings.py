@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from vultus.cli.context import load_settings, needs_preparing
 from vultus.cli.output import printable
+from vultus.cli.settings import load_settings
 from vultus.errors import SettingsInvalid
 
 
@@ -17,10 +17,6 @@ def test_an_env_file_that_is_no_text_is_refused(surroundings):
     (surroundings / ".env").write_bytes(b"VULTUS_PORT=\xff\xfe")
     with pytest.raises(SettingsInvalid, match="UTF-8"):
         load_settings()
-
-
-def test_models_that_are_not_converted_need_preparing(run):
-    assert needs_preparing(load_settings())
 
 
 def test_what_a_terminal_would_obey_is_not_printed():

@@ -1,0 +1,58 @@
+"""Whatever is raised below becomes the one JSON shape; faults of the server go to its log. Pure ASGI."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import PurePath
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vultus.api.errors import Problem, describe, error_response
+from vultus.api.request_context import request_context
+from vultus.errors import VultusError
+
+log = logging.getLogger(__name__)
+
+
+class ErrorBoundaryMiddleware:
+    """ASGI middleware: whatever is raised below becomes the one JSON shape."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched_send)
+        except ClientDisconnect:
+            return
+        except Exception as exc:
+            problem, request_id = describe(exc), request_context(scope).request_id
+            _log_fault(problem, request_id, exc)
+            if started:
+                raise
+            await error_response(problem, request_id)(scope, receive, send)
+
+
+def _log_fault(problem: Problem, request_id: str, exc: Exception) -> None:
+    """Faults of the server go to the log, without a foreign exception's message: it may quote names or values."""
+    if problem.status != 500:
+        return
+    sentence = str(exc) if isinstance(exc, VultusError) else "no message kept"
+    log.error("request %s failed: %s (%s) at %s", request_id, type(exc).__name__, sentence, _frames(exc))
+
+
+def _frames(exc: BaseException) -> str:
+    frames = traceback.extract_tb(exc.__traceback__)[-6:]
+    return " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)

@@ -1,0 +1,123 @@
+"""Opens the parts that compute: the whole system or the networks alone. A test passes openers of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+import typer
+
+from vultus.cli.context import context_of
+from vultus.cli.output import say
+from vultus.config import Settings
+from vultus.errors import ModelInvalid
+from vultus.model_registry import ModelRegistry
+from vultus.models.card import ModelCard, find_card
+from vultus.models.repository.store import ModelStatus, ModelStore, open_store
+from vultus.storage.audit import COMMAND, Act
+from vultus.vision.pipeline import Pipeline
+from vultus.wiring import DETECTORS, System, check_settings, open_models, open_pipeline, open_system, prepare, warm_up
+
+
+@dataclass(frozen=True)
+class Vision:
+    """Photos to templates, as the service makes them; for commands that need no database."""
+
+    pipeline: Pipeline
+    models: ModelRegistry
+
+
+@contextmanager
+def open_installed(settings: Settings, *, serving: bool = False) -> Iterator[System]:
+    """The system of these settings; says so when models must be converted first, which takes a while."""
+    _announce_preparation(settings)
+    with open_system(settings, serving=serving) as system:
+        yield system
+
+
+def open_to_serve(settings: Settings) -> AbstractContextManager[System]:
+    """The system of these settings for the server: it makes the first admin key."""
+    return open_installed(settings, serving=True)
+
+
+def open_vision(settings: Settings) -> Vision:
+    """The pipeline of these settings, its default model and detectors prepared.
+
+    Raises SettingsInvalid, ModelNameNotAllowed, ModelInvalid, ModelNotInstalled.
+    """
+    check_settings(settings)
+    _announce_preparation(settings)
+    store = open_store(settings.model_dir)
+    prepare(store, store.cards, settings)
+    return _vision(settings, store)
+
+
+def run_self_test(settings: Settings) -> float:
+    """Load the default pipeline, run each network twice; the seconds of the second round.
+
+    Without a database, and without a photo of anyone.
+    Raises ModelNotInstalled or ModelInvalid when a network cannot be loaded or answers nonsense.
+    """
+    vision = _vision(settings, open_store(settings.model_dir))
+    warm_up(vision.pipeline, vision.models)
+    started = perf_counter()
+    warm_up(vision.pipeline, vision.models)
+    seconds = perf_counter() - started
+    embedder = vision.models.embedder(vision.models.default)
+    if not np.isclose(np.linalg.norm(embedder.embed([embedder.blank()])[0]), 1, atol=1e-3):
+        raise ModelInvalid(f"{vision.models.default} answers no embedding of length 1; run: vultus models prepare")
+    return seconds
+
+
+@dataclass(frozen=True)
+class Openers:
+    """What the commands open."""
+
+    open_system: Callable[[Settings], AbstractContextManager[System]] = open_installed
+    open_server: Callable[[Settings], AbstractContextManager[System]] = open_to_serve
+    open_vision: Callable[[Settings], Vision] = open_vision
+    run_self_test: Callable[[Settings], float] = run_self_test
+
+
+def openers_of(ctx: typer.Context) -> Openers:
+    """The openers of this run."""
+    openers: Openers | None = context_of(ctx).openers
+    return openers or Openers()
+
+
+@contextmanager
+def opened(ctx: typer.Context, settings: Settings) -> Iterator[System]:
+    """The open system, for a command that ends by itself; the audit will say that a command made the changes."""
+    with openers_of(ctx).open_system(settings) as system:
+        yield replace(system, service=system.service.acting_as(Act(COMMAND)))
+
+
+def record_comparison(
+    system: System, action: str, collection: str | None = None, objects: tuple[str, ...] = ()
+) -> None:
+    """Audit that a command compared faces. objects: ids of the faces that matched."""
+    system.audit_sink.add(Act(COMMAND, collection=collection, objects=objects).line(action))
+
+
+def is_needed(card: ModelCard, settings: Settings) -> bool:
+    """Whether a start with these settings loads the model."""
+    return any(find_card((card,), name) for name in (settings.default_model, *DETECTORS))
+
+
+def _needed_statuses(settings: Settings) -> tuple[ModelStatus, ...]:
+    """Of the models that a start loads; a name that no card has is left to the start, which refuses it."""
+    store = open_store(settings.model_dir)
+    return tuple(store.status(card) for card in store.cards if is_needed(card, settings))
+
+
+def _announce_preparation(settings: Settings) -> None:
+    if any(status.state in ("available", "broken") for status in _needed_statuses(settings)):
+        say("Preparing models (first start only) ...")
+
+
+def _vision(settings: Settings, store: ModelStore) -> Vision:
+    models = open_models(settings, store)
+    return Vision(open_pipeline(settings, store, store.cards, models), models)

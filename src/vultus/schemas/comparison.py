@@ -1,0 +1,125 @@
+"""/compare: the fields of the call, and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from vultus.matching.decision import to_distance
+from vultus.records import Comparison, Metric
+from vultus.schemas.answers import rounded, rule_of
+from vultus.schemas.field_types import (
+    Blank,
+    DetectorName,
+    Flag,
+    Image,
+    Index,
+    ModelName,
+    Normalization,
+    Number,
+    Rate,
+    Vector,
+    Vectors,
+)
+from vultus.schemas.recognition import Rule
+from vultus.schemas.requests import ALIGN, DETECTOR, ENFORCE, MODEL, NORMALIZATION, CallFields, refuse_both
+
+
+class CompareFields(CallFields):
+    """POST /compare: one source (img, source_vector or vector) against one or many target vectors."""
+
+    img: Annotated[Image | None, Blank] = Field(None, description="The photo to compare, or send source_vector.")
+    source_vector: Vector | None = Field(None, description="The embedding to compare, or send img.")
+    vector: Vectors | None = Field(None, description="Another name of source_vector; of target_vectors if img is sent.")
+    target_vector: Vectors | None = Field(None, description="The embedding to compare with.")
+    target_vectors: Vectors | None = Field(
+        None, description="The embeddings to compare with: arrays, or objects with `id` and `vector`."
+    )
+    vectors: Vectors | None = Field(None, description="Another name of target_vectors.")
+    vector_b: Vectors | None = Field(None, description="Another name of target_vector.")
+    model_name: ModelName = Field(None, description=MODEL)
+    distance_metric: Annotated[Metric | None, Blank] = Field(None, description="Default: cosine.")
+    metric: Annotated[Metric | None, Blank] = Field(None, description="Another name of distance_metric.")
+    target_fmr: Annotated[Rate | None, Blank] = Field(
+        None, description="False match rate that sets the threshold. Default: the server's."
+    )
+    threshold: Annotated[Number | None, Blank] = Field(
+        None, description="A distance in the metric, instead of target_fmr."
+    )
+    detector_backend: DetectorName = Field(None, description=DETECTOR)
+    enforce_detection: Flag = Field(True, description=ENFORCE)
+    align: Flag = Field(True, description=ALIGN)
+    normalization: Normalization = Field(None, description=NORMALIZATION)
+    face_index: Annotated[Index | None, Blank] = Field(None, description="Which face of img, largest first, from 0.")
+
+    @model_validator(mode="after")
+    def _one_source_one_target(self) -> Self:
+        refuse_both(self.target_fmr, "target_fmr", self.threshold)
+        if self.metric and self.distance_metric and self.metric != self.distance_metric:
+            raise ValueError("metric and distance_metric differ; send one")
+        sources = [name for name, value in self._sources().items() if value is not None]
+        targets = [name for name, value in self._targets().items() if value is not None]
+        if len(sources) != 1:
+            raise ValueError(f"one source is needed, img or source_vector, not {len(sources)}")
+        if len(targets) != 1:
+            raise ValueError(f"one field with targets is needed, target_vector or target_vectors, not {len(targets)}")
+        return self
+
+    def _vector_is_target(self) -> bool:
+        return self.img is not None or self.source_vector is not None
+
+    def _sources(self) -> dict[str, Any]:
+        single = self.vector[0][1] if self.vector and not self._vector_is_target() else None
+        return {"img": self.img, "source_vector": self.source_vector, "vector": single}
+
+    def _targets(self) -> dict[str, Any]:
+        named = {name: getattr(self, name) for name in ("target_vector", "target_vectors", "vectors", "vector_b")}
+        return {**named, "vector": self.vector if self._vector_is_target() else None}
+
+    def source(self) -> bytes | list[float]:
+        """The photo or the vector that is compared."""
+        found: bytes | list[float] = next(value for value in self._sources().values() if value is not None)
+        return found
+
+    def targets(self) -> list[tuple[str | int, list[float]]]:
+        """What it is compared with: the caller's ids, or positions from 0, with the vectors."""
+        found: list[tuple[str | int, list[float]]] = next(v for v in self._targets().values() if v is not None)
+        return found
+
+
+class ComparedVector(BaseModel):
+    id: str | int = Field(description="The caller's id, or the position from 0.")
+    distance: float
+    similarity: float = Field(description="Cosine, -1..1.")
+    verified: bool
+
+
+class CompareAnswer(BaseModel):
+    model_name: str = Field(description="The model name that was asked for, else model_id.")
+    model_id: str
+    distance_metric: Metric
+    threshold: float = Field(description="In distance_metric; verified means distance <= threshold.")
+    threshold_rule: Rule
+    results: list[ComparedVector] = Field(description="In the order given.")
+
+
+def compare_answer(result: Comparison, ids: Sequence[str | int], asked_model: str | None) -> CompareAnswer:
+    """One line per target, in the order given."""
+    return CompareAnswer(
+        model_name=asked_model or result.model_id,
+        model_id=result.model_id,
+        distance_metric=result.metric,
+        threshold=rounded(to_distance(result.rule.similarity, result.metric)),
+        threshold_rule=rule_of(result.rule),
+        results=[
+            ComparedVector(
+                id=known,
+                distance=rounded(to_distance(similarity, result.metric)),
+                similarity=rounded(similarity),
+                verified=similarity >= result.rule.similarity,
+            )
+            for known, similarity in zip(ids, result.similarities, strict=True)
+        ],
+    )
