@@ -1,0 +1,130 @@
+"""A data folder of the first release is taken over without loss: people, keys, photos, audit, prepared models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import pictures
+from tests.first_release.folder import (
+    ADMIN_SECRET,
+    COLLECTION,
+    FACES_OF_EACH,
+    OLD_SECRET,
+    REVOKED_SECRET,
+    SUBJECTS,
+    FirstReleaseFolder,
+    make_first_release_folder,
+)
+from vultus.backup.create import create_backup
+from vultus.backup.integrity import faults
+from vultus.backup.restore import restore_backup
+from vultus.config import Settings
+from vultus.errors import InvalidApiKey
+from vultus.models.card import find_card, in_box_cards
+from vultus.models.importers import QUANTIZERS
+from vultus.models.precision import cpu_flags, int8_weight_bits
+from vultus.models.repository.store import ModelStore
+from vultus.search.index import FlatIndex
+from vultus.storage.audit import Act, Audit
+from vultus.storage.gallery import Gallery
+from vultus.storage.keys import KeyStore
+from vultus.storage.migrations import open_database
+from vultus.storage.photos import LocalPhotoStore
+from vultus.wiring import open_system
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> FirstReleaseFolder:
+    return make_first_release_folder(tmp_path / "data")
+
+
+def test_people_faces_and_photos_are_there(folder):
+    photos = LocalPhotoStore(folder.path / "photos")
+    with open_database(folder.url) as engine:
+        gallery = Gallery(engine)
+        assert {one.id: one.name for one in gallery.subjects(COLLECTION, limit=10)} == SUBJECTS
+        faces = [face for subject in SUBJECTS for face in gallery.faces(COLLECTION, subject)]
+        assert tuple(face.id for face in faces) == folder.face_ids
+        for face in faces:
+            assert hashlib.sha256(photos.get(face.photo.sha256)).hexdigest() == face.photo.sha256
+        assert list(faults(engine, photos)) == []
+
+
+def test_every_face_is_found_with_its_exact_similarity(folder):
+    with open_database(folder.url) as engine:
+        found = FlatIndex(Gallery(engine)).search(COLLECTION, folder.embeddings, 1)
+    best = [candidates[0] for candidates in found]
+    assert tuple(candidate.face_id for candidate in best) == folder.face_ids
+    assert [candidate.similarity for candidate in best] == pytest.approx([1.0] * len(best), abs=1e-6)
+
+
+def test_keys_still_work_or_still_do_not(folder):
+    with open_database(folder.url) as engine:
+        keys = KeyStore(engine)
+        assert keys.authenticate(ADMIN_SECRET, NOW) == keys.authenticate(OLD_SECRET, NOW)
+        assert "admin" in keys.authenticate(ADMIN_SECRET, NOW).scopes
+        with pytest.raises(InvalidApiKey, match="revoked at 2026-11-01 12:00 UTC"):
+            keys.authenticate(REVOKED_SECRET, NOW)
+
+
+def test_the_audit_goes_on_where_it_was(folder):
+    with open_database(folder.url) as engine:
+        Gallery(engine).acting_as(Act("command")).delete_subject(COLLECTION, "anna")
+        lines = Audit(engine).lines()
+    assert [(line.number, line.action) for line in lines] == [(1, "key.create"), (2, "enroll"), (3, "subject.erase")]
+    assert lines[1].at == datetime(2026, 11, 1, 12, tzinfo=UTC)
+    assert lines[2].objects == folder.face_ids[:FACES_OF_EACH]
+
+
+def test_a_backup_of_it_is_restored_whole(folder, tmp_path):
+    file, restored = tmp_path / "backup.tar", tmp_path / "restored"
+    with open_database(folder.url) as engine:
+        create_backup(engine, LocalPhotoStore(folder.path / "photos"), file)
+    restore_backup(file, restored / "vultus.db", restored / "photos", Act("command"))
+    with open_database(f"sqlite:///{restored / 'vultus.db'}") as engine:
+        assert tuple(face.id for s in SUBJECTS for face in Gallery(engine).faces(COLLECTION, s)) == folder.face_ids
+        assert KeyStore(engine).authenticate(OLD_SECRET, NOW).name == "admin"
+
+
+@pytest.mark.real
+def test_the_service_starts_on_it_and_enrolls_and_finds(folder, model_dir):
+    with open_system(Settings(data_dir=folder.path, model_dir=model_dir), serving=True) as system:
+        assert system.new_admin_key is None
+        enrolled = system.service.enroll([pictures.astronaut()], subject="eileen", face="largest")
+        found = system.service.find(pictures.variants(pictures.astronaut())["mirror"])
+    assert enrolled.collection.name == COLLECTION
+    assert found.faces[0].matches[0].candidate.subject == "eileen"
+    assert found.collection.faces == len(folder.face_ids) + 1
+
+
+@pytest.mark.real
+def test_an_int8_file_of_the_first_release_is_used_only_where_this_processor_computes_it_right(tmp_path, model_dir):
+    """The first release wrote 8-bit weights on every processor, which saturate on those without dot products."""
+    card = find_card(in_box_cards(), "sface")
+    assert card is not None
+    ModelStore(model_dir, in_box_cards()).prepare(card)
+    models = tmp_path / "models"
+    models.mkdir()
+    for end in ("", ".json"):
+        shutil.copy(model_dir / f"{card.files[0].output}{end}", models)
+    first_release = ModelStore(models, [card], quantizer=QUANTIZERS[8])
+    first_release.prepare(card)
+    assert "weight_bits" not in json.loads((models / "sface-int8.onnx.json").read_text("utf-8"))
+
+    settings = Settings(data_dir=tmp_path / "data", model_dir=models, default_model="sface", precision="int8")
+    with open_system(settings, serving=True) as system:
+        photos = [pictures.astronaut(), pictures.portrait()]
+        vectors = [system.service.represent(photo)[0].embedding for photo in photos]
+    with open_system(settings.model_copy(update={"precision": "fp32"})) as system:
+        wanted = [system.service.represent(photo)[0].embedding for photo in photos]
+    assert min(float(np.dot(one, other)) for one, other in zip(vectors, wanted, strict=True)) > 0.98
+    assert (models / "sface-int8-7bit.onnx").exists() is (int8_weight_bits(cpu_flags()) == 7)
