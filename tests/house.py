@@ -28,7 +28,6 @@ REPEATED = {
     "models": "the folder of model cards and files, and the commands about them",
     "backup": "the folder, and the commands about it",
     "calibrate": "the command, and the measurement behind it",
-    "verify": "weights: the command is in models; this is the check of files",
 }
 
 

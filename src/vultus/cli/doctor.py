@@ -1,21 +1,151 @@
-"""vultus doctor: is everything there that a healthy service needs?"""
+"""vultus doctor: is everything there that a healthy service needs? The checks look and change nothing."""
 
 from __future__ import annotations
 
+import os
+import platform
+import shutil
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
 
 import typer
 
-from vultus.cli import checks
-from vultus.cli.checks import Check, fail, ok, warn
 from vultus.cli.exit_codes import REFUSED, sentence_of
-from vultus.cli.opening import openers_of
+from vultus.cli.opening import is_needed, openers_of
 from vultus.cli.options import AsJson, DataDir, ModelDir
 from vultus.cli.output import print_json, print_lines
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import VultusError
+from vultus.models.repository.store import open_store
+from vultus.storage.database import existing_database, is_undamaged
+from vultus.storage.gallery import Gallery
+from vultus.storage.migrations import MIGRATIONS, schema_version
+from vultus.storage.photos import LocalPhotoStore
+from vultus.wiring import check_settings
+
+MIN_PYTHON = (3, 11)
+LOW_BYTES, FULL_BYTES = 1 << 30, 64 << 20
+CPU_INFO = Path("/proc/cpuinfo")
+# AVX2 for every network; AVX-512 and VNNI make int8 networks faster: onnxruntime.ai/docs, "Quantize ONNX models".
+CPU_FLAGS = {"AVX2": ("avx2",), "AVX512": ("avx512f",), "VNNI": ("avx512_vnni", "avx_vnni")}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    detail: str
+
+
+def ok(name: str, detail: str) -> Check:
+    return Check(name, "ok", detail)
+
+
+def warn(name: str, detail: str) -> Check:
+    return Check(name, "warn", detail)
+
+
+def fail(name: str, detail: str) -> Check:
+    return Check(name, "fail", detail)
+
+
+def python_version() -> Check:
+    """Python is new enough."""
+    wanted = ".".join(map(str, MIN_PYTHON))
+    if sys.version_info < MIN_PYTHON:
+        return fail("python", f"{platform.python_version()}; Vultus needs {wanted} or newer")
+    return ok("python", platform.python_version())
+
+
+def processor(cpu_info: Path = CPU_INFO) -> Check:
+    """The instructions that make inference fast. cpu_info: a file like Linux's /proc/cpuinfo."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
+    flags = _cpu_flags(cpu_info)
+    if not flags:
+        return ok("processor", machine)
+    found = {name: any(flag in flags for flag in known) for name, known in CPU_FLAGS.items()}
+    detail = f"{machine}, " + ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in found.items())
+    return ok("processor", detail) if found["AVX2"] else warn("processor", f"{detail}; inference will be slow")
+
+
+def _cpu_flags(cpu_info: Path) -> set[str]:
+    try:
+        lines = cpu_info.read_text("ascii", "replace").splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+def settings_agree(settings: Settings) -> Check:
+    """The settings do not contradict each other. Raises SettingsInvalid."""
+    check_settings(settings)
+    return ok("settings", "agree with each other")
+
+
+def data_folder(folder: Path) -> Check:
+    """The data folder can be written and has room."""
+    if not folder.exists():
+        return _future_folder(folder)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return fail("data folder", f"{folder} is closed to this user; let this user write to it")
+    free = shutil.disk_usage(folder).free
+    detail = f"{folder.absolute()}, {free / (1 << 30):.1f} GiB free"
+    if free < FULL_BYTES:
+        return fail("data folder", f"{detail}: the disk is full")
+    return warn("data folder", f"{detail}: that is little") if free < LOW_BYTES else ok("data folder", detail)
+
+
+def _future_folder(folder: Path) -> Check:
+    parent = next(above for above in folder.absolute().parents if above.exists())
+    if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
+        return ok("data folder", f"{folder.absolute()} will be made by the first start")
+    return fail("data folder", f"{folder.absolute()} cannot be made in {parent}; choose another with --data-dir")
+
+
+def database(settings: Settings) -> Check:
+    """The database is sound and of this version's schema. Raises StorageFailed."""
+    with existing_database(settings.sqlalchemy_url) as engine:
+        if engine is None:
+            return ok("database", "none yet")
+        undamaged, version = is_undamaged(engine), schema_version(engine)
+    if not undamaged:
+        return fail("database", "damaged; stop the service and restore a backup")
+    if version > len(MIGRATIONS):
+        return fail("database", f"has schema {version}, this Vultus knows {len(MIGRATIONS)}; install the newer Vultus")
+    if version < len(MIGRATIONS):
+        return warn("database", f"has schema {version}; the next start brings it to {len(MIGRATIONS)}")
+    return ok("database", f"sound, schema {version}")
+
+
+def photos(settings: Settings) -> Check:
+    """Each face has its stored photo, and each stored photo a face. Raises StorageFailed."""
+    with existing_database(settings.sqlalchemy_url) as engine:
+        if engine is None:
+            return ok("photos", "none yet")
+        stored, wanted = set(LocalPhotoStore(settings.photo_dir).keys()), Gallery(engine).photo_keys()
+    detail = f"{len(wanted)} in use, {len(wanted - stored)} missing, {len(stored - wanted)} without a face"
+    if wanted - stored:
+        return fail("photos", f"{detail}; restore the photo folder from a backup")
+    return warn("photos", f"{detail}; the next start removes these") if stored - wanted else ok("photos", detail)
+
+
+def models(settings: Settings) -> Iterator[Check]:
+    """One finding per model, its files verified by their SHA-256."""
+    for status in open_store(settings.model_dir).statuses():
+        name = f"model {status.card.id}"
+        if status.state == "prepared":
+            yield ok(name, f"verified, {status.bytes / 1e6:.1f} MB, licence {status.card.licence.weights}")
+        elif status.state == "available":
+            yield warn(name, f"not prepared yet; {status.detail}")
+        else:
+            needed = status.state == "broken" or is_needed(status.card, settings)
+            yield (fail if needed else ok)(name, f"{status.state}: {status.detail}")
 
 
 def doctor(ctx: typer.Context, data_dir: DataDir = None, model_dir: ModelDir = None, as_json: AsJson = False) -> None:
@@ -34,15 +164,15 @@ def _any_failed(findings: list[Check]) -> bool:
 
 
 def _findings(settings: Settings, run_self_test: Callable[[Settings], float]) -> Iterator[Check]:
-    yield checks.python_version()
-    yield checks.processor()
-    yield _guarded("settings", lambda: checks.settings_agree(settings))
-    yield _guarded("data folder", lambda: checks.data_folder(settings.data_dir))
-    yield _guarded("database", lambda: checks.database(settings))
-    yield _guarded("photos", lambda: checks.photos(settings))
-    models = list(checks.models(settings))
-    yield from models
-    yield _guarded("self-test", lambda: _self_test(settings, models, run_self_test))
+    yield python_version()
+    yield processor()
+    yield _guarded("settings", lambda: settings_agree(settings))
+    yield _guarded("data folder", lambda: data_folder(settings.data_dir))
+    yield _guarded("database", lambda: database(settings))
+    yield _guarded("photos", lambda: photos(settings))
+    prepared = list(models(settings))
+    yield from prepared
+    yield _guarded("self-test", lambda: _self_test(settings, prepared, run_self_test))
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
