@@ -108,7 +108,9 @@ def _face(system: System, photos: Photos, bounds: Bounds) -> Iterator[Row]:
     jpegs = [pipeline.stored_photo(pipeline.detect(one))[0] for one in photos.some("640x480", 32, first=9_000)]
     puts = Bounds(len(jpegs) - 1, bounds.seconds)
     yield _row(
-        "photo put", f"{len(jpegs[0]) / 1000:.0f} kB", repeat(lambda i: system.service.photos.put(jpegs[i]), puts)
+        "photo put",
+        f"{len(jpegs[0]) / 1000:.0f} kB",
+        repeat(lambda i: system.service.context.photos.put(jpegs[i]), puts),
     )
 
 
@@ -138,7 +140,7 @@ def _embedding(settings: Settings, faces: list[tuple[RGB, Any]], bounds: Bounds)
 
 
 def _storing(system: System, bounds: Bounds) -> Iterator[Row]:
-    gallery, index = system.gallery, system.service.index
+    gallery, index = system.gallery, system.service.context.index
     collection = gallery.collection(COLLECTION)
     made = Faces(collection.dimension)
     probes = made.probes(bounds.count + 1)
@@ -166,7 +168,7 @@ def find_profile(system: System, photos: Photos, size: str, bounds: Bounds) -> R
 
         def find(number: int) -> None:
             photo = some[number % len(some)]
-            whole = milliseconds(lambda: system.service.find(photo, collection=COLLECTION))
+            whole = milliseconds(lambda: system.service.recognition.find(photo, collection=COLLECTION))
             lap = watch.lap()
             laps.append({**lap, "rest": whole - sum(lap.values())})
 

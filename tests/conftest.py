@@ -13,7 +13,7 @@ import pytest
 from tests.standins import FrameDetector, TinyModels
 from vultus.config import Settings
 from vultus.search.index import FlatIndex
-from vultus.service import FaceService
+from vultus.service import FaceService, ServiceContext
 from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
@@ -61,7 +61,7 @@ def open_small(folder: Path, *, slots: ComputeSlots | None = None) -> Iterator[S
         stood_in_for=("opencv", "retinaface"),
         slots=slots or ComputeSlots(2, queue=8, wait_seconds=5),
     )
-    service = FaceService(pipeline, models, gallery, photos, FlatIndex(gallery))
+    service = FaceService(ServiceContext(pipeline, models, gallery, photos, FlatIndex(gallery)))
     yield Small(service, gallery, KeyStore(engine), photos, models, detector, folder)
     engine.dispose()
 

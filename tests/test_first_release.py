@@ -99,8 +99,8 @@ def test_a_backup_of_it_is_restored_whole(folder, tmp_path):
 def test_the_service_starts_on_it_and_enrolls_and_finds(folder, model_dir):
     with open_system(Settings(data_dir=folder.path, model_dir=model_dir), serving=True) as system:
         assert system.new_admin_key is None
-        enrolled = system.service.enroll([pictures.astronaut()], subject="eileen", face="largest")
-        found = system.service.find(pictures.variants(pictures.astronaut())["mirror"])
+        enrolled = system.service.enrolment.enroll([pictures.astronaut()], subject="eileen", face="largest")
+        found = system.service.recognition.find(pictures.variants(pictures.astronaut())["mirror"])
     assert enrolled.collection.name == COLLECTION
     assert found.faces[0].matches[0].candidate.subject == "eileen"
     assert found.collection.faces == len(folder.face_ids) + 1
@@ -123,8 +123,8 @@ def test_an_int8_file_of_the_first_release_is_used_only_where_this_processor_com
     settings = Settings(data_dir=tmp_path / "data", model_dir=models, default_model="sface", precision="int8")
     with open_system(settings, serving=True) as system:
         photos = [pictures.astronaut(), pictures.portrait()]
-        vectors = [system.service.represent(photo)[0].embedding for photo in photos]
+        vectors = [system.service.recognition.represent(photo)[0].embedding for photo in photos]
     with open_system(settings.model_copy(update={"precision": "fp32"})) as system:
-        wanted = [system.service.represent(photo)[0].embedding for photo in photos]
+        wanted = [system.service.recognition.represent(photo)[0].embedding for photo in photos]
     assert min(float(np.dot(one, other)) for one, other in zip(vectors, wanted, strict=True)) > 0.98
     assert (models / "sface-int8-7bit.onnx").exists() is (int8_weight_bits(cpu_flags()) == 7)

@@ -75,10 +75,10 @@ def test_more_than_forty_megapixels_are_refused_by_name(client: TestClient, real
 @pytest.mark.parametrize("path", ["/detect", "/represent", "/find"])
 def test_sixty_faces_are_answered_in_time(client: TestClient, real: Any, lfw: Path, path: str) -> None:
     photo = crowd(lfw)
-    real.service.enroll([pictures.astronaut()], subject="astronaut", collection="crowd")
+    real.service.enrolment.enroll([pictures.astronaut()], subject="astronaut", collection="crowd")
     fields = {"collection": "crowd", "faces": "all"} if path == "/find" else {}
     answer = timed(client, real, path, photo, **fields)
-    real.service.delete_collection("crowd")
+    real.service.galleries.delete_collection("crowd")
     assert answer.status_code == 200, answer.text
     found = answer.json() if path == "/represent" else answer.json()["faces"]
     assert COLUMNS * ROWS - 5 <= len(found) <= real.settings.max_faces

@@ -41,7 +41,7 @@ PUBLIC = {"/", "/health", "/readiness", "/capabilities", "/docs", "/openapi.json
 def system(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> System:
     monkeypatch.chdir(tmp_path)
     parts: Any = small
-    return System(Settings(), parts.service, parts.keys, parts.gallery, parts.models, parts.service.pipeline)
+    return System(Settings(), parts.service, parts.keys, parts.gallery, parts.models, parts.service.context.pipeline)
 
 
 @pytest.fixture

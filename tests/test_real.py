@@ -14,19 +14,19 @@ VARIANTS = pictures.variants(pictures.astronaut())
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_mated_photos_verify(real, name):
-    answer = real.service.verify(pictures.astronaut(), VARIANTS[name])
+    answer = real.service.recognition.verify(pictures.astronaut(), VARIANTS[name])
     assert answer.verified
     assert answer.similarity > 0.9
 
 
 def test_different_people_do_not_verify(real):
-    assert not real.service.verify(pictures.astronaut(), pictures.portrait()).verified
-    assert not real.service.verify(pictures.astronaut(), pictures.group()).verified
+    assert not real.service.recognition.verify(pictures.astronaut(), pictures.portrait()).verified
+    assert not real.service.recognition.verify(pictures.astronaut(), pictures.group()).verified
 
 
 def test_six_people_are_found_in_the_group_photo_by_either_detector(real):
     for detector in ("yunet", "mtcnn"):
-        found = real.service.detect(pictures.group(), detector=detector)
+        found = real.service.recognition.detect(pictures.group(), detector=detector)
         assert len(found) == 6
         assert all(left_to_right(face) for face, _ in found)
 
@@ -38,38 +38,38 @@ def left_to_right(face) -> bool:
 
 
 def test_detectors_agree_on_where_the_face_is(real):
-    ((one, _),) = real.service.detect(pictures.astronaut(), detector="yunet")
-    two, _ = real.service.detect(pictures.astronaut(), detector="mtcnn")[0]
+    ((one, _),) = real.service.recognition.detect(pictures.astronaut(), detector="yunet")
+    two, _ = real.service.recognition.detect(pictures.astronaut(), detector="mtcnn")[0]
     assert one.landmarks == pytest.approx(two.landmarks, abs=5)
 
 
 def test_the_group_is_told_apart_from_each_other(real):
-    first, *others = real.service.represent(pictures.group())
+    first, *others = real.service.recognition.represent(pictures.group())
     assert max(pictures.cosine(first.embedding, other.embedding) for other in others) < 0.45
 
 
 def test_no_face_and_several_faces_are_refused(real):
     with pytest.raises(NoFaceDetected):
-        real.service.enroll([pictures.no_face()], collection="refused")
+        real.service.enrolment.enroll([pictures.no_face()], collection="refused")
     with pytest.raises(MultipleFaces, match="6 faces"):
-        real.service.enroll([pictures.group()], collection="refused")
+        real.service.enrolment.enroll([pictures.group()], collection="refused")
 
 
 def test_enroll_find_forget_find(real):
-    real.service.enroll([pictures.astronaut()], subject="astronaut", collection="life", name="A")
-    real.service.enroll([pictures.portrait()], subject="actor", collection="life")
+    real.service.enrolment.enroll([pictures.astronaut()], subject="astronaut", collection="life", name="A")
+    real.service.enrolment.enroll([pictures.portrait()], subject="actor", collection="life")
     for photo in VARIANTS.values():
-        (answer,) = real.service.find(photo, collection="life").faces
+        (answer,) = real.service.recognition.find(photo, collection="life").faces
         assert (answer.decision, answer.matches[0].candidate.subject) == ("match", "astronaut")
-    for stranger in real.service.find(pictures.group(), collection="life", faces="all").faces:
+    for stranger in real.service.recognition.find(pictures.group(), collection="life", faces="all").faces:
         assert stranger.decision == "unknown"
-    real.service.forget("life", "astronaut")
-    (answer,) = real.service.find(pictures.astronaut(), collection="life").faces
+    real.service.galleries.forget("life", "astronaut")
+    (answer,) = real.service.recognition.find(pictures.astronaut(), collection="life").faces
     assert answer.decision == "unknown"
     assert [match.candidate.subject for match in answer.matches] == ["actor"]
 
 
 def test_a_face_read_sideways_by_exif_has_its_box_in_the_upright_picture(real):
-    ((upright, _),) = real.service.detect(pictures.astronaut())
-    ((sideways, _),) = real.service.detect(VARIANTS["sideways by EXIF"])
+    ((upright, _),) = real.service.recognition.detect(pictures.astronaut())
+    ((sideways, _),) = real.service.recognition.detect(VARIANTS["sideways by EXIF"])
     assert sideways.box == pytest.approx(upright.box, abs=6)

@@ -22,7 +22,7 @@ from vultus.models.precision import PrecisionChoice, best_precision, cpu_flags
 from vultus.models.repository.store import ModelStore
 from vultus.records import SCOPES
 from vultus.search.index import FlatIndex
-from vultus.service import FaceService, Parts, Policy
+from vultus.service import FaceService, Policy, ServiceContext
 from vultus.storage.audit import SERVER, Act
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
 from vultus.storage.database import database_file, open_engine
@@ -116,12 +116,11 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
         pipeline = open_pipeline(settings, store, cards, models)
         index = FlatIndex(gallery, memory_bytes=settings.index_memory_bytes, pq_from_faces=settings.pq_from_faces)
         stack.callback(index.close)
-        parts = Parts(pipeline, models, gallery, photos, index, _policy(settings))
-        service = FaceService(**vars(parts))
+        service = FaceService(ServiceContext(pipeline, models, gallery, photos, index, _policy(settings)))
         warm_up(pipeline, models)
         if serving:
             photos.remove_leftovers()
-            service.sweep()
+            service.galleries.sweep()
         new_key = _first_admin_key(keys, settings) if serving else None
         yield System(settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink)
 

@@ -60,7 +60,7 @@ def whole(small: Small, settings: Settings) -> System:
     """The small system, with its real database, photo folder and tiny network, as the application takes it."""
     roomy = settings.model_copy(update={"max_body_bytes": 2_000_000, "max_image_bytes": 1_000_000})
     parts: Any = small
-    return System(roomy, parts.service, parts.keys, parts.gallery, parts.models, parts.service.pipeline)
+    return System(roomy, parts.service, parts.keys, parts.gallery, parts.models, parts.service.context.pipeline)
 
 
 @pytest.fixture

@@ -40,11 +40,11 @@ def opened(settings: Settings) -> Iterator[System]:
     """The small system with the settings' slots and a key for everything, which is the environment's."""
     slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
     with open_small(settings.data_dir, slots=slots) as small:
-        small.service.pipeline._detectors["frames"] = Holding(settings.data_dir)
+        small.service.context.pipeline._detectors["frames"] = Holding(settings.data_dir)
         assert settings.admin_key is not None
         small.keys.create("admin", SCOPES, secret=settings.admin_key.get_secret_value())
         parts: Any = small
-        yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.pipeline)
+        yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.context.pipeline)
 
 
 def main(folder: Path) -> None:

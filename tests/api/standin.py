@@ -82,7 +82,7 @@ class StandInService:
     """Remembers what it was asked in `asked`, and in whose hands it was in `acts`."""
 
     asked: dict[str, Any] = field(default_factory=dict)
-    galleries: dict[str, Collection] = field(default_factory=dict)
+    known_collections: dict[str, Collection] = field(default_factory=dict)
     people: dict[tuple[str, str], Subject] = field(default_factory=dict)
     stored: dict[str, EnrolledFace] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
@@ -90,6 +90,13 @@ class StandInService:
     def acting_as(self, act: Act) -> Self:
         self.acts.append(act)
         return self
+
+    @property
+    def itself(self) -> Self:
+        """All parts of the real service in one."""
+        return self
+
+    enrolment = recognition = comparison = galleries = itself
 
     def _model(self, name: str | None) -> str:
         if name not in (None, MODEL, "Facenet"):
@@ -177,23 +184,25 @@ class StandInService:
         return ((FACE, QUALITY), (blind, QUALITY)) if not see(photo, enforce=False).endswith("none") else ()
 
     def collections(self) -> tuple[Collection, ...]:
-        return tuple(self.galleries.values())
+        return tuple(self.known_collections.values())
 
     def collection(self, name: str) -> Collection:
-        if name not in self.galleries:
+        if name not in self.known_collections:
             raise CollectionNotFound("there is no such collection; GET /collections lists those there are")
-        return self.galleries[name]
+        return self.known_collections[name]
 
     def search_state(self, name: str) -> SearchState:
         return SearchState("pq", Recall(1.0, 0.998), 4, 2)
 
     def create_collection(self, name: str, *, model_name: str | None = None) -> tuple[Collection, bool]:
-        created = name not in self.galleries
+        created = name not in self.known_collections
         model = self._model(model_name)
-        return self.galleries.setdefault(name, Collection(name, model, 1, 2, 0, NOW, subjects=1, faces=1)), created
+        return self.known_collections.setdefault(
+            name, Collection(name, model, 1, 2, 0, NOW, subjects=1, faces=1)
+        ), created
 
     def delete_collection(self, name: str) -> Deleted:
-        del self.galleries[self.collection(name).name]
+        del self.known_collections[self.collection(name).name]
         return Deleted(1, 2, 2)
 
     def subjects(self, collection: str, *, cursor: str | None, limit: int) -> tuple[tuple[Subject, ...], str | None]:

@@ -136,7 +136,7 @@ def whole(small: Small, audit_sink: BackgroundAuditWriter, settings: Settings) -
         parts.keys,
         parts.gallery,
         parts.models,
-        parts.service.pipeline,
+        parts.service.context.pipeline,
         audit_sink=audit_sink,
     )
 

@@ -19,7 +19,7 @@ B = [0.0, 1.0] + [0.0] * 30
 
 @pytest.fixture
 def client(small) -> Iterator[TestClient]:
-    system = System(Settings(), small.service, small.keys, small.gallery, small.models, small.service.pipeline)
+    system = System(Settings(), small.service, small.keys, small.gallery, small.models, small.service.context.pipeline)
     _, key = small.keys.create("test", ["verify", "represent"])
     with TestClient(create_app(system), headers={"x-api-key": key}) as http:
         yield http

@@ -25,7 +25,12 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         patch.chdir(folder)  # no .env of this machine
         parts: Any = small
         yield System(
-            Settings(data_dir=folder), parts.service, parts.keys, parts.gallery, parts.models, parts.service.pipeline
+            Settings(data_dir=folder),
+            parts.service,
+            parts.keys,
+            parts.gallery,
+            parts.models,
+            parts.service.context.pipeline,
         )
 
 

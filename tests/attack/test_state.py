@@ -58,16 +58,16 @@ class Galleries(RuleBasedStateMachine):
     def create(self, collection: str, model: str) -> None:
         if self.models.get(collection, model) != model:
             with pytest.raises(ModelMismatch):
-                self.service.create_collection(collection, model_name=model)
+                self.service.galleries.create_collection(collection, model_name=model)
             return
-        _, created = self.service.create_collection(collection, model_name=model)
+        _, created = self.service.galleries.create_collection(collection, model_name=model)
         assert created == (collection not in self.known)
         self.known.setdefault(collection, {})
         self.models[collection] = model
 
     @rule(collection=collections, subject=subjects, person=people)
     def enroll(self, collection: str, subject: str, person: int) -> None:
-        result = self.service.enroll([PHOTOS[person]], collection=collection, subject=subject, min_quality=0)
+        result = self.service.enrolment.enroll([PHOTOS[person]], collection=collection, subject=subject, min_quality=0)
         self.models.setdefault(collection, TINY)
         faces = self.known.setdefault(collection, {}).setdefault(subject, {})
         (line,) = result.faces
@@ -78,16 +78,16 @@ class Galleries(RuleBasedStateMachine):
     @rule(collection=collections, subject=subjects)
     def enroll_nobody(self, collection: str, subject: str) -> None:
         with pytest.raises(NoFaceDetected):
-            self.service.enroll([drawn_photo()], collection=collection, subject=subject)
+            self.service.enrolment.enroll([drawn_photo()], collection=collection, subject=subject)
 
     @rule(collection=collections, subject=subjects)
     def forget(self, collection: str, subject: str) -> None:
         faces = self.known.get(collection, {}).pop(subject, None)
         if faces is None:
             with pytest.raises((SubjectNotFound, CollectionNotFound)):
-                self.service.forget(collection, subject)
+                self.service.galleries.forget(collection, subject)
             return
-        assert self.service.forget(collection, subject).faces == len(faces)
+        assert self.service.galleries.forget(collection, subject).faces == len(faces)
         self.gone += faces.values()
 
     @rule(data=st.data())
@@ -97,10 +97,10 @@ class Galleries(RuleBasedStateMachine):
             return
         collection, subject, person = data.draw(st.sampled_from(faces))
         face_id = self.known[collection][subject].pop(person)
-        assert self.service.delete_face(face_id).faces == 1
+        assert self.service.galleries.delete_face(face_id).faces == 1
         self.gone.append(face_id)
         with pytest.raises(FaceNotFound):
-            self.service.delete_face(face_id)
+            self.service.galleries.delete_face(face_id)
 
     @rule(collection=collections)
     def delete_collection(self, collection: str) -> None:
@@ -108,9 +108,9 @@ class Galleries(RuleBasedStateMachine):
         known = self.known.pop(collection, None)
         if known is None:
             with pytest.raises(CollectionNotFound):
-                self.service.delete_collection(collection)
+                self.service.galleries.delete_collection(collection)
             return
-        deleted = self.service.delete_collection(collection)
+        deleted = self.service.galleries.delete_collection(collection)
         assert (deleted.subjects, deleted.faces) == (len(known), sum(map(len, known.values())))
         self.gone += [face_id for faces in known.values() for face_id in faces.values()]
 
@@ -125,9 +125,9 @@ class Galleries(RuleBasedStateMachine):
     def find(self, collection: str, person: int, top_k: int) -> None:
         if collection not in self.known:
             with pytest.raises(CollectionNotFound):
-                self.service.find(PHOTOS[person], collection=collection)
+                self.service.recognition.find(PHOTOS[person], collection=collection)
             return
-        found = self.service.find(PHOTOS[person], collection=collection, top_k=top_k, threshold=SAME)
+        found = self.service.recognition.find(PHOTOS[person], collection=collection, top_k=top_k, threshold=SAME)
         known = self.known[collection]
         owners = {subject for subject, faces in known.items() if person in faces}
         (answer,) = found.faces
@@ -143,20 +143,22 @@ class Galleries(RuleBasedStateMachine):
         faces = self.known.get(collection, {}).get(subject)
         if not faces:
             with pytest.raises((SubjectNotFound, CollectionNotFound)):
-                self.service.verify_subject(PHOTOS[person], subject, collection=collection)
+                self.service.recognition.verify_subject(PHOTOS[person], subject, collection=collection)
             return
         distance = 1 - SAME
-        answer = self.service.verify_subject(PHOTOS[person], subject, collection=collection, threshold=distance)
+        answer = self.service.recognition.verify_subject(
+            PHOTOS[person], subject, collection=collection, threshold=distance
+        )
         assert answer.verified == (person in faces)
 
     # --- what always holds ----------------------------------------------------------------------------------------
 
     @invariant()
     def the_lists_agree(self) -> None:
-        stored = {one.name: one for one in self.service.collections()}
+        stored = {one.name: one for one in self.service.galleries.collections()}
         assert {name: one.model_id for name, one in stored.items()} == self.models
         for name, known in self.known.items():
-            subjects, _ = self.service.subjects(name, cursor=None, limit=100)
+            subjects, _ = self.service.galleries.subjects(name, cursor=None, limit=100)
             assert {one.id: one.faces for one in subjects} == {one: len(faces) for one, faces in known.items()}
             assert stored[name].faces == sum(map(len, known.values()))
 

@@ -51,12 +51,12 @@ def run(small: Small, surroundings: Path) -> Run:
     @contextmanager
     def open_small(settings: Settings) -> Iterator[System]:
         parts: Any = small
-        yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.pipeline)
+        yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.context.pipeline)
 
     def run(*arguments: object) -> Result:
         openers = Openers(
             open_system=open_small,
-            open_vision=lambda settings: Vision(small.service.pipeline, cast(ModelRegistry, small.models)),
+            open_vision=lambda settings: Vision(small.service.context.pipeline, cast(ModelRegistry, small.models)),
             run_self_test=lambda settings: 0.012,
         )
         return CliRunner().invoke(app, [str(argument) for argument in arguments], obj=CommandContext(openers), env=WIDE)

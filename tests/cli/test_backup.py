@@ -13,8 +13,8 @@ from vultus.backup.archive import SUMS
 @pytest.fixture
 def enrolled(small) -> str:
     """A gallery with two subjects; the id of a face."""
-    small.service.enroll([pictures.drawn_photo(1)], subject="anna")
-    return small.service.enroll([pictures.drawn_photo(2)], subject="berta").faces[0].face.id
+    small.service.enrolment.enroll([pictures.drawn_photo(1)], subject="anna")
+    return small.service.enrolment.enroll([pictures.drawn_photo(2)], subject="berta").faces[0].face.id
 
 
 def test_there_and_back(run, small, surroundings, enrolled):

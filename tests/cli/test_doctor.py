@@ -13,7 +13,7 @@ from vultus.storage.migrations import MIGRATIONS
 @pytest.fixture
 def enrolled(small):
     """A gallery with one photo; its key."""
-    result = small.service.enroll([pictures.drawn_photo(1)], subject="anna")
+    result = small.service.enrolment.enroll([pictures.drawn_photo(1)], subject="anna")
     return result.faces[0].face.photo.sha256
 
 

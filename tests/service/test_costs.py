@@ -24,7 +24,7 @@ ENROLLED = drawn_photo(1)
 @pytest.fixture
 def counted(small: Small, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     """A context that counts what happens in it."""
-    small.service.enroll([ENROLLED], subject="ada")
+    small.service.enrolment.enroll([ENROLLED], subject="ada")
     engine = small.gallery._engine
 
     @contextmanager
@@ -60,7 +60,7 @@ def counted(small: Small, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
 
 def test_a_find_decodes_detects_and_embeds_once_and_commits_nothing(small, counted):
     with counted() as costs:
-        small.service.find(drawn_photo(1))
+        small.service.recognition.find(drawn_photo(1))
     assert {name: costs[name] for name in ("decodes", "detections", "runs", "commits", "photos")} == {
         "decodes": 1,
         "detections": 1,
@@ -72,13 +72,13 @@ def test_a_find_decodes_detects_and_embeds_once_and_commits_nothing(small, count
 
 def test_a_verification_decodes_each_photo_once(small, counted):
     with counted() as costs:
-        small.service.verify(drawn_photo(1), drawn_photo(2))
+        small.service.recognition.verify(drawn_photo(1), drawn_photo(2))
     assert (costs["decodes"], costs["detections"], costs["statements"]) == (2, 2, 0)
 
 
 def test_an_enrolment_is_one_commit_and_one_stored_photo(small, counted):
     with counted() as costs:
-        small.service.enroll([drawn_photo(2)], subject="bob")
+        small.service.enrolment.enroll([drawn_photo(2)], subject="bob")
     assert {name: costs[name] for name in ("decodes", "detections", "runs", "commits", "photos")} == {
         "decodes": 1,
         "detections": 1,
@@ -90,18 +90,18 @@ def test_an_enrolment_is_one_commit_and_one_stored_photo(small, counted):
 
 def test_three_photos_of_one_person_are_one_commit(small, counted):
     with counted() as costs:
-        small.service.enroll([drawn_photo(person) for person in (3, 4, 5)], subject="eve")
+        small.service.enrolment.enroll([drawn_photo(person) for person in (3, 4, 5)], subject="eve")
     assert (costs["commits"], costs["decodes"], costs["photos"]) == (1, 3, 3)
 
 
 def test_neither_a_find_nor_an_enrolment_takes_more_statements_in_a_larger_gallery(small, counted):
     def statements() -> tuple[int, int]:
-        small.service.find(drawn_photo(1), top_k=2)  # the index learns of what is new
+        small.service.recognition.find(drawn_photo(1), top_k=2)  # the index learns of what is new
         with counted() as finding:
-            small.service.find(drawn_photo(1), top_k=2)
+            small.service.recognition.find(drawn_photo(1), top_k=2)
         with counted() as enrolling:
-            small.service.enroll([drawn_photo(6)], subject="new")
-        small.service.forget("default", "new")
+            small.service.enrolment.enroll([drawn_photo(6)], subject="new")
+        small.service.galleries.forget("default", "new")
         return finding["statements"], enrolling["statements"]
 
     before = statements()

@@ -157,12 +157,12 @@ class Importer:
         _require_valid(subject)
         if self._has(subject, sha256(data).hexdigest()):
             return ALREADY_THERE
-        result = self.service.enroll([data], collection=self.collection, subject=subject, face=self.face)
+        result = self.service.enrolment.enroll([data], collection=self.collection, subject=subject, face=self.face)
         return ENROLLED if result.faces[0].created else ALREADY_THERE
 
     def _has(self, subject: str, source: str) -> bool:
         try:
-            return source in self.service.gallery.find_faces_by_source(self.collection, subject, [source])
+            return source in self.service.context.gallery.find_faces_by_source(self.collection, subject, [source])
         except CollectionNotFound:
             return False
 

@@ -50,7 +50,7 @@ def enroll(
     photos = [read_photo(file, settings.max_image_bytes) for file in files]
     with opened(ctx, settings) as system:
         started = perf_counter()
-        result = system.service.enroll(
+        result = system.service.enrolment.enroll(
             photos,
             collection=collection,
             subject=subject,
@@ -93,7 +93,7 @@ def verify(
     one, two = (read_photo(file, settings.max_image_bytes) for file in (first, second))
     with opened(ctx, settings) as system:
         started = perf_counter()
-        result = system.service.verify(one, two, model_name=model, target_fmr=target_fmr)
+        result = system.service.recognition.verify(one, two, model_name=model, target_fmr=target_fmr)
         record_comparison(system, "verify")
         seconds = perf_counter() - started
     _show_verified(result, model, seconds, as_json)
@@ -134,7 +134,9 @@ def find(
     photo = read_photo(file, settings.max_image_bytes)
     with opened(ctx, settings) as system:
         started = perf_counter()
-        result = system.service.find(photo, collection=collection, top_k=top_k, faces=faces, target_fpir=target_fpir)
+        result = system.service.recognition.find(
+            photo, collection=collection, top_k=top_k, faces=faces, target_fpir=target_fpir
+        )
         matched = (face.matches[0].candidate.face_id for face in result.faces if face.decision == "match")
         record_comparison(system, "find", collection, tuple(matched))
         seconds = perf_counter() - started

@@ -1,13 +1,29 @@
 """What Vultus does, called the same way by HTTP, the command line and tests: knows no HTTP, no SQL, no settings."""
 
-from vultus.identifiers import DEFAULT_COLLECTION
-from vultus.service.comparison import Comparing
-from vultus.service.context import Models, Parts, Policy
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vultus.service.comparison import VectorComparison
+from vultus.service.context import Models, Policy, ServiceContext
 from vultus.service.enrolment import Enrolment
 from vultus.service.galleries import Galleries
+from vultus.service.recognition import Recognition
+from vultus.storage.audit import Act
 
-__all__ = ["DEFAULT_COLLECTION", "FaceService", "Models", "Parts", "Policy"]
+__all__ = ["FaceService", "Models", "Policy", "ServiceContext"]
 
 
-class FaceService(Enrolment, Comparing, Galleries):
-    """Enroll, verify, find, represent, detect, compare, forget."""
+class FaceService:
+    """The use cases, by what they are about; each part works on the same context."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self.context = context
+        self.enrolment = Enrolment(context)
+        self.recognition = Recognition(context)
+        self.comparison = VectorComparison(context)
+        self.galleries = Galleries(context)
+
+    def acting_as(self, act: Act) -> FaceService:
+        """The same service on behalf of an actor: each change has its audit line, in the same transaction."""
+        return FaceService(replace(self.context, gallery=self.context.gallery.acting_as(act)))

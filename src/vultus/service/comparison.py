@@ -8,14 +8,17 @@ import numpy as np
 
 from vultus.errors import InvalidRequest, VectorMismatch
 from vultus.records import Comparison, Float32, Metric
-from vultus.service.recognition import Recognition
+from vultus.service.context import ServiceContext
 from vultus.vision.face_selection import largest_face
 
 SMALLEST_NORM = 1e-6
 
 
-class Comparing(Recognition):
-    """1:1 comparisons of vectors; nothing is stored."""
+class VectorComparison:
+    """1:1 comparisons with vectors that the caller keeps; nothing is stored."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
     def compare(
         self,
@@ -36,9 +39,9 @@ class Comparing(Recognition):
         Vectors are scaled to unit length first. face_index: which face of the photo, largest first; None: the largest.
         Raises VectorMismatch (dimension, NaN, zero), InvalidRequest (no such face), and what `verify` raises.
         """
-        model_id = self.models.resolve(model_name)
-        rule = self._verify_rule(model_id, metric, target_fmr, threshold)
-        dimension = self.models.dimension(model_id)
+        model_id = self._context.models.resolve(model_name)
+        rule = self._context.verification_rule(model_id, metric, target_fmr, threshold)
+        dimension = self._context.models.dimension(model_id)
         rows = unit_vectors(targets, dimension, model_id, what="target vector")
         if isinstance(source, bytes):
             probe = self._photo_vector(source, model_id, detector, enforce_detection, align, face_index)
@@ -49,15 +52,15 @@ class Comparing(Recognition):
     def _photo_vector(
         self, photo: bytes, model_id: str, detector: str | None, enforce: bool, align: bool, face_index: int | None
     ) -> Float32:
-        with self.pipeline.slot():
-            detected = self.pipeline.detect(photo, detector=detector)
+        with self._context.pipeline.slot():
+            detected = self._context.pipeline.detect(photo, detector=detector)
             faces = detected.faces or (largest_face(detected, which="img", enforce=enforce),)
             index = face_index or 0
             if index >= len(faces):
                 raise InvalidRequest(
                     f"face_index is {index}, but img has {len(faces)} faces; count from 0, largest first"
                 )
-            (template,) = self.pipeline.embed([(detected, faces[index])], model_id, align=align)
+            (template,) = self._context.pipeline.embed([(detected, faces[index])], model_id, align=align)
         return template.embedding
 
 

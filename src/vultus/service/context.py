@@ -1,16 +1,15 @@
-"""What every use case works with."""
+"""What the use cases share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from dataclasses import dataclass
+from typing import Protocol
 
-from vultus.errors import ModelMismatch
-from vultus.matching.decision import ThresholdTable
-from vultus.records import Caution, Collection, Quality, Template
+from vultus.errors import InvalidRequest, ModelMismatch
+from vultus.matching.decision import ThresholdTable, to_similarity
+from vultus.records import Caution, Collection, Metric, Quality, Template, ThresholdRule
 from vultus.search.index import SearchIndex
-from vultus.storage.audit import Act
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import PhotoStore
 from vultus.vision.pipeline import Pipeline
@@ -47,8 +46,8 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The parts that the use cases share."""
+class ServiceContext:
+    """The parts that the use cases share, and what several of them do with these."""
 
     pipeline: Pipeline
     models: Models
@@ -56,10 +55,6 @@ class Parts:
     photos: PhotoStore
     index: SearchIndex
     policy: Policy = Policy()
-
-    def acting_as(self, act: Act) -> Self:
-        """The same service, in the hands of somebody: each change has its audit line, in the same transaction."""
-        return replace(self, gallery=self.gallery.acting_as(act))
 
     def bound_collection(self, name: str, model_name: str | None) -> Collection:
         """An existing collection, which must be bound to the model asked for (None: any) as it is served today.
@@ -87,6 +82,17 @@ class Parts:
                 f"{model_id}, and version {served} is served; their embeddings do not compare: enroll anew"
             )
 
+    def verification_rule(
+        self, model_id: str, metric: Metric, target_fmr: float | None, threshold: float | None
+    ) -> ThresholdRule:
+        """The threshold of a 1:1 comparison, from what the request says or else the policy. Raises InvalidRequest."""
+        table = self.models.thresholds(model_id)
+        if threshold is None:
+            return table.for_fmr(self.policy.target_fmr if target_fmr is None else target_fmr)
+        if target_fmr is not None:
+            raise InvalidRequest("threshold and target_fmr are both given; give one of them")
+        return table.explicit(to_similarity(threshold, metric))
+
     def cautions(self, probes: Mapping[str, Template]) -> tuple[Caution, ...]:
         """What to say of the probes below the quality floor, by their images' names: answered, but flagged."""
         floor = self.policy.min_quality
@@ -94,6 +100,15 @@ class Parts:
             Caution("low_quality", image, low_quality_sentence(probe.quality, floor))
             for image, probe in probes.items()
             if probe.quality.score < floor
+        )
+
+    def create_collection(self, name: str, model_id: str) -> tuple[Collection, bool]:
+        """The collection, bound to the model as it is served, and whether it is new. Raises ModelMismatch."""
+        return self.gallery.create_collection(
+            name,
+            model_id=model_id,
+            pipeline_version=self.models.pipeline_version(model_id),
+            dimension=self.models.dimension(model_id),
         )
 
     def remove_photos(self, keys: Sequence[str]) -> int:

@@ -20,23 +20,32 @@ from vultus.records import (
     RejectedPhoto,
     Template,
 )
-from vultus.service.context import Parts, low_quality_sentence
+from vultus.service.context import ServiceContext, low_quality_sentence
 from vultus.vision.face_selection import largest_face, only_face
 
 FaceChoice = Literal["only", "largest"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Accepted:
-    """A photo that passed: its face as a template, the JPEG to store."""
+class _AcceptedPhoto:
+    """A photo that passed: its face as a template, and the JPEG to store. source: sha256 of the bytes sent."""
 
     template: Template
-    photo: Photo
+    source: str
     jpeg: bytes
+    width: int
+    height: int
+
+    def stored_as(self, key: str) -> NewFace:
+        """The face to enroll, its photo stored under this key."""
+        return NewFace(self.template, Photo(key, self.source, self.width, self.height, len(self.jpeg)))
 
 
-class Enrolment(Parts):
+class Enrolment:
     """Adds templates to subjects."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
     def enroll(
         self,
@@ -58,11 +67,11 @@ class Enrolment(Parts):
         refused ones are listed in `rejected`; when none is left, the first refusal is raised and nothing is written.
         """
         existing = self._existing(collection, model_name)
-        model_id = existing.model_id if existing else self.models.resolve(model_name)
-        floor = self.policy.min_quality if min_quality is None else min_quality
+        model_id = existing.model_id if existing else self._context.models.resolve(model_name)
+        floor = self._context.policy.min_quality if min_quality is None else min_quality
         sources = [hashlib.sha256(photo).hexdigest() for photo in photos]
         known = self._known(collection, subject, sources)
-        accepted: dict[int, _Accepted] = {}
+        accepted: dict[int, _AcceptedPhoto] = {}
         refused: dict[int, VultusError] = {}
         for i, photo in enumerate(photos):
             if sources[i] in known:
@@ -73,25 +82,26 @@ class Enrolment(Parts):
                 refused[i] = refusal
         if refused and not accepted and not known:
             raise _all_refused(refused)
-        target = existing or self._collection(collection, model_id)
-        for one in accepted.values():
-            self.photos.put(one.jpeg)
-        owner, stored = self.gallery.add_faces(
+        target = existing or self._context.create_collection(collection, model_id)[0]
+        new = {
+            i: one.stored_as(self._context.photos.put(one.jpeg)) for i, one in accepted.items()
+        }  # photos first: see _ensure_photos
+        owner, stored = self._context.gallery.add_faces(
             collection,
             subject,
-            [NewFace(one.template, one.photo) for one in accepted.values()],
+            tuple(new.values()),
             name=name,
             metadata=metadata,
-            before_commit=lambda: self._ensure_photos(accepted.values()),
+            before_commit=lambda: self._ensure_photos(new, accepted),
         )
-        faces = _in_order(sources, known, accepted, stored)
+        faces = _in_order(sources, known, dict(zip(new, stored, strict=True)))
         rejected = tuple(RejectedPhoto(i, error.code, str(error)) for i, error in sorted(refused.items()))
         return EnrollResult(owner, target, faces, rejected)
 
     def _existing(self, collection: str, model_name: str | None) -> Collection | None:
         """The collection, None while it is new. Raises ModelMismatch."""
         try:
-            return self.bound_collection(collection, model_name)
+            return self._context.bound_collection(collection, model_name)
         except CollectionNotFound:
             return None
 
@@ -99,7 +109,7 @@ class Enrolment(Parts):
         if subject is None:
             return {}
         try:
-            return dict(self.gallery.find_faces_by_source(collection, subject, sources))
+            return dict(self._context.gallery.find_faces_by_source(collection, subject, sources))
         except CollectionNotFound:
             return {}
 
@@ -112,45 +122,31 @@ class Enrolment(Parts):
         choice: FaceChoice,
         floor: float,
         align: bool,
-    ) -> _Accepted:
-        with self.pipeline.slot():
-            detected = self.pipeline.detect(photo, detector=detector)
+    ) -> _AcceptedPhoto:
+        with self._context.pipeline.slot():
+            detected = self._context.pipeline.detect(photo, detector=detector)
             face = only_face(detected) if choice == "only" else largest_face(detected)
-            (template,) = self.pipeline.embed([(detected, face)], model_id, align=align)
+            (template,) = self._context.pipeline.embed([(detected, face)], model_id, align=align)
             if template.quality.score < floor:
                 raise _too_low(template.quality, floor)
-            jpeg, width, height = self.pipeline.stored_photo(detected)
-        key = hashlib.sha256(jpeg).hexdigest()
-        return _Accepted(template, Photo(key, source, width, height, len(jpeg)), jpeg)
+            jpeg, width, height = self._context.pipeline.stored_photo(detected)
+        return _AcceptedPhoto(template, source, jpeg, width, height)
 
-    def _collection(self, name: str, model_id: str) -> Collection:
-        collection, _ = self.gallery.create_collection(
-            name,
-            model_id=model_id,
-            pipeline_version=self.models.pipeline_version(model_id),
-            dimension=self.models.dimension(model_id),
-        )
-        return collection
-
-    def _ensure_photos(self, accepted: Sequence[_Accepted] | Any) -> None:
+    def _ensure_photos(self, new: Mapping[int, NewFace], accepted: Mapping[int, _AcceptedPhoto]) -> None:
         """Put back what a deletion of the same picture removed since it was stored."""
-        for one in accepted:
-            if not self.photos.exists(one.photo.sha256):
-                self.photos.put(one.jpeg)
+        for i, face in new.items():
+            if not self._context.photos.exists(face.photo.sha256):
+                self._context.photos.put(accepted[i].jpeg)
 
 
 def _in_order(
-    sources: Sequence[str],
-    known: Mapping[str, EnrolledFace],
-    accepted: Mapping[int, _Accepted],
-    stored: Sequence[tuple[EnrolledFace, bool]],
+    sources: Sequence[str], known: Mapping[str, EnrolledFace], fresh: Mapping[int, EnrolledPhoto]
 ) -> tuple[EnrolledPhoto, ...]:
     """One line per accepted photo in the order sent."""
-    fresh = dict(zip(accepted, stored, strict=True))
     lines = []
     for i, source in enumerate(sources):
         if i in fresh:
-            lines.append(EnrolledPhoto(*fresh[i]))
+            lines.append(fresh[i])
         elif source in known:
             lines.append(EnrolledPhoto(known[source], created=False))
     return tuple(lines)

@@ -1,4 +1,4 @@
-"""Collections, subjects and faces: look, change, erase."""
+"""Collections, subjects and faces: read, change, erase."""
 
 from __future__ import annotations
 
@@ -7,38 +7,35 @@ from typing import Any
 
 from vultus.records import Collection, Deleted, EnrolledFace, Subject
 from vultus.search.recall import SearchState
-from vultus.service.context import Parts
+from vultus.service.context import ServiceContext
 
 
-class Galleries(Parts):
+class Galleries:
     """What is enrolled. Erasing goes rows first, photos second: a crash between leaves files that a sweep removes."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
     def collections(self) -> tuple[Collection, ...]:
         """All collections by name."""
-        return tuple(self.gallery.collections())
+        return tuple(self._context.gallery.collections())
 
     def collection(self, name: str) -> Collection:
         """One collection. Raises CollectionNotFound."""
-        return self.gallery.collection(name)
+        return self._context.gallery.collection(name)
 
     def create_collection(self, name: str, *, model_name: str | None = None) -> tuple[Collection, bool]:
         """The collection, and whether it is new. Raises ModelMismatch when it exists with another model."""
-        model_id = self.models.resolve(model_name)
-        return self.gallery.create_collection(
-            name,
-            model_id=model_id,
-            pipeline_version=self.models.pipeline_version(model_id),
-            dimension=self.models.dimension(model_id),
-        )
+        return self._context.create_collection(name, self._context.models.resolve(model_name))
 
     def search_state(self, collection: str) -> SearchState:
         """How a collection is searched just now; exactly, when it is not in memory."""
-        return self.index.state(collection)
+        return self._context.index.state(collection)
 
     def delete_collection(self, name: str) -> Deleted:
         """Erase a collection with all its subjects. Raises CollectionNotFound."""
-        deleted = self.gallery.delete_collection(name)
-        self.index.discard(name)
+        deleted = self._context.gallery.delete_collection(name)
+        self._context.index.discard(name)
         return self._with_photos(*deleted)
 
     def subjects(self, collection: str, *, cursor: str | None, limit: int) -> tuple[tuple[Subject, ...], str | None]:
@@ -46,47 +43,47 @@ class Galleries(Parts):
 
         cursor: the last id of the page before. Raises CollectionNotFound.
         """
-        page = tuple(self.gallery.subjects(collection, after=cursor, limit=limit + 1))
+        page = tuple(self._context.gallery.subjects(collection, after=cursor, limit=limit + 1))
         return page[:limit], page[limit - 1].id if len(page) > limit else None
 
     def subject(self, collection: str, subject: str) -> Subject:
         """One subject. Raises CollectionNotFound, SubjectNotFound."""
-        return self.gallery.subject(collection, subject)
+        return self._context.gallery.subject(collection, subject)
 
     def update_subject(
         self, collection: str, subject: str, *, name: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> Subject:
         """Replace name and/or metadata; None leaves a field as it is."""
-        return self.gallery.update_subject(collection, subject, name=name, metadata=metadata)
+        return self._context.gallery.update_subject(collection, subject, name=name, metadata=metadata)
 
     def forget(self, collection: str, subject: str) -> Deleted:
         """Erase a person: templates, faces, photos that no one else uses, index entries."""
-        deleted = self.gallery.delete_subject(collection, subject)
-        self.index.refresh(collection)
+        deleted = self._context.gallery.delete_subject(collection, subject)
+        self._context.index.refresh(collection)
         return self._with_photos(*deleted)
 
     def subject_faces(self, collection: str, subject: str) -> tuple[EnrolledFace, ...]:
         """The faces of a subject. Raises CollectionNotFound, SubjectNotFound."""
-        return tuple(self.gallery.faces(collection, subject))
+        return tuple(self._context.gallery.faces(collection, subject))
 
     def face(self, face_id: str) -> EnrolledFace:
         """One face. Raises FaceNotFound."""
-        return self.gallery.face(face_id)
+        return self._context.gallery.face(face_id)
 
     def delete_face(self, face_id: str) -> Deleted:
         """Erase one face and its photo. Raises FaceNotFound."""
-        collection = self.gallery.face(face_id).collection
-        deleted = self.gallery.delete_face(face_id)
-        self.index.refresh(collection)
+        collection = self._context.gallery.face(face_id).collection
+        deleted = self._context.gallery.delete_face(face_id)
+        self._context.index.refresh(collection)
         return self._with_photos(*deleted)
 
     def face_photo(self, face_id: str) -> bytes:
         """The stored JPEG of a face's photo. Raises FaceNotFound."""
-        return self.photos.get(self.gallery.face(face_id).photo.sha256)
+        return self._context.photos.get(self._context.gallery.face(face_id).photo.sha256)
 
     def sweep(self) -> int:
         """Remove the photos that no face uses: what a crash left between a photo and its row. How many went."""
-        return self.remove_photos(tuple(self.photos.keys()))
+        return self._context.remove_photos(tuple(self._context.photos.keys()))
 
     def _with_photos(self, deleted: Deleted, photo_keys: tuple[str, ...]) -> Deleted:
-        return Deleted(deleted.subjects, deleted.faces, self.remove_photos(photo_keys))
+        return Deleted(deleted.subjects, deleted.faces, self._context.remove_photos(photo_keys))

@@ -10,7 +10,7 @@ import numpy as np
 
 from vultus.errors import InvalidRequest, SubjectNotFound
 from vultus.identifiers import DEFAULT_COLLECTION
-from vultus.matching.decision import decide, similarity, to_similarity
+from vultus.matching.decision import decide, similarity
 from vultus.records import (
     Candidate,
     Face,
@@ -24,12 +24,15 @@ from vultus.records import (
     ThresholdRule,
     Verification,
 )
-from vultus.service.context import Parts
+from vultus.service.context import ServiceContext
 from vultus.vision.face_selection import how_chosen, largest_face
 
 
-class Recognition(Parts):
+class Recognition:
     """Compares what is presented with a photo, a subject, or a collection."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
     def verify(
         self,
@@ -48,13 +51,13 @@ class Recognition(Parts):
 
         threshold: a distance in `metric`; excludes target_fmr (default: the policy's).
         """
-        model_id = self.models.resolve(model_name)
-        rule = self._verify_rule(model_id, metric, target_fmr, threshold)
-        with self.pipeline.slot():
-            one, two = self.pipeline.look_at_all([first, second], detector=detector)
+        model_id = self._context.models.resolve(model_name)
+        rule = self._context.verification_rule(model_id, metric, target_fmr, threshold)
+        with self._context.pipeline.slot():
+            one, two = self._context.pipeline.look_at_all([first, second], detector=detector)
             face_one = largest_face(one, which="img1", enforce=enforce_detection)
             face_two = largest_face(two, which="img2", enforce=enforce_detection)
-            reference, probe = self.pipeline.embed([(one, face_one), (two, face_two)], model_id, align=align)
+            reference, probe = self._context.pipeline.embed([(one, face_one), (two, face_two)], model_id, align=align)
         score = similarity(reference.embedding, probe.embedding)
         return Verification(
             verified=score >= rule.similarity,
@@ -65,7 +68,7 @@ class Recognition(Parts):
             detector=one.detector,
             faces=(reference.face, probe.face),
             chosen=(how_chosen(one), how_chosen(two)),
-            cautions=self.cautions({"img1": reference, "img2": probe}),
+            cautions=self._context.cautions({"img1": reference, "img2": probe}),
         )
 
     def verify_subject(
@@ -83,15 +86,15 @@ class Recognition(Parts):
         align: bool = True,
     ) -> Verification:
         """Compare a photo with an enrolled subject: the best of its faces counts."""
-        model_id = self.bound_collection(collection, model_name).model_id
-        rule = self._verify_rule(model_id, metric, target_fmr, threshold)
-        face_ids, enrolled = self.gallery.embeddings(collection, subject)
+        model_id = self._context.bound_collection(collection, model_name).model_id
+        rule = self._context.verification_rule(model_id, metric, target_fmr, threshold)
+        face_ids, enrolled = self._context.gallery.embeddings(collection, subject)
         if not len(enrolled):
             raise SubjectNotFound(f"the subject has no faces in collection {collection!r}; enroll a photo first")
-        with self.pipeline.slot():
-            detected = self.pipeline.detect(photo, detector=detector)
+        with self._context.pipeline.slot():
+            detected = self._context.pipeline.detect(photo, detector=detector)
             face = largest_face(detected, which="img", enforce=enforce_detection)
-            (probe,) = self.pipeline.embed([(detected, face)], model_id, align=align)
+            (probe,) = self._context.pipeline.embed([(detected, face)], model_id, align=align)
         score, face_id = max(zip((similarity(probe.embedding, row) for row in enrolled), face_ids, strict=True))
         return Verification(
             verified=score >= rule.similarity,
@@ -103,18 +106,8 @@ class Recognition(Parts):
             faces=(probe.face, None),
             chosen=(how_chosen(detected), None),
             face_id=face_id,
-            cautions=self.cautions({"img": probe}),
+            cautions=self._context.cautions({"img": probe}),
         )
-
-    def _verify_rule(
-        self, model_id: str, metric: Metric, target_fmr: float | None, threshold: float | None
-    ) -> ThresholdRule:
-        table = self.models.thresholds(model_id)
-        if threshold is None:
-            return table.for_fmr(self.policy.target_fmr if target_fmr is None else target_fmr)
-        if target_fmr is not None:
-            raise InvalidRequest("threshold and target_fmr are both given; give one of them")
-        return table.explicit(to_similarity(threshold, metric))
 
     def find(
         self,
@@ -134,30 +127,32 @@ class Recognition(Parts):
         """
         if threshold is not None and target_fpir is not None:
             raise InvalidRequest("threshold and target_fpir are both given; give one of them")
-        gallery = self.bound_collection(collection, model_name)
+        gallery = self._context.bound_collection(collection, model_name)
         model_id = gallery.model_id
-        with self.pipeline.slot():
-            detected = self.pipeline.detect(photo, detector=detector)
+        with self._context.pipeline.slot():
+            detected = self._context.pipeline.detect(photo, detector=detector)
             largest = largest_face(detected)
             wanted = detected.faces if faces == "all" else (largest,)
-            probes = self.pipeline.embed([(detected, face) for face in wanted], model_id)
-        found = self.index.search(collection, np.stack([probe.embedding for probe in probes]), max(top_k, 2))
-        subjects, templates = self.index.size(collection)
+            probes = self._context.pipeline.embed([(detected, face) for face in wanted], model_id)
+        found = self._context.index.search(collection, np.stack([probe.embedding for probe in probes]), max(top_k, 2))
+        subjects, templates = self._context.index.size(collection)
         rule = self._find_rule(model_id, target_fpir, threshold, templates)
-        known = self.gallery.subjects_by_id(collection, sorted({line.subject for lines in found for line in lines}))
-        answers = (_identify(probe, lines, top_k, rule, known) for probe, lines in zip(probes, found, strict=True))
-        flagged = (
-            replace(answer, cautions=self.cautions({"img": p})) for answer, p in zip(answers, probes, strict=True)
+        known = self._context.gallery.subjects_by_id(
+            collection, sorted({line.subject for lines in found for line in lines})
         )
-        return FindResult(replace(gallery, subjects=subjects, faces=templates), detected.detector, tuple(flagged))
+        answers = []
+        for probe, lines in zip(probes, found, strict=True):
+            answer = _identify(probe, lines, top_k, rule, known)
+            answers.append(replace(answer, cautions=self._context.cautions({"img": probe})))
+        return FindResult(replace(gallery, subjects=subjects, faces=templates), detected.detector, tuple(answers))
 
     def _find_rule(
         self, model_id: str, target_fpir: float | None, threshold: float | None, templates: int
     ) -> ThresholdRule:
-        table = self.models.thresholds(model_id)
+        table = self._context.models.thresholds(model_id)
         if threshold is not None:
             return table.explicit(threshold)
-        return table.for_fpir(self.policy.target_fpir if target_fpir is None else target_fpir, templates)
+        return table.for_fpir(self._context.policy.target_fpir if target_fpir is None else target_fpir, templates)
 
     def represent(
         self,
@@ -169,18 +164,20 @@ class Recognition(Parts):
         align: bool = True,
     ) -> tuple[Template, ...]:
         """The templates of all faces in a photo, largest first."""
-        model_id = self.models.resolve(model_name)
-        with self.pipeline.slot():
-            detected = self.pipeline.detect(photo, detector=detector)
+        model_id = self._context.models.resolve(model_name)
+        with self._context.pipeline.slot():
+            detected = self._context.pipeline.detect(photo, detector=detector)
             largest = largest_face(detected, enforce=enforce_detection)
             faces = detected.faces or (largest,)
-            return self.pipeline.embed([(detected, face) for face in faces], model_id, align=align)
+            return self._context.pipeline.embed([(detected, face) for face in faces], model_id, align=align)
 
     def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
         """All faces of a photo in its upright pixels, largest first; empty when there is none."""
-        with self.pipeline.slot():
-            detected = self.pipeline.detect(photo, detector=detector)
-            return tuple((detected.upright(face), self.pipeline.quality(detected, face)) for face in detected.faces)
+        with self._context.pipeline.slot():
+            detected = self._context.pipeline.detect(photo, detector=detector)
+            return tuple(
+                (detected.upright(face), self._context.pipeline.quality(detected, face)) for face in detected.faces
+            )
 
 
 def _identify(

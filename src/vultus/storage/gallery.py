@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
-from vultus.records import Collection, Deleted, EnrolledFace, Float32, NewFace, Subject
+from vultus.records import Collection, Deleted, EnrolledFace, EnrolledPhoto, Float32, NewFace, Subject
 from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
 from vultus.storage import collections as c
 from vultus.storage import faces as f
@@ -147,7 +147,7 @@ class Gallery:
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         before_commit: Callable[[], None] = _nothing,
-    ) -> tuple[Subject, tuple[tuple[EnrolledFace, bool], ...]]:
+    ) -> tuple[Subject, tuple[EnrolledPhoto, ...]]:
         """Add faces to a subject, made when new (with an id of ours when None); each face, and whether it is new.
 
         A face whose source photo the subject has already is not stored again. name, metadata: replaced when given.
@@ -175,7 +175,7 @@ class Gallery:
                 ids = tuple(dict.fromkeys(stored[source].id for source in sources))
                 record(connection, self._act, "enroll", collection=collection, objects=ids)
             before_commit()
-        return answer, tuple((stored[source], new.pop(source, None) is not None) for source in sources)
+        return answer, tuple(EnrolledPhoto(stored[source], new.pop(source, None) is not None) for source in sources)
 
     def find_faces_by_source(
         self, collection: str, subject_id: str, source_sha256s: Sequence[str]

@@ -39,7 +39,7 @@ class Page(BaseModel):
 async def list_collections(caller: MayRead, state: State) -> resources.CollectionList:
     """The collections that the key may use."""
     service = state.system().service
-    collections = await state.run(service.collections)
+    collections = await state.run(service.galleries.collections)
     usable = [_answer(one, service) for one in collections if caller.may_use(one.name)]
     return resources.CollectionList(collections=usable)
 
@@ -56,7 +56,7 @@ async def put_collection(
     caller.require_collection(collection)
     fields = await read_fields(request, CollectionFields)
     service = state.system().service.acting_as(caller.act)
-    found, created = await state.run(service.create_collection, collection, model_name=fields.model)
+    found, created = await state.run(service.galleries.create_collection, collection, model_name=fields.model)
     response.status_code = 201 if created else 200
     return _answer(found, service)
 
@@ -66,20 +66,20 @@ async def get_collection(collection: CollectionPath, caller: MayRead, state: Sta
     """One collection, with the number of its subjects and faces, and how it is searched."""
     caller.require_collection(collection)
     service = state.system().service
-    return _answer(await state.run(service.collection, collection), service)
+    return _answer(await state.run(service.galleries.collection, collection), service)
 
 
 @router.delete("/collections/{collection}")
 async def delete_collection(collection: CollectionPath, caller: MayErase, state: State) -> resources.DeletedCollection:
     """Erase a collection with all its subjects, faces and photos."""
     caller.require_collection(collection)
-    deleted = await state.run(state.system().service.acting_as(caller.act).delete_collection, collection)
+    deleted = await state.run(state.system().service.acting_as(caller.act).galleries.delete_collection, collection)
     counts = resources.RemovedSubjects(subjects=deleted.subjects, faces=deleted.faces, photos=deleted.photos)
     return resources.DeletedCollection(collection=collection, deleted=counts)
 
 
 def _answer(collection: Collection, service: FaceService) -> resources.CollectionAnswer:
-    return resources.collection_answer(collection, service.search_state(collection.name))
+    return resources.collection_answer(collection, service.galleries.search_state(collection.name))
 
 
 # --- subjects -----------------------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ async def list_subjects(
     caller.require_collection(collection)
     cursor = None if page.cursor is None else _opened(page.cursor)
     service = state.system().service
-    subjects, following = await state.run(service.subjects, collection, cursor=cursor, limit=page.limit)
+    subjects, following = await state.run(service.galleries.subjects, collection, cursor=cursor, limit=page.limit)
     return resources.SubjectPage(
         subjects=[resources.subject_answer(subject) for subject in subjects],
         next_cursor=None if following is None else _sealed(following),
@@ -106,7 +106,7 @@ async def get_subject(
 ) -> resources.SubjectAnswer:
     """One subject."""
     caller.require_collection(collection)
-    return resources.subject_answer(await state.run(state.system().service.subject, collection, subject))
+    return resources.subject_answer(await state.run(state.system().service.galleries.subject, collection, subject))
 
 
 @router.patch(
@@ -119,7 +119,7 @@ async def patch_subject(
     """Change name or metadata of a subject; what is not sent stays."""
     caller.require_collection(collection)
     fields = await read_fields(request, SubjectFields)
-    update = state.system().service.acting_as(caller.act).update_subject
+    update = state.system().service.acting_as(caller.act).galleries.update_subject
     changed = await state.run(update, collection, subject, name=fields.name, metadata=fields.metadata)
     return resources.subject_answer(changed)
 
@@ -130,7 +130,7 @@ async def delete_subject(
 ) -> resources.DeletedSubject:
     """Erase a person: faces, embeddings, and photos that no one else uses. The next /find cannot return it."""
     caller.require_collection(collection)
-    deleted = await state.run(state.system().service.acting_as(caller.act).forget, collection, subject)
+    deleted = await state.run(state.system().service.acting_as(caller.act).galleries.forget, collection, subject)
     return resources.DeletedSubject(subject=subject, deleted=resources.removed(deleted))
 
 
@@ -140,7 +140,7 @@ async def list_faces(
 ) -> resources.FaceList:
     """The enrolled faces of a subject."""
     caller.require_collection(collection)
-    faces = await state.run(state.system().service.subject_faces, collection, subject)
+    faces = await state.run(state.system().service.galleries.subject_faces, collection, subject)
     return resources.FaceList(faces=[resources.face_answer(face) for face in faces])
 
 
@@ -157,7 +157,7 @@ async def get_face(face_id: IdPath, caller: MayRead, state: State) -> resources.
 async def delete_face(face_id: IdPath, caller: MayErase, state: State) -> resources.DeletedFace:
     """Erase one face, and its photo when no other face uses it."""
     await _face(face_id, caller, state)
-    deleted = await state.run(state.system().service.acting_as(caller.act).delete_face, face_id)
+    deleted = await state.run(state.system().service.acting_as(caller.act).galleries.delete_face, face_id)
     return resources.DeletedFace(face_id=face_id, deleted=resources.removed(deleted))
 
 
@@ -169,13 +169,13 @@ async def delete_face(face_id: IdPath, caller: MayErase, state: State) -> resour
 async def get_photo(face_id: IdPath, caller: MayRead, state: State) -> Response:
     """The stored photo of a face, a JPEG."""
     await _face(face_id, caller, state)
-    photo = await state.run(state.system().service.face_photo, face_id)
+    photo = await state.run(state.system().service.galleries.face_photo, face_id)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(photo, media_type="image/jpeg", headers=headers)
 
 
 async def _face(face_id: str, caller: Caller, state: State) -> EnrolledFace:
-    face = await state.run(state.system().service.face, face_id)
+    face = await state.run(state.system().service.galleries.face, face_id)
     caller.require_collection(face.collection)
     caller.act.objects = (face.id,)
     return face

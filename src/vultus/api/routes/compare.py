@@ -27,7 +27,7 @@ async def compare(request: Request, caller: MayVerify, state: State) -> CompareA
     fields = await read_fields(request, CompareFields)
     ids, vectors = zip(*fields.targets(), strict=True)
     result = await state.run(
-        state.system().service.compare,
+        state.system().service.comparison.compare,
         fields.source(),
         vectors,
         model_name=fields.model_name,

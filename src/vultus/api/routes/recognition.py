@@ -37,7 +37,7 @@ async def enroll(request: Request, response: Response, caller: MayEnroll, state:
     caller.require_collection(fields.collection)
     begun = perf_counter()
     result = await state.run(
-        state.system().service.acting_as(caller.act).enroll,
+        state.system().service.acting_as(caller.act).enrolment.enroll,
         fields.img,
         collection=fields.collection,
         subject=fields.subject,
@@ -72,10 +72,10 @@ async def verify(request: Request, caller: MayVerify, state: State) -> VerifyAns
 async def _verification(fields: VerifyFields, caller: Caller, state: State) -> Verification:
     service, options = state.system().service, _verify_options(fields)
     if fields.img1 is not None and fields.img2 is not None:
-        return await state.run(service.verify, fields.img1, fields.img2, **options)
+        return await state.run(service.recognition.verify, fields.img1, fields.img2, **options)
     caller.require_collection(fields.collection)
     probe, subject = fields.img or b"", fields.subject or ""  # VerifyFields has seen to it that both are there
-    found = await state.run(service.verify_subject, probe, subject, collection=fields.collection, **options)
+    found = await state.run(service.recognition.verify_subject, probe, subject, collection=fields.collection, **options)
     caller.act.objects = () if found.face_id is None else (found.face_id,)
     return found
 
@@ -104,7 +104,7 @@ async def find(request: Request, caller: MayFind, state: State) -> FindAnswer:
     caller.require_collection(fields.collection)
     begun = perf_counter()
     result = await state.run(
-        state.system().service.find,
+        state.system().service.recognition.find,
         fields.img,
         collection=fields.collection,
         top_k=fields.top_k,
@@ -127,7 +127,7 @@ async def represent(request: Request, caller: MayRepresent, state: State) -> lis
     """
     fields = await read_fields(request, RepresentFields)
     templates = await state.run(
-        state.system().service.represent,
+        state.system().service.recognition.represent,
         fields.img,
         model_name=fields.model_name,
         detector=fields.detector_backend,
@@ -144,7 +144,7 @@ async def detect(request: Request, caller: MayRepresent, state: State) -> Detect
     curl -H "x-api-key: $KEY" -F img=@group.jpg http://127.0.0.1:8000/detect
     """
     fields = await read_fields(request, DetectFields)
-    faces = await state.run(state.system().service.detect, fields.img, detector=fields.detector_backend)
+    faces = await state.run(state.system().service.recognition.detect, fields.img, detector=fields.detector_backend)
     return DetectAnswer(faces=[detected_face(face, quality) for face, quality in faces])
 
 
