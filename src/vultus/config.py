@@ -1,4 +1,4 @@
-"""Settings: every field with its unit and meaning. Read from the environment (prefix VULTUS_) or a `.env` file.
+"""Settings, each with its unit and meaning. Read from the environment (prefix VULTUS_) or a `.env` file.
 
 Settings are read at the top only: wiring, the HTTP application, the command line.
 """
@@ -25,7 +25,7 @@ def _default_model_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """All that an operator can set."""
+    """Everything that an operator can set."""
 
     model_config = SettingsConfigDict(env_prefix="VULTUS_", env_file=".env", extra="ignore", frozen=True)
 
@@ -133,7 +133,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def grace_seconds(self) -> float:
-        """How long requests under way may take once the server is told to stop."""
+        """Seconds that requests under way may take once the server is told to stop."""
         return self.shutdown_seconds or self.queue_wait_seconds + SERVICE_SECONDS
 
     @cached_property
@@ -146,7 +146,7 @@ class Settings(BaseSettings):
 
 
 def settings_page() -> str:
-    """The page of all settings in Markdown, made from the fields."""
+    """docs/settings.md, generated from the fields."""
     lines = [
         "# Settings",
         "",

@@ -1,6 +1,6 @@
-"""The rules of subject ids, collection names, names, metadata and keys: the same at every entrance.
+"""Rules of subject ids, collection names, names, metadata and keys, shared by the API and the command line.
 
-Each check returns the value as it is, or raises ValueError with the rule that it breaks; the value is never repeated.
+Each check returns the value unchanged, or raises ValueError with the rule that it breaks; it never repeats the value.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ DEFAULT_COLLECTION = "default"
 MAX_SUBJECT_CHARACTERS = 256
 MAX_NAME_CHARACTERS = 256
 MAX_METADATA_BYTES = 16 * 1024
-MAX_METADATA_DEPTH = 32  # an answer cannot be written beyond 255
-DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES = 60, 30 * 24 * 60  # of a rotated key: how long the old secret works
+MAX_METADATA_DEPTH = 32  # pydantic cannot write an answer nested deeper than 255
+DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES = 60, 30 * 24 * 60  # how long the old secret of a rotated key works
 ADMIN_BY_COMMAND = (
     "an admin key is made on the server's machine only, so that a stolen one cannot multiply; run there: "
 )
@@ -23,7 +23,7 @@ COLLECTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def check_subject(value: str) -> str:
-    """A subject id as it is, or ValueError with the rule it breaks."""
+    """The subject id. Raises ValueError."""
     if not 1 <= len(value) <= MAX_SUBJECT_CHARACTERS:
         raise ValueError(f"must have 1 to {MAX_SUBJECT_CHARACTERS} characters, not {len(value)}")
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in value):
@@ -36,14 +36,14 @@ def check_subject(value: str) -> str:
 
 
 def check_collection(value: str) -> str:
-    """A collection name as it is, or ValueError with the rule."""
+    """The collection name. Raises ValueError."""
     if not COLLECTION.fullmatch(value):
         raise ValueError("must be 1 to 64 of the letters A-Z and a-z, digits, - and _")
     return value
 
 
 def check_name(value: str) -> str:
-    """A person's or a key's name as it is, or ValueError with the rule it breaks."""
+    """The name of a person or a key. Raises ValueError."""
     if len(value) > MAX_NAME_CHARACTERS:
         raise ValueError(f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(value)}")
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
@@ -52,7 +52,7 @@ def check_name(value: str) -> str:
 
 
 def check_metadata(value: dict[str, Any]) -> dict[str, Any]:
-    """Metadata as it is, or ValueError with the rule it breaks."""
+    """The metadata. Raises ValueError."""
     try:
         size = len(json.dumps(value, ensure_ascii=False).encode("utf-8"))
     except (UnicodeEncodeError, RecursionError) as exc:
@@ -65,7 +65,7 @@ def check_metadata(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_deep(value: Any) -> bool:
-    level = [value]
+    level = [value]  # level by level, not by recursion: the value may be nested deeper than the stack
     for _ in range(MAX_METADATA_DEPTH):
         inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
         level = [child for children in inside for child in children]

@@ -58,13 +58,13 @@ def client(anonymous: TestClient, key: Callable[..., str]) -> TestClient:
 @pytest.fixture
 def whole(small: Small, settings: Settings) -> System:
     """The small system, with its real database, photo folder and tiny network, as the application takes it."""
-    roomy = settings.model_copy(update={"max_body_bytes": 2_000_000, "max_image_bytes": 1_000_000})
+    larger = settings.model_copy(update={"max_body_bytes": 2_000_000, "max_image_bytes": 1_000_000})
     parts: Any = small
-    return System(roomy, parts.service, parts.keys, parts.gallery, parts.models, parts.service.context.pipeline)
+    return System(larger, parts.service, parts.keys, parts.gallery, parts.models, parts.service.context.pipeline)
 
 
 @pytest.fixture
-def visitor(whole: System) -> Iterator[TestClient]:
+def small_client(whole: System) -> Iterator[TestClient]:
     """A client of the small system with an admin key."""
     _, secret = whole.keys.create("test", SCOPES)
     with TestClient(create_app(whole), headers={"x-api-key": secret}) as http:
@@ -73,7 +73,7 @@ def visitor(whole: System) -> Iterator[TestClient]:
 
 @pytest.fixture
 def key(system: StandInSystem) -> Callable[..., str]:
-    """Makes a key with these scopes and answers its secret."""
+    """Makes a key with these scopes and returns its secret."""
 
     def make(*scopes: Any, **limits: Any) -> str:
         return system.keys.create("test", scopes, **limits)[1]

@@ -1,4 +1,4 @@
-"""`python -m tests.api.small_server FOLDER`: the small system behind the true server process, for tests of sockets.
+"""`python -m tests.api.small_server FOLDER`: the small system in the real server process, for tests over sockets.
 
 Settings come from the environment. When FOLDER/hold exists, every detection waits until FOLDER/go does.
 """
@@ -23,7 +23,7 @@ from vultus.wiring import System
 
 
 class Holding(FrameDetector):
-    """Waits for a file."""
+    """A detector that waits for a file."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Holding(FrameDetector):
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[System]:
-    """The small system with the settings' slots and a key for everything, which is the environment's."""
+    """The small system with the slots of the settings; the admin key of the environment has every scope."""
     slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
     with open_small(settings.data_dir, slots=slots) as small:
         small.service.context.pipeline._detectors["frames"] = Holding(settings.data_dir)

@@ -65,8 +65,8 @@ def photo(kind: str = "") -> bytes:
     return PHOTO + kind.encode()
 
 
-def see(photo: bytes, *, enforce: bool = True) -> str:
-    """What a photo shows, or the refusal."""
+def kind_of(photo: bytes, *, enforce: bool = True) -> str:
+    """The kind of a photo. Raises what the pipeline would."""
     if not photo.startswith(PHOTO):
         raise InvalidImage("the bytes are no image that Vultus reads; send JPEG, PNG or WebP")
     kind = photo[len(PHOTO) :].decode("latin-1")
@@ -79,7 +79,7 @@ def see(photo: bytes, *, enforce: bool = True) -> str:
 
 @dataclass
 class StandInService:
-    """Remembers what it was asked in `asked`, and in whose hands it was in `acts`."""
+    """Records its last arguments in `asked` and the acts of its callers in `acts`."""
 
     asked: dict[str, Any] = field(default_factory=dict)
     known_collections: dict[str, Collection] = field(default_factory=dict)
@@ -111,9 +111,9 @@ class StandInService:
         self.asked = {"photos": list(photos), "subject": subject, **options}
         self._model(options["model_name"])
         for one in photos:
-            if see(one).endswith("two") and options["face"] == "only":
+            if kind_of(one).endswith("two") and options["face"] == "only":
                 raise MultipleFaces("2 faces are in the photo; send one with exactly one face, or face=largest")
-            if see(one).endswith("dim"):
+            if kind_of(one).endswith("dim"):
                 raise LowQuality("the face is below the quality floor of 20", {"sharpness": 12.0})
         collection, _ = self.create_collection(options["collection"])
         key = (collection.name, subject or "made-1")
@@ -142,14 +142,14 @@ class StandInService:
 
     def verify(self, first: bytes, second: bytes, **options: Any) -> Verification:
         self.asked = {"first": first, "second": second, **options}
-        kinds = [see(one, enforce=options["enforce_detection"]) for one in (first, second)]
+        kinds = [kind_of(one, enforce=options["enforce_detection"]) for one in (first, second)]
         chosen = tuple("largest of 2" if kind.endswith("two") else None for kind in kinds)
         return self._verification(0.82, (FACE, FACE), (chosen[0], chosen[1]), options)
 
     def verify_subject(self, photo: bytes, subject: str, *, collection: str, **options: Any) -> Verification:
         self.asked = {"photo": photo, "subject": subject, "collection": collection, **options}
         self.subject(collection, subject)
-        see(photo)
+        kind_of(photo)
         return self._verification(0.82, (FACE, None), (None, None), options)
 
     def _verification(self, similarity: float, faces: Any, chosen: Any, options: Mapping[str, Any]) -> Verification:
@@ -163,7 +163,7 @@ class StandInService:
         found = self.collection(collection)
         if options["model_name"] == "Facenet":
             raise ModelMismatch("the collection is bound to model tiny; leave model_name out")
-        see(photo)
+        kind_of(photo)
         rule = ThresholdRule("target_fpir", 0.7, 0.01, MODEL, templates=3)
         match = Match(Candidate("anna-1", "f1", 0.9), "Anna", {"team": "lab"}, True)
         face = Identification(FACE, QUALITY, "match", "0.900 is at or above 0.700", rule, (match,))
@@ -171,7 +171,7 @@ class StandInService:
 
     def represent(self, photo: bytes, **options: Any) -> tuple[Template, ...]:
         self.asked = {"photo": photo, **options}
-        see(photo, enforce=options["enforce_detection"])
+        kind_of(photo, enforce=options["enforce_detection"])
         return (Template(np.array([0.6, 0.8], np.float32), self._model(options["model_name"]), FACE, QUALITY),)
 
     def compare(self, source: bytes | list[float], targets: list[list[float]], **options: Any) -> Comparison:
@@ -181,7 +181,7 @@ class StandInService:
     def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
         self._detector(detector)
         blind = replace(FACE, landmarks=np.full((5, 2), np.nan, np.float32))
-        return ((FACE, QUALITY), (blind, QUALITY)) if not see(photo, enforce=False).endswith("none") else ()
+        return ((FACE, QUALITY), (blind, QUALITY)) if not kind_of(photo, enforce=False).endswith("none") else ()
 
     def collections(self) -> tuple[Collection, ...]:
         return tuple(self.known_collections.values())
@@ -245,7 +245,7 @@ class StandInService:
 
 @dataclass
 class StandInKeys:
-    """Keys whose secret is what `create` answered."""
+    """Keys by the secret that `create` returned."""
 
     by_secret: dict[str, ApiKey] = field(default_factory=dict)
     touched: list[str] = field(default_factory=list)
@@ -291,7 +291,9 @@ class StandInKeys:
 
 
 @dataclass
-class StandInTrail:
+class StandInAuditSink:
+    """Keeps the audit lines."""
+
     lines: list[AuditLine] = field(default_factory=list)
 
     def add(self, line: AuditLine) -> None:
@@ -303,7 +305,7 @@ class StandInSystem:
     settings: Settings
     service: Any = field(default_factory=StandInService)
     keys: StandInKeys = field(default_factory=StandInKeys)
-    audit_sink: StandInTrail = field(default_factory=StandInTrail)
+    audit_sink: StandInAuditSink = field(default_factory=StandInAuditSink)
     ready: bool = True
 
     def capabilities(self) -> Mapping[str, Any]:

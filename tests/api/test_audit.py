@@ -1,4 +1,4 @@
-"""What the audit says about calls."""
+"""Audit lines of calls."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ NOT_AUDITED = {
 }
 
 
-def said(system: StandInSystem) -> list[tuple[object, ...]]:
+def audited(system: StandInSystem) -> list[tuple[object, ...]]:
     return [(line.actor, line.action, line.collection, line.objects, line.outcome) for line in system.audit_sink.lines]
 
 
 def test_a_comparison_is_audited_with_the_key_and_the_request(client: TestClient, system: StandInSystem) -> None:
     client.post("/verify", files={"img1": photo(), "img2": photo()}, headers={"x-request-id": ID})
-    assert said(system) == [("k0", "verify", None, (), "ok")]
+    assert audited(system) == [("k0", "verify", None, (), "ok")]
     assert system.audit_sink.lines[0].request_id == ID
 
 
 def test_a_search_is_audited_with_the_faces_that_matched(client: TestClient, system: StandInSystem) -> None:
     client.put("/collections/staff", json={})
     client.post("/find", files={"img": photo()}, data={"collection": "staff"})
-    assert said(system)[-1] == ("k0", "find", "staff", ("f1",), "ok")
+    assert audited(system)[-1] == ("k0", "find", "staff", ("f1",), "ok")
 
 
 REFUSED: list[tuple[str, str, dict[str, Any], str, str]] = [
@@ -83,7 +83,7 @@ def test_a_call_without_the_scope_is_audited_and_one_without_a_key_is_not(
     anonymous.post("/enroll", headers={"x-api-key": key("find")})
     for headers in ({}, {"x-api-key": "guessed"}):
         anonymous.post("/enroll", headers=headers)
-    assert said(system) == [("k0", "enroll", None, (), "scope_not_allowed")]
+    assert audited(system) == [("k0", "enroll", None, (), "scope_not_allowed")]
 
 
 def test_calls_over_the_rate_are_not_audited(
@@ -156,8 +156,8 @@ def test_a_change_and_its_line_are_there_together_and_a_repetition_changes_nothi
         client.post("/find", files={"img": drawn_photo(1)})
         client.delete("/collections/default/subjects/anna")
         audit_sink.close()
-    told = [(line.action, line.outcome, line.objects) for line in audit.lines()][2:]
-    assert told == [
+    written = [(line.action, line.outcome, line.objects) for line in audit.lines()][2:]
+    assert written == [
         ("subject.erase", "ok", (face,)),
         ("enroll", "unchanged", (face,)),
         ("verify", "ok", (face,)),

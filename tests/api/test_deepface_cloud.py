@@ -1,4 +1,4 @@
-"""The contract of DeepFace Cloud, as its clients use it: docs/compatibility.md says the same field by field."""
+"""The contract of DeepFace Cloud, as its clients use it; docs/compatibility.md lists it field by field."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def test_the_calls_for_probes_need_none(whole: System, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health", "/readiness"])
-def test_probes_may_ask_with_head(visitor: TestClient, path: str) -> None:
-    answer = visitor.head(path)
+def test_probes_may_ask_with_head(small_client: TestClient, path: str) -> None:
+    answer = small_client.head(path)
     assert (answer.status_code, answer.content) == (200, b"")
-    assert visitor.head("/verify").status_code == 405
+    assert small_client.head("/verify").status_code == 405
 
 
 # --- the forms of an image ----------------------------------------------------------------------------------------
@@ -71,8 +71,8 @@ IMAGES: list[Callable[[bytes], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("form", range(len(IMAGES)))
-def test_represent_takes_every_form_of_image_and_answers_a_bare_array(visitor: TestClient, form: int) -> None:
-    answer = visitor.post("/represent", **IMAGES[form](ANNA))
+def test_represent_takes_every_form_of_image_and_answers_a_bare_array(small_client: TestClient, form: int) -> None:
+    answer = small_client.post("/represent", **IMAGES[form](ANNA))
     assert answer.status_code == 200, answer.text
     (face,) = answer.json()
     assert {"embedding", "model_name", "facial_area", "face_confidence"} <= set(face)
@@ -82,32 +82,32 @@ def test_represent_takes_every_form_of_image_and_answers_a_bare_array(visitor: T
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_the_formats_of_the_contract(visitor: TestClient, kind: str) -> None:
+def test_the_formats_of_the_contract(small_client: TestClient, kind: str) -> None:
     photo = encoded(opened(ANNA), kind)
     fields = {"img": data_url(photo, kind.lower()), "enforce_detection": False}
-    assert visitor.post("/represent", json=fields).status_code == 200
+    assert small_client.post("/represent", json=fields).status_code == 200
 
 
-def test_several_faces_are_several_items(visitor: TestClient) -> None:
-    faces = visitor.post("/represent", json={"img": b64(TWO)}).json()
+def test_several_faces_are_several_items(small_client: TestClient) -> None:
+    faces = small_client.post("/represent", json={"img": b64(TWO)}).json()
     assert len(faces) == 2
     assert faces[0]["facial_area"]["w"] > faces[1]["facial_area"]["w"]
 
 
-def test_verify_answers_what_the_contract_requires(visitor: TestClient) -> None:
+def test_verify_answers_what_the_contract_requires(small_client: TestClient) -> None:
     requests: list[dict[str, Any]] = [
         {"json": {"img1": b64(ANNA), "img2": data_url(ANNA_AGAIN)}},
         {"files": {"img1": ("a.jpg", ANNA), "img2": ("b.jpg", ANNA_AGAIN)}},
         {"files": {"img1": ("a.jpg", ANNA)}, "data": {"img2": b64(ANNA_AGAIN)}},
     ]
     for request in requests:
-        body = visitor.post("/verify", **request).json()
+        body = small_client.post("/verify", **request).json()
         assert body["verified"] is True
         assert 0 <= body["distance"] <= body["threshold"]
         assert isinstance(body["model"], str)
         assert set(body["facial_areas"]) == {"img1", "img2"}
         assert body["time"] >= 0
-    assert visitor.post("/verify", json={"img1": b64(ANNA), "img2": b64(BERT)}).json()["verified"] is False
+    assert small_client.post("/verify", json={"img1": b64(ANNA), "img2": b64(BERT)}).json()["verified"] is False
 
 
 # --- the optional fields ------------------------------------------------------------------------------------------
@@ -121,44 +121,46 @@ OPTIONS = {
 }
 
 
-def test_all_optional_fields_together(visitor: TestClient) -> None:
+def test_all_optional_fields_together(small_client: TestClient) -> None:
     verify = {"img1": b64(ANNA), "img2": b64(ANNA_AGAIN), "distance_metric": "cosine", **OPTIONS}
-    assert visitor.post("/verify", json=verify).status_code == 200
-    assert visitor.post("/represent", json={"img": b64(ANNA), **OPTIONS}).status_code == 200
+    assert small_client.post("/verify", json=verify).status_code == 200
+    assert small_client.post("/represent", json={"img": b64(ANNA), **OPTIONS}).status_code == 200
     compare = {"img": b64(ANNA), "target_vectors": [[1.0] * 32], "face_index": 0, "threshold": 0.5, **OPTIONS}
-    assert visitor.post("/compare", json=compare).status_code == 200
+    assert small_client.post("/compare", json=compare).status_code == 200
     form = {name: str(value) for name, value in OPTIONS.items()}
-    assert visitor.post("/represent", files={"img": ANNA}, data=form).status_code == 200
+    assert small_client.post("/represent", files={"img": ANNA}, data=form).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201, None])
 @pytest.mark.parametrize("path", ["/verify", "/represent", "/compare"])
-def test_a_blank_or_overlong_model_name_means_the_default(visitor: TestClient, path: str, name: str | None) -> None:
+def test_a_blank_or_overlong_model_name_means_the_default(
+    small_client: TestClient, path: str, name: str | None
+) -> None:
     images = {"/verify": {"img1": b64(ANNA), "img2": b64(ANNA)}, "/represent": {"img": b64(ANNA)}}
     fields = images.get(path, {"source_vector": [1.0] * 32, "target_vector": [1.0] * 32})
-    answer = visitor.post(path, json={**fields, "model_name": name}).json()
+    answer = small_client.post(path, json={**fields, "model_name": name}).json()
     shown = answer[0] if path == "/represent" else answer
     assert shown.get("model_name", shown.get("model")) == "tiny-32"
 
 
-def test_enforce_detection_false_takes_the_whole_photo(visitor: TestClient) -> None:
-    refused = visitor.post("/represent", json={"img": b64(NOBODY)})
+def test_enforce_detection_false_takes_the_whole_photo(small_client: TestClient) -> None:
+    refused = small_client.post("/represent", json={"img": b64(NOBODY)})
     assert (refused.status_code, refused.json()["error"]) == (422, "no_face_detected")
-    (face,) = visitor.post("/represent", json={"img": b64(NOBODY), "enforce_detection": False}).json()
+    (face,) = small_client.post("/represent", json={"img": b64(NOBODY), "enforce_detection": False}).json()
     assert face["face_confidence"] == 0
     assert (face["facial_area"]["w"], face["facial_area"]["h"]) == (320, 240)
 
 
 @pytest.mark.parametrize("name", ["opencv", "OpenCV", "retinaface", "", None])
 def test_a_detector_of_the_contract_is_answered_by_the_default_one_which_is_named(
-    visitor: TestClient, name: str | None
+    small_client: TestClient, name: str | None
 ) -> None:
-    body = visitor.post("/verify", json={"img1": b64(ANNA), "img2": b64(ANNA), "detector_backend": name}).json()
+    body = small_client.post("/verify", json={"img1": b64(ANNA), "img2": b64(ANNA), "detector_backend": name}).json()
     assert body["detector_backend"] == "frames"
 
 
-def test_an_unknown_detector_is_refused(visitor: TestClient) -> None:
-    answer = visitor.post("/represent", json={"img": b64(ANNA), "detector_backend": "skip"})
+def test_an_unknown_detector_is_refused(small_client: TestClient) -> None:
+    answer = small_client.post("/represent", json={"img": b64(ANNA), "detector_backend": "skip"})
     assert (answer.status_code, answer.json()["error"]) == (400, "detector_backend_not_allowed")
     assert "frames" in answer.json()["detail"]
 
@@ -176,20 +178,20 @@ def test_the_served_system_stands_in_for_the_detectors_of_deepface_and_says_so(w
 
 
 @pytest.mark.parametrize("people", [(1, 1), (1, 2), (3, 4), (5, 5)])
-def test_the_metrics_agree_with_each_other(visitor: TestClient, people: tuple[int, int]) -> None:
+def test_the_metrics_agree_with_each_other(small_client: TestClient, people: tuple[int, int]) -> None:
     first, second = drawn_photo(people[0]), drawn_photo(people[1], noise=25, photo=1)
     answers = {}
     for metric in ("cosine", "euclidean", "euclidean_l2"):
         fields = {"img1": b64(first), "img2": b64(second), "distance_metric": metric}
-        answers[metric] = visitor.post("/verify", json=fields).json()
+        answers[metric] = small_client.post("/verify", json=fields).json()
     assert len({answer["verified"] for answer in answers.values()}) == 1
     for metric in ("euclidean", "euclidean_l2"):  # on the unit sphere both are sqrt(2 * cosine distance)
         for name in ("distance", "threshold"):
             assert answers[metric][name] == pytest.approx(math.sqrt(2 * answers["cosine"][name]), abs=2e-3)
 
 
-def test_there_is_no_angular_metric(visitor: TestClient) -> None:
-    answer = visitor.post("/verify", json={"img1": b64(ANNA), "img2": b64(ANNA), "distance_metric": "angular"})
+def test_there_is_no_angular_metric(small_client: TestClient) -> None:
+    answer = small_client.post("/verify", json={"img1": b64(ANNA), "img2": b64(ANNA), "distance_metric": "angular"})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
@@ -204,48 +206,50 @@ A, B = [1.0] + [0.0] * 31, [0.0, 1.0] + [0.0] * 30
     ids=["zero", "nearly zero", "short", "long", "empty", "overflow", "infinity", "no float"],
 )
 @pytest.mark.parametrize("side", ["source_vector", "target_vector", "target_vectors"])
-def test_a_vector_that_cannot_be_compared_is_refused(visitor: TestClient, side: str, vector: list[float]) -> None:
+def test_a_vector_that_cannot_be_compared_is_refused(small_client: TestClient, side: str, vector: list[float]) -> None:
     fields: dict[str, Any] = {"source_vector": A, "target_vector": A}
     if side == "target_vectors":
         del fields["target_vector"]
     fields[side] = [{"id": 1, "vector": A}, {"id": 2, "vector": vector}] if side == "target_vectors" else vector
-    answer = visitor.post("/compare", content=json.dumps(fields))
+    answer = small_client.post("/compare", content=json.dumps(fields))
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"] in ("vector_mismatch", "invalid_request")
 
 
-def test_nan_cannot_be_sent_in_any_spelling(visitor: TestClient) -> None:
+def test_nan_cannot_be_sent_in_any_spelling(small_client: TestClient) -> None:
     for spelt in ("NaN", '"NaN"', "null", "true", '"1"'):
         body = f'{{"source_vector": [{spelt}{", 1" * 31}], "target_vector": {json.dumps(A)}}}'
-        assert visitor.post("/compare", content=body).status_code == 400
+        assert small_client.post("/compare", content=body).status_code == 400
 
 
-def test_compare_keeps_ids_and_order_and_follows_face_index(visitor: TestClient) -> None:
-    faces = visitor.post("/represent", json={"img": b64(TWO)}).json()
+def test_compare_keeps_ids_and_order_and_follows_face_index(small_client: TestClient) -> None:
+    faces = small_client.post("/represent", json={"img": b64(TWO)}).json()
     targets = [{"id": "one", "vector": faces[0]["embedding"]}, {"id": 2, "vector": faces[1]["embedding"]}]
     for index in (0, 1):
         fields = {"img": b64(TWO), "target_vectors": targets, "face_index": index}
-        lines = visitor.post("/compare", json=fields).json()["results"]
+        lines = small_client.post("/compare", json=fields).json()["results"]
         assert [line["id"] for line in lines] == ["one", 2]
         assert lines[index]["similarity"] == pytest.approx(1, abs=1e-5)
-    none = visitor.post("/compare", json={"img": b64(TWO), "target_vectors": targets, "face_index": 2})
+    none = small_client.post("/compare", json={"img": b64(TWO), "target_vectors": targets, "face_index": 2})
     assert none.status_code == 400
 
 
 # --- errors and headers -------------------------------------------------------------------------------------------
 
 
-def test_every_failure_has_error_and_detail(visitor: TestClient) -> None:
+def test_every_failure_has_error_and_detail(small_client: TestClient) -> None:
     for path in ("/verify", "/represent", "/compare"):
-        body = visitor.post(path, json={"img": "###"}).json()
+        body = small_client.post(path, json={"img": "###"}).json()
         assert isinstance(body["error"], str)
         assert isinstance(body["detail"], str)
 
 
-def test_the_request_id_is_echoed_on_answers_and_on_failures(visitor: TestClient) -> None:
+def test_the_request_id_is_echoed_on_answers_and_on_failures(small_client: TestClient) -> None:
     for fields in ({"img": b64(ANNA)}, {"img": ""}):
         sent = str(uuid.uuid4())
-        assert visitor.post("/represent", json=fields, headers={"x-request-id": sent}).headers["x-request-id"] == sent
+        assert (
+            small_client.post("/represent", json=fields, headers={"x-request-id": sent}).headers["x-request-id"] == sent
+        )
 
 
 def test_the_rate_headers_and_when_to_come_back(whole: System) -> None:
@@ -265,14 +269,14 @@ def test_the_rate_headers_and_when_to_come_back(whole: System) -> None:
 
 
 def test_a_model_that_is_not_installed_is_501_with_the_command(
-    visitor: TestClient, whole: System, monkeypatch: pytest.MonkeyPatch
+    small_client: TestClient, whole: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def resolve(name: str | None) -> str:
         raise ModelNotInstalled("facenet128 is not on this machine; run: vultus models pull facenet128")
 
     monkeypatch.setattr(whole.models, "resolve", resolve)
-    represent = visitor.post("/represent", files={"img": ("image.jpg", ANNA)}, data={"model_name": "Facenet"})
-    verify = visitor.post("/verify", files={"img1": ANNA, "img2": ANNA}, data={"model_name": "Facenet"})
+    represent = small_client.post("/represent", files={"img": ("image.jpg", ANNA)}, data={"model_name": "Facenet"})
+    verify = small_client.post("/verify", files={"img1": ANNA, "img2": ANNA}, data={"model_name": "Facenet"})
     for answer in (represent, verify):
         assert (answer.status_code, answer.json()["error"]) == (501, "model_not_installed")
         assert "vultus models pull facenet128" in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""Every failure has one shape and its status; no failure tells about the server."""
+"""Every failure has one shape and its status; none shows internals of the server."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_model_that_is_not_installed_is_501_with_its_sentence() -> None:
     assert (problem.status, problem.detail) == (501, "run: vultus models pull x")
 
 
-def test_the_command_is_told_and_the_folders_of_the_server_are_not() -> None:
+def test_the_command_is_shown_and_the_folders_of_the_server_are_not() -> None:
     sentence = "x is not here; fetch https://example.com/a/x.h5 to /home/anna/models/x.h5, or run: vultus models pull x"
     assert describe(ModelNotInstalled(sentence)).detail == (
         "x is not here; fetch https://example.com/a/x.h5 to MODEL_DIR/x.h5, or run: vultus models pull x"

@@ -1,4 +1,4 @@
-"""Image URLs: off by default; when on, nobody is sent where only this machine can go."""
+"""Image URLs: off by default; when on, only public hosts are fetched from."""
 
 from __future__ import annotations
 

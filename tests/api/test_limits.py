@@ -1,4 +1,4 @@
-"""Request ids, body bytes, body time, opening and closing: spoken to the application as a server speaks."""
+"""Request ids, limits of bodies in bytes and time, opening and closing: over ASGI, without a socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of addresses that no caller may send this machine to."""
+"""Which addresses are public."""
 
 from __future__ import annotations
 

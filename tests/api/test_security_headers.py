@@ -1,4 +1,4 @@
-"""What a browser, a log reader or a curious caller gets: nothing more than the answer."""
+"""Security headers of answers; nothing about people or the server in headers and logs."""
 
 from __future__ import annotations
 
@@ -115,9 +115,9 @@ def test_no_path_from_a_caller_is_opened(
         assert client.get(path).status_code in (400, 404)
 
 
-def test_a_subject_is_data_and_never_a_file_name(small: Small, visitor: TestClient) -> None:
+def test_a_subject_is_data_and_never_a_file_name(small: Small, small_client: TestClient) -> None:
     for subject in ("../../evil", "/etc/evil", "evil\\..\\evil", "evil.png", "$(evil)", "'; drop table subjects;--"):
-        answer = visitor.post("/enroll", files={"img": drawn_photo(3)}, data={"subject": subject, "name": subject})
+        answer = small_client.post("/enroll", files={"img": drawn_photo(3)}, data={"subject": subject, "name": subject})
         assert answer.status_code == 201, answer.text
-    assert len(visitor.get("/collections/default/subjects").json()["subjects"]) == 6
+    assert len(small_client.get("/collections/default/subjects").json()["subjects"]) == 6
     assert not [path for path in small.folder.rglob("*") if "evil" in path.name]

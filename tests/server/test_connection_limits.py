@@ -1,5 +1,4 @@
-"""Over true sockets: many who say nothing, who take nothing, who all work at once; and what is told to those who wait
-when the server stops."""
+"""Over real sockets: idle connections, answers that are not read, overload, and shutdown under load."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ SILENT = 1_200
 
 @contextmanager
 def silent(server: Served, count: int) -> Iterator[list[socket.socket]]:
-    """Connections that say nothing, or never finish what they say."""
+    """Connections that send nothing, or never finish their headers."""
     with ExitStack() as stack:
         sockets = []
         for i in range(count):
@@ -53,13 +52,13 @@ def enough_files() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("enough_files")
-def test_1200_silent_connections_keep_no_customer_out(tmp_path: Path) -> None:
+def test_1200_silent_connections_lock_nobody_out(tmp_path: Path) -> None:
     with serving(tmp_path, VULTUS_HEADER_SECONDS="3") as server:
-        with httpx.Client(base_url=server.url, headers={"x-api-key": KEY}) as customer:
-            assert customer.get("/collections").status_code == 200
+        with httpx.Client(base_url=server.url, headers={"x-api-key": KEY}) as client:
+            assert client.get("/collections").status_code == 200
             with silent(server, SILENT) as sockets:
                 begun = time.monotonic()
-                assert customer.get("/collections").status_code == 200
+                assert client.get("/collections").status_code == 200
                 assert httpx.get(f"{server.url}/collections", headers={"x-api-key": KEY}).status_code == 200
                 assert httpx.get(f"{server.url}/health").status_code == 200
                 print(f"\n{SILENT} silent connections: three calls in {time.monotonic() - begun:.3f} s")
@@ -69,7 +68,7 @@ def test_1200_silent_connections_keep_no_customer_out(tmp_path: Path) -> None:
     assert written.count("VULTUS_MAX_CONNECTIONS") == 1
 
 
-def test_when_all_places_work_the_rest_are_told_and_health_answers(tmp_path: Path) -> None:
+def test_overload_is_answered_queue_full_and_health_still_ok(tmp_path: Path) -> None:
     limits = {"VULTUS_MAX_CONNECTIONS": "2", "VULTUS_COMPUTE_SLOTS": "1", "VULTUS_QUEUE_WAIT_SECONDS": "20"}
     with serving(tmp_path, **limits) as server:
         with held(server, 2) as calls:
@@ -84,7 +83,7 @@ def test_when_all_places_work_the_rest_are_told_and_health_answers(tmp_path: Pat
         assert httpx.get(f"{server.url}/collections", headers={"x-api-key": KEY}).status_code == 200
 
 
-def test_who_does_not_take_the_answer_is_cut_off(tmp_path: Path) -> None:
+def test_a_connection_that_does_not_read_its_answer_is_closed(tmp_path: Path) -> None:
     with serving(tmp_path, VULTUS_HEADER_SECONDS="1") as server:
         page = httpx.get(f"{server.url}/docs").text
         script = next(part for part in page.split('"') if part.endswith("swagger-ui-bundle.js"))
@@ -110,10 +109,10 @@ def test_who_does_not_take_the_answer_is_cut_off(tmp_path: Path) -> None:
     assert taken < 20 * whole
 
 
-# --- the end ------------------------------------------------------------------------------------------------------
+# --- shutdown --------------------------------------------------------------------------------------------------------
 
 
-def test_who_waits_is_told_when_the_time_to_stop_is_over(tmp_path: Path) -> None:
+def test_waiting_requests_are_answered_not_ready_when_the_shutdown_time_is_over(tmp_path: Path) -> None:
     limits = {"VULTUS_COMPUTE_SLOTS": "1", "VULTUS_QUEUE_WAIT_SECONDS": "60", "VULTUS_SHUTDOWN_SECONDS": "1"}
     with serving(tmp_path, **limits) as server, held(server, 4) as calls:
         slow = server.send(head("/represent", "Content-Length: 1000") + b"{")
@@ -127,7 +126,7 @@ def test_who_waits_is_told_when_the_time_to_stop_is_over(tmp_path: Path) -> None
     assert "Traceback" not in out + err
 
 
-def test_the_time_to_stop_follows_from_the_longest_wait(tmp_path: Path) -> None:
+def test_the_shutdown_time_follows_from_the_longest_wait(tmp_path: Path) -> None:
     limits = {"VULTUS_COMPUTE_SLOTS": "1", "VULTUS_QUEUE_WAIT_SECONDS": "1"}
     with serving(tmp_path, **limits) as server:
         with held(server, 3) as calls:
@@ -140,10 +139,10 @@ def test_the_time_to_stop_follows_from_the_longest_wait(tmp_path: Path) -> None:
 
 
 def test_every_accepted_request_is_answered_under_load(tmp_path: Path) -> None:
-    """Clients that go on until they are refused: each call is answered, or never got a connection."""
+    """Clients ask until they are refused: each call is answered, or never got a connection."""
     with serving(tmp_path, VULTUS_COMPUTE_SLOTS="1", VULTUS_QUEUE_SIZE="4") as server:
 
-        def check_cancelled(_: int) -> list[int]:
+        def ask_until_refused(_: int) -> list[int]:
             statuses = []
             while True:
                 try:
@@ -153,7 +152,7 @@ def test_every_accepted_request_is_answered_under_load(tmp_path: Path) -> None:
                     return [*statuses, -1] if lost and not refused(server) else statuses
 
         with ThreadPoolExecutor(8) as pool:
-            clients = [pool.submit(check_cancelled, i) for i in range(8)]
+            clients = [pool.submit(ask_until_refused, i) for i in range(8)]
             time.sleep(1.5)
             server.process.send_signal(signal.SIGTERM)
             statuses = [status for client in clients for status in client.result()]

@@ -1,4 +1,4 @@
-"""Who may be connected, by hand: places, silence, and the line in the log."""
+"""ConnectionLimiter by itself: which connections are closed, overload, and the line in the log."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from vultus.server.connections import SPARE, ConnectionLimiter
 
 
-class Guest:
-    """A connection that remembers whether it was closed to make limiter."""
+class FakeConnection:
+    """A connection that records whether the limiter closed it."""
 
     def __init__(self, limiter: ConnectionLimiter) -> None:
         self.open = True
@@ -20,47 +20,47 @@ class Guest:
         self.open = False
 
 
-def test_the_longest_silent_makes_room() -> None:
+def test_the_longest_idle_connection_is_closed() -> None:
     limiter = ConnectionLimiter(40)
-    guests = [Guest(limiter) for _ in range(42)]
-    assert [guest.open for guest in guests] == [False, False] + [True] * 40
+    connections = [FakeConnection(limiter) for _ in range(42)]
+    assert [connection.open for connection in connections] == [False, False] + [True] * 40
 
 
-def test_who_asked_before_stays_longer_than_who_never_did() -> None:
+def test_connections_that_sent_a_request_are_closed_last() -> None:
     limiter = ConnectionLimiter(40)
-    customer = Guest(limiter)
-    limiter.request_started(customer)
-    limiter.request_done(customer)
-    strangers = [Guest(limiter) for _ in range(100)]
-    assert customer.open
-    assert sum(guest.open for guest in strangers) == 39
+    regular = FakeConnection(limiter)
+    limiter.request_started(regular)
+    limiter.request_done(regular)
+    new = [FakeConnection(limiter) for _ in range(100)]
+    assert regular.open
+    assert sum(connection.open for connection in new) == 39
 
 
-def test_who_works_is_never_closed_and_spare_places_are_left_for_newcomers() -> None:
+def test_working_connections_are_never_closed_and_spare_ones_are_accepted() -> None:
     limiter = ConnectionLimiter(3)
-    workers = [Guest(limiter) for _ in range(3)]
-    for worker in workers:
-        limiter.request_started(worker)
-    newcomers = [Guest(limiter) for _ in range(SPARE + 1)]
-    assert all(worker.open for worker in workers)
-    assert [guest.open for guest in newcomers] == [False] + [True] * SPARE
+    working = [FakeConnection(limiter) for _ in range(3)]
+    for one in working:
+        limiter.request_started(one)
+    new = [FakeConnection(limiter) for _ in range(SPARE + 1)]
+    assert all(one.open for one in working)
+    assert [connection.open for connection in new] == [False] + [True] * SPARE
     assert not limiter.overloaded
-    limiter.request_started(newcomers[-1])
+    limiter.request_started(new[-1])
     assert limiter.overloaded
-    limiter.request_done(workers[0])
+    limiter.request_done(working[0])
     assert not limiter.overloaded
 
 
-def test_who_left_takes_no_place() -> None:
+def test_a_closed_connection_counts_no_more() -> None:
     limiter = ConnectionLimiter(1)
     for _ in range(200):
-        guest = Guest(limiter)
-        limiter.request_started(guest)
+        connection = FakeConnection(limiter)
+        limiter.request_started(connection)
         assert not limiter.overloaded
-        limiter.closed(guest)
-        limiter.request_done(guest)  # the answer of a caller who hung up
-    last = [Guest(limiter) for _ in range(SPARE)]
-    assert all(guest.open for guest in last)
+        limiter.closed(connection)
+        limiter.request_done(connection)  # the answer of a caller who hung up
+    last = [FakeConnection(limiter) for _ in range(SPARE)]
+    assert all(connection.open for connection in last)
 
 
 def test_the_log_says_so_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
@@ -70,6 +70,6 @@ def test_the_log_says_so_once_a_minute(caplog: pytest.LogCaptureFixture) -> None
         for seconds in (0.0, 59.0, 60.0, 61.0):
             times.append(seconds)
             for _ in range(2 * SPARE):
-                Guest(limiter)
+                FakeConnection(limiter)
     assert len(caplog.records) == 2
     assert "VULTUS_MAX_CONNECTIONS" in caplog.text

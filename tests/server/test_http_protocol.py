@@ -1,4 +1,4 @@
-"""Over true sockets: what is no plain HTTP/1.1 request, or too much of one."""
+"""Over real sockets: bytes that are no plain HTTP/1.1 request, or too large a head."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_large_body_in_small_chunks_is_no_large_header(server: Served) -> None
     assert status_and_body(answer)[1]["error"] == "invalid_image"
 
 
-def test_a_trailer_does_not_say_who_asks(server: Served) -> None:
+def test_a_trailer_does_not_authenticate(server: Served) -> None:
     lines = ("POST /represent HTTP/1.1", "Host: x", JSON, "Connection: close", "Transfer-Encoding: chunked")
     chunks = b"b\r\n" + BODY + b"\r\n0\r\nx-api-key: " + KEY.encode() + b"\r\n\r\n"
     answer = received(server.send("\r\n".join(lines).encode() + b"\r\n\r\n" + chunks))
@@ -115,7 +115,7 @@ def test_a_trailer_does_not_say_who_asks(server: Served) -> None:
 
 
 def test_an_offer_of_another_protocol_is_declined_and_the_connection_closed(server: Served) -> None:
-    """As Java's HTTP client makes it with each first request; uvicorn's parser reads nothing after it."""
+    """Java's HTTP client offers HTTP/2 with each first request; uvicorn's parser reads nothing after it."""
     offer = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA")
     lines = "\r\n".join(("GET /health HTTP/1.1", "Host: x", *offer))
     answer = received(server.send(lines.encode() + b"\r\n\r\n"))
@@ -133,7 +133,7 @@ def test_many_requests_at_once_are_answered_in_order(server: Served) -> None:
     assert re.findall(rb"x-request-id: (\S+)", answers) == [one.encode() for one in ids]
 
 
-def test_nothing_of_all_this_is_in_the_log(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_malformed_requests_leave_no_line_in_the_log(tmp_path_factory: pytest.TempPathFactory) -> None:
     with serving(tmp_path_factory.mktemp("quiet")) as server:
         for data in (*ODD.values(), LARGE["many headers"]):
             server.send(data).close()

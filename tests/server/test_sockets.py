@@ -1,4 +1,4 @@
-"""Over true sockets and a true process: what arrives slowly, what is too much, what is under way at the end."""
+"""Over real sockets and a real process: slow and large requests, overload, shutdown, secrets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Served:
-    """A server process. log: what it wrote, once it has ended."""
+    """A server process."""
 
     process: subprocess.Popen[str]
     port: int
@@ -44,7 +44,7 @@ class Served:
         return connection
 
     def stop(self) -> str:
-        """Everything that the process wrote."""
+        """Stop the process; returns everything that it wrote."""
         self.process.send_signal(signal.SIGTERM)
         out, err = self.process.communicate(timeout=30)
         return out + err
@@ -55,7 +55,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VULTUS_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.api.small_server", str(folder)],
-        env={**kept, "VULTUS_ADMIN_KEY": KEY, "PYTHONPATH": str(ROOT), **environment},
+        env={**kept, "VULTUS_ADMIN_KEY": KEY, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", **environment},
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -87,7 +87,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def received(connection: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
+    """All bytes until the other side closes."""
     parts = []
     with connection:
         while part := connection.recv(65536):
@@ -110,7 +110,7 @@ def test_headers_that_do_not_end_close_the_connection(server: Served) -> None:
     assert time.monotonic() - begun < 10
 
 
-def test_a_second_request_on_a_connection_may_not_drip_either(server: Served) -> None:
+def test_a_second_request_on_a_connection_may_not_arrive_slowly_either(server: Served) -> None:
     connection = server.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
     first = connection.recv(65536)
     assert first.startswith(b"HTTP/1.1 200")
@@ -157,7 +157,7 @@ def test_probes_by_head_have_no_body(server: Served) -> None:
     assert answer.endswith(b"\r\n\r\n")
 
 
-# --- back-pressure and the end ------------------------------------------------------------------------------------
+# --- overload and shutdown ----------------------------------------------------------------------------------------
 
 
 def ask(server: Served, request_id: str) -> httpx.Response:
@@ -166,7 +166,7 @@ def ask(server: Served, request_id: str) -> httpx.Response:
 
 
 def under_way(server: Served, request_id: str) -> bool:
-    """A request whose id is refused because it is running."""
+    """Whether the request runs: its id is refused then."""
     headers = {"x-api-key": KEY, "x-request-id": request_id}
     return httpx.get(f"{server.url}/health", headers=headers).status_code == 409
 

@@ -45,9 +45,9 @@ as files) or JSON (photos as base64 or `data:` URL); the fields are the same. Ev
 
 
 def create_app(system: System, *, fetcher: Fetcher | None = None, now: Callable[[], datetime] = utc_now) -> FastAPI:
-    """The application around a system that is open; closing it stays with the caller.
+    """The application around a system that is open already; the caller closes it.
 
-    fetcher: of image URLs, instead of the one that the settings say. now: the wall clock, by which keys expire.
+    fetcher: for image URLs; default: the one that the settings describe. now: the wall clock, by which keys expire.
     """
     return _application(AppState(system.settings, system=system, fetcher=fetcher, now=now))
 
@@ -55,7 +55,7 @@ def create_app(system: System, *, fetcher: Fetcher | None = None, now: Callable[
 def create_opening_app(
     settings: Settings, open_system: OpenSystem, *, on_failure: Callable[[Exception], None] = stop_process
 ) -> FastAPI:
-    """The application that opens and closes its system with the server."""
+    """The application that opens its system when the server starts and closes it when the server stops."""
     return _application(AppState(settings, open_system=open_system, on_failure=on_failure))
 
 
@@ -72,7 +72,7 @@ def _application(state: AppState) -> FastAPI:
         swagger_ui_parameters={"validatorUrl": None},
     )
     app.state.vultus = state
-    app.add_api_route("/", _to_docs, include_in_schema=False, response_class=RedirectResponse)
+    app.add_api_route("/", _redirect_to_docs, include_in_schema=False, response_class=RedirectResponse)
     routers = (recognition.router, compare.router, collections.router, system.router, keys.router)
     app.state.routes = [*app.router.routes, *(route for router in routers for route in router.routes)]
     for router in routers:
@@ -81,7 +81,12 @@ def _application(state: AppState) -> FastAPI:
 
 
 def _middleware(state: AppState) -> list[Middleware]:
-    """Outermost first: every answer has its headers and an id, every exception the one shape, every body a limit."""
+    """Outermost first. The order matters: each layer relies on those before it.
+
+    Security headers and the request id are set on every answer, also on one that another layer makes. The error
+    boundary is above all layers that raise. Overload is refused before anything is read or audited. Audit is above the
+    drain and the body limit, so that it records what they refuse.
+    """
     settings = state.settings
     return [
         Middleware(SecurityHeadersMiddleware),
@@ -100,5 +105,5 @@ def _middleware(state: AppState) -> list[Middleware]:
     ]
 
 
-async def _to_docs() -> RedirectResponse:
+async def _redirect_to_docs() -> RedirectResponse:
     return RedirectResponse("docs")

@@ -1,4 +1,4 @@
-"""Who asks, and may they: API keys and scopes, as types that routes ask for.
+"""API keys and scopes, as dependencies of the routes.
 
 A key is checked before the body is read. `admin` implies every scope; a list of collections limits also an admin key.
 """
@@ -22,7 +22,7 @@ from vultus.storage.audit import ANYONE, Act
 from vultus.storage.keys import KeyStore
 
 log = logging.getLogger(__name__)
-TOUCH_EVERY = timedelta(minutes=1)  # one write a minute and key at most, not one a request
+TOUCH_EVERY = timedelta(minutes=1)  # at most one write per key and minute, not one per request
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="`Authorization: Bearer KEY`")
 _header = APIKeyHeader(name="x-api-key", auto_error=False, scheme_name="x-api-key", description="`x-api-key: KEY`")
@@ -32,9 +32,9 @@ HeaderKey = Annotated[str | None, Security(_header)]
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks. key: None when the operator serves without keys; then everything is allowed.
+    """The caller of one request. key: None when the operator serves without keys; then everything is allowed.
 
-    act: what the audit will say about this call.
+    act: what the audit will record about this call.
     """
 
     key: ApiKey | None
@@ -45,7 +45,7 @@ class Caller:
         return self.key is None or self.key.collections is None or collection in self.key.collections
 
     def require_collection(self, collection: str) -> None:
-        """Raises CollectionNotAllowed when the key is limited to other collections. The audit will name this one."""
+        """Audit this collection. Raises CollectionNotAllowed when the key is limited to other ones."""
         self.act.collection = collection
         if not self.may_use(collection):
             raise CollectionNotAllowed(
@@ -59,7 +59,7 @@ class Caller:
 
 
 class Gate:
-    """A dependency: lets a caller pass whose key has the scope."""
+    """Dependency of a route: admits callers whose key has the scope."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope: Scope = scope
@@ -70,7 +70,7 @@ class Gate:
         if state.settings.without_keys:
             return Caller(None, begin_act(request, ANYONE, state.system().audit_sink))
         key = _authenticate(keys, bearer.credentials if bearer else header, state.now())
-        _take_from_minute(request, state, key)
+        _count_against_rate(request, state, key)  # before the act begins: calls over the rate are not audited
         act = begin_act(request, key.id, state.system().audit_sink)
         self._require_scope(key)
         return Caller(key, act)
@@ -98,7 +98,7 @@ def _touch(keys: KeyStore, key: ApiKey, now: datetime) -> None:
         log.warning("the last use of key %s was not stored: %s", key.id, exc)
 
 
-def _take_from_minute(request: Request, state: AppState, key: ApiKey) -> None:
+def _count_against_rate(request: Request, state: AppState, key: ApiKey) -> None:
     if key.requests_per_minute is None:
         return
     allowance = state.rates.take(key.id, key.requests_per_minute)

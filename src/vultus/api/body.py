@@ -1,6 +1,6 @@
-"""A request body, form or JSON, read into one set of checked fields.
+"""Reads a request body, form or JSON, into one set of validated fields.
 
-Forms are parsed in memory: no photo touches the disk on its way in.
+Forms are parsed in memory: no uploaded photo is written to a temporary file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def read_fields(request: Request, kind: type[Fields]) -> Fields:
 
 
 def parse_fields(body: bytes, content_type: str, kind: type[Fields], limits: ImageLimits) -> Fields:
-    """Checked fields from a body. content_type: as in the HTTP header, "" when there was none."""
+    """Validated fields from a body. content_type: as in the HTTP header, "" when there was none."""
     values = _read(body, content_type, kind)
     _refuse_unknown(values, kind)
     present = {name: value for name, value in values.items() if value is not None}
@@ -69,10 +69,10 @@ def _refuse_unknown(values: Iterable[str], kind: type[CallFields]) -> None:
 
 
 def _from_json(body: bytes, media_type: bytes, kind: type[CallFields]) -> dict[str, Any]:
-    """JSON of whatever declared type: clients forget the header, and curl -d declares another one."""
+    """Parses JSON whatever type is declared: clients forget the header, and curl -d declares another one."""
     _refuse_many_values(body)
     try:
-        values = json.loads(body, object_pairs_hook=_once(kind), parse_constant=refuse_constant)
+        values = json.loads(body, object_pairs_hook=_without_duplicates(kind), parse_constant=refuse_constant)
     except (ValueError, RecursionError) as exc:
         declared_json = media_type == b"application/json" or media_type.endswith(b"+json")
         what = "the body is not valid JSON" if declared_json else "the body is neither JSON nor a form"
@@ -83,13 +83,13 @@ def _from_json(body: bytes, media_type: bytes, kind: type[CallFields]) -> dict[s
 
 
 def _refuse_many_values(body: bytes) -> None:
-    """Before they are made: "[]," takes three bytes in the body and a hundred in memory."""
+    """Refuses before parsing: "[]," takes three bytes in the body and a hundred in memory."""
     values = body.count(b",") + body.count(b"[") + body.count(b"{")
     if values > MAX_JSON_VALUES:
         raise RequestTooLarge(f"the JSON body has about {values} values, the limit is {MAX_JSON_VALUES}; send fewer")
 
 
-def _once(kind: type[CallFields]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+def _without_duplicates(kind: type[CallFields]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
     def to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for name, value in pairs:
@@ -133,7 +133,7 @@ class _Form:
         self._ended = False
 
     def parts(self, body: bytes) -> list[tuple[str, str | FilePart]]:
-        """Name and content of each part, in the order sent."""
+        """Name and content of each part, in the order sent. Raises InvalidRequest or RequestTooLarge."""
         if not self._boundary:
             raise InvalidRequest("the Content-Type names no boundary; let the HTTP client set this header")
         try:

@@ -1,8 +1,8 @@
 """Error code -> HTTP status, and the one JSON shape of every failure.
 
-`{"error": code, "detail": sentence, "request_id": uuid}`. Whatever is raised under the error boundary
-middleware is answered so. Two answers of code `invalid_request` do not have status 400, because HTTP has a status of
-its own for them: 405 for a method that the path does not have (with Allow), 408 for a body that arrives too slowly.
+`{"error": code, "detail": sentence, "request_id": uuid}` answers every exception that is raised below the error
+boundary middleware. Two failures of code `invalid_request` do not have status 400, because HTTP has a status of its own
+for them: 405 for a method that the path does not have (with Allow), 408 for a body that arrives too slowly.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ STATUS: Mapping[str, int] = {
     "queue_timeout": 503,
     "not_ready": 503,
     "internal": 500,
-    # faults of the server, answered as "internal": their sentences are for the operator's log
+    # faults of the server, answered as "internal": their sentences go to the operator's log only
     "model_invalid": 500,
     "storage_failed": 500,
     "settings_invalid": 500,
 }
 HTTP_CODES = {404: "not_found", 413: "request_too_large"}
 INTERNAL_SENTENCE = "the server failed; nothing is wrong with the request. Its log has the cause under this request_id"
-FOLDER = re.compile(r"(?<= )/[^\s;,]*/")  # where this server keeps its models is no caller's business
+FOLDER = re.compile(r"(?<= )/[^\s;,]*/")  # replaced in sentences: callers must not learn the folders of the server
 UNKNOWN_PATH = "nothing is at this path; /docs lists the calls that there are"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A failure, ready to be answered."""
+    """A failure as the caller sees it, before it is written in the shape of an answer."""
 
     status: int
     code: str
@@ -77,7 +77,7 @@ INTERNAL = Problem(500, "internal", INTERNAL_SENTENCE)
 
 
 def describe(exc: Exception) -> Problem:
-    """What a caller is told about an exception."""
+    """The problem that answers an exception; INTERNAL for faults of the server and foreign exceptions."""
     if isinstance(exc, VultusError):
         return _refusal(exc)
     if isinstance(exc, HTTPException):
@@ -97,7 +97,7 @@ def _refusal(exc: VultusError) -> Problem:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 413:
-        headers["Connection"] = "close"
+        headers["Connection"] = "close"  # the rest of the body is not read
     return Problem(status, exc.code, _sentence(exc), headers)
 
 
@@ -134,14 +134,14 @@ def _finding(error: Mapping[str, Any]) -> str:
 
 
 def error_response(problem: Problem, request_id: str) -> JSONResponse:
-    """The one shape. Characters that UTF-8 cannot hold are replaced."""
+    """The answer of a failure. Characters that UTF-8 cannot encode are replaced."""
     detail = problem.detail.encode("utf-8", "replace").decode("utf-8")
     body = {"error": problem.code, "detail": detail, "request_id": request_id}
     return JSONResponse(body, status_code=problem.status, headers=dict(problem.headers))
 
 
 async def answer_framework_error(request: Request, exc: Exception) -> Response:
-    """Exception handler for what Starlette and FastAPI raise by themselves."""
+    """Exception handler for what Starlette and FastAPI raise themselves, before the error boundary sees it."""
     if isinstance(exc, HTTPException) and exc.status_code == 405:
         exc = _wrong_method(request)
     problem, context = describe(exc), request_context(request.scope)

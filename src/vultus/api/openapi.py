@@ -1,4 +1,4 @@
-"""What the OpenAPI page says beyond what the routes' types say: both kinds of body, examples, error answers."""
+"""Additions to the OpenAPI document that types cannot express: both kinds of body, examples, error answers."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _schema(kind: type[CallFields], change: Any) -> dict[str, Any]:
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
-    """The field as it is when it is there."""
+    """The field's schema when a value is sent: without the alternative null."""
     kinds = [kind for kind in field.get("anyOf", []) if kind != NULL]
     if len(kinds) != 1:
         return field
@@ -82,9 +82,9 @@ def _json_field(field: dict[str, Any]) -> dict[str, Any]:
     plain = _in_json(_without_null(field))
     if NULL not in field.get("anyOf", []):
         return plain
-    told = ("title", "description")
-    kind = {name: value for name, value in plain.items() if name not in told}
-    return {"anyOf": [kind, NULL], **{name: plain[name] for name in told if name in plain}}
+    labels = ("title", "description")
+    kind = {name: value for name, value in plain.items() if name not in labels}
+    return {"anyOf": [kind, NULL], **{name: plain[name] for name in labels if name in plain}}
 
 
 def _in_json(field: dict[str, Any]) -> dict[str, Any]:

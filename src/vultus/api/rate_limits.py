@@ -1,4 +1,4 @@
-"""How many requests a key may make in a minute, counted in this process."""
+"""Limits the requests of a key per minute. Counted in this process only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WINDOW_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Allowance:
-    """What is left of a key's minute. remaining: -1 when this request is one too many."""
+    """The requests that a key has left in its window. remaining: -1 when this request is one too many."""
 
     limit: int
     remaining: int
@@ -45,8 +45,8 @@ class RateLimiter:
         with self._lock:
             now = self._clock()
             begun, used = self._windows.get(key_id, (now, 0))
-            if not 0 <= now - begun < WINDOW_SECONDS:
+            if not 0 <= now - begun < WINDOW_SECONDS:  # below 0: the clock was set back
                 begun, used = now, 0
-            used = min(used + 1, limit + 1)
+            used = min(used + 1, limit + 1)  # refused requests do not count up without end
             self._windows[key_id] = (begun, used)
         return Allowance(limit, limit - used, begun + WINDOW_SECONDS - now)

@@ -1,4 +1,4 @@
-"""What the HTTP room needs from outside: an open system, its key store, and one record per request."""
+"""The system as the HTTP API needs it, and the context of one request."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class System(Protocol):
 
     @property
     def audit_sink(self) -> AuditSink:
-        """Where the audit lines about what changes nothing go."""
+        """Takes the audit lines of calls that change nothing."""
 
     @property
     def ready(self) -> bool:
-        """Models are loaded and warm; False again while stopping."""
+        """Whether the models are loaded and warm; False again while stopping."""
 
     def capabilities(self) -> Mapping[str, Any]:
         """Models, detectors and defaults, as plain JSON values."""
@@ -43,10 +43,10 @@ OpenSystem = Callable[[], AbstractContextManager[System]]
 
 @dataclass
 class RequestContext:
-    """One request and its answer: the id of both, and headers that the answer gets whatever it is.
+    """What the layers know about one request. headers: set on the answer, whichever layer makes it.
 
-    act, audit_sink: who does what, and where its audit line goes; None before the caller is known. error: the code of
-    the failure that is answered, if it is one.
+    act, audit_sink: what is audited, and where its line goes; None before the caller is known. error: the code of the
+    failure, if the answer is one.
     """
 
     request_id: str
@@ -60,7 +60,7 @@ _CONTEXT = "vultus.context"
 
 
 def begin_request_context(scope: MutableMapping[str, Any], request_id: str) -> RequestContext:
-    """Attach an RequestContext to an ASGI scope."""
+    """Attach a RequestContext to an ASGI scope."""
     context = RequestContext(request_id)
     scope[_CONTEXT] = context
     return context

@@ -1,4 +1,4 @@
-"""What the HTTP application holds while it runs: the settings, the system once it is open, the compute threads."""
+"""State of the HTTP application: the settings, the system once it is open, the compute threads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from vultus.errors import NotReady, QueueFull, VultusError
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
-SPARE_THREADS = 16  # above what the pipeline lets run and wait, so that the pipeline, not this room, says "queue full"
+# More threads than photos may run and wait, so that the pipeline, which knows its queue, is the one to raise QueueFull.
+SPARE_THREADS = 16
 
 
 def utc_now() -> datetime:
@@ -35,7 +36,7 @@ def utc_now() -> datetime:
 
 
 def stop_process(exc: Exception) -> None:
-    """Say why the system did not open, and end the server as Ctrl-C would."""
+    """Log why the system did not open, and end the server as Ctrl-C would."""
     log.critical("vultus cannot serve: %s", exc if isinstance(exc, VultusError) else type(exc).__name__)
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -53,7 +54,7 @@ class AppState:
         fetcher: Fetcher | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """fetcher: None means the one of the settings, which is none unless image URLs are on. now: the wall clock."""
+        """fetcher: default: the one of the settings, which is None unless image URLs are on. now: the wall clock."""
         self.settings = settings
         self.now = now
         self.fetcher = fetcher or _fetcher(settings)
@@ -72,9 +73,9 @@ class AppState:
         return self._system
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do blocking work in a thread of our own, so that it never waits for, or starves, the framework's threads.
+        """Do blocking work in a thread of this state, so that it neither waits for nor starves the framework's threads.
 
-        Raises QueueFull when all threads are busy. A call dismissed meanwhile leaves the thread to finish.
+        Raises QueueFull when all threads are busy. When the call is cancelled, the thread finishes without it.
         """
         if self._threads.available_tokens < 1:
             raise QueueFull("all compute threads are busy; ask again in a second", 1.0)

@@ -1,4 +1,4 @@
-"""From records to answers."""
+"""Converts records to the answers of the recognition calls."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def area(box: Box, landmarks: Sequence[Sequence[float]], chosen: str | None = No
     """Box and eyes in whole pixels. landmarks: in the order of records, eyes as seen in the image."""
     left, top = max(round(box[0]), 0), max(round(box[1]), 0)
     right, bottom = round(box[2]), round(box[3])
+    # left and right change sides: records name the eyes as seen in the image, the answer as the person's own
     seen_left, seen_right = (_point(landmarks[0]), _point(landmarks[1])) if len(landmarks) else (None, None)
     return FacialArea(
         x=left,
@@ -72,7 +73,7 @@ def quality_of(quality: Quality) -> dict[str, float]:
 
 
 def rounded(value: float) -> float:
-    """Similarities, distances and thresholds as they are answered: six decimals."""
+    """Similarities, distances and thresholds have six decimals in answers."""
     return round(value, 6)
 
 

@@ -79,12 +79,12 @@ class CompareFields(CallFields):
         return {**named, "vector": self.vector if self._vector_is_target() else None}
 
     def source(self) -> bytes | list[float]:
-        """The photo or the vector that is compared."""
+        """The photo or the embedding to compare."""
         found: bytes | list[float] = next(value for value in self._sources().values() if value is not None)
         return found
 
     def targets(self) -> list[tuple[str | int, list[float]]]:
-        """What it is compared with: the caller's ids, or positions from 0, with the vectors."""
+        """The embeddings to compare with, each with the caller's id or its position from 0."""
         found: list[tuple[str | int, list[float]]] = next(v for v in self._targets().values() if v is not None)
         return found
 
@@ -106,7 +106,7 @@ class CompareAnswer(BaseModel):
 
 
 def compare_answer(result: Comparison, ids: Sequence[str | int], asked_model: str | None) -> CompareAnswer:
-    """One line per target, in the order given."""
+    """The answer of /compare: one result per target, in the order given."""
     return CompareAnswer(
         model_name=asked_model or result.model_id,
         model_id=result.model_id,

@@ -1,4 +1,4 @@
-"""The types of request fields: each reads the same value from a form and from JSON.
+"""Types of request fields: each reads the same value from a form and from JSON.
 
 A validator raises ValueError with a sentence that does not repeat the value; the field's name is put in front of it.
 """
@@ -32,7 +32,7 @@ class FilePart:
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """Validation context: what the images of one request may be. max_images: of a field that takes several.
+    """Validation context: the limits of the images in one request. max_images: in a field that takes several.
 
     fetch: gets the image at an address; None when addresses are refused.
     """
@@ -76,6 +76,7 @@ def _images(value: Any, info: ValidationInfo) -> list[bytes]:
 
 
 def _of_text(text: str, name: str, limits: ImageLimits) -> bytes:
+    # 8 characters decide; photos as text have megabytes, so that the whole is not lowered
     if not text[:8].lower().startswith(("http://", "https:/")):
         return _decoded_text(text, name, limits.max_bytes)
     if limits.fetch is None:
@@ -89,7 +90,7 @@ def _decoded_text(text: str, name: str, max_bytes: int) -> bytes:
         if not head.lower().endswith(";base64"):
             raise InvalidImage(f'field "{name}": a data: URL must read data:image/...;base64,...')
     text = "".join(text.split())
-    _refuse_large(len(text) * 3 // 4 - 2, name, max_bytes)
+    _refuse_large(len(text) * 3 // 4 - 2, name, max_bytes)  # before decoding; up to two characters are padding
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as exc:
@@ -149,7 +150,7 @@ def _parsed(text: str) -> Any:
 
 
 def refuse_constant(name: str) -> Any:
-    """For json.loads: NaN and Infinity are no JSON."""
+    """For json.loads: refuses NaN and Infinity, which are not JSON."""
     raise ValueError(f"{name} is not a JSON value")
 
 

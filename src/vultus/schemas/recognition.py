@@ -1,4 +1,4 @@
-"""The shapes of the answers. Boxes and points are in pixels of the upright photo."""
+"""Shapes of the answers of the recognition calls. Boxes and points are in pixels of the upright photo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from vultus.records import Metric
 
 Point = tuple[int, int]
-IN_DOUBT = "left_eye is the person's own left eye, the right one in the photo; null when the detector gives none."
+EYES = "left_eye is the person's own left eye, the right one in the photo; null when the detector gives none."
 
 
 class ErrorBody(BaseModel):
@@ -25,7 +25,7 @@ class FacialArea(BaseModel):
     y: int
     w: int
     h: int
-    left_eye: Point | None = Field(description=IN_DOUBT)
+    left_eye: Point | None = Field(description=EYES)
     right_eye: Point | None
     chosen: str | None = Field(
         default=None, exclude_if=lambda chosen: chosen is None, description='How it was chosen, like "largest of 3".'

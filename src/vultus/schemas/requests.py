@@ -152,7 +152,7 @@ class SubjectFields(CallFields):
     metadata: Metadata | None = Field(None, description="The new metadata, in place of the old.")
 
     @model_validator(mode="after")
-    def _something(self) -> Self:
+    def _at_least_one_change(self) -> Self:
         if self.name is None and self.metadata is None:
             raise ValueError("nothing to change was sent; send name, metadata or both")
         return self
@@ -177,7 +177,7 @@ class KeyFields(CallFields):
     requests_per_minute: Count | None = Field(None, description="Default: no limit.")
 
     @model_validator(mode="after")
-    def _sound(self) -> Self:
+    def _check_expiry_and_scopes(self) -> Self:
         if self.expires_at is not None and self.expires_at <= datetime.now(UTC):
             raise ValueError('field "expires_at" is in the past; give a later time')
         if "admin" in self.scopes:

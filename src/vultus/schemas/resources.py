@@ -1,4 +1,4 @@
-"""The answers about collections, subjects, faces, keys and the service itself: their shapes, made from records."""
+"""Answers about collections, subjects, faces, keys and the service: their shapes and converters."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""How many connections there may be: who says nothing makes limiter, and is never in the way of who asks something.
+"""Limits open connections.
 
-A connection waits (for a request: a new one, or one kept open) or works (from the end of a request's headers to the end
-of its answer). As many as there are places may work; the waiting ones have the places that are left, and `SPARE` in any
-case, so that a probe of /health still comes in when all others work. Beyond that the one that has waited the longest is
-closed, those that never asked anything first: nothing but silence is lost, and a stranger cannot lock others out by it.
+A connection is idle (new, or kept open between requests) or working (from the end of a request's headers to the end of
+its answer). At most `max_working` connections work. Idle ones may use the rest of that number, and at least `SPARE`, so
+that a probe of /health still gets in when all others work. Beyond that the connection that has been idle the longest is
+closed, those that never sent a request first, so that a stranger with many idle connections locks nobody out.
 """
 
 from __future__ import annotations
@@ -16,71 +16,72 @@ from typing import Protocol
 
 log = logging.getLogger(__name__)
 
-SPARE = 32  # connections above the places: those that wait while all places work
-SECONDS_BETWEEN_LINES = 60.0  # of the log, about one and the same thing
+SPARE = 32  # idle connections that are kept even while all others work
+SECONDS_BETWEEN_LINES = 60.0  # of the log, about the same event
 
 
 class Connection(Protocol):
-    """What a limiter holds."""
+    """A connection as the limiter sees it."""
 
     def abort(self) -> None:
         """Close at once."""
 
 
 class ConnectionLimiter:
-    """The connections of one server. Not thread-safe: it belongs to the event loop."""
+    """The connections of one server. Not thread-safe: used in the event loop only."""
 
-    def __init__(self, places: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """places: connections that may work at once. clock: seconds."""
-        self._places, self._clock = places, clock
-        self._new: dict[Connection, None] = {}  # never asked anything; the longest waiting first
-        self._kept: dict[Connection, None] = {}  # asked before; the longest waiting first
+    def __init__(self, max_working: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """max_working: connections that may work at once. clock: seconds, monotonic."""
+        self._max_working, self._clock = max_working, clock
+        # a dict keeps the order of insertion and removes in constant time: the connection idle the longest comes first
+        self._new: dict[Connection, None] = {}  # sent no request yet
+        self._kept: dict[Connection, None] = {}  # sent a request before
         self._working: set[Connection] = set()
-        self._quiet_until: dict[str, float] = {}
+        self._quiet_until: dict[str, float] = {}  # by event: when it may be logged again
 
     @property
     def overloaded(self) -> bool:
-        """Whether more work than may: what was asked last is then refused."""
-        return len(self._working) > self._places
+        """Whether more connections work than may; the newest request is then refused."""
+        return len(self._working) > self._max_working
 
     def opened(self, connection: Connection) -> None:
-        """A connection is there, and waits."""
+        """A connection was accepted; it is idle."""
         self._new[connection] = None
-        self._make_room()
+        self._close_longest_idle()
 
     def request_started(self, connection: Connection) -> None:
-        """It has asked something: it works."""
-        self._forget_waiting(connection)
+        """The headers of a request are complete: the connection works."""
+        self._forget_idle(connection)
         self._working.add(connection)
         if self.overloaded:
-            self._say("refusing calls with 503 until an answer is finished")
+            self._log("refusing calls with 503 until an answer is finished")
 
     def request_done(self, connection: Connection) -> None:
-        """It has its answer and waits again."""
-        if connection in self._working:
+        """The answer is complete: the connection is idle again."""
+        if connection in self._working:  # not when it was closed before its answer was complete
             self._working.discard(connection)
             self._kept[connection] = None
-            self._make_room()
+            self._close_longest_idle()
 
     def closed(self, connection: Connection) -> None:
-        """It is gone."""
-        self._forget_waiting(connection)
+        """The connection is closed."""
+        self._forget_idle(connection)
         self._working.discard(connection)
 
-    def _forget_waiting(self, connection: Connection) -> None:
+    def _forget_idle(self, connection: Connection) -> None:
         self._new.pop(connection, None)
         self._kept.pop(connection, None)
 
-    def _make_room(self) -> None:
-        if len(self._new) + len(self._kept) <= max(SPARE, self._places - len(self._working)):
+    def _close_longest_idle(self) -> None:
+        if len(self._new) + len(self._kept) <= max(SPARE, self._max_working - len(self._working)):
             return
         longest = next(chain(self._new, self._kept))
-        self._forget_waiting(longest)
+        self._forget_idle(longest)
         longest.abort()
-        self._say("closing those that have been silent the longest")
+        self._log("closing those that have been silent the longest")
 
-    def _say(self, what: str) -> None:
+    def _log(self, what: str) -> None:
         now = self._clock()
         if now >= self._quiet_until.get(what, now):
             self._quiet_until[what] = now + SECONDS_BETWEEN_LINES
-            log.warning("%d connections are open, as many as may (VULTUS_MAX_CONNECTIONS): %s", self._places, what)
+            log.warning("%d connections are open, as many as may (VULTUS_MAX_CONNECTIONS): %s", self._max_working, what)

@@ -1,4 +1,7 @@
-"""One connection: how long it may take to say what it wants, and to take its answer. uvicorn never gives up."""
+"""The HTTP/1.1 protocol of one connection: limits of headers and of time that uvicorn does not have.
+
+Overrides private parts of uvicorn's HttpToolsProtocol; tests/server/test_uvicorn_contract.py lists each of them.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,25 @@ from vultus.api.middleware.overload import OVERLOADED
 from vultus.server.connections import ConnectionLimiter
 from vultus.server.protocol_errors import NOT_HTTP, UPGRADE_WITH_BODY, headers_too_large, protocol_error_response
 
-MAX_HEAD_BYTES = 64 * 1024  # of a request without its body: its line, headers, the frames of its chunks, trailers
+MAX_HEAD_BYTES = 64 * 1024  # of a request without its body: request line, headers, chunk frames, trailers
 MAX_HEADERS = 200
-FRAMES = 9  # bytes of frames allowed to a byte of body: the smallest chunks have 5
+FRAMES = 9  # bytes of chunk frames allowed per byte of body: a chunk of one byte has 5
 BODY_HEADERS = (b"content-length", b"transfer-encoding")
 
 
 class _Refused(Exception):
-    """Stops the parser, which then calls `send_400_response`."""
+    """Raised in a callback to stop the parser; uvicorn then calls `send_400_response`."""
 
 
 class StrictHttpProtocol(HttpToolsProtocol):
-    """HTTP/1.1 whose headers are bounded, whose trailers are dropped, and which changes to no other protocol."""
+    """Limits the size of headers, drops trailers, and declines to upgrade to another protocol."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._head_left = MAX_HEAD_BYTES  # of what is read, less the message's first piece, which may hold much else
-        self._parsed = 0  # of the head, as far as it is understood
+        # Bytes received less bytes of body, from the piece after the one in which the message begins: that piece may
+        # end an earlier message. Catches a head that never ends, of which the parser reports nothing.
+        self._head_left = MAX_HEAD_BYTES
+        self._parsed = 0  # bytes of the head that the parser has reported; the same however the pieces are cut
         self._fault = NOT_HTTP
 
     def data_received(self, data: bytes) -> None:
@@ -48,7 +53,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.scope.get("method"):
-            return  # a trailer: once the headers are complete, nothing may change who asks, and for what
+            return  # a trailer; it may not change the headers by which the request was authorised
         super().on_header(name, value)
         self._count(len(name) + len(value))
 
@@ -58,14 +63,14 @@ class StrictHttpProtocol(HttpToolsProtocol):
             raise self._stopped(UPGRADE_WITH_BODY)
         super().on_headers_complete()
         if offered:
-            self.cycle.keep_alive = False  # the parser reads nothing after such a request
+            self.cycle.keep_alive = False  # the parser reads nothing after an offer to upgrade
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
         self._head_left = min(MAX_HEAD_BYTES, self._head_left + FRAMES * len(body))
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what the parser could not take."""
+        """Called by uvicorn when the parser fails."""
         self._refuse(self._fault)
 
     def _count(self, size: int) -> None:
@@ -88,7 +93,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
 
 
 class BoundedHttpProtocol(StrictHttpProtocol):
-    """HTTP/1.1 that closes a connection whose request headers are not complete, or answer not taken, in time.
+    """Closes a connection whose request headers are not complete, or whose answer is not read, in time.
 
     The body has its own limit, see `vultus.api.middleware.body_limit`. `protocol_of` makes the class for one server.
     """
@@ -158,7 +163,7 @@ class BoundedHttpProtocol(StrictHttpProtocol):
             self.transport.close()
 
     def _watch_answer(self) -> None:
-        """From now, or from when it last took a part of it, the caller has its time to take what there is to send."""
+        """Start the caller's time to read the answer: at its end, and whenever the send buffer fills up again."""
         _cancel(self._answer_due)
         if self._lost:
             return
@@ -170,7 +175,7 @@ class BoundedHttpProtocol(StrictHttpProtocol):
 
 
 def protocol_of(limiter: ConnectionLimiter, seconds: float) -> type[BoundedHttpProtocol]:
-    """The protocol of one server. seconds: for the headers of a request, and for the caller to take an answer."""
+    """The protocol class of one server. seconds: for the headers of a request, and for the caller to read an answer."""
     return type("Protocol", (BoundedHttpProtocol,), {"limiter": limiter, "seconds": seconds})
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server process: the socket, the signals, uvicorn."""
+"""Runs the HTTP server process: the socket, the signals, uvicorn, limits of files and memory."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from vultus.server.http_protocol import protocol_of
 from vultus.server.signals import handling
 from vultus.wiring import System, check_settings
 
-BACKLOG = 2048
+BACKLOG = 2048  # connections that the kernel queues; the default of uvicorn
 LAST_ANSWERS_SECONDS = 2  # to send the last refusals
-LATE_SECONDS = 0.5
+LATE_SECONDS = 0.5  # for connections accepted just before the listener closed to reach the protocol
 
 
 def run_server(
@@ -65,7 +65,7 @@ def run_server(
     def stop(*_: object) -> None:
         server.should_exit = True
 
-    with listener, handling(stop):  # uvicorn raises the signal that stopped it once more when it is done
+    with listener, handling(stop):  # uvicorn raises the signal that stopped it again when it is done
         server.run(sockets=[listener])
     if failures:
         raise failures[0]
@@ -74,24 +74,24 @@ def run_server(
 
 
 class GracefulServer(uvicorn.Server):
-    """A server that stops as uvicorn does, and tells who is still waiting when the time is over."""
+    """Stops as uvicorn does, and cancels the requests that are not answered when the shutdown time is over."""
 
     def __init__(self, config: uvicorn.Config, shutdown_state: ShutdownState, seconds: float) -> None:
-        """seconds: for the requests that are under way when it is told to stop."""
+        """seconds: for the requests under way when the server is told to stop."""
         super().__init__(config)
         self._shutdown_state, self._seconds = shutdown_state, seconds
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no more, finish what is under way in time, cancel_all the rest."""
+        """Accept no more connections, finish the requests under way in time, cancel the rest."""
         loop = asyncio.get_running_loop()
-        late = loop.call_later(LATE_SECONDS, self._close_late_ones)
+        late = loop.call_later(LATE_SECONDS, self._close_late_connections)
         over = loop.call_later(self._seconds, self._shutdown_state.cancel_all)
         await super().shutdown(sockets)
         late.cancel()
         over.cancel()
 
-    def _close_late_ones(self) -> None:
-        """Connections that were accepted but not there yet when uvicorn told all to close after their answer."""
+    def _close_late_connections(self) -> None:
+        """Close connections that were accepted but unknown to uvicorn when it told all to close after their answer."""
         for connection in tuple(self.server_state.connections):
             connection.shutdown()
 
@@ -115,9 +115,9 @@ def _why_not(exc: OSError, host: str, port: int) -> str:
 
 
 def _give_up_threads() -> NoReturn:
-    """End the process though threads still work on what was dismissed: the interpreter would wait for them.
+    """End the process while threads still work on cancelled requests: the interpreter would wait for them.
 
-    Everything is closed, and a change is whole or not there at all: killing the process here harms nothing.
+    Safe: everything is closed, and a change is either committed or rolled back.
     """
     logging.shutdown()
     sys.stdout.flush()
@@ -139,22 +139,25 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 
 M_ARENA_MAX = -8  # glibc, malloc.h
-FEWEST = 2
+MIN_ARENAS = 2
 
 
 def limit_malloc_arenas(threads: int) -> None:
-    """Have at most as many arenas as threads compute. Before the threads begin; nothing happens without glibc."""
+    """Limit malloc to as many arenas as threads compute. Call before they start; does nothing without glibc.
+
+    Each arena keeps freed memory for itself, and by default there are eight per core.
+    """
     if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, max(threads, FEWEST))
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, max(threads, MIN_ARENAS))
 
 
 log = logging.getLogger(__name__)
 
-OTHER_FILES = 256  # for the database, photos, models, and connections above the places
+OTHER_FILES = 256  # for the database, photos, models, and connections above the limit
 
 
 def raise_open_file_limit(wanted: int) -> int:
-    """As many connections as wanted, or as the limit of open files leaves, once it is raised as far as it may be."""
+    """Raise the limit of open files as far as needed and allowed; returns how many connections it leaves."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = _raised(soft, hard, wanted + OTHER_FILES)
     possible = max(1, min(wanted, limit - OTHER_FILES))
@@ -167,7 +170,7 @@ def raise_open_file_limit(wanted: int) -> int:
 
 
 def _raised(soft: int, hard: int, needed: int) -> int:
-    """The limit, now. An unlimited one is negative on some systems, and enough."""
+    """The limit after raising it. RLIM_INFINITY is negative on some systems, so it is compared by name."""
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return needed
     limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)

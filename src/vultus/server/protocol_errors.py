@@ -1,4 +1,4 @@
-"""What is answered to bytes that are no HTTP request, or too much of one: they never reach the application."""
+"""Error answers of the protocol: for bytes that are no HTTP request, or too large a head. The app never sees these."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ UPGRADE_WITH_BODY = Problem(
 )
 
 
-def headers_too_large(most_bytes: int, most_headers: int) -> Problem:
-    """The refusal of a request whose line and headers, or trailers, are too large."""
-    sentence = f"the headers are over the limit of {most_bytes} bytes or {most_headers} lines; send fewer, or shorter"
+def headers_too_large(max_bytes: int, max_headers: int) -> Problem:
+    """The problem of a request whose line and headers, or trailers, are too large."""
+    sentence = f"the headers are over the limit of {max_bytes} bytes or {max_headers} lines; send fewer, or shorter"
     return Problem(431, "request_too_large", sentence)
 
 
 def protocol_error_response(problem: Problem) -> Response:
-    """The refusal, in the one shape of all, with an id of its own; the connection is to be closed after it."""
+    """The answer in the one error shape, with a new request id; the connection is to be closed after it."""
     request_id = str(uuid.uuid4())
     answer = error_response(problem, request_id)
     set_security_headers(answer.headers)

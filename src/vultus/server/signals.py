@@ -1,4 +1,4 @@
-"""The signals that end a server: heard, not died of."""
+"""Handlers for the signals that stop a process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def handling(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Call the handler for SIGINT and SIGTERM. Only in the main thread."""
+    """Call the handler for SIGINT and SIGTERM inside the block. Main thread only."""
     before = {number: signal.signal(number, handler) for number in STOP_SIGNALS}
     try:
         yield

@@ -1,9 +1,9 @@
-"""Images from addresses that a caller names, fetched so that no caller reaches what only this machine can reach.
+"""Fetches images from URLs that a caller sends, from public hosts only (no server-side request forgery).
 
 Off unless the operator turns it on. The host is looked up once; every address that it has must be public; the
-connection goes to an address that was checked, while TLS and the Host header keep the name. Redirects are followed by
-hand, each checked like a new address. Proxies of the environment are not used, nothing is decompressed, and the
-declared type of the content means nothing: the bytes go to the decoder like any upload.
+connection goes to an address that was checked, while TLS and the Host header keep the name. Redirects are not left to
+the HTTP library: each is checked like a new URL. Proxies of the environment are not used, nothing is decompressed, and
+the declared content type is ignored: the bytes go to the decoder like any upload.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import cached_property
 import httpcore
 import httpx
 
-from vultus.api.image_urls.pinned_connection import PinnedBackend, in_time
+from vultus.api.image_urls.pinned_connection import PinnedBackend, look_up_in_time
 from vultus.api.image_urls.public_addresses import is_public
 from vultus.errors import InvalidImage, InvalidRequest, QueueFull, RequestTooLarge
 
@@ -27,7 +27,7 @@ PORTS = {"http": 80, "https": 443}
 MAX_REDIRECTS = 3
 MAX_URL_CHARACTERS = 2048
 REDIRECTS = (301, 302, 303, 307, 308)
-FETCHES_AT_ONCE = 8  # they wait for servers of others, and must not hold all compute threads meanwhile
+FETCHES_AT_ONCE = 8  # they wait for other servers, and must not hold all compute threads meanwhile
 SEND_IT = "send the image itself"
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -35,7 +35,7 @@ Connect = Callable[[str, int, float], socket.socket]
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """All addresses of a host, as this machine looks them up. Raises OSError."""
+    """All addresses of a host, by the resolver of this machine. Raises OSError."""
     return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
@@ -46,53 +46,53 @@ def connect(address: str, port: int, seconds: float) -> socket.socket:
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Fetches images. seconds: for all images of one request together. resolve, connect: what a test gives."""
+    """Fetches images. seconds: for all images of one request together. resolve, connect: replaced by tests."""
 
     max_image_bytes: int
     max_request_bytes: int
     seconds: float
     resolve: Resolve = resolve
     connect: Connect = connect
-    _places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(FETCHES_AT_ONCE))
+    _slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(FETCHES_AT_ONCE))
 
     def budget(self) -> FetchBudget:
-        """The fetches of one request, whose time begins now."""
+        """A new budget for the fetches of one request; its time begins now."""
         return FetchBudget(self, time.monotonic() + self.seconds)
 
 
 class FetchBudget:
-    """The fetches of one request; they share its time and its bytes."""
+    """The time and bytes that all fetches of one request share."""
 
     def __init__(self, fetcher: Fetcher, deadline: float) -> None:
         self._fetcher, self._deadline = fetcher, deadline
         self._bytes_left = fetcher.max_request_bytes
 
     def fetch(self, url: str) -> bytes:
-        """The bytes at an address, whatever they are.
+        """The bytes at a URL, of whatever content type.
 
-        Raises InvalidRequest (an address that is not fetched), InvalidImage (it does not answer with bytes in time),
-        RequestTooLarge, QueueFull.
+        Raises InvalidRequest (a URL that is not fetched), InvalidImage (no answer with bytes in time), RequestTooLarge,
+        QueueFull.
         """
-        if not self._fetcher._places.acquire(blocking=False):
+        if not self._fetcher._slots.acquire(blocking=False):
             raise QueueFull(f"{FETCHES_AT_ONCE} images are being fetched already; ask again, or {SEND_IT}")
         try:
             return self._follow(checked(url))
         except (OSError, httpcore.NetworkError, httpcore.TimeoutException) as exc:
-            self.seconds_left()
+            self.seconds_left()  # raises the sentence about the time, when that is the cause
             raise InvalidImage(
                 f"the image at the address could not be fetched ({type(exc).__name__}); {SEND_IT}"
             ) from exc
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as exc:
             raise InvalidImage(f"the server at the address does not speak HTTP as it should; {SEND_IT}") from exc
         finally:
-            self._fetcher._places.release()
+            self._fetcher._slots.release()
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context()
 
     def seconds_left(self) -> float:
-        """Until the request's time is up. Raises InvalidImage when it is."""
+        """Seconds until the budget ends. Raises InvalidImage when it has ended."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise InvalidImage(f"the image at the address did not arrive within {self._fetcher.seconds:g} s; {SEND_IT}")
@@ -107,7 +107,7 @@ class FetchBudget:
         raise InvalidRequest(f"the address of the image redirects more than {MAX_REDIRECTS} times; {SEND_IT}")
 
     def _get(self, url: httpx.URL) -> bytes | str:
-        """The content, or where a redirect leads."""
+        """The content as bytes, or the location of a redirect as str."""
         headers = [(b"host", url.netloc), (b"accept", b"image/*"), (b"accept-encoding", b"identity")]
         headers += [(b"user-agent", b"vultus"), (b"connection", b"close")]
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=_port(url), target=url.raw_path)
@@ -138,7 +138,7 @@ class FetchBudget:
             raise RequestTooLarge(f"the image at the address has over {limit} bytes, the limit; send a smaller one")
 
     def _open(self, host: str, port: int) -> socket.socket:
-        """A connection to a host all of whose addresses are public; the first address that answers."""
+        """A connection to the first address that answers, of a host all of whose addresses are public."""
         failure: OSError = OSError("no address")
         for address in self._public_addresses(host, port):
             try:
@@ -148,9 +148,9 @@ class FetchBudget:
         raise failure
 
     def _public_addresses(self, host: str, port: int) -> Sequence[str]:
-        """One sentence for a name that is unknown and one that leads inside: which of both is not told."""
+        """Raises the same sentence for an unknown name and an internal one, so that internal names cannot be probed."""
         try:
-            addresses = in_time(lambda: self._fetcher.resolve(host, port), self.seconds_left())
+            addresses = look_up_in_time(lambda: self._fetcher.resolve(host, port), self.seconds_left())
         except (OSError, UnicodeError):
             addresses = ()
         if not addresses or not all(is_public(address) for address in addresses):
@@ -159,7 +159,7 @@ class FetchBudget:
 
 
 def checked(url: str) -> httpx.URL:
-    """An address that may be looked up. Raises InvalidRequest; the address is not repeated: it may hold a secret."""
+    """The parsed URL, if it may be fetched. Raises InvalidRequest, without the URL: it may hold a secret."""
     try:
         parsed = httpx.URL(url) if len(url) <= MAX_URL_CHARACTERS else httpx.URL()
     except (httpx.InvalidURL, ValueError, UnicodeError):

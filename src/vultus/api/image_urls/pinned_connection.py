@@ -1,4 +1,4 @@
-"""Connections that a request may afford: made by our own hands, and left when the request's time is up."""
+"""Connections of httpcore to an address that was checked, with one time limit for the whole request."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import Any
 import httpcore
 
 
-def in_time(look_up: Callable[[], Sequence[str]], seconds: float) -> Sequence[str]:
-    """The look-up has time limits of its own, longer ones: it is left behind when ours ends. Raises OSError."""
+def look_up_in_time(look_up: Callable[[], Sequence[str]], seconds: float) -> Sequence[str]:
+    """Look up a name within `seconds`. Raises OSError.
+
+    The resolver's own time limits are longer and cannot be set per call, so it runs in a thread that is abandoned.
+    """
     found: list[Sequence[str] | OSError | UnicodeError] = []
 
     def run() -> None:
@@ -32,7 +35,7 @@ def in_time(look_up: Callable[[], Sequence[str]], seconds: float) -> Sequence[st
 
 
 class PinnedBackend(httpcore.NetworkBackend):
-    """Connects with `open_` instead of by name, and ends every wait when the request's time is up."""
+    """Connects with `open_` instead of by name, and ends every wait when the time of the request is over."""
 
     def __init__(self, open_: Callable[[str, int], socket.socket], seconds_left: Callable[[], float]) -> None:
         self._open, self._seconds_left = open_, seconds_left
@@ -54,7 +57,8 @@ class _TimedStream(httpcore.NetworkStream):
         try:
             self._connection.sendall(buffer)
         except OSError as exc:
-            raise httpcore.WriteError("the server closed its side") from exc  # it may have answered before
+            # httpcore goes on to read after a WriteError: the server may have answered before it closed
+            raise httpcore.WriteError("the server closed its side") from exc
 
     def close(self) -> None:
         self._connection.close()

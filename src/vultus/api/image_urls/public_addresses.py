@@ -1,8 +1,8 @@
-"""Which internet addresses a server may be sent to by a stranger: the public ones, and nothing that leads inside.
+"""Decides whether an IP address is public, so that a caller's URL cannot reach an internal network.
 
 The tables are those of IANA's special-purpose address registries (RFC 6890, RFC 8190) without the entries that are
-ordinary public unicast. An address that is not listed as public is refused, so a form of address that we do not know of
-is refused too.
+ordinary public unicast. An IPv6 address outside the public range is refused, so forms that are not known here are
+refused too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOT_PUBLIC_4 = tuple(
     )
 )
 
-# Outside lie ::, ::1, IPv4-mapped and -compatible addresses, NAT64 (64:ff9b::), private, link-local and multicast.
+# Not in it: ::, ::1, IPv4-mapped and -compatible addresses, NAT64 (64:ff9b::), private, link-local and multicast.
 PUBLIC_6 = IPv6Network("2000::/3")  # global unicast, RFC 4291
 NOT_PUBLIC_6 = tuple(
     IPv6Network(network)

@@ -1,8 +1,8 @@
-"""What the audit says about a call: who, which action, and how it ended.
+"""Audits calls: actor, action, outcome. Pure ASGI.
 
-A change is written by the part that makes it, in its own transaction, see `vultus.storage.audit`. All else that is
-audited, and every refusal after the key was known, goes from here to the audit writer. Calls without a valid key, and
-those over a key's rate, are not audited: a stranger could fill the disk with them.
+The line about a change is written in the transaction of the change, see `vultus.storage.audit`. The lines of all other
+audited calls, and of every refusal after the key was known, go from here to the audit writer. Calls without a valid
+key, and those over a key's rate, are not audited: a stranger could fill the disk with them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vultus.api.request_context import RequestContext, request_context
 from vultus.storage.audit import OK, Act
 from vultus.storage.audit_writer import AuditSink
 
-# the function of a route -> the action. What is in neither, such as listing, is not audited.
+# the function of a route -> the action. A function in neither table, such as listing, is not audited.
 LOOKS = {
     "verify": "verify",
     "find": "find",
@@ -35,11 +35,11 @@ CHANGES = {
     "revoke_key": "key.revoke",
     "rotate_key": "key.rotate",
 }
-UNCHANGED = "unchanged"  # outcome of a call that could have changed something and had nothing to change
+UNCHANGED = "unchanged"  # outcome of a call that may change something and found nothing to change
 
 
 def begin_act(request: Request, actor: str, audit_sink: AuditSink) -> Act:
-    """The act of this call, which from now on will be audited."""
+    """Begin the act of this call; from now on its outcome is audited."""
     context, name = request_context(request.scope), request.scope["endpoint"].__name__
     context.act = Act(actor, context.request_id, LOOKS.get(name) or CHANGES.get(name))
     context.audit_sink = audit_sink
@@ -47,7 +47,7 @@ def begin_act(request: Request, actor: str, audit_sink: AuditSink) -> Act:
 
 
 class AuditMiddleware:
-    """ASGI middleware: when a call is over, the line about it goes to the audit_sink, unless it is written already."""
+    """Sends the line about a finished call to the audit sink, unless it is written already."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -63,10 +63,10 @@ class AuditMiddleware:
             context.error = describe(exc).code
             raise
         finally:
-            _tell(context)
+            _send_line(context)
 
 
-def _tell(context: RequestContext) -> None:
+def _send_line(context: RequestContext) -> None:
     act, audit_sink = context.act, context.audit_sink
     if act is None or audit_sink is None or act.action is None:
         return

@@ -1,4 +1,4 @@
-"""What a request may cost before any of it is understood: its id, its bytes, its time. Pure ASGI."""
+"""Limits the size of a request body and the time in which it arrives. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vultus.errors import InvalidRequest, QueueFull, RequestTooLarge
 
 @dataclass
 class _Body:
-    """How much of one body has arrived, in bytes, and whether that is all."""
+    """How many bytes of one body have arrived, and whether that is all of it."""
 
     arrived: int = 0
     complete: bool = False
@@ -23,7 +23,8 @@ class _Body:
 class BodyLimitMiddleware:
     """Refuses a body of too many bytes, announced or counted as they arrive, and one that arrives too slowly.
 
-    Bounds also what the bodies of all requests hold together, so that many callers cannot fill the memory.
+    Also limits the bytes of all bodies together, so that many callers cannot fill the memory. Raises RequestTooLarge,
+    InvalidRequest, QueueFull, or HTTPException with status 408.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float, max_held_bytes: int) -> None:
@@ -49,6 +50,7 @@ class BodyLimitMiddleware:
             return
         if not (length.isascii() and length.isdigit()):
             raise InvalidRequest("the Content-Length header must be a whole number of bytes")
+        # int() of thousands of digits is slow, and refused by Python beyond 4300: the number of digits goes first
         if len(length) > 18 or int(length) > self._max_bytes:
             raise self._too_large()
 
@@ -57,7 +59,7 @@ class BodyLimitMiddleware:
 
         async def counted_receive() -> Message:
             if body.complete:
-                return await receive()
+                return await receive()  # waits for the caller to disconnect, for which there is no limit
             message = await self._in_time(receive, deadline)
             self._count(len(message.get("body", b"")), body)
             body.complete = message["type"] != "http.request" or not message.get("more_body", False)

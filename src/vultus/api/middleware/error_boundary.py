@@ -1,4 +1,4 @@
-"""Whatever is raised below becomes the one JSON shape; faults of the server go to its log. Pure ASGI."""
+"""Answers every exception in the one error shape; faults of the server go to its log. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class ErrorBoundaryMiddleware:
-    """ASGI middleware: whatever is raised below becomes the one JSON shape."""
+    """Answers whatever is raised below it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -36,17 +36,17 @@ class ErrorBoundaryMiddleware:
         try:
             await self.app(scope, receive, watched_send)
         except ClientDisconnect:
-            return
+            return  # nobody reads an answer
         except Exception as exc:
             problem, request_id = describe(exc), request_context(scope).request_id
             _log_fault(problem, request_id, exc)
             if started:
-                raise
+                raise  # a part of an answer is sent already; the server closes the connection
             await error_response(problem, request_id)(scope, receive, send)
 
 
 def _log_fault(problem: Problem, request_id: str, exc: Exception) -> None:
-    """Faults of the server go to the log, without a foreign exception's message: it may quote names or values."""
+    """Log faults of the server, without the message of a foreign exception: it may quote names or values."""
     if problem.status != 500:
         return
     sentence = str(exc) if isinstance(exc, VultusError) else "no message kept"

@@ -1,4 +1,4 @@
-"""What a caller is told who comes when all connections are at work. Pure ASGI."""
+"""Refuses requests while all connections of the server are at work. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from vultus.api.request_context import request_context
 from vultus.errors import QueueFull
 
-OVERLOADED = "vultus.overloaded"  # in the state of a request: the server found no place for it
-STILL_ANSWERED = "/health"  # it costs nothing, and whoever watches over the process must not take "busy" for "dead"
+OVERLOADED = "vultus.overloaded"  # set by `vultus.server.http_protocol` in the state of a request beyond the limit
+STILL_ANSWERED = "/health"  # costs nothing, and a supervisor must not take "busy" for "dead"
 
 
 class OverloadMiddleware:
-    """Refuses what the server marked as overloaded, `/health` excepted, and has its connection closed.
-
-    Raises QueueFull.
-    """
+    """Raises QueueFull for what the server marked as overloaded, except `/health`, and has its connection closed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

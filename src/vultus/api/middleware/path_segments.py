@@ -1,4 +1,4 @@
-"""Percent-encoded slashes in paths: a subject `a/b` is reachable as `/collections/c/subjects/a%2Fb`.
+"""Keeps percent-encoded slashes inside their path segment: subject `a/b` is `/collections/c/subjects/a%2Fb`. Pure ASGI.
 
 An ASGI server decodes the whole path, after which an encoded slash looks like a separator. The middleware decodes the
 raw path segment by segment and leaves just two characters encoded, `/` as %2F and `%` as %25; `decoded` undoes these
@@ -19,7 +19,7 @@ from vultus.identifiers import MAX_SUBJECT_CHARACTERS, check_collection, check_s
 
 
 class PathSegmentsMiddleware:
-    """ASGI middleware: routes on the raw path's segments, so that %2F stays inside its segment."""
+    """Has the router see the segments of the raw path, so that %2F stays inside its segment. Raises InvalidRequest."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,11 +35,11 @@ def _segment(raw: bytes) -> str:
         text = unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError as exc:
         raise InvalidRequest("the path is not percent-encoded UTF-8; encode each part of it, a slash as %2F") from exc
-    return text.replace("%", "%25").replace("/", "%2F")
+    return text.replace("%", "%25").replace("/", "%2F")  # in this order, or %2F becomes %252F
 
 
 def decoded(parameter: str) -> str:
-    """A path parameter as the caller means it."""
+    """A path parameter as the caller meant it."""
     return parameter.replace("%2F", "/").replace("%25", "%")
 
 

@@ -1,4 +1,4 @@
-"""The id of a request: the caller's `x-request-id`, or a new one. Pure ASGI."""
+"""Gives each request an id: the caller's `x-request-id`, or a new one. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class RequestIdMiddleware:
-    """Gives each context its id: the caller's `x-request-id`, or a new one; both are sent back.
+    """Begins the context of a request with its id, and sends the id back in the answer.
 
     An id that is no UUID is refused, and so is the id of a request that is still running in this process.
     """
@@ -38,7 +38,7 @@ class RequestIdMiddleware:
         except VultusError as exc:
             await error_response(describe(exc), context.request_id)(scope, receive, send)
             return
-        await self._run(context.request_id.lower(), scope, receive, send)
+        await self._run(context.request_id.lower(), scope, receive, send)  # a UUID is the same in either case
 
     def _refuse_running(self, request_id: str) -> None:
         if request_id.lower() in self._running:

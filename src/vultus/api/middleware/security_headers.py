@@ -1,4 +1,4 @@
-"""Headers that tell a browser what an answer is not: a page of others, a thing to guess or to keep. Pure ASGI."""
+"""Sets the headers that restrict what a browser does with an answer. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = (
     "default-src 'none'; script-src 'self'{scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-MAY_BE_KEPT = "/static-"  # the files of the pages; everything else may be about people
+CACHEABLE = "/static-"  # scripts and styles of /docs; any other answer may be about people
 
 
 class SecurityHeadersMiddleware:
@@ -31,11 +31,11 @@ class SecurityHeadersMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        await self.app(scope, receive, _SecuredAnswer(send, keep=scope["path"].startswith(MAY_BE_KEPT)).send)
+        await self.app(scope, receive, _SecuredAnswer(send, keep=scope["path"].startswith(CACHEABLE)).send)
 
 
 class _SecuredAnswer:
-    """One answer. A page is held back until it is whole, because its policy names its scripts."""
+    """One answer. An HTML page is buffered until it is complete, because its policy lists the hashes of its scripts."""
 
     def __init__(self, send: Send, *, keep: bool) -> None:
         self._send, self._keep = send, keep
@@ -67,7 +67,7 @@ class _SecuredAnswer:
 
 
 def set_security_headers(headers: MutableHeaders, *, keep: bool = False) -> None:
-    """Give an answer that is no page its safety headers. keep: whether it may be stored by who gets it."""
+    """Set the headers of an answer that is no HTML page. keep: whether it may be cached."""
     headers["x-content-type-options"] = "nosniff"
     headers["referrer-policy"] = "no-referrer"
     headers["content-security-policy"] = NO_PAGE
@@ -76,7 +76,7 @@ def set_security_headers(headers: MutableHeaders, *, keep: bool = False) -> None
 
 
 def page_policy(page: bytes) -> str:
-    """The content security policy of an HTML page: its inline scripts run, no other ones do."""
+    """The content security policy of an HTML page, which allows its own inline scripts only."""
     return PAGE.format(scripts="".join(f" '{digest}'" for digest in _digests(INLINE_SCRIPT.findall(page))))
 
 

@@ -1,4 +1,4 @@
-"""What becomes of the requests under way when the time to stop is over: each is told so. Pure ASGI."""
+"""Cancels the requests under way when the shutdown time is over, and answers each of them. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from vultus.errors import NotReady
 
 
 class ShutdownState:
-    """The requests under way, which can be dismissed all at once. Belongs to the event loop."""
+    """The requests under way, which can be cancelled all at once. Used in the event loop only."""
 
     def __init__(self) -> None:
         self.under_way: set[anyio.CancelScope] = set()
         self.over = False
 
     def cancel_all(self) -> None:
-        """Give up what is not answered yet, and what may still come."""
+        """Cancel the requests that are not answered yet, and all later ones."""
         self.over = True
         for scope in tuple(self.under_way):
             scope.cancel()
 
 
 class DrainMiddleware:
-    """Answers what was dismissed with NotReady, unless its answer has begun already: that one is cut.
+    """Raises NotReady for a cancelled request; if its answer has begun already, the answer is cut off.
 
-    Work that has been handed to a thread is not waited for, and may still be done: all changes may safely be repeated.
+    Work in a thread cannot be cancelled and may still be done: every change may safely be sent again.
     """
 
     def __init__(self, app: ASGIApp, shutdown_state: ShutdownState) -> None:
@@ -44,8 +44,8 @@ class DrainMiddleware:
             begun = True
             await send(message)
 
-        dismissed = await self._until_cancelled(scope, receive, watched_send)
-        if dismissed and not begun:
+        cancelled = await self._until_cancelled(scope, receive, watched_send)
+        if cancelled and not begun:
             request_context(scope).headers["connection"] = "close"
             raise NotReady("the service is stopping and could not finish this in time; ask again once it is back", 5.0)
 

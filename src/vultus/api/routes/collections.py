@@ -91,12 +91,12 @@ async def list_subjects(
 ) -> resources.SubjectPage:
     """One page of the subjects, in the order of their ids."""
     caller.require_collection(collection)
-    cursor = None if page.cursor is None else _opened(page.cursor)
+    cursor = None if page.cursor is None else _decode_cursor(page.cursor)
     service = state.system().service
     subjects, following = await state.run(service.galleries.subjects, collection, cursor=cursor, limit=page.limit)
     return resources.SubjectPage(
         subjects=[resources.subject_answer(subject) for subject in subjects],
-        next_cursor=None if following is None else _sealed(following),
+        next_cursor=None if following is None else _encode_cursor(following),
     )
 
 
@@ -184,11 +184,11 @@ async def _face(face_id: str, caller: Caller, state: State) -> EnrolledFace:
 # --- cursors ------------------------------------------------------------------------------------------------------
 
 
-def _sealed(cursor: str) -> str:
+def _encode_cursor(cursor: str) -> str:
     return base64.urlsafe_b64encode(cursor.encode("utf-8")).decode("ascii").rstrip("=")
 
 
-def _opened(cursor: str) -> str:
+def _decode_cursor(cursor: str) -> str:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         return check_subject(base64.b64decode(padded, altchars=b"-_", validate=True).decode("utf-8"))

@@ -32,7 +32,7 @@ async def list_keys(caller: MayAdminister, state: State) -> KeyList:
 
 
 @router.post(
-    "/keys", status_code=201, openapi_extra=only_json(KeyFields, {"name": "front state", "scopes": ["verify", "find"]})
+    "/keys", status_code=201, openapi_extra=only_json(KeyFields, {"name": "front door", "scopes": ["verify", "find"]})
 )
 async def create_key(request: Request, response: Response, caller: MayAdminister, state: State) -> NewKeyAnswer:
     """Make a key, not of scope admin. The answer is the only place where it is ever shown."""

@@ -74,7 +74,7 @@ async def _verification(fields: VerifyFields, caller: Caller, state: State) -> V
     if fields.img1 is not None and fields.img2 is not None:
         return await state.run(service.recognition.verify, fields.img1, fields.img2, **options)
     caller.require_collection(fields.collection)
-    probe, subject = fields.img or b"", fields.subject or ""  # VerifyFields has seen to it that both are there
+    probe, subject = fields.img or b"", fields.subject or ""  # VerifyFields checks that both are present
     found = await state.run(service.recognition.verify_subject, probe, subject, collection=fields.collection, **options)
     caller.act.objects = () if found.face_id is None else (found.face_id,)
     return found

@@ -1,4 +1,4 @@
-"""/health, /readiness, /capabilities, for everyone."""
+"""/health, /readiness, /capabilities: no key needed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from fastapi import APIRouter
 
 from vultus.api.openapi import PUBLIC_ERRORS
 from vultus.api.state import State
-from vultus.schemas.resources import (
-    Health,
-)
+from vultus.schemas.resources import Health
 
 router = APIRouter(tags=["system"], responses=PUBLIC_ERRORS)
 
