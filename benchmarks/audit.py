@@ -1,9 +1,9 @@
-"""What the audit costs an enrolment: the transaction with its line against the same without; prints the ratio.
+"""The cost of the audit: the transaction of an enrolment with an audit line and without; prints the ratio.
 
     .venv/bin/python benchmarks/audit.py [--folder FOLDER] [--pairs 400]
 
-The two are done in turn, so that both meet the same disk. FOLDER: on the disk to measure, default the system's
-temporary one. The line is written in the transaction of the enrolment, so it takes no sync of its own.
+The two take turns, so that both find the disk in the same state. FOLDER: on the disk to measure; default: the system's
+temporary folder. The line is written in the transaction of the enrolment, so it takes no sync of its own.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from vultus.storage.audit import Act
 from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations import migrate
+from vultus.vectors import unit_length
 
 DIMENSION, WARM_UP = 512, 20
 
 
 def new_face(number: int) -> NewFace:
-    """A face that nobody has, with an embedding of unit length."""
-    vector = np.random.default_rng(number).standard_normal(DIMENSION)
+    """A face of a new photo, with an embedding of unit length."""
+    (unit,) = unit_length(np.random.default_rng(number).standard_normal((1, DIMENSION)))
     face = Face((0.0, 0.0, 100.0, 100.0), np.zeros((5, 2), np.float32), 0.9)
-    unit = (vector / np.linalg.norm(vector)).astype(np.float32)
     return NewFace(
-        Template(unit, "model", face, Quality(80.0, {})), Photo(f"{number:064x}", f"{number:064x}", 512, 512, 30_000)
+        Template(unit.astype(np.float32), "model", face, Quality(80.0, {})),
+        Photo(f"{number:064x}", f"{number:064x}", 512, 512, 30_000),
     )
 
 
 def milliseconds(gallery: Gallery, number: int) -> float:
-    """How long one enrolment takes to be durable."""
+    """The time of one enrolment until it is durable."""
     face = new_face(number)
     begun = perf_counter()
     gallery.add_faces("people", f"s{number}", [face])

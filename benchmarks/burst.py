@@ -1,4 +1,4 @@
-"""Far more clients at once than the queue holds: who is served, how late at most, and how soon the others are told."""
+"""Far more clients at once than the queue holds: how many are served, how late, and how soon the others are refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 def burst(server: Server, photos: Photos) -> Row:
     """One request of each client, all sent at the same moment.
 
-    Answer times in ms: of those served, of those told queue_full; how many of these got no Retry-After.
+    Response times in ms of the served and of those refused with queue_full; how many refusals had no Retry-After.
     """
     body, _ = bodies(photos, PATH, SIZE, 0, iter(()))
     start, lock, answers = threading.Barrier(CLIENTS), threading.Lock(), list[tuple[int, bool, float]]()
@@ -47,21 +47,21 @@ def burst(server: Server, photos: Photos) -> Row:
         "served_p99_ms": percentile(served, 0.99),
         "refused": len(refused),
         "refused_p50_ms": percentile(refused, 0.5),
-        "without_retry_after": sum(status == 503 and not told for status, told, _ in answers),
+        "without_retry_after": sum(status == 503 and not advised for status, advised, _ in answers),
         "otherwise": CLIENTS - len(served) - len(refused),
     }
 
 
 def _answer(connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bool, float]:
-    """Status (0: none came), whether it says when to ask again, ms."""
+    """Status (0: no response), whether it says when to try again, ms."""
     begun = time.perf_counter()
     try:
         connection.request("POST", PATH, body, HEADERS)
         answer = connection.getresponse()
         answer.read()
-        status, told = answer.status, answer.getheader("Retry-After") is not None
+        status, advised = answer.status, answer.getheader("Retry-After") is not None
     except (OSError, http.client.HTTPException):
-        status, told = 0, False
+        status, advised = 0, False
     finally:
         connection.close()
-    return status, told, (time.perf_counter() - begun) * 1000
+    return status, advised, (time.perf_counter() - begun) * 1000

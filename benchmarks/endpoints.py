@@ -1,7 +1,7 @@
 """The endpoints over real HTTP: latency of one client, throughput of several, errors by status.
 
-Every client is a thread with one kept connection; what it sends was made before. /enroll gets a photo that was never
-sent before, makes a new person each time, and so pays for the stored photo and the durable commit.
+Every client is a thread with one open connection; its request bodies are built beforehand. /enroll gets a photo that
+was never sent before and creates a new person each time, so that it includes the stored photo and the durable commit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.timing import Bounds, percentile
 ENDPOINTS = ("/verify", "/find", "/enroll", "/represent")
 CLIENTS = (1, 2, 8, 32)
 EXPECTED = {"/enroll": 201}
-DIFFERENT = 16  # photos that the other endpoints take turns with
+DIFFERENT = 16  # photos that the other endpoints are sent in turn
 
 Row = dict[str, Any]
 Body = Callable[[int], bytes]
@@ -32,7 +32,7 @@ Body = Callable[[int], bytes]
 
 @dataclass
 class Outcome:
-    """What one series of requests gave. statuses: of the answers that were not the expected one."""
+    """The result of one series of requests. statuses: of the responses that were not as expected."""
 
     taken_ms: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def endpoints(server: Server, photos: Photos, latency: Bounds, load: Bounds) -> Iterator[Row]:
-    """A row per endpoint and size. latency: of the series of one client; load: of each number of clients."""
+    """A row for each endpoint and size. latency: bounds for one client; load: for each number of clients."""
     fresh = count(1_000)  # numbers of photos that were never sent
     for size in SERVED_SIZES:
         for path in ENDPOINTS:
@@ -66,7 +66,7 @@ def measure(
 
 
 def bodies(photos: Photos, path: str, size: str, most: int, fresh: Iterator[int]) -> tuple[Body, list[bytes]]:
-    """What request number i sends, i below `most`; and the photos in it."""
+    """The body of request number i, i below `most`; and the photos sent."""
     new = path == "/enroll"
     sent = photos.some(size, most if new else DIFFERENT, first=_reserve(fresh, most) if new else 0)
     forms = [form(_fields(path, sent, number)) for number in range(len(sent))]
@@ -74,7 +74,7 @@ def bodies(photos: Photos, path: str, size: str, most: int, fresh: Iterator[int]
 
 
 def send(server: Server, path: str, body: Body, clients: int, bounds: Bounds) -> Outcome:
-    """At most bounds.count requests by so many clients, none begun after bounds.seconds."""
+    """Send at most bounds.count requests by so many clients, none begun after bounds.seconds."""
     outcome, numbers, lock = Outcome(), iter(range(bounds.count)), threading.Lock()
     start = time.perf_counter()
     end = start + bounds.seconds
@@ -113,7 +113,7 @@ def _status(connection: http.client.HTTPConnection, path: str, body: bytes) -> s
     try:
         return str(post(connection, path, body)[0])
     except (OSError, http.client.HTTPException) as exc:
-        connection.close()  # the next request connects anew
+        connection.close()  # the next request connects again
         return type(exc).__name__
 
 

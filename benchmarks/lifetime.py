@@ -1,4 +1,4 @@
-"""Start-up and memory of the server, with the models prepared and the gallery filled."""
+"""Start-up time and memory growth of the server, with prepared models and a filled gallery."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONCE = Bounds(1, 60.0)
 
 
 def start_up(data_dir: Path, photos: Photos, times: int) -> dict[str, float]:
-    """Seconds from the start of the process, medians: ready; first /represent answered; first /find, which loads."""
+    """Seconds from the start of the process, medians: ready; first /represent done; first /find, index loaded."""
     laps = []
     for _ in range(times):
         with serving(data_dir) as server:

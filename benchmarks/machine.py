@@ -1,4 +1,4 @@
-"""The machine and the versions that figures hold for, and the memory of a process."""
+"""The machine and the versions that figures were measured with, and the memory of a process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8"
 
 
 def facts() -> dict[str, Any]:
-    """What the figures depend on."""
+    """The hardware and software that the figures depend on."""
     return {
         "cpu": _cpu_name(),
         "flags": [flag for flag in FLAGS if flag in cpu_flags()],
@@ -29,7 +29,7 @@ def facts() -> dict[str, Any]:
 
 
 def load() -> list[float]:
-    """The load average of 1, 5 and 15 minutes: more than the cores at the start means that others computed too."""
+    """The load average of 1, 5 and 15 minutes: above the number of cores at the start, other processes computed too."""
     return [round(value, 2) for value in os.getloadavg()]
 
 

@@ -1,12 +1,12 @@
-"""Measure the activation ranges that an int8 model needs, on faces of a labelled folder; prints them as TOML.
+"""Measures the activation ranges that an int8 model needs, on faces of a labelled folder; prints them as TOML.
 
     .venv/bin/python benchmarks/measure_ranges.py FOLDER [--model NAME] [--not-in PAIRS.csv] [--crops 200]
 
 FOLDER holds one folder of photos per person. One photo each of `crops` people, spread evenly over the names, goes
 through the real pipeline: detection, alignment, the model's own input. Two passes: the extremes of every tensor, then
-a histogram between them, whose percentile cuts the rare outliers off. People named in a CSV of test pairs (columns
-path1 and path2, .../PERSON/photo) are left out, so that what is tested was never seen here. The answer goes into the
-card, under [int8]; it holds numbers, and nothing of any photo.
+a histogram between them, whose percentiles cut off the rare outliers. People named in a CSV of test pairs (columns
+path1 and path2, .../PERSON/photo) are left out, so that no test photo is used here. The output goes into the card,
+under [int8]; it holds numbers, and nothing of any photo.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def left_out(pairs: Path | None) -> frozenset[str]:
-    """The people of a CSV of pairs."""
+    """The people named in a CSV of pairs."""
     if pairs is None:
         return frozenset()
     with pairs.open(newline="") as lines:
@@ -74,7 +74,7 @@ def left_out(pairs: Path | None) -> frozenset[str]:
 
 
 def one_photo_each(folder: Path, without: frozenset[str]) -> list[Path]:
-    """The first photo of every other person, by name."""
+    """The first photo of every person not in `without`, by name."""
     people = sorted(path for path in folder.iterdir() if path.is_dir() and path.name not in without)
     photos = [sorted(path for path in person.iterdir() if path.suffix.lower() in PHOTOS) for person in people]
     return [found[0] for found in photos if found]
@@ -86,7 +86,7 @@ def spread(photos: Sequence[Path], wanted: int) -> list[Path]:
 
 
 def face_of(pipeline: Pipeline, embedder: Embedder, photo: Path) -> Iterator[RGB]:
-    """The crop of the photo's main face; nothing where there is no face."""
+    """The crop of the largest face of the photo; nothing if there is no face."""
     with pipeline.slot():
         detected = pipeline.detect(photo.read_bytes())
     if detected.faces:
@@ -94,7 +94,7 @@ def face_of(pipeline: Pipeline, embedder: Embedder, photo: Path) -> Iterator[RGB
 
 
 def measure(path: Path, embedder: Embedder, crops: Sequence[RGB], percentile: float) -> Extremes:
-    """Tensor -> (least, greatest) value, the outliers cut off on either side."""
+    """Tensor -> (least, greatest) value, without the outliers on either side."""
     model, names = measurable(path.read_bytes())
     with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
         file.write(model)
@@ -124,7 +124,7 @@ def batches(
 
 
 def cut(counts: np.ndarray, least: float, greatest: float, percentile: float) -> tuple[float, float]:
-    """The range that holds `percentile` % of the values above its foot, and as many below its top."""
+    """The range with `percentile` % of the values above its lower end, and as many below its upper end."""
     total = np.cumsum(counts)
     width = (greatest - least) / len(counts)
     low = int(np.searchsorted(total, total[-1] * (1 - percentile / 100)))

@@ -1,8 +1,8 @@
-"""The photos that are sent: JPEGs of 640x480, 2 and 12 megapixels, as many different ones as are asked for.
+"""The photos to send: JPEGs of 640x480, 2 and 12 megapixels, as many different ones as are needed.
 
-Without a folder of one's own they come from scikit-image's astronaut (one person) and the insightface wheel's t1.jpg
-(six people). Enlarged pictures compress better than a camera's, so grain is added; the sizes in bytes are printed.
-Each photo carries its number as grey squares in a corner, so that no two stored photos are the same file.
+Without a folder of photos they come from scikit-image's astronaut (one person) and the insightface wheel's t1.jpg
+(six people). Enlarged pictures compress better than a camera's, so noise is added; the sizes in bytes are printed.
+Each photo shows its number as grey squares in a corner, so that no two stored photos are the same file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Pixels = NDArray[np.uint8]
 
 
 class Photos:
-    """Photos of each size, made when asked for."""
+    """Photos of each size, made when needed."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """folder: photos to use instead of the packages'; the first MOST_FILES by name."""
@@ -66,7 +66,7 @@ def megabytes(photos: Sequence[bytes]) -> float:
 
 
 def _filled(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Scaled to fill the size; what is too much is cut off at the right and below (heads are above)."""
+    """Scaled to fill the size, then cut off at the right and at the bottom, as heads are at the top."""
     scale = max(width / pixels.shape[1], height / pixels.shape[0])
     shape = (max(width, round(pixels.shape[1] * scale)), max(height, round(pixels.shape[0] * scale)))
     return np.asarray(cv2.resize(pixels, shape, interpolation=cv2.INTER_CUBIC)[:height, :width], np.uint8)

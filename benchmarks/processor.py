@@ -1,4 +1,4 @@
-"""Processor time of a process, user and system, all threads: what a call costs however busy the machine is."""
+"""Processor time of a process, user and system, all threads: the cost of a call, however busy the machine is."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def processor_ms(pid: int) -> float | None:
 
 
 def spent_ms(pid: int, before: float | None, calls: int) -> float | None:
-    """Milliseconds per call since `before`, an answer of processor_ms."""
+    """Milliseconds per call since `before`, a result of processor_ms."""
     now = processor_ms(pid)
     return None if now is None or before is None or not calls else (now - before) / calls

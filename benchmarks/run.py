@@ -1,9 +1,9 @@
-"""The benchmark of Vultus: stages, endpoints, search, start-up and memory, and its peers beside it.
+"""The benchmark of Vultus: stages, endpoints, search, start-up and memory, and a comparison with its peers.
 
     python -m benchmarks.run [--quick] [--json FILE] [--figures FOLDER] [--photos FOLDER] [--peers]
 
-What is measured and how is said at the top of each module: stages, endpoints, lifetime, search, peers/compare. Figures
-hold for the machine named in the output; on a shared one trust ratios above 1.2 only, and look at the load average.
+The top of each module says what it measures and how: stages, endpoints, lifetime, search, peers/compare. Figures
+hold for the machine named in the output; on a shared one trust only ratios above 1.2, and check the load average.
 Everything is bounded: under 3 minutes with --quick, about 15 without, the peers apart.
 """
 
@@ -23,6 +23,7 @@ from benchmarks.burst import burst
 from benchmarks.endpoints import endpoints
 from benchmarks.figures import draw
 from benchmarks.lifetime import growth, start_up
+from benchmarks.peers.compare import compare
 from benchmarks.photos import Photos
 from benchmarks.serving import Server, serving
 from benchmarks.stages import find_profile, stages
@@ -41,7 +42,7 @@ PEERS_WEIGHTS = "facenet512-casia-webface"  # the architecture of DeepFace's Fac
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. alone: a stage; latency: one client; load: each number of clients."""
+    """How much is measured. alone: of each stage; latency: one client; load: each number of clients."""
 
     alone: Bounds
     latency: Bounds
@@ -57,7 +58,7 @@ QUICK = Plan(Bounds(15, 0.5), Bounds(30, 2), Bounds(40, 1), 1, Bounds(200, 4), (
 
 
 def main() -> int:
-    """Measure, print, write; what was measured before an error is written all the same."""
+    """Measure, print, write; after an error, what was measured before it is written."""
     given = _arguments()
     results: dict[str, Any] = {}
     try:
@@ -100,7 +101,7 @@ def run(plan: Plan, photos: Photos, folder: Path, peer_dir: Path | None, results
 
 
 def _filled(data_dir: Path, photos: Photos) -> tuple[Settings, dict[str, Any]]:
-    """A data folder with FACES faces, and what the figures hold for."""
+    """A data folder with FACES faces, and the facts that the figures depend on."""
     data_dir.mkdir()
     inherited = Settings(_env_file=None)  # only the model folder may come from outside
     settings = Settings.model_construct(**{**_defaults(), "model_dir": inherited.model_dir, "data_dir": data_dir})
@@ -152,8 +153,6 @@ def _serve(server: Server, plan: Plan, photos: Photos, results: dict[str, Any]) 
 def _peers(
     server: Server, photos: Photos, settings: Settings, folder: Path, peer_dir: Path, rounds: int
 ) -> dict[str, Any]:
-    from benchmarks.peers.compare import compare
-
     _say("peers")
     cards = known_cards(settings.model_dir)
     card = find_card(cards, PEERS_WEIGHTS)

@@ -1,14 +1,14 @@
-"""How fast, how large and how right the search index is, at 20,000, 100,000 and 1,000,000 faces.
+"""Speed, memory and correctness of the search index at 20,000, 100,000 and 1,000,000 faces.
 
     python -m benchmarks.search [--quick] [--sizes 20000 100000] [--dimension 512] [--json search.json]
 
-Faces are made, see `search_made.py`. Each size gets a gallery file of its own and processes of its own that load it, so
-that memory is told apart. Searches alternate with reading as many bytes as the codes have, the floor; both are medians.
-`recall`: the share of the best ten subjects found; `wrong`: probes whose candidates differ from those of comparing all
-float32 rows by numpy; ties within 1e-5 aside. `looked_up`: faces fetched from the gallery a search. `pq_...`: the same
-by means of a PQ index, whatever the size, where faiss is installed: `pq_first` is the share of probes whose best
-subject is found, `pq_stated` what the index was measured to find when it was made; `pq_peak_mb` is the whole process,
-loading and making the index included.
+Faces are synthetic, see `search_synthetic.py`. Each size gets a gallery file of its own and processes of its own that
+load it, so that memory is measured for each. Searches alternate with reading as many bytes as the codes have, the
+floor; both are medians. `recall`: the share of the best ten subjects found; `wrong`: probes whose candidates differ
+from those of comparing all float32 rows by numpy; ties within 1e-5 aside. `looked_up`: faces fetched from the gallery
+for each search. `pq_...`: the same with a PQ index, whatever the size, where faiss is installed: `pq_first` is the
+share of probes whose best subject is found, `pq_stated` the recall that was measured when the index was built;
+`pq_peak_mb` is the whole process, including loading and building the index.
 """
 
 from __future__ import annotations
@@ -49,12 +49,13 @@ TIE = 1e-5
 
 def figures(url: str, count: int, dimension: int) -> dict[str, Any]:
     """Fill a new gallery and measure it, each part in a process of its own."""
-    truth = apart(make, url, count, dimension)
-    return {**apart(measure, url, dimension, truth), **apart(measure_pq, url, dimension, truth)}
+    best = in_new_process(make, url, count, dimension)
+    exact = in_new_process(measure, url, dimension, best)
+    return {**exact, **in_new_process(measure_pq, url, dimension, best)}
 
 
-def measure(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -> dict[str, Any]:
-    """What one gallery costs, in a process that has done nothing else."""
+def measure(url: str, dimension: int, best: list[list[tuple[str, float]]]) -> dict[str, Any]:
+    """Time, memory and results of exact search in one gallery, in a process that has done nothing else."""
     gallery, faces = Gallery(open_engine(url)), Faces(dimension)
     probes, calls = faces.probes(PROBES), Counted(gallery)
     index, before = FlatIndex(calls, memory_bytes=2**40), resident_mb()
@@ -84,14 +85,14 @@ def measure(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -> d
         "memory_mb": loaded - before,
         "peak_mb": peak,
         "bytes_a_face": index._collections["people"].nbytes / count,
-        "recall": statistics.mean(map(recall, answers, truth)),
-        "wrong": sum(map(differ, answers, truth)),
+        "recall": statistics.mean(map(recall, answers, best)),
+        "wrong": sum(map(differ, answers, best)),
         **changes(gallery, faces),
     }
 
 
-def measure_pq(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -> dict[str, Any]:
-    """The same gallery by means of a PQ index; nothing without faiss."""
+def measure_pq(url: str, dimension: int, best: list[list[tuple[str, float]]]) -> dict[str, Any]:
+    """The same for search with a PQ index; nothing without faiss."""
     if load_faiss() is None:
         return {}
     gallery, probes = Gallery(open_engine(url)), Faces(dimension).probes(PROBES)
@@ -111,9 +112,9 @@ def measure_pq(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -
         "pq_two_threads_per_s": throughput(index, probes, 2),
         "pq_stated": state.recall.least,
         "pq_first": statistics.mean(
-            lines[0].similarity >= best[0][1] - TIE for lines, best in zip(answers, truth, strict=True)
+            lines[0].similarity >= wanted[0][1] - TIE for lines, wanted in zip(answers, best, strict=True)
         ),
-        "pq_recall": statistics.mean(map(recall, answers, truth)),
+        "pq_recall": statistics.mean(map(recall, answers, best)),
         "pq_candidates": state.candidates,
         "pq_build_s": building / 1000,
         "pq_bytes_a_face": index._collections["people"].snapshot.pq.nbytes / state.faces,
@@ -122,7 +123,7 @@ def measure_pq(url: str, dimension: int, truth: list[list[tuple[str, float]]]) -
 
 
 class Counted:
-    """A gallery that counts the faces looked up."""
+    """A gallery that counts the faces fetched from it."""
 
     def __init__(self, gallery: Gallery) -> None:
         self.gallery, self.looked_up = gallery, 0
@@ -134,7 +135,7 @@ class Counted:
 
 
 def differ(found: list[Any], wanted: list[tuple[str, float]]) -> bool:
-    """Whether an answer is not that of brute force: other similarities, or a subject that is not within a tie."""
+    """Whether a result differs from brute force: other similarities, or a subject that is not within a tie."""
     known = dict(wanted)
     return len(found) != min(LINES, len(wanted)) or any(
         abs(line.similarity - score) > TIE or abs(known.get(line.subject, -9) - score) > 2 * TIE
@@ -143,7 +144,7 @@ def differ(found: list[Any], wanted: list[tuple[str, float]]) -> bool:
 
 
 def recall(found: list[Any], wanted: list[tuple[str, float]]) -> float:
-    """The share of the best subjects that were found; one as similar as the last of them counts as right."""
+    """The share of the best subjects that were found; one as similar as the last of them counts as found."""
     known, last = dict(wanted), wanted[:LINES][-1][1]
     return sum(known.get(line.subject, -9) >= last - TIE for line in found) / min(LINES, len(wanted))
 
@@ -156,7 +157,7 @@ def throughput(index: FlatIndex, probes: Float32, threads: int) -> float:
 
 
 def changes(gallery: Gallery, faces: Faces) -> dict[str, float]:
-    """Medians of enrolling and deleting one face: the durable commit, and making it known to the index."""
+    """Medians of enrolling and deleting one face: the durable commit, and the index's pull of the change."""
     loaded, rows = LoadedCollection(), faces.images(faces.centres(CHANGES, 2**43), 2**43)
     loaded.apply(gallery.changes_since("people", None))
     taken: dict[str, list[float]] = {
@@ -203,7 +204,7 @@ def _status_mb(name: str) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
-# --- telling ------------------------------------------------------------------------------------------------------
+# --- printing -----------------------------------------------------------------------------------------------------
 
 
 def show(results: list[dict[str, Any]]) -> None:
@@ -233,8 +234,8 @@ def main() -> int:
     return int(any(one["wrong"] for one in results))
 
 
-def apart(work: Callable[..., Any], *arguments: Any) -> Any:
-    """Do it in a new process."""
+def in_new_process(work: Callable[..., Any], *arguments: Any) -> Any:
+    """The result of `work`, done in a new process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 

@@ -1,7 +1,7 @@
-"""Made faces, and a gallery of them written in bulk, for `benchmarks/search.py` and others.
+"""Synthetic faces, and a gallery of them written in bulk, for `benchmarks/search.py` and others.
 
 Identity centres from a Gaussian whose spectrum has a participation ratio of about 110, 2-5 faces each at a cosine of
-0.6-0.8 to each other, and probes of which 60 % show an enrolled person well, 10 % poorly, 30 % nobody enrolled.
+0.6-0.8 to each other, and probes of which 60 % show an enrolled person well, 10 % poorly, 30 % a stranger.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage.database import open_engine, writing
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations import migrate
+from vultus.vectors import unit_length
 
 PROBES, LINES = 100, 10
 IDENTITIES_AT_ONCE = 8_192
@@ -28,7 +29,7 @@ MOMENT = "2026-01-01 00:00:00.000000"
 
 
 class Faces:
-    """Made faces: a seed gives always the same."""
+    """Synthetic faces, the same ones for the same seed."""
 
     def __init__(self, dimension: int) -> None:
         rng = np.random.default_rng(0)
@@ -38,15 +39,17 @@ class Faces:
 
     def centres(self, count: int, seed: int) -> Float32:
         """(count, D) float32 of unit length."""
-        return unit(np.random.default_rng(seed).standard_normal((count, self.dimension), np.float32) @ self.shape)
+        return unit_length(
+            np.random.default_rng(seed).standard_normal((count, self.dimension), np.float32) @ self.shape
+        )
 
     def images(self, centres: Float32, seed: int, sizes: tuple[float, float] = (0.5, 0.8)) -> Float32:
-        """One face of each centre: centre + noise of a length in `sizes`, half of it as the centres, half even."""
+        """One face of each centre: it plus noise of a length in `sizes`, half of it distributed as centres, half uniform."""
         rng, (count, dimension) = np.random.default_rng((seed, 1)), centres.shape
         shaped = self.centres(count, seed + 2**40)
-        even = unit(rng.standard_normal((count, dimension), np.float32))
+        even = unit_length(rng.standard_normal((count, dimension), np.float32))
         lengths = rng.uniform(*sizes, (count, 1)).astype(np.float32)
-        return unit(centres + lengths * unit(shaped + even))
+        return unit_length(centres + lengths * unit_length(shaped + even))
 
     def enrolled(self, count: int) -> Iterator[tuple[NDArray[np.int64], Float32]]:
         """Subject numbers from 1 and faces, `count` in all, part by part."""
@@ -65,10 +68,6 @@ class Faces:
         strangers = self.centres(count - good - poor, 2**41)
         parts = [self.images(known[:good], 2**42), self.images(known[good:], 2**42 + 1, (1.0, 1.6)), strangers]
         return np.concatenate(parts)
-
-
-def unit(rows: Float32) -> Float32:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 # --- making a gallery ---------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ REQUEST_SECONDS = 60.0
 STOP_SECONDS = 15.0
 BOUNDARY = "vultus-benchmark-boundary"
 HEADERS = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-KEPT = "VULTUS_MODEL_DIR"  # the only setting that the server takes over from the environment
+KEPT = "VULTUS_MODEL_DIR"  # the only setting that the server gets from the environment
 
 Fields = Mapping[str, bytes | str]
 
@@ -61,7 +61,7 @@ def serving(data_dir: Path) -> Iterator[Server]:
 
 
 def post(connection: http.client.HTTPConnection, path: str, body: bytes) -> tuple[int, bytes]:
-    """Status and answer of one request."""
+    """The status and body of one response."""
     connection.request("POST", path, body, HEADERS)
     answer = connection.getresponse()
     return answer.status, answer.read()
@@ -88,7 +88,7 @@ def _first_line(process: subprocess.Popen[str], log: Path) -> str:
 
 
 def _wait_until_ready(server: Server) -> None:
-    """The banner comes just before."""
+    """Poll until the server is ready: its banner comes just before that."""
     while time.perf_counter() - server.started < START_SECONDS:
         connection = server.connect()
         try:

@@ -1,11 +1,11 @@
-"""Each stage alone, in this process, on the system as `vultus serve` opens it: medians of single calls.
+"""Each stage alone, in this process, on the system that `vultus serve` opens: medians of single calls.
 
 decode      JPEG bytes -> pixels, reduced while decoding where the photo is large
-detect      the detector's own part of the default pipeline; landmarks: their refinement, on the same photo
+detect      the detector of the default pipeline without landmarks: their refinement, on the same photo
 crop        the aligned crop of one face; quality: its assessment
 stored      the JPEG of at most 512 pixels, made and (photo put) written durably
 embed       a batch of 1 or 8 crops, each model that is installed, in fp32 and in int8
-search      one probe against the gallery; commit: one face enrolled, durably; after a commit the index learns of it
+search      one probe against the gallery; commit: one face enrolled, durably; the search after it pulls the change
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ LINES = 5
 
 Row = dict[str, Any]
 
-EMBED = "look" if hasattr(Embedder, "look") else "embed"  # the innermost call that takes crops
+EMBED = "embed_with_recognisability"  # the call of the pipeline that takes crops
 
-SEEING: dict[str, Target] = {
+DETECTION: dict[str, Target] = {
     "decode": (steps, "decode"),
     "detect": (YuNet, "detect"),
     "landmarks": (ONet, "refine"),
 }
-FINDING: dict[str, Target] = {
-    **SEEING,
+FIND: dict[str, Target] = {
+    **DETECTION,
     "crop": (Embedder, "crop"),
     "embed": (Embedder, EMBED),
     "join of two models": (FusedEmbedder, EMBED),
@@ -59,7 +59,7 @@ FINDING: dict[str, Target] = {
 
 def stages(system: System, photos: Photos, bounds: Bounds) -> list[Row]:
     """A row per stage: stage, of, median_ms, p95_ms, best_ms, n."""
-    rows = [*_decoding(photos, bounds), *_seeing(system, photos, bounds), *_face(system, photos, bounds)]
+    rows = [*_decoding(photos, bounds), *_detection(system, photos, bounds), *_face(system, photos, bounds)]
     return [*rows, *_embedding(system.settings, _crops(system, photos), bounds), *_storing(system, bounds)]
 
 
@@ -73,10 +73,10 @@ def _decoding(photos: Photos, bounds: Bounds) -> Iterator[Row]:
         yield _row("decode", size, repeat(lambda i: decode(some[i % 4]), bounds))  # noqa: B023
 
 
-def _seeing(system: System, photos: Photos, bounds: Bounds) -> Iterator[Row]:
+def _detection(system: System, photos: Photos, bounds: Bounds) -> Iterator[Row]:
     named = {size: photos.some(size, 1)[0] for size in SIZES} | {"6 faces": photos.group()}
     for name, photo in named.items():
-        with Stopwatch(SEEING) as watch:
+        with Stopwatch(DETECTION) as watch:
             laps = _laps(watch, lambda _: system.pipeline.detect(photo), bounds)  # noqa: B023
         for stage in ("detect", "landmarks"):
             if taken := [lap[stage] for lap in laps if stage in lap]:
@@ -163,7 +163,7 @@ def _storing(system: System, bounds: Bounds) -> Iterator[Row]:
 def find_profile(system: System, photos: Photos, size: str, bounds: Bounds) -> Row:
     """One /find in this process, by stage: medians of the self times, of the rest, and of the whole."""
     some = photos.some(size, 8, first=500)
-    with Stopwatch(FINDING) as watch:
+    with Stopwatch(FIND) as watch:
         laps: list[dict[str, float]] = []
 
         def find(number: int) -> None:

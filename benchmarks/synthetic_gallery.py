@@ -1,6 +1,6 @@
 """A gallery of synthetic faces in a data folder, written by `Gallery.add_faces`, one transaction per person.
 
-The faces are those of `search_made.py`: 2 to 5 of each person. Nothing waits for the disk while it is filled.
+The faces are those of `search_synthetic.py`: 2 to 5 of each person. Commits are not synced to disk while it is filled.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ COLLECTION = "people"
 
 
 def fill(settings: Settings, *, model_id: str, pipeline_version: int, dimension: int, count: int) -> None:
-    """Make the collection and enroll `count` faces."""
+    """Create the collection and enroll `count` faces."""
     engine = open_engine(settings.sqlalchemy_url)
-    event.listen(engine, "connect", _careless)
+    event.listen(engine, "connect", _without_sync)
     migrate(engine)
     gallery = Gallery(engine)
     gallery.create_collection(COLLECTION, model_id=model_id, pipeline_version=pipeline_version, dimension=dimension)
@@ -48,5 +48,5 @@ def new_face(number: int, embedding: Float32, model_id: str) -> NewFace:
     return NewFace(Template(embedding, model_id, seen, Quality(81.5, {"size": 90.0})), photo)
 
 
-def _careless(connection: Any, _: Any) -> None:
+def _without_sync(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA synchronous=OFF")

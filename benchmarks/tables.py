@@ -1,4 +1,4 @@
-"""The results as plain text."""
+"""The results as plain text, a table for each part."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def text(results: Row) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> Iterator[str]:
-    """Columns as wide as they must be; the first `words` are set to the left, the others, numbers, to the right."""
+    """Lines of aligned columns; the first `words` columns to the left, the others, numbers, to the right."""
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     for row in [heads, *rows]:
         cells = (

@@ -1,4 +1,4 @@
-"""How times are taken: repetitions bounded in count and time, medians and percentiles, and self times of calls."""
+"""Timing: repetitions bounded in count and time, medians and percentiles, and self times of calls."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MIN_ROUNDS = 3
 
 @dataclass(frozen=True)
 class Bounds:
-    """count: most repetitions. seconds: after which no further one begins, but for the first MIN_ROUNDS."""
+    """count: most repetitions. seconds: after these no further one begins, but at least MIN_ROUNDS are made."""
 
     count: int
     seconds: float
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """How long one call takes."""
+    """The time of one call."""
     start = time.perf_counter()
     work()
     return (time.perf_counter() - start) * 1000
@@ -44,14 +44,14 @@ def repeat(work: Callable[[int], object], bounds: Bounds) -> list[float]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` of all are not above; 0 for none."""
+    """The value below which a `share` of all values lies, one of them; 0 for no values."""
     if not values:
         return 0.0
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
-    """Median, 95th percentile, smallest, and how many."""
+    """Median, 95th percentile, minimum and number of values."""
     return {
         "median_ms": statistics.median(values),
         "p95_ms": percentile(values, 0.95),
@@ -64,7 +64,7 @@ Target = tuple[Any, str]  # a class or a module, and the name of a function in i
 
 
 class Stopwatch(AbstractContextManager["Stopwatch"]):
-    """Times calls of named functions while it is open; the time of a call is less that of timed calls within it.
+    """Times calls of named functions while it is open; the time of timed calls within a call is subtracted.
 
     For the thread that made it; calls in others count as their caller's. Functions that do not exist are listed in
     `missing`.
@@ -115,7 +115,7 @@ class Stopwatch(AbstractContextManager["Stopwatch"]):
 
 
 def medians(laps: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The median of each stage over laps; a stage that a lap lacks took it no time."""
+    """The median of each stage over laps; a stage that a lap lacks counts as 0."""
     laps = list(laps)
     stages = dict.fromkeys(stage for lap in laps for stage in lap)
     return {stage: statistics.median(lap.get(stage, 0.0) for lap in laps) for stage in stages}

@@ -19,7 +19,7 @@ from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations import migrate
 from vultus.storage.photos import LocalPhotoStore
-from vultus.vision.compute_slots import ComputeSlots
+from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
 from vultus.vision.pipeline import Pipeline
 from vultus.wiring import System, open_system
 
@@ -54,6 +54,7 @@ def open_small(folder: Path, *, slots: ComputeSlots | None = None) -> Iterator[S
     migrate(engine)
     gallery, photos = Gallery(engine), LocalPhotoStore(folder / "photos")
     models, detector = TinyModels(folder), FrameDetector()
+    compute_in_calling_thread()
     pipeline = Pipeline(
         {"frames": detector},
         models.embedder,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "vultus"
-GROUND = {"errors", "records", "cores", "identifiers", "files", "__init__"}
+GROUND = {"errors", "records", "cores", "identifiers", "files", "vectors", "__init__"}
 FLOOR = GROUND | {"matching", "vision", "models", "search"}
 # folder or file -> those it may know, beside itself
 MAY_KNOW = {
@@ -19,6 +19,7 @@ MAY_KNOW = {
     "cores": set(),
     "identifiers": set(),
     "files": set(),
+    "vectors": set(),
     "config": {"cores"},
     "matching": GROUND,
     "vision": GROUND | {"matching"},
@@ -59,13 +60,15 @@ def room(path: Path) -> str:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Dotted names of what a file imports, also inside functions."""
+    """Dotted names of what a file imports, also inside functions and by import_module("name")."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: relative import"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "import_module":
+            yield from (name.value for name in node.args if isinstance(name, ast.Constant))
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))

@@ -1,1 +1,1 @@
-"""Other face recognition libraries beside Vultus: each in an environment of its own, in one run, taking turns."""
+"""Vultus compared with other face recognition libraries: each in an environment of its own, in one run, in turns."""

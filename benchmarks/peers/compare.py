@@ -1,9 +1,9 @@
 """Vultus over HTTP and its peers as libraries in their own processes, call by call in turn, on the same photos.
 
-What is in our favour and theirs: ours pays for HTTP, and searches the whole gallery; a peer searches FIND_PEOPLE photos
-in its own way. All use as many threads as they like; only one works at a time: a peer is stopped while it is not its
-turn, as its threads would go on waiting actively. A turn is TURN calls, of which the first does not count. DeepFace
-computes with the weights of Vultus's FaceNet, which are of the architecture it would download.
+The comparison is not quite even: Vultus pays for HTTP and searches the whole gallery; a peer searches FIND_PEOPLE
+photos in its own way. Each uses as many threads as it likes; only one works at a time: a peer is stopped while it is
+not its turn, as its threads would go on spinning. A turn is TURN calls, of which the first does not count. DeepFace
+computes with the weights of Vultus's FaceNet, which have the architecture of those it would download.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ CALLS = ("verify", "represent", "find")
 WORKER = Path(__file__).with_name("worker.py")
 
 Row = dict[str, Any]
-Taken = tuple[float, float]  # milliseconds, and those of processor time
+Taken = tuple[float, float]  # milliseconds, and milliseconds of processor time
 
 
 class PeerFailed(Exception):
-    """A peer that cannot be made to run, or no longer answers."""
+    """A peer cannot be started, or no longer responds."""
 
 
 class Peer:
@@ -50,7 +50,7 @@ class Peer:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """The time in which it may work; before and after it is stopped."""
+        """Let it run; before and after it is stopped."""
         self._process.send_signal(signal.SIGCONT)
         try:
             yield
@@ -58,7 +58,7 @@ class Peer:
             self._process.send_signal(signal.SIGSTOP)
 
     def call(self, name: str, photos: list[Path]) -> Taken:
-        """By the peer's own clocks. Raises PeerFailed."""
+        """Make one call; the times are by the peer's own clocks. Raises PeerFailed."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"call": name, "photos": [str(path) for path in photos]}) + "\n")
         self._process.stdin.flush()
@@ -139,7 +139,7 @@ def _measure(
         for name, contestant in contestants.items():
             if f"{name} {call}" in not_run:
                 continue
-            with peers[name].turn() if name in peers else closing(connection):  # which opens again by itself
+            with peers[name].turn() if name in peers else closing(connection):  # it opens again by itself
                 try:
                     turn = [contestant(number * TURN + i) for i in range(TURN)]
                 except PeerFailed as exc:

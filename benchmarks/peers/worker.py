@@ -1,4 +1,4 @@
-"""One peer in its own process: reads calls as JSON lines, makes them, answers with milliseconds. Knows nothing of ours.
+"""One peer in its own process: reads calls as JSON lines, makes them, prints milliseconds. Imports nothing of Vultus.
 
     PEER_PYTHON worker.py deepface|dlib|verifyface FOLDER_OF_FIND SCRATCH
 
@@ -64,10 +64,10 @@ def verifyface(folder: Path, scratch: Path) -> tuple[str, Calls]:
 
 
 def main() -> None:
-    """Answer until standard input ends. What the peer prints goes to standard error."""
+    """Make calls until standard input ends. The peer's own output goes to standard error."""
     name, folder, scratch = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
+    os.dup2(2, 1)  # also what native libraries print
     described, calls = {"deepface": deepface, "dlib": dlib, "verifyface": verifyface}[name](folder, scratch)
     print(json.dumps({"ready": described}), file=answers)
     for line in sys.stdin:
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def answer(call: Callable[..., Any], photos: list[str]) -> dict[str, Any]:
-    """The time of one call, or its error; an error is an answer, whatever the peer raises."""
+    """The time of one call, or its error, whatever the peer raises."""
     start, worked = time.perf_counter(), time.process_time()
     try:
         call(*photos)

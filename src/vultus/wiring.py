@@ -31,7 +31,7 @@ from vultus.storage.keys import KeyStore
 from vultus.storage.migrations import migrate
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
-from vultus.vision.compute_slots import ComputeSlots
+from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
 from vultus.vision.detect import Detector, YuNet
 from vultus.vision.mtcnn import MTCNN, ONet
 from vultus.vision.pipeline import Pipeline
@@ -176,7 +176,8 @@ def chosen_precision(settings: Settings) -> PrecisionChoice:
 def open_pipeline(
     settings: Settings, store: ModelStore, cards: tuple[ModelCard, ...], models: ModelRegistry
 ) -> Pipeline:
-    """The vision pipeline with both detectors loaded."""
+    """The vision pipeline with both detectors loaded. OpenCV computes in the calling thread from then on."""
+    compute_in_calling_thread()
     mtcnn = _card(cards, "mtcnn")
 
     slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)

@@ -43,7 +43,7 @@ def test_a_bad_file_in_the_middle_is_counted_and_the_rest_is_measured(run, peopl
     assert found["setup"]["model_id"] == "tiny-32"
 
 
-def test_a_second_run_with_a_cache_looks_at_no_photo(run, small, people, tmp_path):
+def test_a_second_run_with_a_cache_embeds_no_photo(run, small, people, tmp_path):
     first = evaluated(run, people, "--cache", tmp_path / "cache")
     looked = small.detector.calls
     second = evaluated(run, people, "--cache", tmp_path / "cache")

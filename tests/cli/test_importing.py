@@ -169,9 +169,9 @@ def test_an_exception_waits_for_the_work_under_way():
 
 
 def test_ten_examples_are_kept_and_all_are_counted():
-    tally = ImportReport("default")
+    report = ImportReport("default")
     for number in range(12):
-        tally.add(PhotoFile("anna", Path("x"), f"anna/{number}.png"), "invalid_image")
-    assert tally.refused == {"invalid_image": 12}
-    assert len(tally.examples["invalid_image"]) == 10
-    assert tally.lines()[-1] == "  and 2 more"
+        report.add(PhotoFile("anna", Path("x"), f"anna/{number}.png"), "invalid_image")
+    assert report.refused == {"invalid_image": 12}
+    assert len(report.examples["invalid_image"]) == 10
+    assert report.lines()[-1] == "  and 2 more"

@@ -9,6 +9,7 @@ from tests import pictures
 from tests.standins import TINY, FrameDetector, TinyModels
 from vultus.evaluation.cache import EmbeddingCache, Recipe
 from vultus.evaluation.embed_photos import Outcome, PhotoEmbedder, gather
+from vultus.vision.compute_slots import compute_in_calling_thread
 from vultus.vision.pipeline import Pipeline
 
 
@@ -19,6 +20,7 @@ def detector() -> FrameDetector:
 
 @pytest.fixture
 def pipeline(tmp_path, detector) -> Pipeline:
+    compute_in_calling_thread()
     return Pipeline({"frames": detector}, TinyModels(tmp_path).embedder, default_detector="frames")
 
 
@@ -41,7 +43,7 @@ def test_a_bad_file_is_a_reason_and_no_exception(tmp_path, pipeline):
     assert reasons == ["file_failed", "invalid_image", "no_face_detected"]
 
 
-def test_a_photo_that_is_remembered_is_not_looked_at_again(tmp_path, pipeline, detector):
+def test_a_cached_photo_is_not_embedded_again(tmp_path, pipeline, detector):
     cache = EmbeddingCache(tmp_path / "cache", Recipe(TINY, 1, "fp32", "frames", "largest"), 32)
     embedder = PhotoEmbedder(pipeline, TINY, Path.read_bytes, cache=cache)
     first = embedder.embed(write(tmp_path / "a.png", pictures.drawn_photo(1)))

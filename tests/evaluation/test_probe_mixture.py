@@ -91,7 +91,7 @@ def test_a_target_beyond_the_false_matches_found_is_marked():
     assert [line.supported for line in asked_and_found(curves, curves, [0.1, 1e-4])] == [True, True, True, False]
 
 
-def test_people_who_look_like_many_are_found_by_the_fit():
+def test_the_fit_finds_people_who_resemble_many():
     """Every tenth person lies near a common direction: false matches gather in their searches."""
     rng = np.random.default_rng(0)
     wolves = (np.arange(600) % 10 == 0)[:, None] * np.eye(64)[0] * 6

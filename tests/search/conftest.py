@@ -1,4 +1,4 @@
-"""The same gallery as the storage tests have."""
+"""The gallery fixtures of the storage tests."""
 
 from tests.storage.conftest import engine, gallery, other_engine, other_gallery, url
 

@@ -1,4 +1,4 @@
-"""The flat index: exactly what brute force answers, whatever came and went before."""
+"""The flat index: exactly the results of brute force, whatever was enrolled and erased before."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.made.remove(*(face.id for face in self.made.faces if face.subject == subject))
 
     @rule()
-    def make_anew(self) -> None:
+    def create_again(self) -> None:
         self.made.__init__(collection_pk=self.made.collection_pk + 1)
 
     @rule(seeds=st.lists(st.integers(0, 20), min_size=1, max_size=3), k=st.integers(1, 8))
@@ -63,7 +63,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert_same(lines, self.made.brute_force(unit(seed), k))
 
     @invariant()
-    def the_size_is_right(self) -> None:
+    def size_is_right(self) -> None:
         faces = self.made.faces if hasattr(self, "made") else []
         if faces:
             assert self.index.size("people") == (len({face.subject for face in faces}), len(faces))
@@ -152,13 +152,13 @@ def test_any_dimension_is_searched(dimension):
     assert_same(FlatIndex(made).search("people", probe[None, :], 5)[0], made.brute_force(probe, 5))
 
 
-def test_ordinary_faces_need_few_look_ups():
+def test_ordinary_faces_need_few_fetches():
     made = made_of([(f"s{n // 3}", row) for n, row in enumerate(np.random.default_rng(1).standard_normal((3000, 16)))])
     FlatIndex(made).search("people", unit(0)[None, :], 5)
     assert made.looked_up < 60  # of 3,000
 
 
-def test_equal_faces_need_no_look_up_beyond_their_own():
+def test_equal_faces_need_no_fetch_beyond_their_own():
     """A crowd of one subject that is all alike costs look-ups once; nobody else's faces are touched for it."""
     made = made_of(crowded(np.random.default_rng(3)))
     FlatIndex(made).search("people", unit(0)[None, :], 1)
@@ -249,7 +249,7 @@ def test_unknown_collections_are_refused_and_not_remembered(gallery):
     assert index._collections == {}
 
 
-def test_a_collection_made_anew_is_searched_anew(gallery):
+def test_a_collection_created_again_is_loaded_again(gallery):
     index = FlatIndex(gallery)
     gallery.add_faces("people", "anna", [new_face(1)])
     assert index.size("people") == (1, 1)
@@ -370,7 +370,7 @@ class Interrupted(MadeGallery):
 
 
 @pytest.mark.parametrize("number_given_again", [False, True])
-def test_a_face_erased_during_a_search_is_not_found_and_hides_nobody(number_given_again):
+def test_a_face_erased_during_a_search_is_not_found_and_hides_no_other(number_given_again):
     made = Interrupted()
     for seed in range(200):
         made.add(f"s{seed}", unit(seed))

@@ -1,4 +1,4 @@
-"""Codes: the interval they promise holds the truth, whatever the rows look like."""
+"""Codes: their interval holds the true cosine, whatever the rows are."""
 
 from __future__ import annotations
 

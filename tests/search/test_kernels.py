@@ -1,4 +1,4 @@
-"""Kernels: whichever is chosen multiplies as numpy does, and lets other threads run meanwhile."""
+"""Kernels: the chosen one multiplies as numpy does, and lets other threads run meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots: what a search looks at stays as it was, whatever is applied after, but for the codes of erased faces."""
+"""Snapshots: a search reads an unchanged one, whatever is applied later, except that codes of erased faces go."""
 
 from __future__ import annotations
 
@@ -130,9 +130,9 @@ def test_memory_is_about_half_a_kilobyte_a_face():
     assert loaded.nbytes == 1000 * (512 + 4 + 4 + 8 + 8 + 1)
 
 
-def test_a_full_segment_has_no_room():
-    assert Segment(empty_rows(10, 4), 10).room == 0
-    assert Segment(empty_rows(12, 4), 10).room == 0
+def test_a_full_segment_takes_no_more_rows():
+    assert Segment(empty_rows(10, 4), 10).free_rows == 0
+    assert Segment(empty_rows(12, 4), 10).free_rows == 0
 
 
 def test_the_codes_of_an_erased_face_leave_the_memory():

@@ -1,4 +1,4 @@
-"""Searching by means of a PQ index: the right faces, what was erased or enrolled since at once, and without faiss."""
+"""Search with a PQ index: the right faces, erased and enrolled ones at once, and what happens without faiss."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_mated_probe_finds_its_face_with_its_exact_similarity():
 
 
 @with_faiss
-def test_fewer_faces_are_looked_at():
+def test_fewer_faces_are_compared():
     """The kernel multiplies 50 rows of the index and no others."""
     seen: list[int] = []
 
@@ -109,7 +109,7 @@ def test_fewer_faces_are_looked_at():
 
 
 @with_faiss
-def test_erased_faces_are_not_found_and_hide_nobody():
+def test_erased_faces_are_not_found_and_hide_no_others():
     made = BigGallery()
     index = built(made, candidates=50)
     probe = near(made.faces[7].embedding, 1)
@@ -142,7 +142,7 @@ def test_what_is_enrolled_since_is_found_at_once():
 
 
 @with_faiss
-def test_an_index_is_made_anew_when_much_has_changed():
+def test_an_index_is_built_again_when_much_has_changed():
     made = BigGallery()
     index = built(made)
     made.add("crowd", *(unit(50_000 + n, D) for n in range(2 * SEGMENT_ROWS)))

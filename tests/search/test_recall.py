@@ -1,4 +1,4 @@
-"""Recall: the probes it is measured with, and how it is counted."""
+"""Recall: the probes that measure it, and how it is counted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_mated_probes_resemble_a_face_that_is_held():
     assert 0.45 < best.min() < best.max() < 0.85
 
 
-def test_non_mated_probes_resemble_nobody():
+def test_non_mated_probes_resemble_no_enrolled_face():
     best = (synthetic_probes(faces(), 200, 1).non_mated @ faces().T).max(axis=1)
     assert best.max() < 0.5
 

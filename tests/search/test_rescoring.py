@@ -1,4 +1,4 @@
-"""The shortlist: no longer than it must be, and looked up no further than it must be."""
+"""Rescoring: the shortlist is no longer than needed, and no more of it is fetched than needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.storage.synthetic import rows_of, unit
 from vultus.records import Float32
 from vultus.search.int8_codes import as_probe
 from vultus.search.kernels import numpy_products
-from vultus.search.rescoring import FIRST_LOOK_UPS, Shortlist, settle
+from vultus.search.rescoring import FIRST_FETCH, Shortlist, rescore
 from vultus.search.segments import Block
 from vultus.search.source import StoredEmbeddings
 
@@ -61,7 +61,7 @@ def test_a_block_of_dead_rows_adds_nothing():
     assert len(considered(Shortlist(as_probe(first_axis()), 3), dead).face_pks) == 0
 
 
-def test_look_ups_go_on_only_while_they_can_change_the_answer():
+def test_faces_are_fetched_only_while_they_can_change_the_result():
     """200 subjects, equal for the codes: all are kept, and all but those of the first look-up are then ruled out."""
     probe = as_probe(unit(1, 8).astype(np.float64))
     embeddings = np.stack([unit(1, 8)] * 5 + [unit(n, 8) for n in range(2, 200)])
@@ -74,6 +74,6 @@ def test_look_ups_go_on_only_while_they_can_change_the_answer():
 
     shortlist = considered(Shortlist(probe, 203), block_of(range(len(embeddings)), embeddings))
     assert len(shortlist.face_pks) == len(embeddings)  # fewer subjects than asked for: nobody is ruled out
-    found, whole = settle(shortlist, fetch, 5)
+    found, whole = rescore(shortlist, fetch, 5)
     assert (whole, [line.face_id for line in found]) == (True, ["1", "2", "3", "4", "5"])
-    assert len(asked) == FIRST_LOOK_UPS
+    assert len(asked) == FIRST_FETCH

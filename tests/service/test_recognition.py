@@ -11,7 +11,7 @@ from vultus.errors import (
     NoFaceDetected,
     SubjectNotFound,
 )
-from vultus.service import Policy
+from vultus.service import FaceService, Policy
 
 
 def test_verify_tells_the_same_person_from_another(small):
@@ -175,7 +175,7 @@ def test_detect_lists_faces_with_quality_or_nothing(small):
 def test_a_probe_of_low_quality_is_answered_and_flagged(small):
     small.service.enrolment.enroll([drawn_photo(1)], subject="ada")
     assert small.service.recognition.find(drawn_photo(1)).faces[0].cautions == ()
-    strict = replace(small.service, policy=Policy(min_quality=100))
+    strict = FaceService(replace(small.service.context, policy=Policy(min_quality=100)))
     (answer,) = strict.find(drawn_photo(1)).faces
     assert (answer.decision, answer.cautions[0].code, answer.cautions[0].image) == ("match", "low_quality", "img")
     assert "below the 100" in answer.cautions[0].detail

@@ -1,48 +1,53 @@
+"""Compute slots: how many requests compute and wait, and how tasks use the slots left free."""
+
+import subprocess
+import sys
 import threading
 import time
 
+import cv2
 import pytest
 
 from vultus.errors import QueueFull, QueueTimeout
-from vultus.vision.compute_slots import ComputeSlots, one_by_one
+from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread, run_in_order
 
 SECONDS = 10  # longest wait for something that comes at once
 
 
-def who() -> str:
+def this_thread() -> str:
     return threading.current_thread().name
 
 
-def test_as_many_as_there_are_places_work_at_once():
+def test_as_many_requests_compute_at_once_as_there_are_slots():
     slots = ComputeSlots(2, queue=0, wait_seconds=1)
-    with slots.place(), slots.place(), pytest.raises(QueueFull, match="0 requests wait"), slots.place():
+    with slots.hold(), slots.hold(), pytest.raises(QueueFull, match="0 requests wait"), slots.hold():
         pass
 
 
-def test_a_place_is_free_again_after_an_error():
+def test_a_slot_is_free_again_after_an_error():
     slots = ComputeSlots(1, queue=0, wait_seconds=1)
-    with pytest.raises(ValueError, match="boom"), slots.place():
+    with pytest.raises(ValueError, match="boom"), slots.hold():
         raise ValueError("boom")
-    with slots.place():
+    with slots.hold():
         pass
 
 
-def test_who_waits_too_long_is_told():
+def test_waiting_too_long_is_an_error_that_says_when_to_try_again():
     slots = ComputeSlots(1, queue=1, wait_seconds=0.01)
-    with slots.place(), pytest.raises(QueueTimeout, match=r"0\.01 s") as refusal, slots.place():
+    with slots.hold(), pytest.raises(QueueTimeout, match=r"0\.01 s") as refusal, slots.hold():
         pass
     assert refusal.value.retry_after_seconds > 0
 
 
-def test_who_waits_gets_the_place_when_it_comes_free():
+def test_a_waiting_request_gets_the_slot_when_it_comes_free():
     slots = ComputeSlots(1, queue=1, wait_seconds=SECONDS)
     done = threading.Event()
 
     def wait() -> None:
-        with slots.place():
+        with slots.hold():
             done.set()
 
-    with slots.place():
+    with slots.hold():
         waiter = threading.Thread(target=wait)
         waiter.start()
         assert not done.is_set()
@@ -50,19 +55,19 @@ def test_who_waits_gets_the_place_when_it_comes_free():
     assert done.is_set()
 
 
-def test_tasks_of_one_who_is_alone_run_beside_each_other():
+def test_tasks_of_a_request_alone_run_in_parallel():
     slots, meet = ComputeSlots(2, queue=0, wait_seconds=1), threading.Barrier(2, timeout=SECONDS)
-    with slots.place():
-        assert len(set(slots.together([lambda: (meet.wait(), who())[1]] * 2))) == 2
+    with slots.hold():
+        assert len(set(slots.run_all([lambda: (meet.wait(), this_thread())[1]] * 2))) == 2
 
 
-def test_tasks_stay_in_their_thread_when_every_place_is_taken():
+def test_tasks_stay_in_their_thread_when_every_slot_is_taken():
     slots = ComputeSlots(2, queue=0, wait_seconds=1)
-    with slots.place(), slots.place():
-        assert slots.together([who] * 3) == [who()] * 3
+    with slots.hold(), slots.hold():
+        assert slots.run_all([this_thread] * 3) == [this_thread()] * 3
 
 
-def test_no_more_tasks_run_at_once_than_there_are_places():
+def test_no_more_tasks_run_at_once_than_there_are_slots():
     slots, lock, running, most = ComputeSlots(3, queue=0, wait_seconds=1), threading.Lock(), 0, 0
 
     def task() -> None:
@@ -74,18 +79,18 @@ def test_no_more_tasks_run_at_once_than_there_are_places():
         with lock:
             running -= 1
 
-    with slots.place():
-        slots.together([task] * 12)
+    with slots.hold():
+        slots.run_all([task] * 12)
     assert 1 < most <= 3
 
 
-@pytest.mark.parametrize("together", [one_by_one, ComputeSlots(4, queue=0, wait_seconds=1).together])
-def test_results_come_in_the_order_of_the_tasks(together):
-    assert together([lambda i=i: i * i for i in range(9)]) == [i * i for i in range(9)]
-    assert together([]) == []
+@pytest.mark.parametrize("run_all", [run_in_order, ComputeSlots(4, queue=0, wait_seconds=1).run_all])
+def test_results_come_in_the_order_of_the_tasks(run_all):
+    assert run_all([lambda i=i: i * i for i in range(9)]) == [i * i for i in range(9)]
+    assert run_all([]) == []
 
 
-def test_the_first_failure_is_raised_after_all_have_ended_and_the_places_are_free_again():
+def test_the_first_failure_is_raised_after_all_have_ended_and_the_slots_are_free_again():
     slots, ended = ComputeSlots(2, queue=0, wait_seconds=1), []
 
     def fail(what: str) -> None:
@@ -93,27 +98,43 @@ def test_the_first_failure_is_raised_after_all_have_ended_and_the_places_are_fre
         ended.append(what)
         raise ValueError(what)
 
-    with slots.place(), pytest.raises(ValueError, match="one"):
-        slots.together([lambda: fail("one"), lambda: fail("two")])
+    with slots.hold(), pytest.raises(ValueError, match="one"):
+        slots.run_all([lambda: fail("one"), lambda: fail("two")])
     assert sorted(ended) == ["one", "two"]
-    with slots.place(), slots.place():
+    with slots.hold(), slots.hold():
         pass
 
 
-def test_spare_places_are_all_or_none():
+def test_spare_slots_are_all_or_none():
     slots = ComputeSlots(3, queue=0, wait_seconds=1)
-    with slots.place(), slots.spare(2) as granted, pytest.raises(QueueFull), slots.place():
+    with slots.hold(), slots.hold_spare(2) as granted, pytest.raises(QueueFull), slots.hold():
         assert granted
-    with slots.place(), slots.place():
-        with slots.spare(2) as granted:
+    with slots.hold(), slots.hold():
+        with slots.hold_spare(2) as granted:
             assert not granted
-        with slots.spare(1) as granted:
+        with slots.hold_spare(1) as granted:
             assert granted
 
 
-def test_free_places_go_to_who_waits_first():
+def test_free_slots_go_to_waiting_requests_first():
     slots = ComputeSlots(2, queue=1, wait_seconds=SECONDS)
-    slots._waiting = 1  # somebody who has not been woken yet
-    with slots.place(), slots.spare(1) as granted:
+    slots._waiting = 1  # a request that has not been woken yet
+    with slots.hold(), slots.hold_spare(1) as granted:
         assert not granted
-        assert slots.together([who, who]) == [who()] * 2
+        assert slots.run_all([this_thread, this_thread]) == [this_thread()] * 2
+
+
+def test_opencv_computes_in_the_calling_thread_once_that_is_asked_for():
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(4)
+        compute_in_calling_thread()
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_importing_the_vision_pipeline_leaves_opencv_as_it_was():
+    code = "import cv2; n = cv2.getNumThreads(); import vultus.vision.pipeline; assert cv2.getNumThreads() == n"
+    program = f"import cv2; cv2.setNumThreads(3); {code}"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

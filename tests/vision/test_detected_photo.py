@@ -70,7 +70,7 @@ def test_the_whole_picture_in_the_pixels_of_the_original():
     assert detected.upright(whole_picture(detected.photograph.pixels)).box == (0, 0, 4000, 3000)
 
 
-def test_a_closer_look_at_a_real_jpeg_shows_the_same_place():
+def test_a_real_jpeg_decoded_again_shows_the_same_place():
     data = encoded(opened(drawn_photo(1)).resize((3200, 3200)), "JPEG")
     coarse, fine = decode(data, reduced_side=400), decode(data, reduced_side=1600)
     detected = DetectedPhoto(coarse, (), "frames", lambda side: decode(data, reduced_side=side))

@@ -74,7 +74,7 @@ def test_a_request_beside_another_runs_in_one_thread(network, many_cores):
     slots = ComputeSlots(2, queue=0, wait_seconds=1)
     session = Counted(network, slots, Clock())
     session.run(BATCH)
-    with slots.place(), slots.place():
+    with slots.hold(), slots.hold():
         session.run(BATCH)
     assert session.spread_runs == 0
 

@@ -1,4 +1,4 @@
-"""vultus calibrate: thresholds from your own labelled photos, which then win over the model card's."""
+"""vultus calibrate: thresholds from your own labelled photos, used from then on instead of the model card's."""
 
 from __future__ import annotations
 

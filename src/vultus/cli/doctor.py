@@ -20,6 +20,7 @@ from vultus.cli.output import print_json, print_lines
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import VultusError
+from vultus.models.precision import CPUINFO, cpu_flags
 from vultus.models.repository.store import open_store
 from vultus.storage.database import existing_database, is_undamaged
 from vultus.storage.gallery import Gallery
@@ -29,9 +30,9 @@ from vultus.wiring import check_settings
 
 MIN_PYTHON = (3, 11)
 LOW_BYTES, FULL_BYTES = 1 << 30, 64 << 20
-CPU_INFO = Path("/proc/cpuinfo")
 # AVX2 for every network; AVX-512 and VNNI make int8 networks faster: onnxruntime.ai/docs, "Quantize ONNX models".
-CPU_FLAGS = {"AVX2": ("avx2",), "AVX512": ("avx512f",), "VNNI": ("avx512_vnni", "avx_vnni")}
+ARM_FLAGS = {"asimd", "neon"}
+X86_FLAGS = {"AVX2": ("avx2",), "AVX512": ("avx512f",), "VNNI": ("avx512_vnni", "avx_vnni")}
 
 
 @dataclass(frozen=True)
@@ -63,23 +64,15 @@ def python_version() -> Check:
     return ok("python", platform.python_version())
 
 
-def processor(cpu_info: Path = CPU_INFO) -> Check:
+def processor(cpu_info: Path = CPUINFO) -> Check:
     """The instructions that make inference fast. cpu_info: a file like Linux's /proc/cpuinfo."""
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
-    flags = _cpu_flags(cpu_info)
-    if not flags:
+    flags = cpu_flags(cpu_info)
+    if not flags or not ARM_FLAGS.isdisjoint(flags):  # nothing to say of processors without x86's instructions
         return ok("processor", machine)
-    found = {name: any(flag in flags for flag in known) for name, known in CPU_FLAGS.items()}
+    found = {name: any(flag in flags for flag in known) for name, known in X86_FLAGS.items()}
     detail = f"{machine}, " + ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in found.items())
     return ok("processor", detail) if found["AVX2"] else warn("processor", f"{detail}; inference will be slow")
-
-
-def _cpu_flags(cpu_info: Path) -> set[str]:
-    try:
-        lines = cpu_info.read_text("ascii", "replace").splitlines()
-    except OSError:
-        return set()
-    return next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
 
 
 def settings_agree(settings: Settings) -> Check:

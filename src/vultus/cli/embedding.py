@@ -1,4 +1,4 @@
-"""Many photos to embeddings, for the commands that measure: in threads, with progress, with a cache."""
+"""Embeds many photos for `evaluate` and `calibrate`: in threads, with progress, with a cache."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vultus.config import Settings
 from vultus.evaluation.cache import Recipe, open_cache
 from vultus.evaluation.embed_photos import EmbeddedPhotos, Outcome, PhotoEmbedder, gather
 
-MANY_PHOTOS = 500  # from here on it pays to be able to go on after a stop
+MANY_PHOTOS = 500  # from here on a cache is recommended, as the run takes a while
 FaceChoice = Literal["central", "largest"]
 
 FaceOption = Annotated[
@@ -39,7 +39,7 @@ CacheOption = Annotated[
 
 @dataclass(frozen=True)
 class Choices:
-    """What the command was asked for: see the options. model: id, resolved."""
+    """The options of the command. model_id: resolved."""
 
     model_id: str
     detector: str | None
@@ -53,7 +53,9 @@ def embed_photos(vision: Vision, paths: Sequence[Path], choices: Choices, settin
     Raises DetectorNotAllowed, ModelInvalid, OSError when the cache cannot be written, KeyboardInterrupt.
     """
     vision.pipeline.detector_name(choices.detector)
-    vision.models.embedder(choices.model_id)  # once, so that a broken model is no failure of each photo
+    vision.models.embedder(
+        choices.model_id
+    )  # loaded first, so that a broken model ends the run and is not a failure of each photo
     dimension = vision.models.dimension(choices.model_id)
     with ExitStack() as stack:
         cache = None
@@ -74,7 +76,7 @@ def embed_photos(vision: Vision, paths: Sequence[Path], choices: Choices, settin
 
 
 def recipe_of(vision: Vision, choices: Choices) -> Recipe:
-    """What decides the embeddings of these choices."""
+    """The recipe of the embeddings that these choices make."""
     models, model_id = vision.models, choices.model_id
     return Recipe(
         model_id,
@@ -92,7 +94,7 @@ def detector_of(vision: Vision, choices: Choices) -> str:
 
 
 def shown_detector(vision: Vision, choices: Choices) -> str:
-    """The detector in words."""
+    """The detector as text."""
     name = vision.pipeline.detector_name(choices.detector)
     return name if choices.detector else f"{name} with its fallback"
 

@@ -77,17 +77,18 @@ def evaluate(
 
 
 class Data:
-    """What is to be measured: a labelled folder, a pair list, or both."""
+    """The data of an evaluation: a labelled folder, a pair list, or both."""
 
     def __init__(self, folder: LabelledFolder | None, pairs: PairList | None, name: str, base: Path) -> None:
-        """name: of the data, to be shown. base: folder against which photos of the pair list are shown."""
+        """name: of the data, in results. base: the folder that photos of the pair list are named relative to."""
         self.folder, self.pairs, self.name, self._base = folder, pairs, name, base
+        # Resolved, so that a photo of both the folder and the list is embedded once.
         self.labelled = [photo.path.resolve() for photo in folder.photos] if folder is not None else []
         self.paired = [path.resolve() for path in pairs.paths] if pairs is not None else []
         self.paths = list(dict.fromkeys((*self.labelled, *self.paired)))
 
     def shown(self, path: Path) -> str:
-        """A photo's name for people: relative to the folder, or to that of the pair list."""
+        """The name of a photo in results: relative to the folder, or to that of the pair list."""
         roots = [self.folder.root] if self.folder is not None else []
         for root in (*roots, self._base):
             if path.is_relative_to(root.resolve()):
@@ -95,14 +96,14 @@ class Data:
         return path.name
 
     def subjects_of(self, paths: Sequence[Path]) -> list[str | None]:
-        """Whose photos these are; None for those that only the pair list has."""
+        """The subject of each photo; None for those that only the pair list has."""
         photos = self.folder.photos if self.folder is not None else ()
         known = {path: photo.subject for path, photo in zip(self.labelled, photos, strict=True)}
         return [known.get(path) for path in paths]
 
     @property
     def duplicates(self) -> tuple[tuple[str, ...], ...]:
-        """Files that are equal although their subjects differ, by name."""
+        """The names of files that are equal although their subjects differ."""
         groups = self.folder.duplicates if self.folder is not None else ()
         return tuple(tuple(self.shown(photo.path.resolve()) for photo in group) for group in groups)
 
@@ -157,7 +158,6 @@ def _thresholds(vision: Vision, choices: Choices) -> dict[float, float]:
 def _measure(
     data: Data, photos: EmbeddedPhotos, setup: Setup, in_use: dict[float, float], gallery: int | None, templates: int
 ) -> Evaluation:
-
     rows = {path: row for row, path in enumerate(photos.paths)}
     names = [data.shown(path) for path in photos.paths]
     folder = pairs = None

@@ -1,4 +1,4 @@
-"""vultus import: a folder of people into a collection, resumable, as fast as the machine is."""
+"""vultus import: enrolls a folder of people into a collection, in threads; a stopped import can be resumed."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ from vultus.service import FaceService
 ENROLLED = "enrolled"
 ALREADY_THERE = "already_there"
 EXAMPLES = 10  # paths listed per reason
+AHEAD = 2  # photos handed out per thread: no thread waits for the next one, and Ctrl-C stops soon
+FaceChoice = Literal["largest", "only"]
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 @dataclass
@@ -57,7 +61,7 @@ class ImportReport:
         return self.outcomes.total() / self.seconds if self.seconds else 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The JSON output."""
         return {
             "collection": self.collection,
             "photos": self.outcomes.total(),
@@ -72,7 +76,7 @@ class ImportReport:
         }
 
     def lines(self) -> list[str]:
-        """For people."""
+        """The text output."""
         return [
             f"{self.outcomes.total()} photos into collection {self.collection}: {self.outcomes[ENROLLED]} enrolled, "
             f"{self.outcomes[ALREADY_THERE]} already there, {sum(self.refused.values())} refused; "
@@ -85,12 +89,6 @@ class ImportReport:
         shown = self.examples[code]
         more = [f"  and {count - len(shown)} more"] if count > len(shown) else []
         return [f"refused {count} with {code}:", *(f"  {path}" for path in shown), *more]
-
-
-AHEAD = 2  # photos handed out per thread, so that none waits for the next and Ctrl-C stops soon
-FaceChoice = Literal["largest", "only"]
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 def import_folder(
@@ -112,18 +110,18 @@ def import_folder(
     if not found.photos:
         raise InvalidRequest(_nothing_in(folder, found))
     photos = found.photos[:limit]
-    tally = ImportReport(collection, ignored=found.ignored)
+    report = ImportReport(collection, ignored=found.ignored)
     with opened(ctx, settings) as system:
         importer = Importer(system.service, collection, face, settings.max_image_bytes)
-        finished = _import_all(importer, photos, settings.compute_slots, tally)
+        finished = _import_all(importer, photos, settings.compute_slots, report)
     if as_json:
-        print_json(tally.as_json())
+        print_json(report.as_json())
     else:
-        print_lines(tally.lines())
+        print_lines(report.lines())
     if not finished:
         say("stopped; run the same command again to go on")
         raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(PARTLY if tally.refused else 0)
+    raise typer.Exit(PARTLY if report.refused else 0)
 
 
 def _nothing_in(folder: Path, found: Folder) -> str:
@@ -134,7 +132,7 @@ def _nothing_in(folder: Path, found: Folder) -> str:
 
 @dataclass(frozen=True)
 class Importer:
-    """Enrolls one photo after another. Used by several threads."""
+    """Enrolls photos, one with each call. Used by several threads."""
 
     service: FaceService
     collection: str
@@ -142,9 +140,9 @@ class Importer:
     max_bytes: int
 
     def enroll(self, photo: PhotoFile) -> tuple[PhotoFile, str]:
-        """The photo and what became of it: ENROLLED, ALREADY_THERE or the code of the refusal.
+        """The photo and its outcome: ENROLLED, ALREADY_THERE or the code of the refusal.
 
-        Raises what concerns all photos, such as StorageFailed or ModelMismatch.
+        Raises errors that concern all photos, such as StorageFailed or ModelMismatch.
         """
         try:
             return photo, self._enroll(photo.subject, read_photo(photo.path, self.max_bytes))
@@ -155,7 +153,7 @@ class Importer:
 
     def _enroll(self, subject: str, data: bytes) -> str:
         _require_valid(subject)
-        if self._has(subject, sha256(data).hexdigest()):
+        if self._has(subject, sha256(data).hexdigest()):  # before detection: a resumed import is quick
             return ALREADY_THERE
         result = self.service.enrolment.enroll([data], collection=self.collection, subject=subject, face=self.face)
         return ENROLLED if result.faces[0].created else ALREADY_THERE
@@ -174,8 +172,8 @@ def _require_valid(subject: str) -> None:
         raise InvalidRequest(f"the name of the sub-folder {exc}; rename it") from exc
 
 
-def _import_all(importer: Importer, photos: Sequence[PhotoFile], threads: int, tally: ImportReport) -> bool:
-    """Import the photos into the tally; False when Ctrl-C stopped it."""
+def _import_all(importer: Importer, photos: Sequence[PhotoFile], threads: int, report: ImportReport) -> bool:
+    """Import the photos and count them in the report; False when Ctrl-C stopped it."""
     started = perf_counter()
     try:
         with (
@@ -183,17 +181,17 @@ def _import_all(importer: Importer, photos: Sequence[PhotoFile], threads: int, t
             closing(in_threads(importer.enroll, photos, threads)) as outcomes,
         ):
             for photo, outcome in outcomes:
-                tally.add(photo, outcome)
+                report.add(photo, outcome)
                 advance()
     except KeyboardInterrupt:
         return False
     finally:
-        tally.seconds = perf_counter() - started
+        report.seconds = perf_counter() - started
     return True
 
 
 def in_threads(work: Callable[[A], B], items: Sequence[A], threads: int) -> Generator[B, None, None]:
-    """The results of `work` as they come, with a bounded number handed out; an exception ends it after those."""
+    """The results of `work` as they come, few items under way at a time; an exception is raised after those."""
     waiting: set[Future[B]] = set()
     pool = ThreadPoolExecutor(threads)
     try:

@@ -1,4 +1,4 @@
-"""An evaluation as plain values for JSON; rates with their trials and Wilson interval, curves without the pairs."""
+"""An evaluation as plain values for JSON: rates with their trials and Wilson interval, curves without the pairs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vultus.evaluation.results import Acquisition, Evaluation, FolderResult
 from vultus.evaluation.verification import OperatingPoint
 from vultus.matching.decision import to_distance
 
-DIGITS = 6
+DIGITS = 6  # decimals of thresholds and FNMR on the curve
 
 
 def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """For programs; every threshold is a cosine similarity."""
+    """The whole evaluation; every threshold is a cosine similarity."""
     return {
         "setup": asdict(evaluation.setup),
         "acquisition": _acquisition(evaluation.acquisition),

@@ -1,4 +1,4 @@
-"""An evaluation as tables of words, the same for the terminal and for the report."""
+"""An evaluation as tables of text, the same for the terminal and for the report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_CLAIMED = (*(NO_VALUE,) * 3, "cannot be claimed", *(NO_VALUE,) * 2)  # in pl
 
 @dataclass(frozen=True)
 class Table:
-    """A title, columns and rows of words; notes are sentences below."""
+    """A title, columns, and rows of text; notes: sentences below the rows."""
 
     title: str
     columns: tuple[str, ...]
@@ -28,7 +28,7 @@ class Table:
 
 
 def evaluation_as_tables(evaluation: Evaluation) -> tuple[Table, ...]:
-    """All tables that have a row or a note, in reading order."""
+    """All tables that have a row or a note, in the order to read them."""
     return tuple(table for table in _tables(evaluation) if table.rows or table.notes)
 
 
@@ -164,7 +164,7 @@ def _fpir_found(line: FpirFound) -> tuple[str, ...]:
 
 
 def spread(factors: Sequence[float]) -> str:
-    """The mean, and the lowest to the highest."""
+    """The mean, and the range from lowest to highest, as text."""
     return f"{fmean(factors):.2f} ({min(factors):.2f} to {max(factors):.2f})"
 
 
@@ -179,17 +179,18 @@ def _group(group: GroupResult) -> tuple[str, ...]:
 
 
 def percent(rate: float) -> str:
-    """A rate to three digits: 12.3 %, 0.0457 %."""
+    """A rate as text, to three digits: 12.3 %, 0.046 %."""
     value = 100 * rate
     digits = 1 if value >= 10 else 2 if value >= 1 or value == 0 else 3
     return f"{value:.{digits}f} %"
 
 
 def interval(bounds: Interval | None) -> str:
+    """An interval as text: 1.20 to 1.35 %."""
     return NO_VALUE if bounds is None else f"{percent(bounds.low)[:-2]} to {percent(bounds.high)}"
 
 
 def _power(rate: float) -> str:
-    """1e-4 rather than 0.0001."""
+    """A rate as a power of ten: 1e-4 rather than 0.0001."""
     digits, exponent = f"{rate:.1e}".split("e")
     return f"{digits.removesuffix('.0')}e{int(exponent)}"

@@ -1,7 +1,7 @@
-"""Embeddings that were computed before, on disk, so that a stopped run goes on where it was.
+"""A cache of embeddings on disk, so that a stopped run can go on where it was.
 
-One folder for each way of making embeddings, part files in it: NumPy's .npz without pickled objects. A part is written
-whole or not at all; one that cannot be read is passed over, and its photos are embedded again.
+One folder for each recipe of embeddings, with part files in it: NumPy's .npz without pickled objects. A part is written
+whole or not at all; one that cannot be read is ignored, and its photos are embedded again.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import numpy as np
 
 from vultus.records import Float32
 
-PHOTOS_PER_PART = 256  # what a crash can lose
+PHOTOS_PER_PART = 256  # at most so many are lost in a crash
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides an embedding beside the photo. face: which face of a photo, "central" or "largest"."""
+    """All that determines an embedding besides the photo. face: which face of a photo, "central" or "largest"."""
 
     model_id: str
     pipeline_version: int
@@ -36,13 +36,13 @@ class Recipe:
 
     @property
     def folder_name(self) -> str:
-        """One folder name for each recipe."""
+        """The name of the recipe's folder in the cache."""
         return f"{self.model_id}_v{self.pipeline_version}_{self.precision}_{self.detector}_{self.face}"
 
 
 @dataclass(frozen=True, eq=False)
-class Remembered:
-    """What became of a photo: its (D,) embedding, or the code of the refusal."""
+class CachedOutcome:
+    """The outcome of one photo: its (D,) embedding, or the code of the error that refused it."""
 
     embedding: Float32 | None
     failure: str | None
@@ -52,12 +52,12 @@ class EmbeddingCache:
     """Embeddings of one recipe by the SHA-256 of the photo's bytes (hexadecimal). Safe to use from several threads."""
 
     def __init__(self, folder: Path, recipe: Recipe, dimension: int) -> None:
-        """folder: of all recipes; made when it is missing. Raises OSError when it cannot be."""
+        """folder: of all recipes; created if it is missing. Raises OSError when that fails."""
         self.folder = folder / recipe.folder_name
         self.folder.mkdir(parents=True, exist_ok=True)
         self._dimension = dimension
-        self._known: dict[str, Remembered] = {}
-        self._unwritten: dict[str, Remembered] = {}
+        self._known: dict[str, CachedOutcome] = {}
+        self._unwritten: dict[str, CachedOutcome] = {}
         self._lock = threading.Lock()
         for path in sorted(self.folder.glob("*.npz")):
             self._known.update(_read_part(path, dimension))
@@ -65,19 +65,19 @@ class EmbeddingCache:
     def __len__(self) -> int:
         return len(self._known)
 
-    def find(self, digest: str) -> Remembered | None:
-        """What is remembered of a photo, None when nothing is."""
+    def find(self, digest: str) -> CachedOutcome | None:
+        """The cached outcome of a photo, None if there is none."""
         return self._known.get(digest)
 
-    def add(self, digest: str, remembered: Remembered) -> None:
-        """Remember a photo; written with the next part. Raises OSError when that cannot be written."""
+    def add(self, digest: str, remembered: CachedOutcome) -> None:
+        """Add a photo; it is written with the next part. Raises OSError when that cannot be written."""
         with self._lock:
             self._known[digest] = self._unwritten[digest] = remembered
             if len(self._unwritten) >= PHOTOS_PER_PART:
                 self._write()
 
     def flush(self) -> None:
-        """Write what is not written yet. Raises OSError."""
+        """Write the photos that are not written yet. Raises OSError."""
         with self._lock:
             if self._unwritten:
                 self._write()
@@ -89,7 +89,7 @@ class EmbeddingCache:
 
 @contextmanager
 def open_cache(folder: Path, recipe: Recipe, dimension: int) -> Iterator[EmbeddingCache]:
-    """The cache of a recipe; whatever ends the run, what was computed is written. Raises OSError."""
+    """The cache of a recipe; all that was added is written at the end, also after an error. Raises OSError."""
     cache = EmbeddingCache(folder, recipe, dimension)
     try:
         yield cache
@@ -97,7 +97,7 @@ def open_cache(folder: Path, recipe: Recipe, dimension: int) -> Iterator[Embeddi
         cache.flush()
 
 
-def _part_bytes(photos: dict[str, Remembered], dimension: int) -> bytes:
+def _part_bytes(photos: dict[str, CachedOutcome], dimension: int) -> bytes:
     digests = np.frombuffer(bytes.fromhex("".join(photos)), np.uint8).reshape(-1, 32)
     nothing = np.full(dimension, np.nan, np.float32)
     rows = [nothing if photo.embedding is None else photo.embedding for photo in photos.values()]
@@ -111,23 +111,23 @@ def _part_bytes(photos: dict[str, Remembered], dimension: int) -> bytes:
     return out.getvalue()
 
 
-def _read_part(path: Path, dimension: int) -> dict[str, Remembered]:
-    """The photos of one part; none when it is damaged or of another dimension."""
+def _read_part(path: Path, dimension: int) -> dict[str, CachedOutcome]:
+    """The photos of one part; none if it is damaged or of another dimension."""
     try:
-        with np.load(path, allow_pickle=False) as part:
+        with np.load(path, allow_pickle=False) as part:  # a pickle could run code
             digests, embeddings, failures = part["digests"], part["embeddings"], part["failures"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}
     if embeddings.shape != (len(digests), dimension) or failures.shape != (len(digests),):
         return {}
     return {
-        digest.tobytes().hex(): Remembered(None if failure else embedding, str(failure) or None)
+        digest.tobytes().hex(): CachedOutcome(None if failure else embedding, str(failure) or None)
         for digest, embedding, failure in zip(digests, embeddings, failures, strict=True)
     }
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """Put the bytes there as a whole or not at all. Raises OSError."""
+    """Write the bytes whole or not at all; not synced, as what is lost is only embedded again. Raises OSError."""
     descriptor, name = tempfile.mkstemp(".tmp", "part-", path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,7 +1,7 @@
-"""Scores to thresholds: the tables of a model card's calibration.
+"""Calibration: from labelled embeddings to the thresholds of a model card.
 
-FMR counts all pairs of photos, which is the custom and, where a few people have many photos that look like many others,
-the stricter of the two. FPIR is modelled on subjects: each weighs the same, as in a gallery.
+FMR counts all pairs of photos, which is customary and, where a few people with many photos resemble many others, the
+stricter of the two ways. FPIR is modelled on subjects: each weighs the same, as in a gallery.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from vultus.matching.rates import ProbeMixture
 from vultus.records import Float32
 
 CALIBRATED_FMRS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
-SEARCH_FMRS = (*CALIBRATED_FMRS, 3e-7, 1e-7)  # the last from the tail that is fitted to the others
-GALLERY_STEPS = 5
+SEARCH_FMRS = (*CALIBRATED_FMRS, 3e-7, 1e-7)  # the last ones from the tail that is fitted to the others
+GALLERY_STEPS = 5  # sizes of galleries, evenly spread on a logarithmic scale
 SMALLEST_GALLERY = 10  # subjects
 
 Points = tuple[tuple[float, float], ...]
@@ -30,7 +30,7 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class SearchThresholds:
-    """The model of galleries: see `vultus.matching.rates.SearchModel`. points: (FMR, cosine), subjects alike."""
+    """The search model: see `vultus.matching.rates.SearchModel`. points: (FMR, cosine), equal weight of subjects."""
 
     mixture: ProbeMixture
     points: Points
@@ -41,9 +41,9 @@ class SearchThresholds:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """points: (FMR, cosine) over all pairs, rates falling, only those that the comparisons let one claim.
+    """A calibration. points: (FMR, cosine) over all pairs, rates falling, only those that can be claimed.
 
-    search: None where the people are too few for a model of galleries; `note` says why.
+    search: None if the people are too few for a search model; `note` says why.
     """
 
     points: Points
@@ -75,7 +75,7 @@ def measure_thresholds(embeddings: Float32, subjects: Labels) -> Thresholds:
 
 
 def fmr_points(scores: PairScores, targets: Sequence[float]) -> Points:
-    """(FMR, cosine) for the targets that can be claimed; those with the threshold of the one before are left out."""
+    """(FMR, cosine) for the targets that can be claimed; one with the threshold of the target before is left out."""
     claimed = [target for target in targets if can_be_claimed(target, scores.nonmated.total)]
     return _rising((target, interpolated_threshold(scores.nonmated, target)) for target in claimed)
 
@@ -94,7 +94,7 @@ def search_thresholds(embeddings: Float32, subjects: Labels) -> SearchThresholds
 
 
 def _smallest_fpir(measured: BestScores) -> float:
-    """Where the mixture was fitted, and as far as the rule of three lets so many different people claim."""
+    """The smallest FPIR to which the mixture was fitted and that so many people can claim by the rule of three."""
     return max(SMALLEST_FPIR, COMPARISONS_PER_CLAIM / measured.subjects)
 
 
@@ -102,6 +102,6 @@ def _rising(points: Iterable[tuple[float, float]]) -> Points:
     """Only points whose threshold is above the one before, as the table of a card must be."""
     kept: list[tuple[float, float]] = []
     for rate, cosine in points:
-        if not kept or round(cosine, 4) > round(kept[-1][1], 4):
+        if not kept or round(cosine, 4) > round(kept[-1][1], 4):  # cards keep four decimals
             kept.append((rate, cosine))
     return tuple(kept)

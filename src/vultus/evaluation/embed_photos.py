@@ -1,4 +1,4 @@
-"""Photos to embeddings, one file at a time, through the pipeline that serves; a bad file is counted, not died of."""
+"""Embeds photos, file by file, with the pipeline of the service; a bad file is counted and does not end the run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import BadInput, FaceRefused, ModelInvalid
-from vultus.evaluation.cache import EmbeddingCache, Remembered
+from vultus.evaluation.cache import CachedOutcome, EmbeddingCache
 from vultus.records import Face, Float32
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.face_selection import central_face, largest_face
@@ -24,7 +24,7 @@ CHOICES: Mapping[str, Callable[[DetectedPhoto], Face]] = {"central": central_fac
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of one photo: its (D,) embedding, or the code of the reason why there is none."""
+    """The outcome of one photo: its (D,) embedding, or the code of the reason why there is none."""
 
     path: Path
     embedding: Float32 | None
@@ -35,7 +35,7 @@ class Outcome:
 class PhotoEmbedder:
     """Embeds one file after another. Used by several threads, as many as the pipeline has slots.
 
-    read: the bytes of a file. face: a key of CHOICES. detector: None means the default one and its fallback.
+    read: returns the bytes of a file. face: a key of CHOICES. detector: None means the default one and its fallback.
     """
 
     pipeline: Pipeline
@@ -46,17 +46,17 @@ class PhotoEmbedder:
     cache: EmbeddingCache | None = None
 
     def embed(self, path: Path) -> Outcome:
-        """The outcome of one file. Raises what concerns all photos, such as a model that is not installed."""
+        """The outcome of one file. Raises errors that concern all photos, such as ModelNotInstalled."""
         try:
             photo = self.read(path)
         except OSError:
             return Outcome(path, None, FILE_FAILED)
         except BadInput as refusal:
             return Outcome(path, None, refusal.code)
-        remembered = self._remembered(photo)
-        return Outcome(path, remembered.embedding, remembered.failure)
+        found = self._embed_cached(photo)
+        return Outcome(path, found.embedding, found.failure)
 
-    def _remembered(self, photo: bytes) -> Remembered:
+    def _embed_cached(self, photo: bytes) -> CachedOutcome:
         digest = sha256(photo).hexdigest()
         known = self.cache.find(digest) if self.cache is not None else None
         if known is not None:
@@ -66,22 +66,22 @@ class PhotoEmbedder:
             self.cache.add(digest, found)
         return found
 
-    def _embed(self, photo: bytes) -> Remembered:
+    def _embed(self, photo: bytes) -> CachedOutcome:
         try:
             with self.pipeline.slot():
                 detected = self.pipeline.detect(photo, detector=self.detector)
                 chosen = CHOICES[self.face](detected)
                 (template,) = self.pipeline.embed([(detected, chosen)], self.model_id)
         except (BadInput, FaceRefused, ModelInvalid) as refusal:
-            return Remembered(None, refusal.code)
-        return Remembered(template.embedding, None)
+            return CachedOutcome(None, refusal.code)
+        return CachedOutcome(template.embedding, None)
 
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedPhotos:
-    """Photos in the order asked for. vectors: (P, D) float32 of unit length, NaN without a face.
+    """Photos in the order asked for. vectors: (P, D) float32 of unit length, NaN where a photo has no embedding.
 
-    failures: (P,) the code of the reason why a photo has none, None where it has one.
+    failures: (P,) the code of the reason why a photo has no embedding, None where it has one.
     """
 
     paths: tuple[Path, ...]
@@ -90,7 +90,7 @@ class EmbeddedPhotos:
 
     @property
     def usable(self) -> NDArray[np.bool_]:
-        """(P,): which photos have an embedding."""
+        """(P,): whether each photo has an embedding."""
         return np.array([failure is None for failure in self.failures], bool)
 
     @property

@@ -1,6 +1,6 @@
 """The figures of the report as inline SVG: DET curve, score histograms, FPIR asked and found, groups.
 
-The only importer of matplotlib, which is loaded when a figure is drawn: nothing else of Vultus waits for it.
+The only importer of matplotlib, which takes long to load: it is loaded when the first figure is drawn.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +38,12 @@ STYLE: dict[Any, Any] = {
     "grid.linewidth": 0.7,
     "legend.frameon": False,
     "svg.fonttype": "path",
-    "svg.hashsalt": "vultus",
+    "svg.hashsalt": "vultus",  # the same ids in each run, so that equal figures are equal files
 }
 
 
 def draw_det(found: VerificationResult) -> str:
-    """FNMR over FMR, both logarithmic, the operating points marked; grey where no FMR can be claimed."""
+    """The DET curve: FNMR over FMR, both logarithmic, with operating points; grey where no FMR can be claimed."""
     return _as_svg(partial(_plot_det, found))
 
 
@@ -150,15 +151,12 @@ def _measured(groups: Sequence[GroupResult]) -> list[tuple[str, Rate, Interval]]
 
 
 def _as_svg(plot: Callable[[Axes], None], *, height: float = HEIGHT) -> str:
-    """What is plotted, as an <svg> element. height: inches."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
+    """A plot as an <svg> element. height: inches."""
     out = io.StringIO()
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        FigureCanvasSVG(figure)
+    with import_module("matplotlib").rc_context(STYLE):
+        figure = import_module("matplotlib.figure").Figure(figsize=(WIDTH, height), layout="constrained")
+        # No pyplot: it would choose a backend for the screen, and keep every figure in memory.
+        import_module("matplotlib.backends.backend_svg").FigureCanvasSVG(figure)
         plot(figure.add_subplot())
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = out.getvalue()
@@ -188,7 +186,7 @@ def _coarse(histogram: Histogram) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def _range(found: VerificationResult) -> tuple[float, float]:
-    """From the lowest score to the highest, with a little room."""
+    """The lowest and the highest score, with a small margin."""
     middles, mated = _coarse(found.mated)
     used = middles[(mated + _coarse(found.nonmated)[1]) > 0]
     return float(used[0]) - 0.03, min(float(used[-1]) + 0.03, 1.02)

@@ -1,4 +1,4 @@
-"""Open-set identification (1:N): some probes show a person of the gallery, others somebody who is not in it.
+"""Open-set identification (1:N): some probes show a person of the gallery, others a person who is not in it.
 
 FPIR: non-mated searches whose best candidate reaches the threshold. FNIR: mated searches whose own subject is not
 among the first `rank` candidates, or is below the threshold. Terms: ISO/IEC 19795-1; Grother, Ngan and Hanaoka, NIST IR
@@ -27,7 +27,7 @@ Places = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class OpenSetSplit:
-    """Photos by index, none in two parts. gallery: (N, k), a row a subject. Probes: (P,), mated and non-mated."""
+    """Photos by index, each in one part at most. gallery: (N, k), a row for each subject. Probes: (P,) each."""
 
     gallery: Places
     mated_probes: Places
@@ -37,10 +37,10 @@ class OpenSetSplit:
 def split_open_set(
     subjects: Labels, gallery_subjects: int, *, templates: int = 1, probes_per_subject: int | None = None, seed: int = 0
 ) -> OpenSetSplit:
-    """Draw a gallery of people; their other photos are mated probes, all photos of everybody else non-mated ones.
+    """Draw a gallery of people; their other photos are mated probes, all photos of other people non-mated ones.
 
     subjects: N names or numbers, one a photo. gallery_subjects: how many people to enrol; templates: photos of each.
-    People with fewer photos are not enrolled. probes_per_subject: no more than so many of one person, all when None.
+    People with fewer photos are not enrolled. probes_per_subject: at most so many of one person, all when None.
     Raises InvalidRequest when there are not enough people, or one kind of probe is left without any.
     """
     labels = number_subjects(subjects)
@@ -63,10 +63,10 @@ def split_open_set(
 
 @dataclass(frozen=True, eq=False)
 class SearchScores:
-    """What searches in a gallery of `subjects` people with `templates` photos each gave.
+    """The scores of searches in a gallery of `subjects` people with `templates` photos each.
 
-    own: (M,) cosine of each mated probe with its own subject. own_rank: (M,) the place of that subject, 1 the best;
-    equal scores go before it. best_nonmated: (Q,) the best cosine of each non-mated probe.
+    own: (M,) cosine of each mated probe with its own subject. own_rank: (M,) the rank of that subject, 1 the best;
+    subjects of equal score rank before it. best_nonmated: (Q,) the best cosine of each non-mated probe.
     """
 
     subjects: int
@@ -88,12 +88,12 @@ def search_open_set(embeddings: Float32, subjects: Labels, split: OpenSetSplit) 
     column = np.full(int(labels.max()) + 1, -1)
     column[enrolled] = np.arange(len(enrolled))
     own, ranks = [], []
-    for probes in _some_at_a_time(split.mated_probes):
+    for probes in _batches(split.mated_probes):
         scores = search_gallery(embeddings[probes], gallery)
         mated = np.take_along_axis(scores, column[labels[probes], None], axis=1)
         own.append(mated[:, 0])
         ranks.append((scores >= mated).sum(axis=1))
-    best = [search_gallery(embeddings[part], gallery).max(axis=1) for part in _some_at_a_time(split.nonmated_probes)]
+    best = [search_gallery(embeddings[part], gallery).max(axis=1) for part in _batches(split.nonmated_probes)]
     return SearchScores(
         len(gallery), gallery.shape[1], np.concatenate(own), np.concatenate(ranks), np.concatenate(best)
     )
@@ -121,9 +121,9 @@ def threshold_at_fpir(scores: SearchScores, target: float) -> float:
 
 @dataclass(frozen=True)
 class SearchPoint:
-    """What one target FPIR means in a gallery of `subjects` people with `templates` photos each, within `rank`.
+    """The threshold and rates of one target FPIR in a gallery of `subjects` people with `templates` photos each.
 
-    note: why the target cannot be claimed, None when it can.
+    rank: within which a subject counts as found. note: why the target cannot be claimed, None when it can.
     """
 
     target_fpir: float
@@ -175,5 +175,5 @@ def _check_split(split: OpenSetSplit) -> None:
             )
 
 
-def _some_at_a_time(probes: Places) -> list[Places]:
+def _batches(probes: Places) -> list[Places]:
     return [probes[start : start + PROBES_AT_A_TIME] for start in range(0, len(probes), PROBES_AT_A_TIME)]

@@ -1,7 +1,7 @@
-"""How sure a measured error rate is: Wilson intervals, the rule of three, bootstrap over subjects.
+"""Confidence in a measured error rate: Wilson intervals, the rule of three, bootstrap over subjects.
 
 Wilson treats the comparisons as independent. They are not when one person or one photo takes part in many, so its
-intervals are the narrowest that can be defended; the bootstrap resamples subjects and is the honest, wider one.
+intervals are too narrow; the bootstrap resamples subjects, and its wider intervals are the ones to trust.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vultus.evaluation.scores import PairScores, ScoredPairs
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
-COMPARISONS_PER_CLAIM = 3  # rule of three: no error in n trials says, at 95 %, a rate below 3 / n
+COMPARISONS_PER_CLAIM = 3  # rule of three: no error in n trials means, at 95 %, a rate below 3 / n
 
 Float64 = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Rate:
-    """An error rate that was found: `errors` in `trials`. value: their quotient, 0.0 when there was no trial."""
+    """A measured error rate: `errors` in `trials`. value: their quotient, 0.0 when there was no trial."""
 
     errors: int
     trials: int
@@ -67,7 +67,7 @@ def wilson(errors: int, trials: int, confidence: float = CONFIDENCE) -> Interval
 
 
 def can_be_claimed(rate: float, trials: int) -> bool:
-    """Whether so many trials are enough to claim a rate: at least 3 / rate, or no errors would prove nothing.
+    """Whether so many trials are enough to claim a rate: at least 3 / rate; with fewer, no errors prove nothing.
 
     Source: the rule of 3, ISO/IEC 19795-1, informative annex on test size; Jovanovic and Levy, American Statistician
     51 (1997), 137-139.
@@ -93,7 +93,7 @@ def bootstrap_fnmr(
 ) -> Interval:
     """The percentile interval of FNMR when subjects, not comparisons, are drawn with replacement.
 
-    All mated pairs of a subject come or stay away together.
+    All mated pairs of a subject are drawn together.
     Source: the subsets bootstrap, Bolle, Ratha and Pankanti, CVIU 93 (2004), section 4.
     """
     owners = scores.labels[scores.mated_pairs.first]

@@ -1,4 +1,4 @@
-"""What is measured on labelled embeddings: verification, identification, groups side by side, pair lists."""
+"""Measurements on labelled embeddings: verification, identification, groups, pair lists, thresholds in use."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class GroupResult:
 def measure_groups(
     embeddings: Float32, subjects: Sequence[str], groups: Sequence[str | None], threshold: float
 ) -> tuple[GroupResult, ...]:
-    """Each group side by side, at one threshold; photos without a group are one group more, named "(none)"."""
+    """Each group at the same threshold; photos without a group form one more, named "(none)"."""
     names = np.array([name or "(none)" for name in groups])
     people = np.asarray(subjects)
     return tuple(

@@ -1,8 +1,8 @@
-"""The best non-mated score of a search, for every size of gallery up to the number of people there are.
+"""The distribution of the best non-mated score of a search, for every size of gallery up to the number of people.
 
-A false positive identification happens when the best of n non-mated scores reaches the threshold. A probe compared
-with a pool of M subjects tells its chance for every gallery of n <= M of them: the j-th highest score is the best of a
-random gallery with the chance C(M - j, n - 1) / C(M, n). Averaged over probes this is FPIR itself: no gallery is
+A false positive identification happens when the best of n non-mated scores reaches the threshold. The scores of a probe
+with a pool of M subjects give its probability for every gallery of n <= M of them: the j-th highest score is the best
+of a random gallery with probability C(M - j, n - 1) / C(M, n). Averaged over probes this is FPIR itself: no gallery is
 drawn, and nothing is assumed about how comparisons depend on each other.
 Source: rarefaction, Hurlbert, Ecology 52 (1971), 577-586; here of subjects instead of species.
 """
@@ -140,7 +140,7 @@ def search_gallery(probes: Float32, gallery: Float32) -> Float32:
 
 
 def _weights(labels: Indices) -> Float64:
-    """Of each probe: its subject's probes share one weight; all weights add up to 1."""
+    """The weight of each probe: the probes of a subject share one weight; all weights add up to 1."""
     photos = np.bincount(labels)
     return 1 / photos[labels] / np.count_nonzero(photos)
 
@@ -153,13 +153,13 @@ def _searches(
     for start in range(0, len(probes), ROWS):
         rows = slice(start, start + ROWS)
         scores = search_gallery(embeddings[probes[rows]], enrolled)
-        scores[labels[probes[rows], None] == labels[gallery[None, :, 0]]] = -2
+        scores[labels[probes[rows], None] == labels[gallery[None, :, 0]]] = -2  # below every cosine
         scores.sort(axis=1)
         yield rows, scores[:, ::-1]
 
 
 class _Ranks:
-    """Adds ranked scores to the distribution of the best one, for each size of gallery."""
+    """Adds ranked scores to the distribution of the best score, for each size of gallery."""
 
     def __init__(self, pool: int, sizes: Sequence[int]) -> None:
         chances = [chance_of_best(pool, size) for size in sizes]

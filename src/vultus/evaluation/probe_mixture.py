@@ -1,4 +1,4 @@
-"""How FPIR grows with the gallery: the mixture of probes fitted to what was measured, and how far it holds.
+"""How FPIR grows with the gallery: the mixture of probes fitted to measured FPIR, and a test of it on other people.
 
 The model itself is `vultus.matching.rates.ProbeMixture`.
 """
@@ -14,18 +14,18 @@ from vultus.errors import InvalidRequest
 from vultus.evaluation.non_mated_maxima import BestScores, Float64
 from vultus.matching.rates import REFERENCE_FMR, ProbeMixture, independent_fmr
 
-FIT_POINTS = 17
+FIT_POINTS = 17  # FMRs, evenly spread on a logarithmic scale
 LARGEST_FMR = 1e-2
-SMALLEST_FPIR, LARGEST_FPIR = 3e-3, 0.5  # where thresholds are wanted
+SMALLEST_FPIR, LARGEST_FPIR = 3e-3, 0.5  # the range for which thresholds are wanted
 SHAPES = np.geomspace(1e-2, 1e2, 161)
 EXPONENTS = np.linspace(0.0, 0.9, 37)  # from 1 on, FPIR would rise as FMR falls
 
 
 def fit_probe_mixture(measured: BestScores) -> ProbeMixture:
-    """The mixture that comes nearest to measured FPIR: least squares of log(-log(1 - FPIR)) over sizes and FMRs.
+    """The mixture that fits the measured FPIR best: least squares of log(-log(1 - FPIR)) over sizes and FMRs.
 
-    Only FMRs that 30 false matches support and FPIRs of 0.003 to 0.5 take part. Where a rate says little about the
-    shape (few expected matches) every shape fits alike, so one joint search, not a fit for each FMR.
+    Only FMRs that 30 false matches support and FPIRs of 0.003 to 0.5 take part. A rate with few
+    expected matches fits every shape, so there is one joint search, not a fit for each FMR.
     Raises InvalidRequest when no gallery is large enough to show a dependence.
     """
     sizes, fmrs, fpirs = _observations(measured).T

@@ -1,7 +1,7 @@
-"""Which photos show whom: labelled folders and pair lists, read without looking into a photo.
+"""Test protocols: labelled folders and pair lists, read without decoding a photo.
 
-What is wrong with the data as a whole is an error; what is wrong with a single file is a note, so that a long run
-does not die of one bad file. An embedding comes later, from whoever calls.
+A fault of the data as a whole is an error, a fault of a single file a note, so that a long run does not end at one bad
+file. The caller makes the embeddings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vultus.errors import InvalidRequest
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-SHOWN = 10
+SHOWN = 10  # missing photos named in a sentence
 SAME = {"1": True, "true": True, "yes": True, "same": True, "0": False, "false": False, "no": False, "different": False}
 
 

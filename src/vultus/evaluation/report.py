@@ -1,4 +1,4 @@
-"""An evaluation as one HTML page: figures and styles within it, nothing fetched from anywhere."""
+"""An evaluation as one HTML page with its figures and styles in it; it loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ METHOD = (
 
 
 def render_report(evaluation: Evaluation) -> str:
-    """The page, self-contained."""
+    """The HTML page."""
     title = f"Recognition accuracy on {evaluation.setup.data}"
     body = "\n".join(_body(evaluation, title))
     return (
@@ -89,7 +89,7 @@ def _verification(evaluation: Evaluation) -> VerificationResult | None:
 
 
 def _cards(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
-    """The few numbers to read first."""
+    """The few numbers to read first, each with what it is."""
     found = _verification(evaluation)
     if found is not None:
         point = _smallest_supported(found.points)

@@ -1,4 +1,4 @@
-"""Everything that one evaluation found, in one value: for the terminal, for JSON and for the report alike."""
+"""The results of one evaluation in one value, for the terminal, for JSON and for the report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXAMPLES = 5  # photos named per reason
 
 @dataclass(frozen=True)
 class Setup:
-    """What was measured, with what, when. data: the name of the folder or list. face: which face of a photo."""
+    """The conditions of an evaluation. data: the name of the folder or list. face: which face of a photo."""
 
     data: str
     model_id: str
@@ -69,9 +69,9 @@ class NamedPair:
 
 @dataclass(frozen=True, eq=False)
 class FolderResult:
-    """What all photos of a labelled folder say. notes: sentences on what could not be measured.
+    """The measurements on a labelled folder. notes: sentences on what could not be measured.
 
-    worst: the non-mated pairs most alike, where labels may be wrong.
+    worst: the most similar non-mated pairs, whose labels may be wrong.
     """
 
     photos: int
@@ -87,7 +87,7 @@ class FolderResult:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The whole. duplicates: names of files that are equal although their subjects differ. notes: on the data."""
+    """All results. duplicates: names of files that are equal although their subjects differ. notes: on the data."""
 
     setup: Setup
     acquisition: Acquisition
@@ -98,7 +98,7 @@ class Evaluation:
 
 
 def count_failures(photos: EmbeddedPhotos, subjects: Sequence[str | None], names: Sequence[str]) -> Acquisition:
-    """Failures to acquire and to enrol. subjects, names: of each photo; None when it is not known who is shown."""
+    """Failures to acquire and to enrol. subjects, names: of each photo; subject None: the person is not known."""
     usable = photos.usable
     examples = {
         reason: tuple(name for name, failure in zip(names, photos.failures, strict=True) if failure == reason)[
@@ -129,7 +129,7 @@ def measure_folder(
 ) -> FolderResult:
     """Measure labelled embeddings: (N, D) unit float32, N photos with their names to show.
 
-    in_use: the service's thresholds, by FMR. What needs more people than there are becomes a note.
+    in_use: the service's thresholds, by FMR. A measurement that needs more people becomes a note.
     Raises InvalidRequest when there is one person only or no mated pair.
     """
     subjects = [photo.subject for photo in photos]

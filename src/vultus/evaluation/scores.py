@@ -1,7 +1,7 @@
 """The cosine scores of all pairs of embeddings: two fine histograms, the mated pairs and the highest non-mated ones.
 
 N embeddings make N (N - 1) / 2 comparisons, 87 million for LFW: too many to keep, few enough to compute. They are
-made a tile at a time by a matrix product, counted, and forgotten.
+computed a tile at a time by a matrix product, counted, and dropped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BINS = 2**20  # over [-1, 1]: 1.9e-6 wide, some ten times the rounding error of 
 ROWS, COLUMNS = 512, 8192  # of a tile: 16 MiB of float32
 WORST_KEPT = 1000
 MAX_MATED_PAIRS = 20_000_000  # 12 bytes each: 240 MB; at most 6,325 photos of one person
-UNIT_TOLERANCE = 1e-3
+UNIT_TOLERANCE = 1e-3  # of a length: float32 and int8 models are well within it
 
 Indices = NDArray[np.int32]
 Counts = NDArray[np.int64]
@@ -29,7 +29,7 @@ Labels = Sequence[str] | NDArray[np.generic]
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """How many scores fell into each of B equal bins over [-1, 1]: `counts` (B,) int64, lowest score first."""
+    """The number of scores in each of B equal bins over [-1, 1]: `counts` (B,) int64, lowest score first."""
 
     counts: Counts
 
@@ -75,7 +75,7 @@ class PairScores:
     """All comparisons of N photos.
 
     labels: (N,) int32, the subject of each photo, numbered. mated_pairs: every mated pair, lowest score first.
-    worst_nonmated: the non-mated pairs of the highest scores, highest first: where to look for label errors.
+    worst_nonmated: the non-mated pairs of the highest scores, highest first, among which label errors are found.
     """
 
     mated: Histogram
@@ -128,7 +128,7 @@ def check_embeddings(embeddings: Float32, count: int) -> None:
         )
 
 
-_LEFT_OUT = np.float32(-2)  # stands in a tile for a pair that is mated or counted elsewhere
+_LEFT_OUT = np.float32(-2)  # the score, in a tile, of a pair that is mated or counted in another tile
 Tile = tuple[int, int, Float32]  # index of the first row and column, cosines
 
 
@@ -146,7 +146,7 @@ def _check_pairs(labels: Indices) -> None:
 
 
 def _mated(rows: Float32, groups: Indices) -> ScoredPairs:
-    """All pairs within a group; the groups lie one after the other."""
+    """All pairs within a group. groups: sorted, so that each group is one run of rows."""
     ends = np.flatnonzero(np.diff(groups, append=-1)) + 1
     found = [_within(rows[start:end], start) for start, end in zip([0, *ends], ends, strict=False) if end - start > 1]
     return _joined(found)

@@ -1,4 +1,4 @@
-"""Asked and found: thresholds set on one half of the people, measured on the other, both ways, in several splits."""
+"""Split-half tests: thresholds set on one half of the people and measured on the other, both ways, in some splits."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ ASKED_FMRS = (1e-2, 1e-3, 1e-4)
 ASKED_FPIRS = (0.1, 0.01)
 SPLITS = 5
 ROUND_SIZES = tuple(digit * 10**power for power in range(1, 7) for digit in (1, 2, 5))
-GALLERIES = 3
-SMALLEST_HALF = 40  # people: below it a gallery says nothing
+GALLERIES = 3  # sizes of galleries that are tested
+SMALLEST_HALF = 40  # people: with fewer a gallery says nothing
 
 
 @dataclass(frozen=True)
 class FmrFound:
     """One target FMR. thresholds: (2 S,) of every half of S splits.
 
-    factors: (2 S,) FMR found on the other half / asked, all pairs of photos counted alike, as the thresholds were set:
-    a few people with many photos make these vary. balanced: the same where every subject weighs the same, thresholds
-    and rates. supported: every half can claim the rate.
+    factors: (2 S,) FMR found on the other half / asked; all pairs of photos count the same, as when thresholds are set,
+    so that a few people with many photos make these vary. balanced: the same with equal weight for each subject, in
+    thresholds and rates. supported: every half can claim the rate.
     """
 
     asked: float
@@ -57,7 +57,7 @@ class FpirFound:
 
 @dataclass(frozen=True)
 class HalvesResult:
-    """people: in each half. fpir: empty where the halves are too small for galleries; then `note` says so."""
+    """The result of all splits. people: in each half. fpir: empty if the halves are too small; `note` then says so."""
 
     people: tuple[int, int]
     splits: int
@@ -78,7 +78,7 @@ Directions = Sequence[tuple[_Half, _Half]]  # thresholds from the first, rates o
 
 
 def split_identities(subjects: Labels, seed: int = 0) -> NDArray[np.bool_]:
-    """(N,) which photos are of the first half of the people, drawn at random."""
+    """(N,): whether each photo is of the first half of the people, which is drawn at random."""
     labels = number_subjects(subjects)
     people = int(labels.max()) + 1
     chosen = np.random.default_rng(seed).permutation(people) < people // 2
@@ -144,7 +144,7 @@ def _fmr_found(directions: Directions, asked: float) -> FmrFound:
 
 
 def _fpir_found(directions: Directions, targets: Sequence[float], sizes: Sequence[int]) -> tuple[FpirFound, ...]:
-    """Of every target and size. Raises InvalidRequest when the galleries are too small to fit the mixture."""
+    """One row for every target and size. Raises InvalidRequest when the galleries are too small to fit the mixture."""
     mixed, plain = [], []
     for one, other in directions:
         fitted = fit_probe_mixture(one.galleries)

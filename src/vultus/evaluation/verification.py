@@ -41,7 +41,7 @@ def fnmr_per_subject(scores: PairScores, threshold: float) -> float:
 
 def threshold_at_fmr(nonmated: Histogram, target: float) -> float:
     """The smallest threshold, to the width of a bin, at which FMR is no more than the target in [0, 1]."""
-    allowed = np.floor(target * nonmated.total * (1 + 1e-12))
+    allowed = np.floor(target * nonmated.total * (1 + 1e-12))  # 1e-3 of 3,000 are 3, not 2.9999...
     return float(nonmated.edges[np.argmax(nonmated.at_or_above_edges <= allowed)])
 
 
@@ -61,7 +61,7 @@ def interpolated_threshold(nonmated: Histogram, target: float) -> float:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What one target FMR means: the smallest threshold that keeps it, and the rates found at that threshold.
+    """The smallest threshold that keeps one target FMR, and the rates found at that threshold.
 
     note: why the target cannot be claimed, None when it can.
     """
@@ -174,7 +174,7 @@ def fold_accuracy(scores: NDArray[np.floating], same: NDArray[np.bool_], folds: 
 
 
 def best_threshold(scores: NDArray[np.floating], same: NDArray[np.bool_]) -> float:
-    """The threshold of the highest accuracy, midway between two scores; the middle one of several as good.
+    """The threshold of the highest accuracy, midway between two scores; of several equally good ones, the middle one.
 
     Raises InvalidRequest when there is no score.
     """

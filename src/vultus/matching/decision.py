@@ -1,7 +1,7 @@
-"""Similarity, distances, and the similarity threshold that an error rate asks for.
+"""Decisions: similarity and distances, the similarity threshold of an error rate, and match, ambiguous or unknown.
 
 Embeddings have unit length, so every distance is a function of the cosine s: cosine = 1 - s and, for both Euclidean
-metrics, sqrt(2 - 2 s). One threshold on s therefore decides alike in every metric.
+metrics, sqrt(2 - 2 s). One threshold on s therefore gives the same decision in every metric.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vultus.matching.rates import RateCurve, SearchModel, independent_fmr
 from vultus.records import Float32, Metric, ThresholdRule
 
 LARGEST_EUCLIDEAN = 2.0
-AMBIGUOUS_MARGIN = 0.03  # cosine: two subjects nearer than this cannot be told apart by one photo
+AMBIGUOUS_MARGIN = 0.03  # cosine: two subjects closer than this cannot be distinguished by one photo
 
 
 def similarity(first: Float32, second: Float32) -> float:
@@ -25,21 +25,21 @@ def similarity(first: Float32, second: Float32) -> float:
 
 
 def to_distance(cosine: float, metric: Metric) -> float:
-    """The distance that a cosine similarity means in a metric."""
+    """The distance in a metric that corresponds to a cosine similarity."""
     if metric == "cosine":
         return 1 - cosine
     return float(np.sqrt(max(2 - 2 * cosine, 0.0)))
 
 
 def to_similarity(distance: float, metric: Metric) -> float:
-    """The cosine similarity that a distance means in a metric. Raises InvalidRequest outside the metric's range."""
+    """The cosine similarity that corresponds to a distance in a metric. Raises InvalidRequest outside 0..2."""
     if not 0 <= distance <= LARGEST_EUCLIDEAN:
         raise InvalidRequest(f"threshold {distance} is no {metric} distance; give one between 0 and 2")
     return 1 - distance if metric == "cosine" else 1 - distance * distance / 2
 
 
 class ThresholdTable:
-    """What an error rate means for one model: its measured false match rates and, where known, how searches behave."""
+    """The thresholds of a model by error rate, from its measured false match rates and its search model, if known."""
 
     def __init__(
         self, model_id: str, points: Sequence[tuple[float, float]], *, search: SearchModel | None = None
@@ -81,8 +81,8 @@ class ThresholdTable:
         return ThresholdRule("target_fpir", cosine, fpir, self.model_id, templates, supported, note)
 
     def _support(self, fmr: float) -> tuple[bool, str | None]:
-        """Whether the measured rates reach so far, and what to say of it."""
-        if fmr < self._curve.smallest_fmr * (1 - 1e-9):
+        """Whether the measured rates reach so far, and a note where they do not."""
+        if fmr < self._curve.smallest_fmr * (1 - 1e-9):  # less a rounding of the logarithms that the curve keeps
             return False, (
                 f"a false match rate of {fmr:.1e} per comparison lies beyond the smallest that was measured "
                 f"({self._curve.smallest_fmr:.0e}); the threshold is extrapolated"

@@ -1,8 +1,8 @@
-"""From error rates to thresholds: a measured curve of rates, and how the rate of a search grows with the gallery.
+"""Error rates: measured curves that give the threshold of a rate, and how the rate of a search grows with the gallery.
 
 If the n comparisons of a search were independent, FPIR would be 1 - (1 - FMR)^n. They share a probe, and probes differ:
-most match nobody, a few (the wolves of Doddington et al., ICSLP 1998) match many. The false matches then gather in
-fewer searches, and the formula overestimates FPIR, the more so the smaller FMR and the larger the gallery.
+most match no one, a few (the wolves of Doddington et al., ICSLP 1998) match many. The false matches then fall in fewer
+searches, and the formula overestimates FPIR, the more so the smaller FMR and the larger the gallery.
 Sources: ISO/IEC 19795-1 (FPIR, its estimate from FMR); Grother and Ngan, NIST IR 8009 (2014), on FPIR and
 population size; Doddington, Liggett, Martin, Przybocki, Reynolds, ICSLP 1998, paper 0608.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 REFERENCE_FMR = 1e-3
-BISECTIONS = 100
+BISECTIONS = 100  # of the interval of log FMR: to the last digit of a float
 
 
 def independent_fpir(fmr: float, size: int) -> float:
@@ -32,16 +32,17 @@ def independent_fmr(fpir: float, size: int) -> float:
 class ProbeMixture:
     """FPIR when the probes' own false match rates follow a gamma distribution whose mean is FMR.
 
-    A probe of rate r finds nobody among n with the chance exp(-n r); averaged over a gamma distribution of mean FMR and
-    shape a this is (1 + n FMR / a)^-a (the zero term of the negative binomial distribution: Greenwood and Yule, JRSS 83
-    (1920), 255-279). A small shape: few probes make most false matches; an infinite one: independence. The shape falls
-    with FMR as a power: a = shape * (FMR / 0.001)^exponent.
+    A probe of rate r matches none of n subjects with probability exp(-n r); averaged over a gamma distribution of mean
+    FMR and shape a this is (1 + n FMR / a)^-a (the zero term of the negative binomial distribution: Greenwood and Yule,
+    JRSS 83 (1920), 255-279). A small shape: few probes make most false matches; an infinite one: independence. The
+    shape falls with FMR as a power: a = shape * (FMR / 0.001)^exponent.
     """
 
     shape: float
     exponent: float
 
     def shape_at(self, fmr: float) -> float:
+        """The shape of the gamma distribution at an FMR."""
         return float(self.shape * (fmr / REFERENCE_FMR) ** self.exponent)
 
     def fpir(self, fmr: float, size: int) -> float:
@@ -58,6 +59,7 @@ class ProbeMixture:
 
 
 def _mixed_fpir(fmr: float, size: int, shape: float) -> float:
+    # By expm1 and log1p: 1 - (1 + x)^-a itself would lose all digits of a small FPIR.
     return fmr if size == 1 else -float(np.expm1(-shape * np.log1p(size * fmr / shape)))
 
 
@@ -89,10 +91,10 @@ class RateCurve:
 
 @dataclass(frozen=True, eq=False)
 class SearchModel:
-    """How one model's searches behave: FMR of subjects drawn at random, and what the gallery makes of it.
+    """The search model of one recognition model: FMR of subjects drawn at random, and FPIR by the size of the gallery.
 
     curve: every subject weighs the same, however many photos it has. smallest_fmr, smallest_fpir, largest_gallery
-    (subjects): as far as the calibration data reach.
+    (subjects): the limits of what the calibration data support.
     """
 
     mixture: ProbeMixture
@@ -102,7 +104,7 @@ class SearchModel:
     largest_gallery: int
 
     def why_unsupported(self, fpir: float, templates: int, fmr: float) -> str | None:
-        """The sentence that says how a search goes beyond the calibration data; None when it does not."""
+        """The sentence that says how a search exceeds the calibration data; None when it does not."""
         if templates > self.largest_gallery:
             return (
                 f"the calibration saw galleries of up to {self.largest_gallery:,} subjects; "

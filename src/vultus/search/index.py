@@ -1,10 +1,11 @@
-"""SearchIndex: 1:N search in a collection; and the flat index, exact and in process, that pulls from the gallery.
+"""1:N search in a collection: the SearchIndex protocol, and the flat index, which is exact and in process.
 
-The index is a cache. Before each search it asks the gallery for the changes since what it holds, so what was
-acknowledged is found by the very next search, in every process, and a restart needs no repair. It holds codes of one
-byte a dimension and numbers, about 0.55 KB a face at 512 dimensions; embeddings and ids stay in the gallery, which is
-asked about the few faces that may be the answer. From a size on, and where faiss is installed, a PQ index made in the
-background chooses which faces are compared; its recall is measured. It takes 0.07 KB a face more.
+The flat index is a cache that pulls from the gallery. Before each search it asks for the changes since its revision, so
+what was acknowledged is found by the very next search, in every process, and a restart needs no repair. It holds int8
+codes of one byte a dimension and row numbers, about 0.55 KB a face at 512 dimensions; embeddings and ids stay in the
+gallery, which is asked for those of the few faces that may be in the result. From a size on, and where faiss is
+installed, a PQ index built in the background chooses which faces are compared; its recall is measured. It takes 0.07 KB
+a face more.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from vultus.search.loaded_collection import LoadedCollection, Snapshot
 from vultus.search.pq_builder import PqBuilder
 from vultus.search.pq_index import PqIndex, load_faiss
 from vultus.search.recall import SearchState
-from vultus.search.rescoring import Shortlist, settle
+from vultus.search.rescoring import Shortlist, rescore
 from vultus.search.segments import SEGMENT_ROWS, Block
 from vultus.search.source import SearchSource
+from vultus.vectors import has_direction, lengths, unit_length
 
 PROBES_AT_ONCE = 64  # their products with a segment take 16 MB
 MEMORY_BYTES = 2 * 2**30
-CANDIDATES_PER_LINE = 20  # compared exactly, whatever the index says: a subject may have many faces
+CANDIDATES_PER_LINE = 20  # compared exactly, even if the PQ index asks for fewer: a subject may have many faces
 
 
 class SearchIndex(Protocol):
@@ -45,10 +47,10 @@ class SearchIndex(Protocol):
         """Subjects with a face, and faces. Raises: CollectionNotFound."""
 
     def state(self, collection: str) -> SearchState:
-        """How it is searched just now. Asks nobody; an unknown collection would be searched exactly."""
+        """How the collection is searched now, by what is in memory; an unknown one would be searched exactly."""
 
     def refresh(self, collection: str) -> None:
-        """Let go of what was erased from the collection, where it is held in memory. Raises nothing of ours."""
+        """Drop what was erased from the collection, if it is in memory. Raises no VultusError."""
 
     def discard(self, collection: str) -> None:
         """Free the memory of a collection."""
@@ -70,17 +72,16 @@ class FlatIndex:
         pq_from_faces: int = 0,
         faiss: Callable[[], Any | None] = load_faiss,
     ) -> None:
-        """memory_bytes: collections used least recently are dropped beyond it, never the one being searched.
+        """memory_bytes: beyond it the collections used least recently are dropped, never the one being searched.
 
-        kernel: what multiplies codes; the fastest that works on this machine when None.
-        segment_rows: how many faces are held in one array.
-        pq_from_faces: from so many on, a collection gets a PQ index; 0: never. faiss: loads the package for it.
+        kernel: multiplies codes; None: the fastest that works on this machine. segment_rows: faces in one array.
+        pq_from_faces: the size from which on a collection gets a PQ index; 0: never. faiss: loads that package.
         """
         self._gallery = gallery
         self._memory_bytes, self._segment_rows = memory_bytes, segment_rows
         self._kernel = choose_kernel() if kernel is None else kernel
         self._collections: OrderedDict[str, LoadedCollection] = OrderedDict()  # the one used last at the end
-        self._guard = threading.Lock()
+        self._guard = threading.Lock()  # of _collections; never held while the gallery is asked
         self._builder = PqBuilder(pq_from_faces, self._best, faiss)
 
     def search(self, collection: str, probes: Float32, k: int) -> list[list[Candidate]]:
@@ -88,22 +89,22 @@ class FlatIndex:
 
         Exact: what comparing the float32 embeddings one by one would give; where a PQ index is in use (`state`), a
         candidate is missed as often as its recall says, and each one found has its exact similarity all the same.
-        Sees all that was committed before the call. Equal similarities: the face enrolled first.
+        Finds all that was committed before the call. Equal similarities: the face enrolled first.
         Raises: CollectionNotFound; VectorMismatch, when a probe has another dimension, is zero, NaN or infinite.
         """
         snapshot, before = self._pull(collection), None
         while True:
-            found, whole = self._search(snapshot, probes, k)
-            if whole or snapshot is before:
+            found, complete = self._search(snapshot, probes, k)
+            if complete or snapshot is before:
                 return found
-            snapshot, before = self._pull(collection), snapshot  # a face was erased since: look again without it
+            snapshot, before = self._pull(collection), snapshot  # a face was erased meanwhile: search again without it
 
     def size(self, collection: str) -> tuple[int, int]:
         """Subjects with a face, and faces. Raises: CollectionNotFound."""
         return self._pull(collection).size()
 
     def state(self, collection: str) -> SearchState:
-        """How it is searched just now: exactly as long as it is not in memory, or not known."""
+        """How the collection is searched now: exactly while it is not in memory, or not known."""
         with self._guard:
             loaded = self._collections.get(collection)
         snapshot, building = (loaded.snapshot if loaded else None), self._builder.builds(loaded)
@@ -113,38 +114,38 @@ class FlatIndex:
         return SearchState("pq", pq.recall, len(pq) - pq.erased, pq.candidates, building)
 
     def refresh(self, collection: str) -> None:
-        """Apply what was committed to a collection that is in memory, so that what was erased leaves it too."""
+        """Apply what was committed to a collection that is in memory, so that erased faces leave the memory too."""
         with self._guard:
             held = collection in self._collections
         if held:
             try:
                 self._pull(collection)
             except CollectionNotFound:
-                return  # it was discarded
-            except StorageFailed:
+                return  # `_pull` discarded it
+            except StorageFailed:  # what was erased must not stay in memory, so all of it goes
                 self.discard(collection)
 
     def discard(self, collection: str) -> None:
-        """Free the memory of a collection; it is loaded anew when next searched."""
+        """Free the memory of a collection; the next search loads it again."""
         with self._guard:
             loaded = self._collections.pop(collection, None)
             if loaded is not None:
                 loaded.discarded = True
 
     def wait(self, seconds: float | None = None) -> None:
-        """Until no PQ index is being made, or so long."""
+        """Wait until no PQ index is being built, or so long."""
         self._builder.wait(seconds)
 
     def close(self) -> None:
-        """Stop what goes on in the background. Searching goes on."""
+        """Stop building in the background. Searches remain possible."""
         self._builder.close()
 
     def _search(self, snapshot: Snapshot, probes: Float32, k: int) -> tuple[list[list[Candidate]], bool]:
-        answers = self._answers(snapshot, probes, k)
-        return [found for found, _ in answers], all(whole for _, whole in answers)
+        results = self._candidates(snapshot, probes, k)
+        return [found for found, _ in results], all(complete for _, complete in results)
 
-    def _answers(self, snapshot: Snapshot, probes: Float32, k: int) -> list[tuple[list[Candidate], bool]]:
-        """Per probe its candidates, and whether every face looked up was still there."""
+    def _candidates(self, snapshot: Snapshot, probes: Float32, k: int) -> list[tuple[list[Candidate], bool]]:
+        """Per probe its candidates, and whether every face that was fetched was still stored."""
         unit = _unit(probes, snapshot.dimension)
         if k < 1:
             return [([], True) for _ in unit]
@@ -152,7 +153,7 @@ class FlatIndex:
         for start in range(0, len(shortlists), PROBES_AT_ONCE):
             self._scan(snapshot, shortlists[start : start + PROBES_AT_ONCE], k)
         fetch = partial(self._gallery.stored_embeddings, snapshot.mark)
-        return [settle(shortlist, fetch, k) for shortlist in shortlists]
+        return [rescore(shortlist, fetch, k) for shortlist in shortlists]
 
     def _scan(self, snapshot: Snapshot, shortlists: Sequence[Shortlist], k: int) -> None:
         values = np.stack([shortlist.probe.values for shortlist in shortlists])
@@ -173,10 +174,11 @@ class FlatIndex:
 
     def _best(self, snapshot: Snapshot, probes: Float32) -> NDArray[np.float64]:
         """The similarity of the best subject of each probe, (Q,); NaN where a face was erased meanwhile."""
-        answers = self._answers(snapshot, probes, 1)
-        return np.array([found[0].similarity if found and whole else np.nan for found, whole in answers])
+        results = self._candidates(snapshot, probes, 1)
+        return np.array([found[0].similarity if found and complete else np.nan for found, complete in results])
 
     def _pull(self, collection: str) -> Snapshot:
+        """The collection as it is committed now. Raises: CollectionNotFound, StorageFailed."""
         loaded = self._loaded_collection(collection)
         try:
             with loaded.lock:
@@ -197,7 +199,7 @@ class FlatIndex:
             return loaded
 
     def _evict(self, kept: str) -> None:
-        """Drop collections, the one used least recently first, until the rest fits the budget."""
+        """Drop collections, the one used least recently first, until the others fit the budget."""
         with self._guard:
             total = sum(loaded.nbytes for loaded in self._collections.values())
             for name in [name for name in self._collections if name != kept]:
@@ -213,8 +215,6 @@ def _unit(probes: Float32, dimension: int) -> NDArray[np.float64]:
     rows = np.asarray(probes, np.float64)
     if rows.ndim != 2 or rows.shape[1] != dimension:
         raise VectorMismatch(f"probes have shape {rows.shape}; the collection needs (probes, {dimension})")
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+    if not has_direction(lengths(rows)).all():
         raise VectorMismatch("a probe is zero, or holds NaN or infinite values; make it anew from the photo")
-    unit: NDArray[np.float64] = rows / lengths
-    return unit
+    return unit_length(rows)

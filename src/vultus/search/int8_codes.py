@@ -1,9 +1,9 @@
-"""Codes: an embedding as int8 numbers with a scale of its own, and how far that is from the truth.
+"""Codes: an embedding as int8 numbers with a scale of its own, and the length of the error that this makes.
 
 A row x is kept as scale * values + e, where values are whole numbers in -127..127 and only the length of e is
-remembered. For a probe q, coded likewise as q' with the remainder e', the cosine q.x differs from the product of the
+stored. For a probe q, coded likewise as q' with the remainder e', the cosine q.x differs from the product of the
 codes q'.x' by q.e + e'.x', which is at most |q||e| + |e'||x'| (Cauchy-Schwarz). So a search over codes knows, per row,
-an interval that holds the true cosine, and has to look at the float32 rows only where intervals overlap.
+an interval that holds the true cosine, and needs the float32 rows only where intervals overlap.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from vultus.records import Float32
 Int8 = NDArray[np.int8]
 HIGHEST = 127  # the values are symmetric: -128 is not used
 SCALE_AND_ERROR_BYTES = 8
-LONGEST = 1.01  # no stored row is longer: `faces.require_fitting` allows 1.001, coding adds a rounding
+LONGEST = 1.01  # no stored row is longer: `require_fitting` of the storage allows 1.001, coding adds a rounding
 SLACK = 1e-5  # what float32 arithmetic may add: below 1e-6 at 512 dimensions, 7e-6 at 2,048 with the widest errors
 
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """N embeddings: values (N, D) int8, C order; scales and errors (N,) float32; error: the length of what is lost."""
+    """N embeddings: values (N, D) int8, C order; scales and errors (N,) float32; error: the length of e."""
 
     values: Int8
     scales: Float32
@@ -43,9 +43,9 @@ class Codes:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """What is searched for. unit: (D,) float64 of unit length; values: (D,) int8, `scale` each.
+    """A probe and its codes. unit: (D,) float64 of unit length; values: (D,) int8, `scale` each.
 
-    margin: half the width of the interval around the product of codes, to which each row adds its own error.
+    margin: half the width of the interval around the product of codes; each row adds its own error to it.
     """
 
     unit: NDArray[np.float64]
@@ -58,7 +58,7 @@ def quantise(embeddings: Float32) -> Codes:
     """The codes of (N, D) float32 rows, finite, at most LONGEST long; the largest component of each becomes 127."""
     rows = np.asarray(embeddings, np.float32)
     scales = np.abs(rows).max(axis=1) / np.float32(HIGHEST)
-    values = np.rint(rows / np.where(scales > 0, scales, 1)[:, None])
+    values = np.rint(rows / np.where(scales > 0, scales, 1)[:, None])  # a row of zeros has the codes 0
     lost = rows - values * scales[:, None]
     return Codes(values.astype(np.int8), scales, np.sqrt(np.vecdot(lost, lost)))
 
@@ -95,10 +95,11 @@ def from_blobs(blobs: Sequence[bytes], dimension: int, into: Codes, start: int) 
 
 
 def empty_codes(rows: int, dimension: int) -> Codes:
-    """ConnectionLimiter for (rows, dimension) codes; memory is taken when it is written."""
+    """Uninitialised codes for so many rows; the system gives the memory only when it is written."""
     values = np.empty((rows, dimension), np.int8)
     return Codes(values, np.empty(rows, np.float32), np.empty(rows, np.float32))
 
 
 def _layout(dimension: int) -> np.dtype[np.void]:
+    """The bytes of one stored row; a change needs a migration."""
     return np.dtype([("values", "i1", (dimension,)), ("scale", "<f4"), ("error", "<f4")])

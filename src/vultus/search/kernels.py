@@ -1,4 +1,4 @@
-"""The products of int8 rows with int8 probes: numkong's where it is installed and right, numpy's otherwise.
+"""Kernels: products of int8 rows with int8 probes, by numkong where it is installed and right, by numpy otherwise.
 
 numkong (Apache-2.0) ships kernels for AVX2, AVX-512 VNNI, AMX, NEON and SVE and picks by what the processor has; it
 releases the interpreter lock. 65,536 rows of 512 on a busy Xeon with AMX: one probe 2.6 ms (numpy 13.5 ms), 32 probes
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from importlib import import_module
 
 import numpy as np
 
@@ -19,10 +20,10 @@ Kernel = Callable[[Int8, Int8], Float32]  # probes (Q, D), rows (N, D), both C o
 
 EXACT_IN_FLOAT32 = 2**24 // HIGHEST**2  # so many products of two codes have a sum that float32 holds exactly
 BLOCK_ROWS = 4096  # 2 MB of int8 and 8 MB of float32 at 512 dimensions
-SELF_TEST_DIMENSIONS = (1, 3, 16, 65, 128, 512, 640, 1000)
+SELF_TEST_DIMENSIONS = (1, 3, 16, 65, 128, 512, 640, 1000)  # not all are multiples of a register's width
 SELF_TEST_ROWS = 70
 SELF_TEST_PROBES = (1, 3)
-ROUNDING = 2.0**-23
+ROUNDING = 2.0**-23  # relative, of one float32 operation
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,12 @@ def choose_kernel() -> Kernel:
 def numkong_kernel() -> Kernel | None:
     """numkong's kernel, or None where it is not installed or cannot be loaded."""
     try:
-        import numkong
+        numkong = import_module("numkong")  # not at the top: it is optional
     except (ImportError, OSError):
         return None
 
     def products(probes: Int8, rows: Int8) -> Float32:
-        if len(probes) == 1:  # reads the rows once, 1.4 times as fast as packing a single probe
+        if len(probes) == 1:  # it reads the rows once: 1.4 times as fast as packing a single probe
             out = np.empty((1, len(rows)), np.float32)
             numkong.cdist(probes, rows, "dot", out=out)
             return out
@@ -58,7 +59,7 @@ def numkong_kernel() -> Kernel | None:
 
 
 def numpy_products(probes: Int8, rows: Int8) -> Float32:
-    """The same by numpy, block by block through floats wide enough to be exact."""
+    """The same products by numpy, block by block, in floats wide enough to be exact."""
     wide = np.float32 if rows.shape[1] <= EXACT_IN_FLOAT32 else np.float64
     wanted, out = probes.astype(wide), np.empty((len(probes), len(rows)), np.float32)
     for start in range(0, len(rows), BLOCK_ROWS):
@@ -77,9 +78,9 @@ def _agrees(kernel: Kernel, dimension: int, probes: int) -> bool:
     rng = np.random.default_rng(dimension)
     rows = rng.integers(-HIGHEST, HIGHEST + 1, (SELF_TEST_ROWS, dimension), dtype=np.int8)
     wanted = rng.integers(-HIGHEST, HIGHEST + 1, (probes, dimension), dtype=np.int8)
-    rows[:2], wanted[-1] = ((HIGHEST,), (-HIGHEST,)), HIGHEST
-    truth = wanted.astype(np.int64) @ rows.astype(np.int64).T
+    rows[:2], wanted[-1] = ((HIGHEST,), (-HIGHEST,)), HIGHEST  # extremes: sums in 16 bits would saturate
+    expected = wanted.astype(np.int64) @ rows.astype(np.int64).T
     try:
-        return bool(np.allclose(kernel(wanted, rows), truth, rtol=ROUNDING, atol=0))
+        return bool(np.allclose(kernel(wanted, rows), expected, rtol=ROUNDING, atol=0))
     except (TypeError, ValueError, AttributeError, RuntimeError):  # another version may have another interface
         return False

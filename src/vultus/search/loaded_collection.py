@@ -1,4 +1,4 @@
-"""One collection in memory: segments that only grow, rows marked dead, and the snapshots that searches read."""
+"""A collection in memory: segments that only grow, erased rows marked as dead, and snapshots that searches read."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from vultus.search.pq_index import PqIndex
 from vultus.search.segments import SEGMENT_ROWS, Block, Int64, Rows, Segment, empty_rows
 from vultus.search.source import ChangeSet, Mark
 
-MARKS_A_NUMBER = 16  # numbers further apart than this are sorted instead of marked
+MARKS_A_NUMBER = 16  # bytes of a table of marks for each number; where it takes more, the numbers are sorted instead
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """A collection at one revision, so that a search needs no lock. Only the codes of erased faces are overwritten.
 
-    dimension: D of its embeddings. sealed: how many blocks, the first ones, gain no rows any more. pq: an index of some
-    of those, the first ones; None where all faces are compared.
+    dimension: D of its embeddings. sealed: how many blocks, from the first on, gain no more rows. pq: an index of some
+    of those, from the first on; None: all faces are compared.
     """
 
     mark: Mark
@@ -47,15 +47,15 @@ class Snapshot:
 
 @dataclass(eq=False)
 class LoadedCollection:
-    """Turns changes into snapshots. `lock` is held by whoever applies; nobody who only searches needs it.
+    """Turns changes into snapshots. `lock` is needed to apply changes, not to search a snapshot.
 
-    accounted: its bytes when memory was last looked after. discarded: nobody searches it any more. retry_at_size: an
-    index of so many faces would find too little, or could not be made.
+    accounted: its bytes when the budget was last checked. discarded: it is no longer searched. retry_at_size: below so
+    many faces no PQ index is tried again, as the last one found too little or could not be built.
     """
 
     segment_rows: int = SEGMENT_ROWS
     lock: threading.Lock = field(default_factory=threading.Lock)
-    mark: Mark | None = None
+    mark: Mark | None = None  # what is applied; None: load all
     nbytes: int = 0
     accounted: int = 0
     discarded: bool = False
@@ -73,20 +73,20 @@ class LoadedCollection:
         else:
             self._remove(changes.removed)  # first: SQLite may give the number of a face that is gone to a new one
             self._append(changes.added, changes.dimension)
-        if self._dead() > self._living():
+        if self._dead() > self._living():  # compacting copies all that lives, so not at each erasure
             self._compact(changes.dimension)
         blocks = tuple(segment.block for segment in self._segments)
-        sealed = len(blocks) - bool(self._segments and self._segments[-1].room)
-        pq = None if self._snapshot is None else _still_right(self._snapshot.pq, blocks)
+        sealed = len(blocks) - bool(self._segments and self._segments[-1].free_rows)
+        pq = None if self._snapshot is None else _fitting(self._snapshot.pq, blocks)
         self._snapshot = Snapshot(changes.mark, changes.dimension, blocks, sealed, pq)
         self._count()
         self.mark = changes.mark
         return self._snapshot
 
     def adopt(self, pq: PqIndex | None) -> bool:
-        """Search by means of this index from now on, or of none; False where it no longer fits."""
+        """Search with this PQ index from now on, or with none; False if it no longer fits the collection."""
         with self.lock:
-            if self._snapshot is None or _still_right(pq, self._snapshot.blocks) is not pq:
+            if self._snapshot is None or _fitting(pq, self._snapshot.blocks) is not pq:
                 return False
             self._snapshot = replace(self._snapshot, pq=pq)
             self._count()
@@ -94,7 +94,7 @@ class LoadedCollection:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """The last one."""
+        """The latest snapshot, None before the first."""
         return self._snapshot
 
     def _count(self) -> None:
@@ -105,9 +105,9 @@ class LoadedCollection:
         for rows in added:
             start = 0
             while start < len(rows):
-                if not (self._segments and self._segments[-1].room):
+                if not (self._segments and self._segments[-1].free_rows):
                     self._segments.append(Segment(empty_rows(0, dimension), self.segment_rows))
-                stop = min(len(rows), start + self._segments[-1].room)
+                stop = min(len(rows), start + self._segments[-1].free_rows)
                 self._segments[-1].append(rows.part(start, stop))
                 start = stop
 
@@ -124,13 +124,13 @@ class LoadedCollection:
         return sum(len(segment.block) - segment.block.dead for segment in self._segments)
 
     def _compact(self, dimension: int) -> None:
-        """Leave the dead rows behind."""
+        """Copy the living rows into new segments."""
         old, self._segments = self._segments, []
         self._append((segment.living() for segment in old), dimension)
 
 
-def _still_right(pq: PqIndex | None, blocks: tuple[Block, ...]) -> PqIndex | None:
-    """The index without what was erased; None where it was made of other blocks."""
+def _fitting(pq: PqIndex | None, blocks: tuple[Block, ...]) -> PqIndex | None:
+    """The index, erased rows removed; None if it was built of other blocks."""
     if pq is None or not pq.covers(blocks):
         return None
     pq.erase(blocks)
@@ -138,7 +138,7 @@ def _still_right(pq: PqIndex | None, blocks: tuple[Block, ...]) -> PqIndex | Non
 
 
 def _distinct(parts: list[Int64]) -> int:
-    """How many different numbers, none of them negative, there are."""
+    """How many different numbers there are, none of them negative."""
     largest = max((int(part.max()) for part in parts if len(part)), default=-1)
     if largest > MARKS_A_NUMBER * sum(map(len, parts)):
         return len(np.unique(np.concatenate(parts)))

@@ -24,22 +24,28 @@ from vultus.search.recall import Probes, Recall, share_found, synthetic_probes
 from vultus.search.segments import Block
 
 ROWS_AT_ONCE = 8_192  # 16 MB as float32 at 512 dimensions
-MIXED_ROWS = 4_096
+MIXED_ROWS = 4_096  # at most so many rows of the sample are mixed into synthetic probes
 PROBES = 256  # of each kind, once to choose the number of candidates and once to measure
 PROBES_AT_ONCE = 16
 MOST_CANDIDATES = 16_000
 WANTED_RECALL = 0.999  # of the probes by which the number of candidates is chosen
+STALE_SHARE = 0.05  # of the faces in an index: when more are enrolled or erased since, it is built again
+LEAST_RECALL = 0.99  # an index that finds less is not used
+RETRY_GROWTH = 1.25  # after a failed index the collection has to grow by this factor before another is tried
+CLOSING_SECONDS = 5.0  # training, which cannot be cancelled, takes two
+
+log = logging.getLogger(__name__)
 
 Best = Callable[[Snapshot, Float32], NDArray[np.float64]]  # (Q,): the best similarity of each probe; NaN: not known
 CheckCancelled = Callable[[], None]  # raises BuildCancelled
 
 
 class BuildCancelled(Exception):
-    """The index is not wanted any more."""
+    """The collection was discarded, or the builder closed."""
 
 
 def train_index(faiss: Any, snapshot: Snapshot, best: Best, check_cancelled: CheckCancelled) -> tuple[PqIndex, Recall]:
-    """The index of the blocks that no longer grow, and what it finds. `check_cancelled` is called all along."""
+    """The index of the blocks that no longer grow, and its recall. Raises what `check_cancelled` raises."""
     covered = replace(snapshot, blocks=snapshot.blocks[: snapshot.sealed], pq=None)
     sample = sample_of(covered.blocks)
     index = _filled(faiss, covered.blocks, sample, check_cancelled)
@@ -48,7 +54,7 @@ def train_index(faiss: Any, snapshot: Snapshot, best: Best, check_cancelled: Che
 
 
 def sample_of(blocks: tuple[Block, ...]) -> Float32:
-    """SAMPLE_ROWS or fewer living rows from all parts of the blocks, (N, D) float32."""
+    """At least SAMPLE_ROWS living rows spread evenly over the blocks, or all: (N, D) float32."""
     living = sum(len(block) - block.dead for block in blocks)
     step = max(1, living // SAMPLE_ROWS)
     chosen = [block.rows.take(np.flatnonzero(block.alive)[::step]) for block in blocks]
@@ -65,15 +71,16 @@ def _filled(faiss: Any, blocks: tuple[Block, ...], sample: Float32, check_cancel
 
 
 def _tuned(index: PqIndex, covered: Snapshot, rows: Float32, best: Best, check_cancelled: CheckCancelled) -> Recall:
-    """Choose how many candidates are compared; what other probes find with so many."""
+    """Choose how many candidates are compared exactly; the recall of other probes with so many."""
 
     def found(probes: Probes, snapshot: Snapshot) -> list[NDArray[np.float64]]:
         return [_best_of_all(best, some, snapshot, check_cancelled) for some in (probes.mated, probes.non_mated)]
 
+    # Two sets of probes: a recall measured with those that chose the number would be too high.
     choosing, measuring = (synthetic_probes(rows, PROBES, seed) for seed in (1, 2))
-    truth, with_index = found(choosing, covered), replace(covered, pq=index)
+    best_possible, with_index = found(choosing, covered), replace(covered, pq=index)
     while index.candidates < min(MOST_CANDIDATES, len(index)):
-        if Recall(*map(share_found, found(choosing, with_index), truth)).least >= WANTED_RECALL:
+        if Recall(*map(share_found, found(choosing, with_index), best_possible)).least >= WANTED_RECALL:
             break
         index.candidates *= 2
     return Recall(*map(share_found, found(measuring, with_index), found(measuring, covered)))
@@ -89,16 +96,8 @@ def _best_of_all(
     return np.concatenate(parts)
 
 
-STALE_SHARE = 0.05  # of the faces in an index: so many enrolled or erased since, and it is made anew
-LEAST_RECALL = 0.99  # an index that finds less is not used
-RETRY_GROWTH = 1.25  # a collection whose index could not be made, or found too little, has to grow so much for another
-CLOSING_SECONDS = 5.0  # training, which cannot be stopped, takes two
-
-log = logging.getLogger(__name__)
-
-
 class PqBuilder:
-    """Decides when a collection gets an index, and makes it."""
+    """Decides when a collection gets a PQ index, and builds it in a thread."""
 
     def __init__(self, from_faces: int, best: Best, faiss: Callable[[], Any | None] = load_faiss) -> None:
         """from_faces: the size from which on a collection gets one; 0: none does.
@@ -112,7 +111,7 @@ class PqBuilder:
         self._at_work: tuple[LoadedCollection, threading.Thread] | None = None
 
     def consider(self, loaded: LoadedCollection, snapshot: Snapshot) -> None:
-        """Begin where an index is due and none is being made. Returns at once."""
+        """Start building if an index is due and none is being built. Returns at once."""
         if not self._due(loaded, snapshot):
             return
         with self._guard:
@@ -122,18 +121,18 @@ class PqBuilder:
                 thread.start()
 
     def builds(self, loaded: LoadedCollection | None) -> bool:
-        """Whether the index of this collection is being made."""
+        """Whether the index of this collection is being built."""
         at_work = self._at_work
         return at_work is not None and at_work[0] is loaded
 
     def wait(self, seconds: float | None = None) -> None:
-        """Until nothing is being made, or so long."""
+        """Wait until nothing is being built, or so long."""
         at_work = self._at_work
         if at_work is not None:
             at_work[1].join(seconds)
 
     def close(self) -> None:
-        """Stop what is being made; nothing is made any more."""
+        """Cancel what is being built; nothing is built any more."""
         self._closed.set()
         self.wait(CLOSING_SECONDS)
 
@@ -153,7 +152,7 @@ class PqBuilder:
         try:
             faiss = self._load()
             if faiss is None:
-                self._from_faces = 0
+                self._from_faces = 0  # so that this is tried, and said, once
                 log.warning(
                     "a collection has %d faces and faiss is not installed: it is searched exactly, which takes longer "
                     "the larger it is; to have an index: pip install 'vultus[pq]'",

@@ -1,18 +1,20 @@
-"""PQ index: which faces of a large collection a search compares exactly, chosen by product quantisation (faiss).
+"""The PQ index: chooses by product quantisation (faiss) which faces of a large collection a search compares exactly.
 
 An embedding is rotated, cut into pieces of a few dimensions, and each piece is replaced by the number of the nearest of
 16 trained ones (Jegou et al., Product quantization for nearest neighbor search, 2011). Products with a probe are then
 sums of table look-ups, which the processor does 32 to 64 at once (Andre et al., Quicker ADC, 2019). One probe against
 1,000,000 faces of 512 dimensions takes 6 ms where the exact products take 42 ms; the sums are approximate, so they
-only choose which faces are compared exactly. The rotation is random: it spreads what a fused model holds in some
-dimensions more than in others (LFW, 640 dimensions: the best face is among 20 chosen for 0.989 of the probes, 0.975
-without it); a learned one (OPQ) gained nothing more. The index covers the segments that no longer grow.
+only choose which faces are compared exactly. The rotation is random: a fused model has more variance in some
+dimensions than in others, and it spreads that evenly (LFW, 640 dimensions: the best face is among 20 chosen for 0.989
+of the probes, 0.975 without it); a learned one (OPQ) gained nothing more. The index covers the segments that no longer
+grow.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -24,24 +26,27 @@ from vultus.search.recall import Recall
 from vultus.search.segments import Block, Int64, Rows, empty_rows
 
 LEAST_ROWS = 1024  # faiss wants 39 rows a centroid, of which there are 16
-SAMPLE_ROWS = 16_384  # faiss takes 256 a centroid of what it is given
+SAMPLE_ROWS = 16_384  # faiss uses at most 256 rows a centroid
 WIDE_DIMENSIONS = 256  # from here on a piece has four dimensions, below it two: smaller spaces have fewer to lose
-BITS = 4
+BITS = 4  # of the number of a centroid: 16 centroids a piece
 THREADS = 1  # of a call: requests are the threads
+LEAST_CANDIDATES = 1_000
+DEAD_SHARE = 8  # more than one candidate in so many may be of an erased face: then a search asks for more
+
+Places = NDArray[np.intp]  # of rows, counted through all covered blocks
 
 
 def load_faiss() -> Any | None:
     """faiss, or None where it is not installed or cannot be loaded."""
-    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells of each variant that it does not have
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it logs each variant that it lacks
     try:
-        import faiss
+        return import_module("faiss")  # not at the top: it is optional
     except (ImportError, OSError):
         return None
-    return faiss
 
 
 class PqCodes:
-    """Rows of D dimensions by number, 0 for the first added. Searched by many threads at once, filled by one."""
+    """The PQ codes of rows, numbered from 0 in the order added. Searched by many threads at once, filled by one."""
 
     def __init__(self, faiss: Any, sample: Float32) -> None:
         """sample: (LEAST_ROWS or more, D) float32 rows like those that will be added."""
@@ -76,18 +81,18 @@ class PqCodes:
         return found
 
     def erase(self, numbers: Int64) -> None:
-        """Overwrite the codes of these rows; they stay as rows that say nothing. A search may run meanwhile."""
+        """Overwrite the codes of these rows with zeros; the rows stay. A search may run meanwhile."""
         packer, pointer = self._index.get_CodePacker(), self._index.codes.get()
-        nothing = np.zeros(packer.code_size, np.uint8)
+        zeros = np.zeros(packer.code_size, np.uint8)
         for number in numbers.tolist():
-            packer.pack_1_c(self._faiss.swig_ptr(nothing), number, pointer)
+            packer.pack_1_c(self._faiss.swig_ptr(zeros), number, pointer)
 
     def _rotated(self, rows: NDArray[np.floating]) -> Float32:
         return np.ascontiguousarray(np.asarray(rows, np.float32) @ self._rotation)
 
 
 def pieces(dimension: int) -> int:
-    """Into how many pieces of equal length embeddings are cut."""
+    """The number of pieces of equal length that embeddings are cut into."""
     lengths = (4, 2, 1) if dimension >= WIDE_DIMENSIONS else (2, 1)
     return next(dimension // length for length in lengths if dimension % length == 0)
 
@@ -99,21 +104,15 @@ def random_rotation(dimension: int) -> Float32:
     return rotation
 
 
-LEAST_CANDIDATES = 1_000
-DEAD_SHARE = 8  # one candidate in so many may be of an erased face before a search looks for more
-
-Places = NDArray[np.intp]  # of rows, counted through all covered blocks
-
-
 class PqIndex:
-    """The rows of some blocks that lived when it was made. Their blocks may lose rows since, never gain any.
+    """An index of the rows of some blocks that were alive when it was built. The blocks may lose rows, never gain any.
 
-    candidates: how many faces a probe is compared with exactly. recall: what that was measured to find, None before.
-    erased: how many of its rows died since it was made.
+    candidates: how many faces a probe is compared with exactly. recall: measured with so many, None before.
+    erased: how many of its rows were erased since it was built.
     """
 
     def __init__(self, codes: PqCodes, blocks: Sequence[Block], places: Places) -> None:
-        """codes: as yet without rows; places: of the rows that will be added, ascending."""
+        """codes: still without rows; places: of the rows that will be added, ascending."""
         self.candidates = LEAST_CANDIDATES
         self.recall: Recall | None = None
         self.erased = 0
@@ -121,14 +120,14 @@ class PqIndex:
         self._rows = tuple(block.rows for block in blocks)
         self._starts = np.cumsum([0, *map(len, blocks[:-1])])
         self._kept = np.ones(len(places), np.bool_)
-        self._dead = [-1] * len(blocks)  # of each block, when its erased rows were overwritten the last time
+        self._dead = [-1] * len(blocks)  # dead rows of each block when erased ones were last overwritten
 
     def __len__(self) -> int:
         return len(self._places)
 
     @property
     def blocks(self) -> int:
-        """How many blocks it covers, the first ones of the collection."""
+        """How many blocks of the collection it covers, from the first on."""
         return len(self._rows)
 
     @property
@@ -137,17 +136,17 @@ class PqIndex:
         return self._codes.nbytes + self._places.nbytes + self._kept.nbytes
 
     def covers(self, blocks: Sequence[Block]) -> bool:
-        """Whether these blocks begin with those it was made of."""
+        """Whether these blocks begin with those it was built of."""
         return len(blocks) >= len(self._rows) and all(
             block.rows is rows for block, rows in zip(blocks, self._rows, strict=False)
         )
 
     def add(self, start: int, stop: int) -> None:
-        """Add the rows `start` to `stop` of its own, counted as in `len`; each once, in order."""
+        """Add its rows `start` to `stop`, counted as in `len`. To be called for each row once, in order."""
         self._codes.add(floats(self._gathered(self._places[start:stop]).codes))
 
     def erase(self, blocks: Sequence[Block]) -> None:
-        """Overwrite the codes of the rows that are dead in these blocks. Not by two threads at once."""
+        """Overwrite the codes of the rows that are dead in these blocks. For one thread at a time."""
         for number, (block, start) in enumerate(zip(blocks[: self.blocks], self._starts.tolist(), strict=True)):
             if block.dead != self._dead[number]:
                 low, high = np.searchsorted(self._places, (start, start + len(block)))
@@ -168,10 +167,10 @@ class PqIndex:
     def _living(
         self, numbers: Int64, probe: NDArray[np.floating], alive: Sequence[NDArray[np.bool_]], count: int
     ) -> Places:
-        """The places of the numbers whose rows are alive, ascending; looks further where many are not."""
+        """The places of the numbers whose rows are alive, ascending; searches further where many are not."""
         asked, enough = count, min(count, len(self)) - count // DEAD_SHARE
         while True:
-            places = np.sort(self._places[numbers[numbers >= 0]])
+            places = np.sort(self._places[numbers[numbers >= 0]])  # -1: faiss found fewer than asked
             living = places[self._alive(places, alive)]
             if len(living) >= enough or asked >= len(self):
                 return living

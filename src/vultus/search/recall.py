@@ -1,8 +1,8 @@
-"""Recall: how often a search that leaves faces out finds the most similar one; and what to measure it with.
+"""Recall: how often a search that leaves faces out finds the most similar one; and synthetic probes to measure it.
 
-The probes are made of the faces that are held, as no others may be kept. Mated ones: an enrolled face and noise, half
-of it shaped as faces differ, half even, so that their cosine is 0.6 to 0.8. Non-mated ones: mixtures of many faces,
-which lie where faces do and resemble nobody; they are the harder ones, for their best face stands out the least.
+The probes are made of the enrolled faces, as no others may be kept. Mated ones: an enrolled face plus noise, half of it
+distributed as faces differ, half uniform, so that their cosine is 0.6 to 0.8. Non-mated ones: mixtures of many faces,
+which lie where faces do and resemble no one person; they are the harder ones, as their best face stands out the least.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.records import Float32
+from vultus.vectors import unit_length
 
-NOISE = (0.75, 1.33)  # its length beside a face of length 1: a cosine of 0.8 to 0.6
+NOISE = (0.75, 1.33)  # length of the noise that is added to a face of length 1: a cosine of 0.8 to 0.6
 SAME = 1e-6  # similarities that differ by less are equal
 
 
@@ -34,10 +35,10 @@ class Recall:
 
 @dataclass(frozen=True)
 class SearchState:
-    """How a collection is searched just now.
+    """How a collection is searched now.
 
-    kind: "exact": every face is compared; "pq": of `faces` faces, the `candidates` that an index chooses are, with the
-    recall it was measured to have, and all others. building: such an index is being made in the background.
+    kind: "exact": every face is compared; "pq": of `faces` faces only the `candidates` that an index chooses, with the
+    recall that was measured, and all faces outside the index. building: an index is being built in the background.
     """
 
     kind: Literal["exact", "pq"] = "exact"
@@ -56,25 +57,19 @@ class Probes:
 
 
 def synthetic_probes(rows: Float32, count: int, seed: int) -> Probes:
-    """`count` probes of each kind from (N, D) float32 rows that are enrolled. A seed gives always the same."""
+    """`count` probes of each kind from (N, D) float32 rows that are enrolled; the same ones for the same seed."""
     rng = np.random.default_rng(seed)
-    held = _unit(rows[rng.integers(0, len(rows), count)])
-    noise = _unit(_mixtures(rows, count, rng) + _unit(rng.standard_normal(held.shape)))
-    mated = held + rng.uniform(*NOISE, (count, 1)) * noise
-    return Probes(_unit(mated).astype(np.float32), _mixtures(rows, count, rng).astype(np.float32))
+    enrolled = unit_length(rows[rng.integers(0, len(rows), count)].astype(np.float64))
+    noise = unit_length(_mixtures(rows, count, rng) + unit_length(rng.standard_normal(enrolled.shape)))
+    mated = enrolled + rng.uniform(*NOISE, (count, 1)) * noise
+    return Probes(unit_length(mated).astype(np.float32), _mixtures(rows, count, rng).astype(np.float32))
 
 
 def share_found(found: NDArray[np.float64], best: NDArray[np.float64]) -> float:
-    """The share of probes whose similarity found is the best one, both (Q,); NaN: not known, left out. 0 if none is."""
+    """The share of probes whose similarity found is the best one, both (Q,), NaN: unknown; 0 if all are unknown."""
     known = ~(np.isnan(found) | np.isnan(best))
     return float(np.mean(found[known] >= best[known] - SAME)) if known.any() else 0.0
 
 
 def _mixtures(rows: Float32, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    return _unit(rng.standard_normal((count, len(rows)), np.float32) @ rows)
-
-
-def _unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
-    wide = rows.astype(np.float64)
-    unit: NDArray[np.float64] = wide / np.linalg.norm(wide, axis=1, keepdims=True)
-    return unit
+    return unit_length((rng.standard_normal((count, len(rows)), np.float32) @ rows).astype(np.float64))

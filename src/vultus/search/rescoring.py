@@ -1,9 +1,9 @@
-"""From int8 products to exact answers: the faces that no bound rules out, and the float32 truth about those.
+"""From int8 products to exact results: a shortlist of faces, and their cosines computed from the float32 embeddings.
 
-Each face's cosine lies in an interval (see `codes.py`). A face is ruled out when the top of its interval lies below
-the bottoms of k other subjects, or of a better face of its own subject. What is left, the shortlist, is looked up in
-the gallery, the most promising first, until the next one could not change the answer. So the answer is that of an
-exact search, whatever the data; only the number of look-ups depends on it.
+Each face's cosine lies in an interval (see `int8_codes.py`). A face is ruled out when the top of its interval lies
+below the bottoms of k other subjects, or of a better face of its own subject. The others, the shortlist, are fetched
+from the gallery, highest top first, until the next one could not change the result. So the result is that of an exact
+search, whatever the data; only the number of faces fetched depends on the data.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from vultus.search.int8_codes import Probe
 from vultus.search.segments import Block, Int64
 from vultus.search.source import StoredEmbeddings
 
-SEEDS_PER_LINE = 16
-FIRST_LOOK_UPS = 48
+SEEDS_PER_LINE = 16  # rows of the first block that raise the floor, for each candidate wanted
+FIRST_FETCH = 48  # faces; each further fetch has GROWTH times as many
 GROWTH = 4
 LOWEST = -2.0  # below the top of every living row; that of a dead one is -inf
 
@@ -27,7 +27,7 @@ Fetch = Callable[[Sequence[int]], StoredEmbeddings]
 
 
 class Shortlist:
-    """The faces that may belong to the k best subjects. The arrays are parallel: numbers, tops and bottoms (M,)."""
+    """The faces that may belong to the k best subjects: numbers, tops and bottoms, parallel arrays (M,)."""
 
     def __init__(self, probe: Probe, k: int) -> None:
         self.probe = probe
@@ -35,10 +35,10 @@ class Shortlist:
         self.subject_pks: Int64 = np.empty(0, np.int64)
         self.tops: Float32 = np.empty(0, np.float32)
         self._bottoms: Float32 = np.empty(0, np.float32)
-        self._floor, self._k = -np.inf, k  # k subjects are at least as similar as the floor
+        self._floor, self._k = -np.inf, k  # k subjects are known to be at least as similar as the floor
 
     def consider(self, block: Block, products: Float32) -> None:
-        """Add what a block may contribute. products: of the probe's values with the block's, (N,); overwritten."""
+        """Add what a block has to add. products: of the probe's values with those of the block, (N,); overwritten."""
         codes = block.rows.codes
         middles = np.multiply(products, codes.scales, out=products)
         middles *= self.probe.scale
@@ -53,7 +53,7 @@ class Shortlist:
             self._add(block, places, middles, tops)
 
     def _seed(self, block: Block, middles: Float32, tops: Float32) -> None:
-        """Raise the floor by means of the best rows of a block, if they show k subjects."""
+        """Raise the floor by the best rows of a block, so that few of its other rows are added."""
         take = SEEDS_PER_LINE * self._k
         while take < len(tops) and self._floor == -np.inf:
             least = max(np.partition(tops, len(tops) - take)[len(tops) - take], LOWEST)
@@ -78,25 +78,25 @@ class Shortlist:
             self._floor = max(self._floor, float(np.partition(best, len(best) - self._k)[len(best) - self._k]))
 
 
-def settle(shortlist: Shortlist, fetch: Fetch, k: int) -> tuple[list[Candidate], bool]:
-    """The k best subjects, best first, by their exact cosines; and whether every face looked up was still there.
+def rescore(shortlist: Shortlist, fetch: Fetch, k: int) -> tuple[list[Candidate], bool]:
+    """The k best subjects, best first, by their exact cosines; and whether every face fetched was still stored.
 
     Equal cosines: the face enrolled first.
     """
     lines: dict[int, tuple[float, int, Candidate]] = {}
-    places, take, whole = np.lexsort((shortlist.face_pks, -shortlist.tops)), FIRST_LOOK_UPS, True
+    places, take, complete = np.lexsort((shortlist.face_pks, -shortlist.tops)), FIRST_FETCH, True
     while len(places):
         some, places = places[:take], places[take:]
         found = fetch(shortlist.face_pks[some].tolist())
-        whole = whole and len(found.face_pks) == len(some)
+        complete = complete and len(found.face_pks) == len(some)
         subject_of = dict(zip(shortlist.face_pks[some].tolist(), shortlist.subject_pks[some].tolist(), strict=True))
-        _note(lines, found, subject_of, shortlist.probe)
+        _keep_best(lines, found, subject_of, shortlist.probe)
         places, take = _still_open(shortlist, places, lines, k), take * GROWTH
     best = sorted(lines.values(), key=lambda line: line[:2])[:k]
-    return [candidate for _, _, candidate in best], whole
+    return [candidate for _, _, candidate in best], complete
 
 
-def _note(
+def _keep_best(
     lines: dict[int, tuple[float, int, Candidate]], found: StoredEmbeddings, subject_of: dict[int, int], probe: Probe
 ) -> None:
     """Keep the best face of each subject. A line sorts by its negative cosine, then by the face's number."""
@@ -113,7 +113,7 @@ def _note(
 def _still_open(
     shortlist: Shortlist, places: NDArray[np.intp], lines: dict[int, tuple[float, int, Candidate]], k: int
 ) -> NDArray[np.intp]:
-    """Those that may still become a line, or better the line of their subject."""
+    """The places whose faces may still become a line, or improve the line of their subject."""
     cosines = sorted((-line[0] for line in lines.values()), reverse=True)
     floor = cosines[k - 1] if len(cosines) >= k else -np.inf
     subjects = shortlist.subject_pks[places].tolist()

@@ -1,6 +1,6 @@
-"""Segments: a collection's faces in memory, so many at a time, and the blocks that searches read.
+"""Segments: the faces of a collection in memory, in arrays of limited size, and the blocks that searches read.
 
-A block stays as it is, but for the codes of faces that were erased from the gallery.
+A block never changes, except that the codes of erased faces are overwritten.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vultus.search.int8_codes import Codes, empty_codes
 
 SEGMENT_ROWS = 65_536  # their products, 256 KB, stay in the processor's cache; a growing segment copies 32 MB at most
-MIN_CAPACITY = 64
+MIN_CAPACITY = 64  # rows, so that a small segment does not copy at each of its first enrolments
 
 Int64 = NDArray[np.int64]
 
@@ -53,13 +53,13 @@ class Rows:
 
 
 def empty_rows(count: int, dimension: int) -> Rows:
-    """ConnectionLimiter for `count` rows; memory is taken when it is written."""
+    """Uninitialised rows, `count` of them; the system gives the memory only when it is written."""
     return Rows(np.empty(count, np.int64), np.empty(count, np.int64), empty_codes(count, dimension))
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A segment as it was at one moment. alive: (N,) bool; `dead` rows are not."""
+    """A segment at one moment. alive: (N,) bool; dead: how many rows are not."""
 
     rows: Rows
     alive: NDArray[np.bool_]
@@ -70,28 +70,28 @@ class Block:
 
 
 class Segment:
-    """Rows up to a limit. Those behind a block's end are written in place, those within only to erase.
+    """Rows up to a limit. Rows are appended in place, behind the end of every block that searches may read.
 
-    Growth copies.
+    A full array is replaced by a larger copy. Rows within a block are overwritten only to erase them.
     """
 
     def __init__(self, rows: Rows, limit: int = SEGMENT_ROWS) -> None:
-        """rows: what it holds at first, taken over and not copied."""
+        """rows: its first rows, not copied."""
         self._rows, self._limit = rows, limit
         self.block = Block(rows, np.ones(len(rows), np.bool_), 0)
 
     @property
-    def room(self) -> int:
+    def free_rows(self) -> int:
         """How many rows can be appended."""
         return max(0, self._limit - len(self.block))
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory, room for growth included."""
+        """Bytes of memory, including what is reserved for growth."""
         return self._rows.nbytes + self.block.alive.nbytes
 
     def append(self, rows: Rows) -> None:
-        """Add at most `room` rows behind the last."""
+        """Add at most `free_rows` rows behind the last."""
         start, stop = len(self.block), len(self.block) + len(rows)
         if stop > len(self._rows):
             self._grow(min(self._limit, max(stop, 2 * len(self._rows), MIN_CAPACITY)))
@@ -100,9 +100,9 @@ class Segment:
         self.block = Block(self._rows.part(0, stop), alive, self.block.dead)
 
     def remove(self, face_pks: Int64) -> None:
-        """Mark the rows of these faces as dead and overwrite their codes; it may hold none of them. face_pks: sorted.
+        """Mark the rows of these faces as dead and overwrite their codes; none of them need be here. face_pks: sorted.
 
-        A search that still looks at an older block then finds that the face is gone, and looks again.
+        A search that still reads an older block finds, when it fetches the face, that it is gone, and searches again.
         """
         block = self.block
         if not len(block) or face_pks[-1] < block.rows.face_pks.min() or face_pks[0] > block.rows.face_pks.max():
@@ -118,6 +118,6 @@ class Segment:
         return self.block.rows.take(np.flatnonzero(self.block.alive))
 
     def _grow(self, capacity: int) -> None:
-        roomier = empty_rows(capacity, self._rows.codes.values.shape[1])
-        roomier.put(0, self.block.rows)
-        self._rows = roomier
+        larger = empty_rows(capacity, self._rows.codes.values.shape[1])
+        larger.put(0, self.block.rows)
+        self._rows = larger

@@ -1,6 +1,6 @@
-"""What a search index reads: the changes of a collection, and the stored embeddings of some of its faces.
+"""SearchSource: the changes of a collection and the stored embeddings of some faces, as a search index reads them.
 
-The gallery implements `SearchSource`; the index knows only this protocol, and no SQL.
+The gallery implements the protocol; the index knows nothing else of it, and no SQL.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vultus.search.segments import Int64, Rows
 
 @dataclass(frozen=True)
 class Mark:
-    """How much of a collection is known: which collection (one made anew under its name is another), which revision."""
+    """A revision of a collection; the number tells it from an earlier collection of the same name."""
 
     collection_pk: int
     revision: int
@@ -23,12 +23,12 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class ChangeSet:
-    """What happened to a collection's faces up to `mark`.
+    """The changes of a collection's faces up to `mark`.
 
-    fresh: the whole content from the beginning, so drop what is held. Otherwise: since the mark that was asked about.
-    dimension: D of the collection. added: the faces there are now and were not, in the order of their enrolment, at
-    most SEGMENT_ROWS at a time, to be kept without a copy. removed: (R,) int64, numbers of faces that are gone; some
-    may never have been seen, and an added face may have got the number of a removed one: remove first.
+    fresh: True: these are all its faces, and older ones are to be dropped; False: the changes since the mark given.
+    dimension: D of the collection. added: new faces in the order of enrolment, at most SEGMENT_ROWS at a time; the
+    arrays may be kept without a copy. removed: (R,) int64, numbers of erased faces; some may be unknown to the reader,
+    and an added face may have the number of a removed one: remove first.
     """
 
     mark: Mark
@@ -49,7 +49,7 @@ class StoredEmbeddings:
 
 
 class SearchSource(Protocol):
-    """What the flat index needs of the gallery."""
+    """The part of the gallery that the flat index needs."""
 
     def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
         """The changes after a mark (None: everything). Raises: CollectionNotFound."""

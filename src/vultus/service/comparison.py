@@ -9,9 +9,8 @@ import numpy as np
 from vultus.errors import InvalidRequest, VectorMismatch
 from vultus.records import Comparison, Float32, Metric
 from vultus.service.context import ServiceContext
+from vultus.vectors import has_direction, lengths, unit_length
 from vultus.vision.face_selection import largest_face
-
-SMALLEST_NORM = 1e-6
 
 
 class VectorComparison:
@@ -72,10 +71,7 @@ def unit_vectors(vectors: Sequence[Sequence[float]], dimension: int, model_id: s
                 f"{what} {i} has {len(vector)} numbers, {model_id} has {dimension}; send embeddings of that model"
             )
     rows = np.asarray(vectors, np.float64).reshape(len(vectors), dimension)
-    with np.errstate(over="ignore"):
-        norms = np.linalg.norm(rows, axis=1)
-    useless = np.flatnonzero(~(np.isfinite(norms) & (norms > SMALLEST_NORM)))
+    useless = np.flatnonzero(~has_direction(lengths(rows)))
     if useless.size:
         raise VectorMismatch(f"{what} {useless[0]} is zero or holds NaN or infinity; send an embedding")
-    unit: Float32 = (rows / norms[:, None]).astype(np.float32)
-    return unit
+    return unit_length(rows).astype(np.float32)

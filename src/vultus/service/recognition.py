@@ -54,7 +54,7 @@ class Recognition:
         model_id = self._context.models.resolve(model_name)
         rule = self._context.verification_rule(model_id, metric, target_fmr, threshold)
         with self._context.pipeline.slot():
-            one, two = self._context.pipeline.look_at_all([first, second], detector=detector)
+            one, two = self._context.pipeline.detect_all([first, second], detector=detector)
             face_one = largest_face(one, which="img1", enforce=enforce_detection)
             face_two = largest_face(two, which="img2", enforce=enforce_detection)
             reference, probe = self._context.pipeline.embed([(one, face_one), (two, face_two)], model_id, align=align)

@@ -1,4 +1,4 @@
-"""From landmarks, or a box, to the crop that a model card asks for."""
+"""Crops a face by its landmarks, or by its box, as a model card asks for."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     s, t = source - source_mean, target - target_mean
-    energy = max(float((s * s).sum()), 1e-12)
+    energy = max(float((s * s).sum()), 1e-12)  # not 0: five landmarks in one point have no scale
     a = float((s * t).sum()) / energy
     b = float((s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum()) / energy
     linear = np.array([[a, -b], [b, a]])
@@ -55,7 +55,7 @@ def _warp(pixels: RGB, transform: np.ndarray, width: int, height: int) -> RGB:
 
 
 def _shrink_first(pixels: RGB, transform: np.ndarray, width: int, height: int) -> tuple[RGB, np.ndarray]:
-    """When the warp shrinks a lot, cut the region it reads and average it down, so that no pixel is skipped."""
+    """For a warp that shrinks a lot: the region it reads, averaged down so that no pixel is skipped; its transform."""
     factor = int(1 / max(np.sqrt(abs(np.linalg.det(transform[:, :2]))), 1e-6) / MAX_SHRINK + 0.5)
     if factor < 2:
         return pixels, transform
@@ -65,16 +65,18 @@ def _shrink_first(pixels: RGB, transform: np.ndarray, width: int, height: int) -
     region = pixels[y0:y1, x0:x1]
     small = cv2.resize(region, ((x1 - x0) // factor, (y1 - y0) // factor), interpolation=cv2.INTER_AREA)
     ratio = np.array([(x1 - x0) / small.shape[1], (y1 - y0) / small.shape[0]])
-    # a point p of the small picture lies at ratio * (p + 0.5) - 0.5 + (x0, y0) of the full one
+    # Pixel centres: a point p of the small picture lies at ratio * (p + 0.5) - 0.5 + (x0, y0) of the full one.
     linear = transform[:, :2] * ratio
     shift = transform[:, 2] + transform[:, :2] @ (ratio * 0.5 - 0.5 + [x0, y0])
     return small, np.column_stack([linear, shift])
 
 
 def _region(pixels: RGB, transform: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of the pixels that the warp reads."""
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], dtype=np.float64)
     back = np.linalg.inv(np.vstack([transform, [0, 0, 1]]))[:2]
     points = corners @ back.T
+    # Two pixels more on each side: bilinear interpolation reads the neighbours too.
     x0, y0 = np.floor(points.min(axis=0)).astype(int) - 2
     x1, y1 = np.ceil(points.max(axis=0)).astype(int) + 2
     return max(x0, 0), max(y0, 0), min(x1, pixels.shape[1]), min(y1, pixels.shape[0])

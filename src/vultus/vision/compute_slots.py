@@ -1,7 +1,7 @@
-"""Places to compute in: how many requests compute at once, how many wait, and who uses the places left free.
+"""Compute slots: bounds how many requests compute at once and how many wait, and lends free slots to a single request.
 
-Networks run in the thread that calls them, so a place is a core. A request alone spreads its work over the free places;
-when every place is taken each request keeps to its own, which costs the least processor time in all.
+Networks run in the thread that calls them, so a slot is a core. A request alone spreads its work over the free slots;
+when every slot is taken each request keeps to its own, which costs the least processor time in all.
 """
 
 from __future__ import annotations
@@ -12,36 +12,44 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
+import cv2
+
 from vultus.errors import QueueFull, QueueTimeout
 
 T = TypeVar("T")
 
 
-class Together(Protocol):
-    """Does several tasks and answers their results in order; raises what the first failing one raised."""
+class TaskRunner(Protocol):
+    """Runs several tasks and returns their results in order; raises the error of the first task that failed."""
 
     def __call__(self, tasks: Sequence[Callable[[], T]], /) -> list[T]: ...
 
 
-def one_by_one(tasks: Sequence[Callable[[], T]], /) -> list[T]:
-    """Together, in this thread."""
+def run_in_order(tasks: Sequence[Callable[[], T]], /) -> list[T]:
+    """A TaskRunner that runs one task after the other, in this thread."""
     return [task() for task in tasks]
 
 
-class ComputeSlots:
-    """A bounded number of places and a bounded queue before them."""
+def compute_in_calling_thread() -> None:
+    """Make OpenCV compute in the thread that calls it, for the whole process: the slots share the cores out."""
+    cv2.setNumThreads(1)
 
-    def __init__(self, places: int, *, queue: int, wait_seconds: float) -> None:
-        self.places = places
-        self._free = threading.BoundedSemaphore(places)
+
+class ComputeSlots:
+    """A bounded number of slots with a bounded queue. Used by many threads at once."""
+
+    def __init__(self, count: int, *, queue: int, wait_seconds: float) -> None:
+        """queue: how many requests may wait; wait_seconds: for how long at most."""
+        self.count = count
+        self._free = threading.BoundedSemaphore(count)
         self._queue, self._wait_seconds = queue, wait_seconds
         self._waiting = 0
-        self._lock = threading.Lock()
-        self._helpers = ThreadPoolExecutor(places, thread_name_prefix="vultus-compute")
+        self._lock = threading.Lock()  # guards _waiting
+        self._helpers = ThreadPoolExecutor(count, thread_name_prefix="vultus-compute")
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one place. Raises QueueFull at once, QueueTimeout after the longest wait."""
+    def hold(self) -> Iterator[None]:
+        """Hold one slot. Raises QueueFull at once, QueueTimeout after the longest wait."""
         if not self._free.acquire(blocking=False):
             self._wait()
         try:
@@ -50,8 +58,8 @@ class ComputeSlots:
             self._free.release()
 
     @contextmanager
-    def spare(self, count: int) -> Iterator[bool]:
-        """Hold `count` more places if they are free at this moment; whether they were."""
+    def hold_spare(self, count: int) -> Iterator[bool]:
+        """Hold `count` more slots if so many are free at this moment, else none; yields whether they were."""
         held = 0
         while held < count and self._take_free():
             held += 1
@@ -64,18 +72,19 @@ class ComputeSlots:
             if granted:
                 self._give_back(held)
 
-    def together(self, tasks: Sequence[Callable[[], T]], /) -> list[T]:
-        """The tasks of one who holds a place: beside each other as far as places are free now, else in this thread.
+    def run_all(self, tasks: Sequence[Callable[[], T]], /) -> list[T]:
+        """A TaskRunner for a caller that holds a slot: in parallel as far as slots are free now, else in this thread.
 
-        Raises what the first failing task raised, after all have ended.
+        Raises the error of the first task that failed, after all have ended.
         """
-        sent = [None, *(self._send(task) for task in tasks[1:])]
-        begun = [future or _done(task) for task, future in zip(tasks, sent, strict=False)]
-        wait(begun)
-        return [future.result() for future in begun]
+        # The first task stays in this thread. The others are started before any runs here, so that all overlap.
+        started = [None, *(self._start(task) for task in tasks[1:])]
+        futures = [future or _run_now(task) for task, future in zip(tasks, started, strict=False)]
+        wait(futures)
+        return [future.result() for future in futures]
 
-    def _send(self, task: Callable[[], T]) -> Future[T] | None:
-        """The task under way on a free place; None when there is none."""
+    def _start(self, task: Callable[[], T]) -> Future[T] | None:
+        """The task, started on a free slot; None when no slot is free."""
         if not self._take_free():
             return None
 
@@ -87,12 +96,12 @@ class ComputeSlots:
 
         try:
             return self._helpers.submit(run)
-        except RuntimeError:  # the process is ending
+        except RuntimeError:  # the pool takes no more tasks: the process is ending
             self._free.release()
             return None
 
     def _take_free(self) -> bool:
-        """Take a place if one is free and no request waits for it."""
+        """Take a slot if one is free and no request waits for it: waiting requests go first."""
         return self._waiting == 0 and self._free.acquire(blocking=False)
 
     def _give_back(self, held: int) -> None:
@@ -112,11 +121,11 @@ class ComputeSlots:
                 self._waiting -= 1
 
 
-def _done(task: Callable[[], T]) -> Future[T]:
-    """The task done here and now."""
+def _run_now(task: Callable[[], T]) -> Future[T]:
+    """The finished future of a task that runs in this thread."""
     future: Future[T] = Future()
     try:
         future.set_result(task())
-    except Exception as exc:
+    except Exception as exc:  # of any kind: raised by `run_all`, when the other tasks have ended
         future.set_exception(exc)
     return future

@@ -1,4 +1,4 @@
-"""Detectors: RGB pixels to faces."""
+"""Face detection: what a detector is, and YuNet."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from vultus.records import RGB, Face, Float32
 from vultus.vision.image import shrink
 from vultus.vision.session import Session
 
-DETECTION_SIDE = 640  # pixels: YuNet's training range of faces is 10..300 px, so it looks at a small picture
-MIN_SCORE = 0.6
+DETECTION_SIDE = 640  # pixels: YuNet was trained on faces of 10..300 px, so large pictures are shrunk to this long side
+MIN_SCORE = 0.6  # sqrt(class * objectness) of an anchor, 0..1; lower ones are dropped
 MAX_OVERLAP = 0.3  # intersection over union above which two boxes are one face
 STRIDES = (8, 16, 32)  # pixels between anchors of YuNet's three levels
 ALIGNMENT = 32  # pixels: the picture is padded to a multiple of the largest stride
@@ -28,7 +28,7 @@ class Detector(Protocol):
 
 
 class LandmarkRefiner(Protocol):
-    """Estimates the five landmarks of found faces anew."""
+    """Estimates the five landmarks of detected faces again."""
 
     def refine(self, pixels: RGB, faces: list[Face]) -> list[Face]: ...
 
@@ -52,7 +52,7 @@ class YuNet:
         """Faces in the picture, best score first. pixels: (H, W, 3) uint8 RGB."""
         small, scale = shrink(pixels, self._side)
         outputs = dict(zip(self._session.output_names, self._session.run(_padded_bgr(small)), strict=True))
-        columns = -(-small.shape[1] // ALIGNMENT) * ALIGNMENT
+        columns = -(-small.shape[1] // ALIGNMENT) * ALIGNMENT  # of the padded picture, which the anchors cover
         rows = np.concatenate([_decode_level(outputs, stride, columns // stride) for stride in STRIDES])
         faces = [_face(rows[i], scale) for i in suppress(rows[:, :4], rows[:, 14], MAX_OVERLAP)]
         return self._refiner.refine(pixels, faces) if self._refiner and faces else faces
@@ -62,7 +62,7 @@ def _padded_bgr(pixels: RGB) -> Float32:
     """(1, 3, H, W) float32 BGR 0..255, black below and to the right up to a multiple of ALIGNMENT."""
     height, width = pixels.shape[:2]
     shape = (1, 3, -(-height // ALIGNMENT) * ALIGNMENT, -(-width // ALIGNMENT) * ALIGNMENT)
-    padded = np.empty(shape, np.float32)
+    padded = np.empty(shape, np.float32)  # only the margin is cleared: the rest is overwritten
     padded[0, :, height:], padded[0, :, :height, width:] = 0, 0
     for channel, plane in enumerate(reversed(cv2.split(pixels))):
         padded[0, channel, :height, :width] = plane
@@ -70,7 +70,8 @@ def _padded_bgr(pixels: RGB) -> Float32:
 
 
 def _decode_level(outputs: dict[str, Float32], stride: int, columns: int) -> Float32:
-    """(n, 15) x_min, y_min, x_max, y_max, five (x, y), score: the anchors of one level that score high enough."""
+    """(n, 15) x_min, y_min, x_max, y_max, five (x, y), score: the anchors of one level at or above MIN_SCORE."""
+    # Clipped as in OpenCV: the outputs may lie a little outside 0..1.
     score = np.sqrt(np.clip(outputs[f"cls_{stride}"][0, :, 0], 0, 1) * np.clip(outputs[f"obj_{stride}"][0, :, 0], 0, 1))
     keep = np.flatnonzero(score >= MIN_SCORE)
     anchor = np.column_stack([keep % columns, keep // columns]).astype(np.float32)
@@ -89,9 +90,9 @@ def _face(row: Float32, scale: float) -> Face:
 def suppress(
     boxes: NDArray[np.floating], scores: Float32, max_overlap: float, *, of_smaller: bool = False
 ) -> list[int]:
-    """Indices kept by greedy suppression, best first.
+    """Greedy non-maximum suppression: the indices of the boxes that are kept, best first.
 
-    of_smaller: overlap counts as a share of the smaller box, not of the union.
+    boxes: (N, 4); scores: (N,). of_smaller: overlap counts as a share of the smaller box, not of the union.
     """
     kept: list[int] = []
     area = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1)

@@ -1,4 +1,4 @@
-"""What was seen in a photo: the decoded picture, the faces in it, and a closer look at a small one."""
+"""A photo with its detected faces; small faces can be decoded again with more pixels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from vultus.records import RGB, Face, Photograph
 
-FACE_SIDE = 112  # pixels: what the recognition models see of a face; a smaller one is worth decoding again
-CLOSEST_SIDE = 2000  # pixels: lower bound of the long side to which a photo is decoded again, at most
+FACE_SIDE = 112  # pixels: the input of the recognition models; a smaller face is worth a second decoding
+CLOSEST_SIDE = 2000  # pixels: no more are asked for on the long side, however small the face
 
 Decode = Callable[[int], Photograph]
 
@@ -19,14 +19,14 @@ Decode = Callable[[int], Photograph]
 class DetectedPhoto:
     """A photo and the faces found in it, largest first, in the pixels of the decoded photograph.
 
-    again: decodes the photo to at least so many pixels on the long side; None: there is no more to see.
+    decode_again: decodes the photo to at least so many pixels on the long side; None: more cannot be had.
     """
 
     photograph: Photograph
     faces: tuple[Face, ...]
     detector: str
-    again: Decode | None = None
-    _closer: dict[int, Photograph] = field(default_factory=dict, repr=False)
+    decode_again: Decode | None = None
+    _decoded: dict[int, Photograph] = field(default_factory=dict, repr=False)  # by long side, for the next small face
 
     def upright(self, face: Face) -> Face:
         """A face of this photo in the pixels of the upright original."""
@@ -38,13 +38,13 @@ class DetectedPhoto:
         Photos are decoded small, which is enough for most faces. A small face is worth a second decoding.
         """
         seen, side = self.photograph, min(face.width, face.height)
-        if self.again is None or seen.reduction == 1 or not 0 < side < FACE_SIDE:
+        if self.decode_again is None or seen.reduction == 1 or not 0 < side < FACE_SIDE:
             return seen, face
         wanted = min(FACE_SIDE / side * _long_side(seen.pixels), CLOSEST_SIDE)
-        photograph = next((known for known in self._closer.values() if _long_side(known.pixels) >= wanted), None)
+        photograph = next((known for known in self._decoded.values() if _long_side(known.pixels) >= wanted), None)
         if photograph is None:
-            photograph = self.again(int(wanted))
-            self._closer[_long_side(photograph.pixels)] = photograph
+            photograph = self.decode_again(int(wanted))
+            self._decoded[_long_side(photograph.pixels)] = photograph
         return photograph, scaled(face, seen.reduction / photograph.reduction)
 
 
@@ -56,7 +56,7 @@ def scaled(face: Face, factor: float) -> Face:
 
 
 def whole_picture(pixels: RGB) -> Face:
-    """The whole picture as a face of score 0, for callers who do not insist on a detection."""
+    """The whole picture as a face of score 0 without landmarks, for calls that do not enforce detection."""
     height, width = pixels.shape[:2]
     return Face((0.0, 0.0, float(width), float(height)), np.full((5, 2), np.nan, np.float32), 0.0)
 

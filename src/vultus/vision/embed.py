@@ -1,4 +1,4 @@
-"""Crops to embeddings of unit length."""
+"""Recognition models: crops of faces to embeddings of unit length."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 from vultus.errors import ModelInvalid
 from vultus.records import RGB, CropRule, Face, Float32, InputRule
+from vultus.vectors import has_direction, lengths, unit_length
 from vultus.vision.align import crop_by_box, crop_by_landmarks
-from vultus.vision.compute_slots import Together, one_by_one
+from vultus.vision.compute_slots import TaskRunner, run_in_order
 from vultus.vision.session import Session
 
-SMALLEST_NORM = 1e-6
-Crop = TypeVar("Crop")  # what the model sees of a face
+Crop = TypeVar("Crop")  # the input of one face: an RGB crop, or one for each member of a fused model
 
 
 class Recogniser(Protocol[Crop]):
-    """A recognition model: cuts out what it wants to see of a face, and makes embeddings of unit length of it."""
+    """A recognition model: crops faces as it needs them, and makes embeddings of unit length of the crops."""
 
     model_id: str
     dimension: int
@@ -31,12 +31,12 @@ class Recogniser(Protocol[Crop]):
     def embed(self, crops: Sequence[Crop]) -> Float32: ...
 
     def embed_with_recognisability(
-        self, crops: Sequence[Crop], together: Together = one_by_one
+        self, crops: Sequence[Crop], run_all: TaskRunner = run_in_order
     ) -> tuple[Float32, list[float | None]]: ...
 
 
 class Embedder:
-    """A recognition model as its card declares it."""
+    """One recognition network, used as its card declares."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Embedder:
         dimension: int,
         norm_range: tuple[float, float] | None = None,
     ) -> None:
-        """norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None: they mean nothing."""
+        """norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None: they do not tell it."""
         self.model_id = model_id
         self.dimension = dimension
         self._session = session
@@ -73,19 +73,17 @@ class Embedder:
     def embed(self, crops: Sequence[RGB]) -> Float32:
         """(N, D) float32 of unit length for N crops, all in one batch.
 
-        Raises ModelInvalid when the network answers with another shape, NaN or zero vectors.
+        Raises ModelInvalid when the network returns another shape, NaN or zero vectors.
         """
         return self.embed_with_recognisability(crops)[0]
 
     def embed_with_recognisability(
-        self, crops: Sequence[RGB], together: Together = one_by_one
+        self, crops: Sequence[RGB], run_all: TaskRunner = run_in_order
     ) -> tuple[Float32, list[float | None]]:
-        """The embeddings of `embed`, and of each crop how well the network recognises it, 0..100, where it tells.
+        """The embeddings of `embed`, and how recognisable each crop is, 0..100; None where the network does not tell.
 
-        together: unused, as there is one network.
-
-        A network trained with a margin on the angle answers a longer vector the better it sees the face: Meng et al.,
-        MagFace, CVPR 2021, section 3. Raises ModelInvalid as `embed` does.
+        A network trained with a margin on the angle returns a longer vector the better it recognises the face: Meng et
+        al., MagFace, CVPR 2021, section 3. run_all: unused, as there is one network. Raises ModelInvalid as `embed`.
         """
         if not crops:
             return np.empty((0, self.dimension), np.float32), []
@@ -95,19 +93,20 @@ class Embedder:
                 f"{self.model_id} answered with shape {raw.shape} instead of {(len(crops), self.dimension)}; "
                 "mend the dimension in its card or the file"
             )
-        norm = np.linalg.norm(raw, axis=1, keepdims=True)
-        if not (np.isfinite(norm).all() and (norm > SMALLEST_NORM).all()):
+        norms = lengths(raw)
+        if not has_direction(norms).all():
             raise ModelInvalid(f"{self.model_id} answered with NaN or zero vectors; prepare its file again")
-        return np.ascontiguousarray(raw / norm, dtype=np.float32), [self._recognisability(n) for n in norm[:, 0]]
+        unit = np.ascontiguousarray(unit_length(raw), dtype=np.float32)
+        return unit, [self._recognisability(norm) for norm in norms.tolist()]
 
     def _recognisability(self, norm: float) -> float | None:
         if self._norm_range is None:
             return None
         low, high = self._norm_range
-        return 100 * min(max((float(norm) - low) / (high - low), 0.0), 1.0)
+        return 100 * min(max((norm - low) / (high - low), 0.0), 1.0)
 
     def _run(self, batch: Float32) -> Float32:
-        """The network's one output; a network of batch size 1 sees the crops one by one."""
+        """The network's one output; a network of fixed batch size 1 is run once for each crop."""
         if self._session.input_shape[:1] != (1,):
             return self._session.run(batch)[0]
         return np.concatenate([self._session.run(batch[i : i + 1])[0] for i in range(len(batch))])
@@ -128,9 +127,9 @@ class Embedder:
 
 
 def whiten(batch: Float32) -> Float32:
-    """Every image of (N, H, W, 3) less its own mean, divided by its own standard deviation, at least 1 / sqrt(3 H W).
+    """Each image of (N, H, W, 3) minus its own mean, over its own standard deviation, at least 1 / sqrt(3 H W).
 
-    What facenet's models of 2017 were trained on: `prewhiten` in facenet/src/facenet.py, TensorFlow's
+    The input that facenet's models of 2017 were trained on: `prewhiten` in facenet/src/facenet.py, TensorFlow's
     tf.image.per_image_standardization. The floor keeps an image of one colour from a division by zero.
     """
     images = batch.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Which face of a photo is meant; never a silent choice."""
+"""Selects the face of a photo that a request means, and says how it was chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several recognition models as one: each sees its own crop, their embeddings are joined into one unit vector."""
+"""Several recognition models as one: each embeds its own crop; the embeddings are joined into one unit vector."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from functools import partial
 import numpy as np
 
 from vultus.records import RGB, Face, Float32
-from vultus.vision.compute_slots import Together, one_by_one
+from vultus.vectors import unit_length
+from vultus.vision.compute_slots import TaskRunner, run_in_order
 from vultus.vision.embed import Recogniser
 
 Crops = tuple[RGB, ...]  # one per member
 
 
 class FusedEmbedder:
-    """The unit embeddings of the members, each times the square root of its weight, one behind the other.
+    """The unit embeddings of the members, each times the square root of its weight, concatenated.
 
     The cosine of two such vectors is the weighted mean of the members' cosines (weights summing to 1), so storage,
     search and calibration need nothing new. Fusion of scores by a weighted sum: Kittler, Hatef, Duin, Matas, IEEE TPAMI
@@ -42,23 +43,23 @@ class FusedEmbedder:
         return self.embed_with_recognisability(crops)[0]
 
     def embed_with_recognisability(
-        self, crops: Sequence[Crops], together: Together = one_by_one
+        self, crops: Sequence[Crops], run_all: TaskRunner = run_in_order
     ) -> tuple[Float32, list[float | None]]:
-        """The embeddings of `embed`, and the recognisability of each face, 0..100, by the first member that tells.
+        """The embeddings of `embed`, and the recognisability of each face, 0..100, by the first member that knows it.
 
-        together: runs the members beside each other.
+        run_all: runs the members, in parallel where it can.
         """
         if not crops:
             return np.empty((0, self.dimension), np.float32), []
         members = enumerate(self._members)
-        seen = together(
+        found = run_all(
             [partial(model.embed_with_recognisability, [crop[i] for crop in crops]) for i, model in members]
         )
-        parts = [factor * vectors for (vectors, _), factor in zip(seen, self._factors, strict=True)]
-        joined = np.concatenate(parts, axis=1)
-        unit = np.ascontiguousarray(joined / np.linalg.norm(joined, axis=1, keepdims=True), dtype=np.float32)
+        parts = [factor * vectors for (vectors, _), factor in zip(found, self._factors, strict=True)]
+        # The joined length is 1 but for rounding; scaled once more, so that rounding does not add up.
+        unit = np.ascontiguousarray(unit_length(np.concatenate(parts, axis=1)), dtype=np.float32)
         return unit, [
-            _first_known(values) for values in zip(*(recognisability for _, recognisability in seen), strict=True)
+            _first_known(values) for values in zip(*(recognisability for _, recognisability in found), strict=True)
         ]
 
 

@@ -1,7 +1,7 @@
-"""Bytes to upright RGB pixels and back: the only importer of the decoder (Pillow).
+"""Decodes image files to upright RGB pixels, encodes and shrinks them: the only importer of Pillow.
 
 The header is read first, so that an oversized picture costs nothing. Large JPEGs are reduced while they are decoded
-(libjpeg's scaled DCT): the long side stays at least `REDUCED_SIDE`, all that detection looks at.
+(libjpeg's scaled DCT): the long side stays at least `REDUCED_SIDE`, which is all that detection uses.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from vultus.errors import InvalidImage, RequestTooLarge
 from vultus.records import RGB, Photograph
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-MAX_PIXELS = 40_000_000
+MAX_PIXELS = 40_000_000  # 120 MB as RGB
 MIN_SIDE = 16  # pixels: nothing smaller holds a face that a detector finds
-REDUCED_SIDE = 640  # pixels: what detection looks at; no JPEG is decoded to less
+REDUCED_SIDE = 640  # pixels: the long side that detection uses; no JPEG is decoded to less
 JPEG_QUALITY = 85
-MAX_ASPECT = 50
-ORIENTATION_TAG = 0x0112  # EXIF 2.3, section 4.6.4; the turn that makes each orientation upright:
+MAX_ASPECT = 50  # long side / short side; beyond it the short side has less than 13 pixels in detection
+ORIENTATION_TAG = 0x0112  # EXIF 2.3, section 4.6.4; the transposition that makes each orientation upright:
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -88,7 +88,7 @@ def _check_header(picture: Image.Image, max_pixels: int) -> None:
 
 
 def _check_png(data: bytes) -> None:
-    """Compare the checksums of all chunks: the decoder itself makes noise of damaged pixels and says nothing."""
+    """Compare the checksums of all chunks: the decoder itself returns noise for damaged pixels, without an error."""
     with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
         picture.verify()
 
@@ -97,12 +97,12 @@ def _orientation(picture: Image.Image) -> int:
     """The EXIF orientation, 1 (upright) when there is none or the metadata cannot be read."""
     try:
         return int(picture.getexif().get(ORIENTATION_TAG, 1))
-    except Exception:  # a broken EXIF block is no reason to refuse the photo, whatever its parser raises
+    except Exception:  # whatever its parser raises: a broken EXIF block is no reason to refuse the photo
         return 1
 
 
 def _draft_size(width: int, height: int, side: int) -> tuple[int, int]:
-    """The size to ask of the decoder, which answers with the smallest of 1/1, 1/2, 1/4, 1/8 that is not below it."""
+    """The size to ask of the decoder, which takes the smallest of 1/1, 1/2, 1/4, 1/8 that is not below it."""
     factor = min(1.0, side / max(width, height))
     return max(1, int(width * factor)), max(1, int(height * factor))
 
@@ -110,7 +110,7 @@ def _draft_size(width: int, height: int, side: int) -> tuple[int, int]:
 def _to_rgb(picture: Image.Image) -> Image.Image:
     """RGB; what is transparent becomes white; 16-bit grey keeps its upper byte."""
     picture.load()
-    if picture.mode.startswith("I"):
+    if picture.mode.startswith("I"):  # Pillow would clip 16 bits at 255, not scale them
         upper = (np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
         return Image.fromarray(upper).convert("RGB")
     if picture.has_transparency_data:
@@ -123,7 +123,7 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 
 @contextmanager
 def _foreign_errors() -> Iterator[None]:
-    """The decoder's errors become ours."""
+    """Turn the decoder's errors into errors of Vultus."""
     try:
         yield
     except (InvalidImage, RequestTooLarge):
@@ -134,17 +134,14 @@ def _foreign_errors() -> Iterator[None]:
         raise RequestTooLarge("the image has far more pixels than allowed; send a smaller one") from exc
     except MemoryError:
         raise
-    except Exception as exc:  # hostile bytes make its parsers raise almost anything, struct.error and zlib.error too
+    except Exception as exc:  # on hostile bytes its parsers raise almost anything, struct.error and zlib.error too
         raise InvalidImage("the image is damaged or cut short and cannot be decoded; send the whole file") from exc
-
-
-cv2.setNumThreads(1)  # OpenCV computes in the thread that calls it: `slots` shares the cores out
 
 
 def shrink(pixels: RGB, side: int) -> tuple[RGB, float]:
     """The picture with a long side of at most `side` pixels, and small size / original size.
 
-    First by a whole factor, averaging, then the rest, linear: averaging by a broken factor takes five times as long.
+    First by a whole factor, averaging, then by the rest, linear: averaging by a fraction takes five times as long.
     """
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
@@ -152,6 +149,7 @@ def shrink(pixels: RGB, side: int) -> tuple[RGB, float]:
         return pixels, 1.0
     whole = int(1 / scale)
     if whole > 1:
+        # Rows and columns beyond a multiple of the factor are cut off: with them the factor would not be whole.
         pixels = pixels[: height // whole * whole, : width // whole * whole]
         pixels = cv2.resize(pixels, (width // whole, height // whole), interpolation=cv2.INTER_AREA)
     rest = min(side / max(pixels.shape[:2]), 1.0)

@@ -1,4 +1,4 @@
-"""Whether a loaded network is what its card says: checked when it is loaded, not when a photo fails."""
+"""Checks that a network is what its card says, when it is loaded and not only when a photo fails."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from vultus.errors import ModelInvalid
 from vultus.records import InputRule
 from vultus.vision.session import Dimension, Session
 
-FLOAT32 = "tensor(float)"  # as onnxruntime names it
+FLOAT32 = "tensor(float)"  # ONNX Runtime's name of the type
 
 
 def check_recogniser(session: Session, *, input_rule: InputRule, dimension: int) -> None:
-    """A recogniser takes float32 (N, 3, H, W) or (N, H, W, 3) and answers float32 (N, dimension), and that alone.
+    """Check that a network takes float32 (N, 3, H, W) or (N, H, W, 3) and returns only float32 (N, dimension).
 
-    Raises ModelInvalid with what the file has and what to change.
+    Raises ModelInvalid, with what the file has and what to change.
     """
     _check_input(session, input_rule)
     if len(session.output_names) != 1:
@@ -46,7 +46,7 @@ def _check_input(session: Session, rule: InputRule) -> None:
 
 
 def _fits(found: Dimension, wanted: int) -> bool:
-    """A dimension without a number is any size."""
+    """Whether a dimension is the wanted one; a name, or none, in place of a number means any size."""
     return not isinstance(found, int) or found == wanted
 
 

@@ -1,8 +1,8 @@
 """MTCNN (Zhang et al.: Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks, 2016).
 
 Three networks: P-Net proposes boxes on a pyramid, R-Net refines them, O-Net refines again and gives five landmarks.
-O-Net alone also serves YuNet: its landmarks move 2.4 % of the eye distance between scales, YuNet's 6.6 %.
-The networks here take pictures with x and y exchanged: (N, W, H, 3) RGB, (pixel - 127.5) / 128.
+O-Net alone also refines YuNet's faces: its landmarks move 2.4 % of the eye distance between scales, YuNet's 6.6 %.
+The networks take pictures with x and y exchanged: (N, W, H, 3) RGB, (pixel - 127.5) / 128.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from vultus.vision.detect import DETECTION_SIDE, suppress
 from vultus.vision.image import shrink
 from vultus.vision.session import Session
 
-MIN_FACE = 20  # pixels
+MIN_FACE = 20  # pixels, the side of the smallest face that is found
 PYRAMID_STEP = 0.709  # sqrt(1/2): each level halves the area
 CELL, STRIDE = 12, 2  # pixels: the window of P-Net and its step
 PROPOSAL_SCORE, REFINE_SCORE, OUTPUT_SCORE = 0.6, 0.7, 0.7
-MIN_LANDMARK_SCORE = 0.5  # below it O-Net does not recognise a face in the box: the old landmarks stay
-MAX_PROPOSALS = 2_000
+MIN_LANDMARK_SCORE = 0.5  # below it O-Net sees no face in the box, and the detector's landmarks stay
+MAX_PROPOSALS = 2_000  # bounds the time and memory of one picture, whatever it shows
 
 
 class ONet:
@@ -34,7 +34,7 @@ class ONet:
         squares = _squares(np.array([face.box for face in faces], np.float64))
         _, landmarks, score = self.run(pixels, squares)
         return [
-            _relandmarked(face, landmarks[i]) if score[i] >= MIN_LANDMARK_SCORE else face
+            _with_landmarks(face, landmarks[i]) if score[i] >= MIN_LANDMARK_SCORE else face
             for i, face in enumerate(faces)
         ]
 
@@ -46,14 +46,15 @@ class ONet:
         return correction, landmarks.astype(np.float32), score[:, 1]
 
 
-def _relandmarked(face: Face, landmarks: Float32) -> Face:
+def _with_landmarks(face: Face, landmarks: Float32) -> Face:
+    """The face with other landmarks, and how far they moved, mean, in eye distances."""
     eyes = max(float(np.hypot(*(landmarks[1] - landmarks[0]))), 1.0)
     shift = float(np.hypot(*(landmarks - face.landmarks).T).mean()) / eyes
     return Face(face.box, landmarks, face.score, landmark_shift=shift)
 
 
 class MTCNN:
-    """The whole cascade."""
+    """The detector: all three networks, one after the other."""
 
     name = "mtcnn"
 
@@ -68,7 +69,7 @@ class MTCNN:
         return self._output(small, boxes, scale)
 
     def _propose(self, pixels: RGB) -> np.ndarray:
-        """(n, 4) boxes from the pyramid."""
+        """(n, 4) boxes that P-Net proposes on all levels of the pyramid."""
         found = [self._propose_at(pixels, scale) for scale in _pyramid(min(pixels.shape[:2]))]
         if not found:
             return np.empty((0, 4))
@@ -79,7 +80,7 @@ class MTCNN:
         size = (int(np.ceil(pixels.shape[1] * scale)), int(np.ceil(pixels.shape[0] * scale)))
         level = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         correction, probability = self._pnet.run(_normalised(level.transpose(1, 0, 2)[None]))
-        columns, rows = np.nonzero(probability[0, :, :, 1] >= PROPOSAL_SCORE)
+        columns, rows = np.nonzero(probability[0, :, :, 1] >= PROPOSAL_SCORE)  # x first, as the input
         corner = np.column_stack([columns, rows]) * STRIDE
         boxes = np.column_stack([corner, corner + CELL]) / scale
         boxes = boxes + correction[0, columns, rows] * (CELL / scale)

@@ -1,4 +1,4 @@
-"""A photo to templates, the steps in order, on as many cores as are free."""
+"""The vision pipeline: a photo to faces and templates, step by step, on as many cores as are free."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Pipeline:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """A place to work in. Raises QueueFull, QueueTimeout."""
-        with self._slots.place():
+        """Hold a compute slot. Raises QueueFull, QueueTimeout."""
+        with self._slots.hold():
             yield
 
     def detector_name(self, wanted: str | None) -> str:
-        """The served detector of a name; None, or a name it stands in for, means the default.
+        """The served detector of a name; None, or a name that the default one stands in for, means the default.
 
         Raises DetectorNotAllowed.
         """
@@ -73,13 +73,14 @@ class Pipeline:
         if not faces and self._means_default(detector) and self._fallback is not None:
             name = self._fallback
             faces = self._detectors[name].detect(photograph.pixels)
+        # By area times score, so that a doubtful box counts as a smaller one.
         largest = sorted(faces, key=lambda face: face.area * face.score, reverse=True)
-        again = partial(_decode_to, photo, self._max_pixels)
-        return DetectedPhoto(photograph, tuple(largest[: self._max_faces]), name, again)
+        decode_again = partial(_decode_to, photo, self._max_pixels)
+        return DetectedPhoto(photograph, tuple(largest[: self._max_faces]), name, decode_again)
 
-    def look_at_all(self, photos: Sequence[bytes], *, detector: str | None = None) -> list[DetectedPhoto]:
-        """`detect` at several photos, beside each other where places are free. Raises what the first bad one raises."""
-        return self._slots.together([partial(self.detect, photo, detector=detector) for photo in photos])
+    def detect_all(self, photos: Sequence[bytes], *, detector: str | None = None) -> list[DetectedPhoto]:
+        """`detect` for several photos, in parallel where slots are free. Raises the error of the first bad one."""
+        return self._slots.run_all([partial(self.detect, photo, detector=detector) for photo in photos])
 
     def quality(self, detected: DetectedPhoto, face: Face) -> Quality:
         """The quality of a face of this photo."""
@@ -89,13 +90,15 @@ class Pipeline:
     def embed(
         self, faces: Sequence[tuple[DetectedPhoto, Face]], model_id: str, *, align: bool = True
     ) -> tuple[Template, ...]:
-        """Templates of faces, also of several photos."""
+        """Templates of faces, which may be of several photos. Raises ModelInvalid, and errors of loading the model."""
         model = self._embedder(model_id)
         crops = [self._crop(model, *one, align=align) for one in faces]
         vectors, recognisability = self._recognise(model, crops)
         return tuple(
-            Template(vector, model_id, detected.upright(face), with_recognisability(self.quality(detected, face), seen))
-            for vector, seen, (detected, face) in zip(vectors, recognisability, faces, strict=True)
+            Template(
+                vector, model_id, detected.upright(face), with_recognisability(self.quality(detected, face), known)
+            )
+            for vector, known, (detected, face) in zip(vectors, recognisability, faces, strict=True)
         )
 
     def _crop(self, model: Recogniser[Any], detected: DetectedPhoto, face: Face, *, align: bool) -> Any:
@@ -103,22 +106,22 @@ class Pipeline:
         return model.crop(photograph.pixels, near, align=align)
 
     def _recognise(self, model: Recogniser[Any], crops: Sequence[Any]) -> tuple[list[Float32], list[float | None]]:
-        """The embeddings of all crops and what the model tells of each.
+        """The embeddings of all crops and their recognisability.
 
-        One face uses the free cores inside the model; several are divided among them.
+        For one face the members of a fused model run in parallel; several faces are divided into batches that do.
         """
         if len(crops) == 1:
-            vectors, recognisability = model.embed_with_recognisability(crops, self._slots.together)
+            vectors, recognisability = model.embed_with_recognisability(crops, self._slots.run_all)
             return list(vectors), recognisability
-        size = min(-(-len(crops) // self._slots.places), LARGEST_BATCH)
+        size = min(-(-len(crops) // self._slots.count), LARGEST_BATCH)
         batches = [crops[i : i + size] for i in range(0, len(crops), size)]
-        seen = self._slots.together([partial(model.embed_with_recognisability, batch) for batch in batches])
-        return [vector for vectors, _ in seen for vector in vectors], [
-            each for _, recognisability in seen for each in recognisability
+        found = self._slots.run_all([partial(model.embed_with_recognisability, batch) for batch in batches])
+        return [vector for vectors, _ in found for vector in vectors], [
+            each for _, recognisability in found for each in recognisability
         ]
 
     def warm_up(self, pixels: RGB) -> None:
-        """Run every detector once."""
+        """Run every detector once, so that the first request does not wait for what they set up."""
         for detector in self._detectors.values():
             detector.detect(pixels)
 

@@ -1,8 +1,8 @@
 """Face quality: 0..100 and its named parts, after the components of ISO/IEC 29794-5.
 
-Each part is a ramp from a value at which recognition fails (0) to one at which it no longer gains (100); the score is
+Each part is a ramp from a value at which recognition fails (0) to one at which it no longer gains (100). The score is
 their weighted geometric mean, so that one part at 0 means 0. The weights are those that predict false non-matches best
-on LFW: what the networks themselves are unsure of counts most. docs/accuracy.md has the error-versus-discard figures.
+on LFW: the parts that the networks themselves report count most. docs/accuracy.md has the error-versus-discard figures.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ def assess(pixels: RGB, face: Face, *, reduction: float = 1.0) -> Quality:
     """
     grey = cv2.cvtColor(crop_by_box(pixels, face.box, width=GREY_SIDE, height=GREY_SIDE), cv2.COLOR_RGB2GRAY)
     parts = {
-        "size": _ramp(min(face.width, face.height) * reduction, 16, 110),
+        "size": _ramp(min(face.width, face.height) * reduction, 16, 110),  # pixels
         "sharpness": _ramp(np.log10(1 + cv2.Laplacian(grey, cv2.CV_32F).var()), 0.8, 2.6),
-        "brightness": _ramp(127.5 - abs(float(grey.mean()) - 127.5), 8, 64),
-        "contrast": _ramp(float(grey.std()), 4, 32),
+        "brightness": _ramp(127.5 - abs(float(grey.mean()) - 127.5), 8, 64),  # grey levels from black or white
+        "contrast": _ramp(float(grey.std()), 4, 32),  # grey levels
         "pose": _pose(face.landmarks),
         "crop": _ramp(_share_inside(pixels, face), 0.5, 0.98),
         "detector": _ramp(face.score, 0.5, 0.93),
     }
     if face.landmark_shift is not None:
-        parts["landmarks"] = _ramp(-face.landmark_shift, -0.35, -0.08)
+        parts["landmarks"] = _ramp(-face.landmark_shift, -0.35, -0.08)  # eye distances, less is better
     return _joined(parts)
 
 
 def with_recognisability(quality: Quality, recognisability: float | None) -> Quality:
-    """The quality with what the recognition network says of the crop, 0..100; None: it says nothing."""
+    """The quality with the recognisability of the crop, 0..100, as one part more; None: it is not known."""
     if recognisability is None:
         return quality
     return _joined({**quality.parts, "recognisability": recognisability})
@@ -54,6 +54,7 @@ def _joined(parts: Mapping[str, float]) -> Quality:
 
 
 def _ramp(value: float, low: float, high: float) -> float:
+    """0 at or below `low`, 100 at or above `high`, linear between."""
     return 100 * min(max((float(value) - low) / (high - low), 0.0), 1.0)
 
 
@@ -75,6 +76,7 @@ def _pose(landmarks: Float32) -> float:
 
 
 def _share_inside(pixels: RGB, face: Face) -> float:
+    """The share of the box that lies within the picture, 0..1."""
     height, width = pixels.shape[:2]
     x_min, y_min, x_max, y_max = face.box
     inside = max(min(x_max, width) - max(x_min, 0), 0) * max(min(y_max, height) - max(y_min, 0), 0)

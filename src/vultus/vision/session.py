@@ -1,4 +1,4 @@
-"""A network in ONNX Runtime: the only importer of onnxruntime."""
+"""Sessions of ONNX Runtime, one for each network: the only importer of onnxruntime."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from vultus.vision.compute_slots import ComputeSlots
 
 PROVIDERS = ("CPUExecutionProvider",)
 MOST_THREADS = 4  # of one run: small networks gain nothing from more
-AWAKE_SECONDS = 0.04  # from one request's detection to the next one's, when they come one after the other: 0.02
+AWAKE_SECONDS = 0.04  # twice the time between the detections of two requests that follow each other at once
 ERRORS_ONLY = 3  # onnxruntime's log severity
 
-Dimension = int | str | None  # a size; a name or nothing stands for any size
+Dimension = int | str | None  # a size; a name or None stands for any size
 
 
 class Session:
     """One loaded network. `run` is safe from several threads at once."""
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
-        """Load the network. threads: of one run; they wait actively within it, never between two.
+        """Load the network. threads: of one run; they spin while it lasts, and sleep between two.
 
         Raises ModelInvalid when the file is not a network.
         """
@@ -39,7 +39,7 @@ class Session:
         options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session = ort.InferenceSession(str(path), options, providers=list(PROVIDERS))
-        except Exception as exc:  # onnxruntime raises a family of its own without a common name
+        except Exception as exc:  # ONNX Runtime's exceptions have no public base class
             raise ModelInvalid(f"{path.name} is not a network that ONNX Runtime can load; prepare it again") from exc
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
@@ -59,26 +59,26 @@ class Session:
 
 
 class SpreadSession(Session):
-    """A small network loaded twice: runs in one thread, or in several for a request that has a busy machine to itself.
+    """A small network loaded twice: it runs in one thread, or in several where slots are free and the cores awake.
 
     YuNet at 640x480 on two cores: 7.0 ms in one thread, 4.3 ms in two. But on a virtual machine whose second core has
-    been idle for a while two threads take 11 ms: they meet after every layer, and the second core is slow to come.
+    been idle for a while two threads take 11 ms: they meet after every layer, and the second core wakes up slowly.
     """
 
     def __init__(self, path: Path, slots: ComputeSlots, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """slots: its free places are cores that nobody uses. clock: seconds. Raises ModelInvalid."""
+        """slots: free ones are cores that no request uses. clock: seconds. Raises ModelInvalid."""
         super().__init__(path)
         self._slots, self._clock = slots, clock
-        self._threads = min(slots.places, available_cores(), MOST_THREADS)
+        self._threads = min(slots.count, available_cores(), MOST_THREADS)
         self._spread = Session(path, threads=self._threads) if self._threads > 1 else None
         self._ended = -float("inf")  # when it ran last
 
     def run(self, batch: NDArray[np.generic], outputs: Sequence[str] | None = None) -> list[Float32]:
-        """As Session.run; the caller holds a place."""
+        """As Session.run; the caller holds a slot."""
         if self._spread is None:
             return super().run(batch, outputs)
         awake = self._clock() - self._ended < AWAKE_SECONDS
-        with self._slots.spare(self._threads - 1) as free:
+        with self._slots.hold_spare(self._threads - 1) as free:
             found = self._spread.run(batch, outputs) if awake and free else super().run(batch, outputs)
         self._ended = self._clock()
         return found
