@@ -44,7 +44,7 @@ class Faces:
         )
 
     def images(self, centres: Float32, seed: int, sizes: tuple[float, float] = (0.5, 0.8)) -> Float32:
-        """One face of each centre: it plus noise of a length in `sizes`, half of it distributed as centres, half uniform."""
+        """One face of each centre: plus noise of a length in `sizes`, half distributed as centres, half uniform."""
         rng, (count, dimension) = np.random.default_rng((seed, 1)), centres.shape
         shaped = self.centres(count, seed + 2**40)
         even = unit_length(rng.standard_normal((count, dimension), np.float32))
