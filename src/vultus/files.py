@@ -1,4 +1,4 @@
-"""Whole files only: digests, writing that leaves the old file or the new one, a lock between processes."""
+"""Durable files: digests, whole-file writes, synced folders, and locks between processes."""
 
 from __future__ import annotations
 
@@ -9,41 +9,62 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 CHUNK_BYTES = 1 << 20
 TEMPORARY_PREFIX = ".vultus-"
 TEMPORARY_SUFFIX = ".tmp"
 LOCK_NAME = ".vultus.lock"
+READABLE_BY_ALL, PRIVATE = 0o644, 0o600  # file modes: model files are public, photos are personal data
 
 
 def sha256_of(path: Path) -> str:
     """The file's SHA-256 in lower-case hexadecimal, read in pieces. Raises: OSError."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
+        return sha256_of_stream(file)
+
+
+def sha256_of_stream(content: IO[bytes]) -> str:
+    """The SHA-256, in lower-case hexadecimal, of the rest of an open file, read in pieces."""
+    digest = hashlib.sha256()
+    while chunk := content.read(CHUNK_BYTES):
+        digest.update(chunk)
     return digest.hexdigest()
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Put `data` at `path` so that it is there as a whole or not at all, also after a crash. Raises: OSError."""
-    descriptor, name = tempfile.mkstemp(TEMPORARY_SUFFIX, TEMPORARY_PREFIX, path.parent)
+def write_whole(
+    path: Path,
+    data: bytes,
+    *,
+    mode: int = READABLE_BY_ALL,
+    prefix: str = TEMPORARY_PREFIX,
+    suffix: str = TEMPORARY_SUFFIX,
+) -> None:
+    """Put `data` at `path` so that it is there as a whole or not at all, also after a crash.
+
+    mode: the permissions of the file. prefix, suffix: of the temporary file, which a crash leaves in the same folder.
+
+    Raises: OSError.
+    """
+    descriptor, name = tempfile.mkstemp(suffix, prefix, path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fchmod(file.fileno(), 0o644)
+            os.fchmod(file.fileno(), mode)  # mkstemp makes it 0o600, whatever the umask is
+            # Before the rename: a file system may store the new name before the bytes, and a power cut in between
+            # would leave an empty file under it.
             os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
-    sync_folder(path.parent)
+    sync_folder(path.parent)  # the rename itself is stored only by this
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """The temporary files in `folder`: while nobody holds its lock, those of processes that died."""
+    """The temporary files in `folder`. With the folder's lock held, they are those of processes that died."""
     return sorted(folder.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}"))
 
 
@@ -56,12 +77,22 @@ def locked(folder: Path, *, wait: bool = True, name: str = LOCK_NAME) -> Iterato
     Raises: BlockingIOError when it is held and `wait` is False; OSError when the folder cannot be written.
     """
     with (folder / name).open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        lock_file(file.fileno(), wait=wait)
         yield
 
 
+def lock_file(descriptor: int, *, wait: bool = True) -> None:
+    """Lock an open file (flock(2)) until its descriptor is closed, at the latest when the process ends.
+
+    The file itself stays: removing it would let a second process lock a new file of the same name.
+
+    Raises: BlockingIOError when it is held and `wait` is False.
+    """
+    fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+
 def sync_folder(folder: Path) -> None:
-    """Make the folder's names last over a power cut. Raises: OSError."""
+    """Make the folder's names last over a power cut: fsync of a file does not store its name. Raises: OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -20,8 +20,7 @@ from tests.storage.synthetic import new_face, unit
 from vultus.backup.archive import ArchiveReader, Manifest
 from vultus.backup.create import create_backup, verify
 from vultus.backup.integrity import faults
-from vultus.backup.restore import RESTORING, refuse_unfinished
-from vultus.cli.backup import restore
+from vultus.backup.restore import RESTORING, refuse_unfinished, restore_backup
 from vultus.errors import StorageFailed
 from vultus.records import NewFace
 from vultus.search.index import FlatIndex
@@ -64,7 +63,7 @@ def file(tmp_path) -> Path:
 
 
 def restored(file: Path, folder: Path) -> tuple[Gallery, LocalPhotoStore]:
-    restore(file, folder / "vultus.db", folder / "photos", ACT)
+    restore_backup(file, folder / "vultus.db", folder / "photos", ACT)
     engine = open_engine(f"sqlite:///{folder / 'vultus.db'}")
     photos = LocalPhotoStore(folder / "photos")
     assert list(faults(engine, photos)) == []
@@ -119,12 +118,12 @@ def test_a_backup_can_be_verified_by_hand(tmp_path, engine, photos, file, full):
 def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(tmp_path, engine, gallery, photos, other_gallery):
     stop, written = threading.Event(), Counter[int]()
 
-    def write(door: Gallery, first: int) -> None:
+    def write(writer: Gallery, first: int) -> None:
         for seed in range(first, 10**9):
-            enroll(door, photos, seed, f"s{first}-{seed % 5}")
+            enroll(writer, photos, seed, f"s{first}-{seed % 5}")
             if seed % 4 == 0:
-                _, orphans = door.delete_subject("people", f"s{first}-{seed % 5}")
-                door.remove_unreferenced(orphans, photos.delete)
+                _, orphans = writer.delete_subject("people", f"s{first}-{seed % 5}")
+                writer.remove_unreferenced(orphans, photos.delete)
             written[first] += 1
             if stop.is_set():
                 return
@@ -135,7 +134,7 @@ def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(tmp_path, 
         return create_backup(engine, photos, tmp_path / f"{turn}.vultus")
 
     with ThreadPoolExecutor(2) as pool:
-        writers = [pool.submit(write, door, first) for door, first in ((gallery, 0), (other_gallery, 10**6))]
+        writers = [pool.submit(write, writer, first) for writer, first in ((gallery, 0), (other_gallery, 10**6))]
         try:
             manifests = [back_up_when_both_went_on(turn) for turn in range(4)]
         finally:
@@ -148,7 +147,7 @@ def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(tmp_path, 
 
 
 class ErasedMeanwhile(LocalPhotoStore):
-    """Somebody is erased after the database was copied, before the first photo is."""
+    """Erases a subject after the database was copied and before the first photo is."""
 
     def __init__(self, folder: Path, erase: object) -> None:
         super().__init__(folder)
@@ -161,7 +160,7 @@ class ErasedMeanwhile(LocalPhotoStore):
         return super().get(key)
 
 
-def test_who_is_erased_while_a_backup_runs_is_not_in_it(tmp_path, engine, gallery, photos, file, full):
+def test_a_subject_erased_while_a_backup_runs_is_not_in_it(tmp_path, engine, gallery, photos, file, full):
     def erase() -> None:
         _, orphans = gallery.delete_subject("people", "s1")
         gallery.remove_unreferenced(orphans, photos.delete)
@@ -184,7 +183,7 @@ def test_a_photo_that_is_missing_while_its_face_is_there_ends_the_backup(tmp_pat
 def refused(file: Path, folder: Path) -> str:
     """The sentence with which a restore refuses; nothing may be left of it."""
     with pytest.raises(StorageFailed) as caught:
-        restore(file, folder / "vultus.db", folder / "photos", ACT)
+        restore_backup(file, folder / "vultus.db", folder / "photos", ACT)
     assert not folder.exists() or list(folder.iterdir()) == []
     return str(caught.value)
 
@@ -265,12 +264,14 @@ def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path, engine, photos, f
     folder = tmp_path / "data"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(StorageFailed, match="is there already; restore into an empty data folder"):
-        restore(file, folder / "vultus.db", folder / "photos", ACT)
+        restore_backup(file, folder / "vultus.db", folder / "photos", ACT)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("died_after", ["nothing", "photos"])
-def test_a_restore_that_died_is_refused_by_the_server_and_begun_anew(tmp_path, engine, photos, file, full, died_after):
+def test_a_restore_that_died_is_refused_by_the_server_and_started_again(
+    tmp_path, engine, photos, file, full, died_after
+):
     create_backup(engine, photos, file)
     folder = tmp_path / "new"
     list(ArchiveReader(file).photos(_made(folder / f"vultus.db{RESTORING}")))

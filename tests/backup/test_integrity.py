@@ -33,7 +33,7 @@ def face_ids(gallery, photos) -> list[str]:
     return ids
 
 
-def spoil(engine, *statements: str) -> None:
+def damage(engine, *statements: str) -> None:
     connection = engine.raw_connection()
     connection.execute("PRAGMA foreign_keys=OFF")
     for statement in statements:
@@ -52,7 +52,7 @@ def test_an_empty_gallery_is_sound(engine, photos):
     assert list(faults(engine, photos)) == []
 
 
-SPOILT = [
+DAMAGES = [
     ("DELETE FROM embeddings WHERE face_pk = 1", "rows", "1 faces without an embedding"),
     ("DELETE FROM subjects WHERE pk = 1", "rows", "belong to nothing"),
     ("UPDATE faces SET collection_pk = 9 WHERE pk = 2", "rows", "another collection than their subject"),
@@ -73,21 +73,21 @@ SPOILT = [
 ]
 
 
-@pytest.mark.parametrize(("statement", "kind", "words"), SPOILT)
+@pytest.mark.parametrize(("statement", "kind", "words"), DAMAGES)
 def test_every_disagreement_of_the_rows_is_found(engine, photos, face_ids, statement, kind, words):
-    spoil(engine, statement)
+    damage(engine, statement)
     found = list(faults(engine, photos))
     assert any(fault.kind == kind and words in fault.sentence for fault in found), found
     assert not any(fault.repairable for fault in found)
 
 
 def test_a_face_without_codes_is_sound_as_the_search_makes_them(engine, photos, face_ids):
-    spoil(engine, "DELETE FROM codes WHERE face_pk = 1")
+    damage(engine, "DELETE FROM codes WHERE face_pk = 1")
     assert list(faults(engine, photos)) == []
 
 
 def test_lines_taken_out_of_the_middle_of_the_audit_are_noticed(engine, photos, face_ids):
-    spoil(engine, "DROP TRIGGER audit_goes_only_by_prune", "DELETE FROM audit WHERE pk IN (2, 3)")
+    damage(engine, "DROP TRIGGER audit_goes_only_by_prune", "DELETE FROM audit WHERE pk IN (2, 3)")
     sentences = [fault.sentence for fault in faults(engine, photos) if fault.kind == "audit"]
     assert any("2 lines are missing from the middle" in sentence for sentence in sentences)
 
@@ -128,7 +128,7 @@ def test_a_photo_of_no_face_is_repairable_and_repairing_takes_no_other(engine, g
     assert list(faults(engine, photos)) == []
 
 
-def test_who_is_erased_during_the_check_is_no_fault(engine, gallery, photos, face_ids, tmp_path):
+def test_an_erasure_during_the_check_is_no_fault(engine, gallery, photos, face_ids, tmp_path):
     class Slow(LocalPhotoStore):
         def size(self, key: str) -> int | None:
             _, orphans = gallery.delete_subject("people", "s0") if gallery.collection("people").faces == 6 else (0, ())

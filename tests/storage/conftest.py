@@ -1,4 +1,4 @@
-"""A gallery on a real SQLite file, and a second door to the same file as another process would have."""
+"""A gallery on a real SQLite file, and a second engine on the same file, as another process would have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces made for tests: a seed gives a photo and a random embedding of unit length; and a gallery in memory."""
+"""Synthetic faces: a seed gives a photo and a random embedding of unit length; and a gallery in memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def unit(seed: int, dimension: int = DIMENSION) -> Float32:
 def new_face(
     seed: int, *, embedding: Float32 | None = None, photo: str | None = None, model_id: str = MODEL
 ) -> NewFace:
-    """photo: what stands for the stored photo's bytes; each seed has its own source photo."""
+    """photo: text in place of the stored photo's bytes; each seed has its own source photo."""
     landmarks = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
     seen = Face(box=(10.5, 20.0, 90.0, 110.25), landmarks=landmarks, score=0.97)
     template = Template(unit(seed) if embedding is None else embedding, model_id, seen, Quality(81.5, {"size": 90.0}))
@@ -59,7 +59,7 @@ class MadeFace:
 
 
 class MadeGallery:
-    """A gallery of one collection in memory, for what SQLite would make slow; gives numbers anew as SQLite does."""
+    """A gallery of one collection in memory, for what SQLite would make slow; gives numbers again as SQLite does."""
 
     def __init__(self, *, dimension: int = DIMENSION, collection_pk: int = 1) -> None:
         self.dimension, self.collection_pk, self.revision, self.made = dimension, collection_pk, 0, 0
@@ -106,7 +106,7 @@ class MadeGallery:
         )
 
     def brute_force(self, probe: Float32, k: int) -> list[Candidate]:
-        """What an exact search answers: the best face of each subject, equal ones in the order of enrolment."""
+        """The result of an exact search: the best face of each subject, equal ones in the order of enrolment."""
         unit_probe = np.asarray(probe, np.float64) / np.linalg.norm(np.asarray(probe, np.float64))
         cosines = [float(np.vecdot(face.embedding.astype(np.float64), unit_probe)) for face in self.faces]
         best: dict[str, Candidate] = {}

@@ -1,4 +1,4 @@
-"""The audit: every change has its line, in its transaction; no line goes or changes; nobody's name is in one."""
+"""The audit: every change has its line, in its transaction; no line goes or changes or holds a person's name."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def audit(engine):
 
 @pytest.fixture
 def ours(gallery):
-    """The gallery in the hands of a key."""
+    """The gallery, used by a key."""
     return gallery.acting_as(Act(ACT, request_id="r-1"))
 
 
-def told(audit: Audit) -> list[tuple[object, ...]]:
+def recorded(audit: Audit) -> list[tuple[object, ...]]:
     return [(line.action, line.collection, line.objects, line.object_count) for line in audit.lines()]
 
 
@@ -40,7 +40,7 @@ def test_every_change_has_a_line_with_who_what_and_which_faces(audit, ours):
     ours.delete_face(first)
     ours.delete_subject("staff", "anna")
     ours.delete_collection("staff")
-    assert told(audit) == [
+    assert recorded(audit) == [
         ("collection.create", "staff", (), 0),
         ("enroll", "staff", (first, second), 2),
         ("subject.update", "staff", (first, second), 2),
@@ -57,10 +57,10 @@ def test_keys_are_audited_by_their_ids(audit, keys):
     ours.rotate(made.id, overlap=timedelta(0))
     ours.revoke(made.id)
     ours.revoke(made.id)  # changes nothing
-    assert told(audit) == [(action, None, (made.id,), 1) for action in ("key.create", "key.rotate", "key.revoke")]
+    assert recorded(audit) == [(action, None, (made.id,), 1) for action in ("key.create", "key.rotate", "key.revoke")]
 
 
-def test_no_line_says_what_a_person_is_called(engine, ours, keys):
+def test_no_line_holds_a_persons_name(engine, ours, keys):
     ours.add_faces("people", "subject-Anna", [new_face(1)], name="name-Anna", metadata={"k": "meta-Anna"})
     ours.delete_subject("people", "subject-Anna")
     _, secret = keys.acting_as(Act(ACT)).create("key-Anna", ["find"])
@@ -91,7 +91,7 @@ def test_what_changes_nothing_is_not_called_recorded(audit, gallery):
     assert len(audit.lines()) == 1
 
 
-def test_in_nobodys_hands_nothing_is_audited(audit, gallery):
+def test_without_an_actor_nothing_is_audited(audit, gallery):
     gallery.add_faces("people", "anna", [new_face(1)])
     assert audit.lines() == ()
 
@@ -169,7 +169,7 @@ def test_pruning_nothing_is_recorded_too(three):
     assert [line.number for line in three.lines()] == [1, 2, 3, 4]
 
 
-def test_a_prune_opens_no_door_for_the_next_delete(engine, three):
+def test_a_prune_does_not_permit_the_next_delete(engine, three):
     three.prune(T + timedelta(days=1), Act("command"))
     with pytest.raises(StorageFailed), writing(engine) as connection:
         connection.exec_driver_sql("DELETE FROM audit WHERE pk = 2")

@@ -20,7 +20,7 @@ def audit(engine):
     return Audit(engine)
 
 
-def refuse(engine, wish: bool) -> None:
+def refuse_writes(engine, wish: bool) -> None:
     """Make the one pooled connection read-only, or writable again."""
     with reading(engine) as connection:
         connection.exec_driver_sql(f"PRAGMA query_only={'ON' if wish else 'OFF'}")
@@ -56,12 +56,12 @@ def test_closing_writes_what_waits(engine, audit):
 def test_lines_that_the_disk_refuses_wait_in_their_order(engine, audit, caplog):
     audit_sink = BackgroundAuditWriter(engine, flush_seconds=NEVER)
     audit_sink.add(AuditLine("k", "find", object_count=1))
-    refuse(engine, True)
+    refuse_writes(engine, True)
     with caplog.at_level(logging.WARNING):
         assert not audit_sink.flush()
     assert "1 audit lines are not written yet: the database is read-only" in caplog.text
     audit_sink.add(AuditLine("k", "find", object_count=2))
-    refuse(engine, False)
+    refuse_writes(engine, False)
     assert audit_sink.flush()
     assert [line.object_count for line in audit.lines()] == [1, 2]
     audit_sink.close()

@@ -1,4 +1,4 @@
-"""Several threads, several doors to one file, and a writer that dies."""
+"""Several threads, several engines on one file, and a writer that is killed."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ for seed in range(int(sys.argv[2]), 10**9):
 """
 
 
-def test_what_is_acknowledged_is_found_through_every_door(gallery, other_gallery):
+def test_what_is_acknowledged_is_found_through_every_engine(gallery, other_gallery):
     index, other_index = FlatIndex(gallery), FlatIndex(other_gallery)
 
     def enroll_and_find(thread: int) -> int:
-        door, search = ((gallery, other_index), (other_gallery, index))[thread % 2]
+        writer, search = ((gallery, other_index), (other_gallery, index))[thread % 2]
         misses = 0
         for seed in range(thread * 1000, thread * 1000 + 25):
-            _, ((face, _),) = door.add_faces("people", f"subject {seed}", [new_face(seed)])
+            _, ((face, _),) = writer.add_faces("people", f"subject {seed}", [new_face(seed)])
             ((best, *_),) = search.search("people", unit(seed)[None, :], 1)
             misses += best.face_id != face.id
             if seed % 3 == 0:
-                door.delete_subject("people", f"subject {seed}")
+                writer.delete_subject("people", f"subject {seed}")
                 found = search.search("people", unit(seed)[None, :], 100)[0]
                 misses += any(line.subject == f"subject {seed}" for line in found)
         return misses
@@ -56,11 +56,11 @@ def test_what_is_acknowledged_is_found_through_every_door(gallery, other_gallery
 def test_two_threads_enrolling_one_photo_give_one_face(gallery, other_gallery):
     start = threading.Barrier(2)
 
-    def enroll(door: Gallery) -> list[tuple[str, bool]]:
+    def enroll(writer: Gallery) -> list[tuple[str, bool]]:
         stored = []
         for seed in range(30):
             start.wait()
-            _, ((face, created),) = door.add_faces("people", "anna", [new_face(seed)])
+            _, ((face, created),) = writer.add_faces("people", "anna", [new_face(seed)])
             stored.append((face.id, created))
         return stored
 

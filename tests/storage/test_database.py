@@ -124,11 +124,10 @@ def test_a_closed_folder_is_refused_in_words(tmp_path: Path):
         open_engine(f"sqlite:///{tmp_path / 'vultus.db'}")
 
 
-def test_two_doors_take_turns_to_write(gallery: Gallery, other_gallery: Gallery):
+def test_two_engines_take_turns_to_write(gallery: Gallery, other_gallery: Gallery):
     def meanwhile() -> None:
-        assert (
-            other_gallery.subjects("people", limit=10) == ()
-        )  # readers are not held up, and see only what is committed
+        # readers are not held up, and see only what is committed
+        assert other_gallery.subjects("people", limit=10) == ()
 
     gallery.add_faces("people", "anna", [new_face(1)], before_commit=meanwhile)
     assert [subject.id for subject in other_gallery.subjects("people", limit=10)] == ["anna"]

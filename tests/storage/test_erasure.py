@@ -1,4 +1,4 @@
-"""What is deleted is not in the files any more."""
+"""Deleted data is in no file any more."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def traces(content: bytes, seed: int) -> list[bytes]:
     return [trace for trace in [*pieces(seed), *written, source] if trace in content]
 
 
-def test_the_search_for_traces_bites(tmp_path, big):
+def test_the_search_for_traces_finds_them(tmp_path, big):
     enroll(big, 1)
     assert len(traces(raw(tmp_path / "data"), 1)) == len(pieces(1)) + 3
 

@@ -1,4 +1,4 @@
-"""The gallery through its public door, on a real file."""
+"""The gallery through its public methods, on a real file."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def test_faces_without_codes_are_coded_when_they_are_pulled(engine, gallery):
     assert np.array_equal(rows.codes.errors, wanted.codes.errors)
 
 
-def test_a_collection_made_anew_is_another(gallery):
+def test_a_collection_created_again_is_another(gallery):
     gallery.add_faces("people", "anna", [new_face(1)])
     mark = gallery.changes_since("people", None).mark
     gallery.delete_collection("people")

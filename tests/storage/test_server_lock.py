@@ -1,4 +1,4 @@
-"""One server to a data folder."""
+"""One server per data folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def holder(tmp_path):
         process.kill()
 
 
-def test_the_second_is_refused_and_told_where_by_whom_and_what_to_do(tmp_path, holder):
+def test_the_refusal_names_folder_process_and_remedy(tmp_path, holder):
     with pytest.raises(StorageFailed) as caught, serving_alone(tmp_path):
         pass
     sentence = str(caught.value)
@@ -52,7 +52,7 @@ def test_one_after_the_other_is_fine(tmp_path):
             pass
 
 
-def test_two_folders_do_not_mind_each_other(tmp_path):
+def test_two_folders_are_independent(tmp_path):
     with serving_alone(tmp_path / "a"), serving_alone(tmp_path / "b"):
         pass
 

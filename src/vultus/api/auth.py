@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Request, Security
@@ -19,10 +19,9 @@ from vultus.api.state import AppState, app_state
 from vultus.errors import CollectionNotAllowed, MissingApiKey, RateLimited, ScopeNotAllowed, StorageFailed
 from vultus.records import ApiKey, Scope
 from vultus.storage.audit import ANYONE, Act
-from vultus.storage.keys import KeyStore
+from vultus.storage.keys import TOUCH_EVERY, KeyStore
 
 log = logging.getLogger(__name__)
-TOUCH_EVERY = timedelta(minutes=1)  # at most one write per key and minute, not one per request
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="`Authorization: Bearer KEY`")
 _header = APIKeyHeader(name="x-api-key", auto_error=False, scheme_name="x-api-key", description="`x-api-key: KEY`")

@@ -2,7 +2,7 @@
 
     photos/ab/cd/abcd...    each photo; its name is the sha256 of its bytes
     vultus.db               the database, one file
-    manifest.json           what this is, and how much of it
+    manifest.json           versions, time and counts, see Manifest
     SHA256SUMS              "digest  name" for all of the above, in their order; last, so that a cut file shows
 
 By hand: `tar xf FILE && sha256sum -c SHA256SUMS`.
@@ -22,17 +22,18 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from vultus.errors import StorageFailed
+from vultus.files import CHUNK_BYTES, sha256_of, sha256_of_stream
 
 FORMAT = 1
 DATABASE, MANIFEST, SUMS = "vultus.db", "manifest.json", "SHA256SUMS"
-CHUNK_BYTES = 1 << 20
-MAX_PHOTO_BYTES = 64 << 20
+MAX_MANIFEST_BYTES = 1 << 20
+MAX_PHOTO_BYTES = 64 << 20  # a photo is read into memory as a whole
 _PHOTO = re.compile(r"photos/([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is in a backup. created_at: ISO 8601, UTC. schema: of the database."""
+    """Versions and counts of a backup. created_at: ISO 8601, UTC. schema: of the database."""
 
     vultus: str
     schema: int
@@ -76,9 +77,8 @@ class ArchiveWriter:
 
     def add_database(self, path: Path) -> None:
         """Add the database file."""
+        self._note(sha256_of(path), DATABASE)
         with path.open("rb") as file:
-            self._note(hashlib.file_digest(file, "sha256").hexdigest(), DATABASE)
-            file.seek(0)
             self._add(DATABASE, file, path.stat().st_size)
 
     def add_manifest(self, manifest: Manifest) -> None:
@@ -98,7 +98,7 @@ class ArchiveWriter:
 
 
 class ArchiveReader:
-    """Reads the members in their order, each verified; nothing is taken on trust, least of all a name."""
+    """Reads the members in their order. Names, sizes and digests are verified: the file may be hostile."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -107,7 +107,7 @@ class ArchiveReader:
     def photos(self, database: Path | None) -> Iterator[tuple[str, bytes]]:
         """Each photo as (key, bytes); the database goes to this file, or nowhere when None.
 
-        When the iteration has ended, the whole archive was there and agreed with its checksums, and `manifest` is set.
+        After the last one the archive is known to be complete and to match its checksums, and `manifest` is set.
         Raises StorageFailed, when it is no backup, damaged or cut off.
         """
         try:
@@ -121,10 +121,10 @@ class ArchiveReader:
         while (member := tar.next()) is not None:
             _forget_members(tar)
             content = tar.extractfile(member) if member.isreg() else None
-            if content is None or complete:
+            if content is None or complete:  # a link or device, or something after the checksums
                 raise self._damaged(f"it holds {member.name[:80]!a}, which does not belong there")
             if member.name == SUMS:
-                complete = hashlib.file_digest(content, "sha256").digest() == sums.digest()  # type: ignore[arg-type]
+                complete = sha256_of_stream(content) == sums.hexdigest()
                 if not complete:
                     raise self._damaged("its content is not what its SHA256SUMS says")
                 continue
@@ -144,7 +144,7 @@ class ArchiveReader:
     def _other(self, member: tarfile.TarInfo, content: IO[bytes], database: Path | None) -> str:
         if member.name == DATABASE:
             return _copied(content, database)
-        if member.name != MANIFEST or member.size > CHUNK_BYTES:
+        if member.name != MANIFEST or member.size > MAX_MANIFEST_BYTES:
             raise self._damaged(f"it holds {member.name[:80]!a}, which does not belong there")
         data = content.read()
         self.manifest = self._read_manifest(json.loads(data))
@@ -160,7 +160,7 @@ class ArchiveReader:
 
 
 def _forget_members(tar: tarfile.TarFile) -> None:
-    """tarfile keeps every header that went by; a million of them take a gigabyte."""
+    """Drop the headers that tarfile keeps of every member: a million of them take a gigabyte."""
     vars(tar)["members"].clear()
 
 
@@ -170,7 +170,7 @@ def _photo_key(member: tarfile.TarInfo) -> str | None:
 
 
 def _copied(content: IO[bytes], path: Path | None) -> str:
-    """Copy to a private file, and make it durable; the sha256 of what was copied."""
+    """Copy to a private, synced file; the sha256 of the bytes."""
     digest = hashlib.sha256()
     with open(os.devnull if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
         while chunk := content.read(CHUNK_BYTES):

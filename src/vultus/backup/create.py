@@ -1,8 +1,8 @@
 """Backup: the whole data folder in one file, made while a server goes on writing.
 
-The database is copied as of one moment, then the photos that it shows. A face whose photo is gone by then was erased
-meanwhile: it is taken out of the copy, and so is its subject when nothing else of it is there. A photo that is missing
-although its face is still there, or that is damaged, ends the backup: `vultus check` has the details.
+The database is copied as of one moment, then the photos of its faces. A face whose photo is gone by then was erased
+meanwhile: it is removed from the copy, and so is its subject when it was erased too and has no other face there. A
+photo that is damaged, or missing although its face still exists, ends the backup: `vultus check` has the details.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sqlalchemy import Engine, select
 from vultus import __version__
 from vultus.backup.archive import DATABASE, ArchiveReader, ArchiveWriter, Manifest
 from vultus.errors import CollectionNotFound, FaceNotFound, NotFound, StorageFailed, SubjectNotFound
+from vultus.files import sync_folder
 from vultus.records import EnrolledFace
 from vultus.storage import tables as t
 from vultus.storage.database import open_engine, reading
@@ -30,7 +31,7 @@ ROWS_AT_ONCE = 10_000
 
 
 def create_backup(engine: Engine, photos: PhotoStore, target: Path) -> Manifest:
-    """Write database and photos to a new file, verify it, and only then give it its name. Returns what is in it.
+    """Write database and photos to a new file, verify it, and only then give it its name. Returns its manifest.
 
     Raises StorageFailed, when the file is there already, or something is missing or damaged; OSError, when the target
     cannot be written.
@@ -42,13 +43,13 @@ def create_backup(engine: Engine, photos: PhotoStore, target: Path) -> Manifest:
         _copy_database(engine, copy)
         with ArchiveWriter(archive) as writer:
             missing = _add_photos(writer, copy, photos)
-            _forget_erased(copy, missing, Gallery(engine))
+            _remove_erased(copy, missing, Gallery(engine))
             manifest = _as_one_file(copy)
             writer.add_database(copy)
             writer.add_manifest(manifest)
         verify(archive, manifest)
         os.rename(archive, target)
-    _sync(target.parent)
+    sync_folder(target.parent)
     return manifest
 
 
@@ -72,9 +73,9 @@ def _copy_database(engine: Engine, copy: Path) -> None:
 
 
 def _add_photos(writer: ArchiveWriter, copy: Path, photos: PhotoStore) -> list[str]:
-    """Add the photos that the copy shows; the keys of those that are gone."""
+    """Add the photos of the copy's faces; the keys of the missing ones."""
     missing = []
-    for key in _shown_photos(copy):
+    for key in _photo_keys(copy):
         try:
             writer.add_photo(key, photos.get(key))
         except NotFound:
@@ -82,15 +83,15 @@ def _add_photos(writer: ArchiveWriter, copy: Path, photos: PhotoStore) -> list[s
     return missing
 
 
-def _shown_photos(copy: Path) -> Iterator[str]:
+def _photo_keys(copy: Path) -> Iterator[str]:
     with closing(sqlite3.connect(copy)) as connection:
         rows = connection.execute("SELECT DISTINCT photo_sha256 FROM faces ORDER BY photo_sha256")
         while some := rows.fetchmany(ROWS_AT_ONCE):
             yield from (row[0] for row in some)
 
 
-def _forget_erased(copy: Path, missing: list[str], live: Gallery) -> None:
-    """Take the faces of these photos out of the copy. Raises StorageFailed, when one is not erased but damaged."""
+def _remove_erased(copy: Path, missing: list[str], live: Gallery) -> None:
+    """Remove the faces of these photos from the copy. Raises StorageFailed, when such a face still exists."""
     if not missing:
         return
     engine = open_engine(f"sqlite:///{copy}")
@@ -124,12 +125,13 @@ def _erase(gallery: Gallery, face: EnrolledFace, live: Gallery) -> None:
     except (CollectionNotFound, SubjectNotFound):
         same = None
     subject = gallery.subject(face.collection, face.subject)
+    # Another time of creation: the subject was erased, and enrolled again under its old id.
     if subject.created_at != same and not subject.faces:
         gallery.delete_subject(face.collection, face.subject)
 
 
 def _as_one_file(copy: Path) -> Manifest:
-    """Turn the copy into a single file without a log beside it, and count what is in it."""
+    """Turn the copy into a single file without a log beside it, and count its content."""
     with closing(sqlite3.connect(copy)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE").fetchone()
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -147,11 +149,3 @@ def _as_one_file(copy: Path) -> Manifest:
             faces=count("count(*) FROM faces"),
             photos=count("count(DISTINCT photo_sha256) FROM faces"),
         )
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Do rows, embeddings, codes, revisions, photos and the audit agree? Only reads, also beside a running server."""
+"""Compares rows, embeddings, codes, revisions, photos and the audit with each other. Only reads; a server may run."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.subjects import in_chunks
 
 SHOWN = 5  # ids named in a sentence
+ROWS_AT_ONCE = 2048
+ERROR_TOLERANCE = 1e-4  # of the stored rounding error, which processors sum up differently
 TRIGGERS = ("audit_goes_only_by_prune", "audit_keeps_lines", "audit_keeps_numbers")
 Kind = Literal["database", "rows", "revisions", "embeddings", "codes", "photos", "unreferenced", "audit"]
 
-# Each query answers the ids of the faces, or the names of the collections, about which its sentence is true.
-_QUESTIONS: tuple[tuple[Kind, str, str], ...] = (
+# Each query returns the ids of the faces, or the names of the collections, to which its sentence applies.
+_ROW_CHECKS: tuple[tuple[Kind, str, str], ...] = (
     (
         "rows",
         "faces without an embedding",
@@ -78,7 +80,7 @@ def faults(engine: Engine, photos: LocalPhotoStore, *, digests: bool = True) -> 
             yield fault
             return
         yield from _file(connection)
-        yield from _answers(connection)
+        yield from _rows(connection)
         yield from _vectors(connection)
         yield from _audit(connection)
     yield from _missing_photos(engine, photos, digests)
@@ -86,12 +88,12 @@ def faults(engine: Engine, photos: LocalPhotoStore, *, digests: bool = True) -> 
 
 
 def unreferenced_photos(engine: Engine, photos: LocalPhotoStore) -> tuple[str, ...]:
-    """The keys of stored photos that no face shows; one that is just being enrolled may be among them."""
+    """The keys of stored photos that no face uses; one that is just being enrolled may be among them."""
     found: list[str] = []
     for some in in_chunks(tuple(photos.keys())):
         with reading(engine) as connection:
-            shown = referenced_photos(connection, some)
-        found += (key for key in some if key not in shown and photos.exists(key))
+            used = referenced_photos(connection, some)
+        found += (key for key in some if key not in used and photos.exists(key))  # exists: not erased meanwhile
     return tuple(found)
 
 
@@ -114,15 +116,15 @@ def _file(connection: Connection) -> Iterator[Fault]:
         yield Fault("rows", f"{orphans} rows belong to nothing; restore a backup")
 
 
-def _answers(connection: Connection) -> Iterator[Fault]:
-    for kind, sentence, question in _QUESTIONS:
-        found = connection.scalars(text(question)).all()
+def _rows(connection: Connection) -> Iterator[Fault]:
+    for kind, sentence, query in _ROW_CHECKS:
+        found = connection.scalars(text(query)).all()
         if found:
             yield Fault(kind, f"{len(found)} {sentence}: {_some(found)}")
 
 
 def _vectors(connection: Connection) -> Iterator[Fault]:
-    damaged, miscoded = unsound_vectors(connection)
+    damaged, miscoded = _unsound_vectors(connection)
     if damaged:
         yield Fault("embeddings", f"{len(damaged)} embeddings are damaged; enroll anew the faces: {_some(damaged)}")
     if miscoded:
@@ -187,18 +189,17 @@ def _some(ids: Sequence[str]) -> str:
     return ", ".join(ids[:SHOWN]) + more
 
 
-ROWS_AT_ONCE = 2048
-ERROR_TOLERANCE = 1e-4  # of the remembered rounding error, which processors sum up differently
+# --- embeddings and codes -----------------------------------------------------------------------------------------
 
 
-def unsound_vectors(connection: Connection) -> tuple[list[str], list[str]]:
-    """The ids of faces whose embedding is damaged, and of those whose codes are not of their embedding."""
+def _unsound_vectors(connection: Connection) -> tuple[list[str], list[str]]:
+    """The ids of faces whose embedding is damaged, and of those whose codes do not match their embedding."""
     damaged: list[str] = []
     miscoded: list[str] = []
     for rows in _embedded(connection).partitions(ROWS_AT_ONCE):
         good = [row for row in rows if _is_unit(row)]
         damaged += [row.id for row in rows if not _is_unit(row)]
-        coded = (row for row in good if row.codes is not None)  # None: the search makes them
+        coded = (row for row in good if row.codes is not None)  # without codes: the search computes them
         for dimension, some in groupby(coded, key=lambda row: row.dimension):
             miscoded += _miscoded(list(some), dimension)
     return damaged, miscoded

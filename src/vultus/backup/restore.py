@@ -1,7 +1,8 @@
 """Restore: a backup into an empty data folder, whole or not at all.
 
-Everything is written beside its place, verified, and then renamed, the database last. A restore that died before leaves
-`*.restoring` behind: a server refuses such a folder, and the next restore begins anew.
+Everything is written beside its place, verified, and then renamed, the database last: while it is missing, the restore
+is unfinished. A restore that was killed leaves `*.restoring` behind: a server refuses such a folder, and the next
+restore starts again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from vultus.backup.archive import ArchiveReader, Manifest
 from vultus.backup.integrity import faults
 from vultus.errors import StorageFailed
+from vultus.files import sync_folder
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import open_engine
 from vultus.storage.migrations import migrate
@@ -22,7 +24,7 @@ RESTORING = ".restoring"
 
 
 def restore_backup(archive: Path, database: Path, photo_folder: Path, act: Act) -> Manifest:
-    """Put a backup in place; what it was is returned. The caller holds the data folder (`lock.serving_alone`).
+    """Put a backup in place; returns its manifest. The caller holds the data folder (`server_lock.serving_alone`).
 
     Raises StorageFailed, when the folder is not empty, or the backup is damaged; then nothing is in place.
     """
@@ -42,7 +44,7 @@ def restore_backup(archive: Path, database: Path, photo_folder: Path, act: Act) 
 
 
 def refuse_unfinished(database: Path) -> None:
-    """Raises StorageFailed, when a restore into this place has died before its end."""
+    """Raises StorageFailed, when a restore into this place was killed before its end."""
     if _beside(database).exists():
         raise StorageFailed(
             f"a restore into {database.parent.absolute()} did not finish; run it again: vultus restore FILE"
@@ -54,7 +56,7 @@ def _beside(path: Path) -> Path:
 
 
 def _require_empty(database: Path, photo_folder: Path) -> None:
-    unfinished = _beside(database).exists()  # then the photos, if any, are those of the restore that died
+    unfinished = _beside(database).exists()  # then the photos, if any, are those of that restore
     held = database if database.exists() else photo_folder
     empty = not held.exists() or (held.is_dir() and not any(held.iterdir()))
     if not empty and (held == database or not unfinished):
@@ -85,7 +87,7 @@ def _unpack(archive: Path, database: Path, photos: Path) -> Manifest:
 
 
 def _require_sound(database: Path, photos: Path, act: Act) -> None:
-    """Bring the database to this Vultus' schema, and see that rows and photos agree."""
+    """Bring the database to the schema of this code, and check that rows and photos agree."""
     engine = open_engine(f"sqlite:///{database}")
     try:
         migrate(engine)
@@ -101,8 +103,4 @@ def _put_in_place(new: Path, place: Path) -> None:
     if place.is_dir():
         shutil.rmtree(place)
     os.rename(new, place)
-    descriptor = os.open(place.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(place.parent)

@@ -1,13 +1,14 @@
-"""The audit: who did what, line by line; lines are only ever added, and no line says what a person is called.
+"""The audit: one line for each action, with its actor; lines are only ever added, and none holds a person's name.
 
     at | actor | action | collection | objects | object_count | outcome | request_id
 
 actor: the id of an API key, or one of the names below. objects: ids that Vultus made itself, of faces and keys, the
-first MAX_OBJECTS of `object_count`. A subject's id is the operator's and may be a name, so a subject is present only
-as the ids of its faces. Never in a line: subject ids, names, metadata, images, embeddings, keys, free texts of callers.
+first MAX_OBJECTS of `object_count`. A subject's id is chosen by the operator and may be a name, so a subject is
+present only as the ids of its faces. Never in a line: subject ids, names, metadata, images, embeddings, keys, free
+texts of callers.
 
 The line about a change is written in the transaction of the change: there is never one without the other, and it costs
-no sync of its own. What changes nothing (a search, a refusal) goes through `audit_writer.py`, a moment later.
+no sync of its own. Lines about reads and refusals go through `audit_writer.py`, a moment later.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class AuditLine:
 
 @dataclass
 class Act:
-    """What somebody is doing, while it is done.
+    """An action in progress, with its actor.
 
-    action: what its line will call it, unless the part that makes the change names it. recorded: whether a line with
+    action: its name in the audit, unless the part that makes the change names it. recorded: whether a line with
     outcome OK was written in the transaction of a change.
     """
 
@@ -74,7 +75,7 @@ def record(
     objects: Sequence[str] = (),
     count: int | None = None,
 ) -> None:
-    """Add a line, with outcome OK, to the transaction of a change. act: None for what is not audited, as in a test.
+    """Add a line, with outcome OK, to the transaction of a change. act: None adds no line, as in a test.
 
     count: how many objects there are, when only the first are given.
     """
@@ -91,7 +92,7 @@ def insert_lines(connection: Connection, lines: Sequence[AuditLine]) -> None:
 
 
 class Audit:
-    """What is in the audit. Every method is one transaction and may raise StorageFailed."""
+    """The stored lines. Every method is one transaction and may raise StorageFailed."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -104,7 +105,7 @@ class Audit:
     def lines(
         self, *, since: datetime | None = None, actor: str | None = None, action: str | None = None, limit: int = 100
     ) -> tuple[AuditLine, ...]:
-        """The last `limit` lines that fit, oldest first."""
+        """The last `limit` lines that meet all conditions, oldest first."""
         c = t.audit.c
         statement = select(t.audit).order_by(c.pk.desc()).limit(limit)
         if since is not None:
@@ -117,18 +118,19 @@ class Audit:
             return tuple(_line(row) for row in connection.execute(statement))[::-1]
 
     def prune(self, before: datetime, act: Act) -> int:
-        """Erase the lines up to the first that is not older than `before`; a new line says who did and how many.
+        """Erase the lines up to the first that is not older than `before`; a new line records the actor and the count.
 
-        That line is what the trigger on DELETE asks for: nothing can go without it.
+        The trigger on DELETE requires that line: without it nothing can be deleted.
         """
         c = t.audit.c
         with writing(self._engine) as connection:
             kept_from = connection.execute(select(func.min(c.pk)).where(c.at >= before)).scalar_one()
-            if kept_from is None:
+            if kept_from is None:  # all lines are older: keep none of them
                 kept_from = connection.execute(select(func.coalesce(func.max(c.pk), 0) + 1)).scalar_one()
             older = c.pk < kept_from
             count = int(connection.execute(select(func.count()).where(older)).scalar_one())
             line = AuditLine(act.actor, PRUNE, object_count=count, request_id=act.request_id)
+            # Before the DELETE: its trigger looks for this line.
             connection.execute(insert(t.audit).values(**_values(line), kept_from=kept_from))
             connection.execute(delete(t.audit).where(older))
         return count

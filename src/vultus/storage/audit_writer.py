@@ -1,8 +1,8 @@
-"""BackgroundAuditWriter: the audit lines about what changes nothing, written together in the background.
+"""BackgroundAuditWriter: audit lines about reads and refusals, written together in the background.
 
 A search must not wait for the disk, so its line is kept in memory for at most FLUSH_SECONDS; a process that is killed
 loses the lines of that moment. While the database cannot be written, up to MAX_WAITING lines wait; the oldest beyond
-are given up, and a line says how many.
+are dropped, and a line says how many.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from vultus.storage.database import writing
 
 log = logging.getLogger(__name__)
 FLUSH_SECONDS = 1.0
-MAX_WAITING = 100_000
+MAX_WAITING = 100_000  # lines
 LOST = "audit.lost"
 
 
 class AuditSink(Protocol):
-    """Where the lines about what changes nothing go."""
+    """Takes the audit lines about reads and refusals."""
 
     def add(self, line: AuditLine) -> None:
-        """Keep the line; at once, and without an error of its own."""
+        """Keep the line, without waiting and without raising."""
 
 
 class NullAuditSink:
-    """Keeps nothing: for a part of the system without a database."""
+    """Drops every line: for a part of the system without a database."""
 
     def add(self, line: AuditLine) -> None:
         """Do nothing."""
 
 
 class BackgroundAuditWriter:
-    """Writes lines from a thread of its own, which the first line starts. Used by many threads at once."""
+    """Writes lines from a thread of its own, started by the first line. Used by many threads at once."""
 
     def __init__(self, engine: Engine, *, flush_seconds: float = FLUSH_SECONDS, max_waiting: int = MAX_WAITING) -> None:
         self._engine = engine
@@ -47,7 +47,8 @@ class BackgroundAuditWriter:
         self._waiting: deque[AuditLine] = deque()
         self._max_waiting = max_waiting
         self._lost = 0
-        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()  # held for moments only: `add` never waits for the disk
+        self._flushing = threading.Lock()  # one flush at a time, or two could swap the order of lines
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -55,14 +56,14 @@ class BackgroundAuditWriter:
         """Keep the line until the next flush."""
         with self._lock:
             self._waiting.append(line)
-            self._give_up_oldest()
+            self._drop_oldest()
             if self._thread is None and not self._closing.is_set():
                 self._thread = threading.Thread(target=self._run, name="audit writer", daemon=True)
                 self._thread.start()
 
     def flush(self) -> bool:
-        """Write all lines that wait, in their order; False when the database refused, then they go on waiting."""
-        with self._writing:
+        """Write all waiting lines in their order; False when the database refused, then they go on waiting."""
+        with self._flushing:
             with self._lock:
                 lines, lost = list(self._waiting), self._lost
                 self._waiting.clear()
@@ -76,7 +77,7 @@ class BackgroundAuditWriter:
         return True
 
     def close(self) -> None:
-        """Write what waits and stop."""
+        """Write the waiting lines and stop."""
         self._closing.set()
         if self._thread is not None:
             self._thread.join()
@@ -98,9 +99,9 @@ class BackgroundAuditWriter:
         with self._lock:
             self._waiting.extendleft(reversed(lines))
             self._lost += lost
-            self._give_up_oldest()
+            self._drop_oldest()
 
-    def _give_up_oldest(self) -> None:
+    def _drop_oldest(self) -> None:
         while len(self._waiting) > self._max_waiting:
             self._waiting.popleft()
             self._lost += 1

@@ -1,4 +1,4 @@
-"""Collections: the statements, on an open connection; `gallery.py` says which make one transaction."""
+"""SQL of collections, on an open connection; `gallery.py` combines it into transactions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vultus.records import Collection
 from vultus.storage import tables as t
 
 SHOWN_CHARACTERS = 80
-_NAMED = select(t.collections).where(t.collections.c.name == bindparam("name"))  # every request asks this
+_NAMED = select(t.collections).where(t.collections.c.name == bindparam("name"))  # made once: every request runs it
 _NAMED_LOCKED = _NAMED.with_for_update()
 
 
@@ -22,7 +22,7 @@ def quoted(text: str) -> str:
 
 
 def collection_row(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
-    """The row of a collection; lock: no other writer changes it until this transaction ends.
+    """The row of a collection. lock: no other writer changes it until this transaction ends.
 
     Raises: CollectionNotFound.
     """
@@ -33,12 +33,12 @@ def collection_row(connection: Connection, name: str, *, lock: bool = False) -> 
 
 
 def collection_name(connection: Connection, collection_pk: int) -> str:
-    """The name of a collection that is there."""
+    """The name of an existing collection."""
     return str(connection.execute(select(t.collections.c.name).where(t.collections.c.pk == collection_pk)).scalar_one())
 
 
 def raise_revision(connection: Connection, collection_pk: int) -> int:
-    """The collection's next revision. Whoever has it holds the collection until the transaction ends."""
+    """The collection's next revision. This locks the collection's row until the transaction ends."""
     c = t.collections.c
     statement = update(t.collections).where(c.pk == collection_pk).values(revision=c.revision + 1)
     return int(connection.execute(statement.returning(c.revision)).scalar_one())
@@ -59,7 +59,7 @@ def insert_collection(connection: Connection, wanted: Collection) -> None:
 
 
 def select_collections(connection: Connection, name: str | None = None) -> tuple[Collection, ...]:
-    """All collections with their counts, by name; or the one called `name`, or nothing."""
+    """All collections with their counts, by name; or only the one called `name`, if it exists."""
     statement = _with_counts().order_by(t.collections.c.name)
     if name is not None:
         statement = statement.where(t.collections.c.name == name)
@@ -72,7 +72,7 @@ def delete_collection_row(connection: Connection, collection_pk: int) -> None:
 
 
 def require_same_model(existing: Collection, wanted: Collection) -> None:
-    """Raises: ModelMismatch, naming both models, when a collection is bound to another one."""
+    """Raises: ModelMismatch, naming both models, when the collection is bound to another one than wanted."""
     if _binding(existing) != _binding(wanted):
         raise ModelMismatch(
             f"collection {quoted(existing.name)} is bound to model {_binding(existing)}, not to {_binding(wanted)}; "

@@ -1,4 +1,4 @@
-"""Faces and their embeddings: the statements, on an open connection; `gallery.py` makes the transactions."""
+"""SQL of faces and their embeddings, on an open connection; `gallery.py` combines it into transactions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,9 @@ from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 from vultus.storage.subjects import in_chunks
 
-LENGTH_TOLERANCE = 1e-3
-FaceCondition = Callable[
-    [FromClause], ColumnElement[bool]
-]  # the faces table, or an alias of it -> which rows are meant
+LENGTH_TOLERANCE = 1e-3  # of unit length
+FaceCondition = Callable[[FromClause], ColumnElement[bool]]
+"""From the faces table, or an alias of it, to the condition on its rows."""
 
 
 def require_fitting(collection: Row[Any], template: Template) -> None:
@@ -56,7 +55,7 @@ def require_fitting(collection: Row[Any], template: Template) -> None:
 
 
 def new_faces(connection: Connection, subject_pk: int, faces: Sequence[NewFace]) -> dict[str, NewFace]:
-    """By source_sha256: the faces whose source photo the subject does not have; of several the first."""
+    """By source_sha256: the faces whose source photo the subject does not have; the first of several."""
     by_source: dict[str, NewFace] = {}
     for face in faces:
         by_source.setdefault(face.photo.source_sha256, face)
@@ -125,20 +124,20 @@ def select_embeddings(connection: Connection, subject_pk: int, dimension: int) -
 
 
 def face_ids(connection: Connection, condition: FaceCondition) -> tuple[str, ...]:
-    """The ids of the faces that are meant, oldest first."""
+    """The ids of the faces that meet the condition, oldest first."""
     return tuple(connection.scalars(select(t.faces.c.id).where(condition(t.faces)).order_by(t.faces.c.pk)))
 
 
 def photos_only_of(connection: Connection, condition: FaceCondition) -> tuple[str, ...]:
-    """The keys of photos that no face but the meant ones shows."""
-    other = t.faces.alias()
+    """The keys of photos that show only faces that meet the condition."""
+    other = t.faces.alias()  # a photo with several faces stays as long as one of them does
     kept = exists().where(other.c.photo_sha256 == t.faces.c.photo_sha256, not_(condition(other)))
     statement = select(t.faces.c.photo_sha256).distinct().where(condition(t.faces), not_(kept))
     return tuple(connection.scalars(statement))
 
 
 def delete_faces(connection: Connection, condition: FaceCondition, revision: int) -> None:
-    """Delete the meant faces and their embeddings, leaving only their numbers for the search indexes."""
+    """Delete faces and their embeddings by a condition; only their numbers stay, for the search indexes."""
     gone = select(t.faces.c.collection_pk, literal(revision), t.faces.c.pk).where(condition(t.faces))
     connection.execute(insert(t.removals).from_select(["collection_pk", "revision", "face_pk"], gone))
     connection.execute(delete(t.faces).where(condition(t.faces)))
@@ -150,7 +149,7 @@ def all_photos(connection: Connection) -> frozenset[str]:
 
 
 def referenced_photos(connection: Connection, keys: Iterable[str]) -> frozenset[str]:
-    """Those of the photo keys that a face shows."""
+    """Those of the photo keys that belong to a face."""
     statement = select(t.faces.c.photo_sha256).distinct().where(t.faces.c.photo_sha256.in_(tuple(keys)))
     return frozenset(connection.scalars(statement))
 

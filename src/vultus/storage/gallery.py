@@ -24,7 +24,7 @@ PhotoKeys = tuple[str, ...]
 
 
 def _nothing() -> None:
-    """What is done before a commit by default."""
+    """The default of `before_commit`."""
 
 
 class Gallery:
@@ -39,7 +39,7 @@ class Gallery:
         self._act: Act | None = None
 
     def acting_as(self, act: Act) -> Gallery:
-        """The same gallery, in the hands of somebody: each change has its audit line, in the same transaction."""
+        """The same gallery for one actor: each change adds an audit line in the same transaction."""
         acting = copy(self)
         acting._act = act
         return acting
@@ -76,7 +76,7 @@ class Gallery:
             return c.select_collections(connection)
 
     def delete_collection(self, name: str) -> tuple[Deleted, PhotoKeys]:
-        """Erase a collection and all it holds; also the keys of photos that no face shows any more.
+        """Erase a collection with all it holds. Returns also the keys of photos that no face uses any more.
 
         Raises: CollectionNotFound.
         """
@@ -119,12 +119,12 @@ class Gallery:
             row = c.collection_row(connection, collection, lock=True)
             subject_pk = s.subject_row(connection, row, subject_id).pk
             s.update_subject_row(connection, subject_pk, name, metadata)
-            of_subject = f.face_ids(connection, lambda faces: faces.c.subject_pk == subject_pk)
-            record(connection, self._act, "subject.update", collection=collection, objects=of_subject)
+            its_faces = f.face_ids(connection, lambda faces: faces.c.subject_pk == subject_pk)
+            record(connection, self._act, "subject.update", collection=collection, objects=its_faces)
             return s.select_subject(connection, row, subject_id)
 
     def delete_subject(self, collection: str, subject_id: str) -> tuple[Deleted, PhotoKeys]:
-        """Erase a subject, its faces and embeddings; also the keys of photos that no face shows any more.
+        """Erase a subject, its faces and embeddings. Returns also the keys of photos that no face uses any more.
 
         Raises: CollectionNotFound, SubjectNotFound.
         """
@@ -151,7 +151,7 @@ class Gallery:
         """Add faces to a subject, made when new (with an id of ours when None); each face, and whether it is new.
 
         A face whose source photo the subject has already is not stored again. name, metadata: replaced when given.
-        before_commit: called last, while no other write can happen; what it raises undoes everything.
+        before_commit: called last, while no other write can happen; an exception from it undoes everything.
         Raises: CollectionNotFound, ModelMismatch, VectorMismatch, InvalidRequest (metadata that is no JSON object).
         """
         subject_id, now = subject_id if subject_id is not None else uuid4().hex, datetime.now(UTC)
@@ -174,6 +174,7 @@ class Gallery:
             if new or is_new or name is not None or metadata is not None:
                 ids = tuple(dict.fromkeys(stored[source].id for source in sources))
                 record(connection, self._act, "enroll", collection=collection, objects=ids)
+            # Inside the write lock: an erasure that removes the same photo comes wholly before or wholly after.
             before_commit()
         return answer, tuple(EnrolledPhoto(stored[source], new.pop(source, None) is not None) for source in sources)
 
@@ -201,15 +202,15 @@ class Gallery:
             return f.select_face(connection, face_id)
 
     def delete_face(self, face_id: str) -> tuple[Deleted, PhotoKeys]:
-        """Erase one face; its subject stays, perhaps with no face. Also the photo's key when no face shows it any more.
+        """Erase one face; its subject stays, perhaps with no face. Returns also the photo's key if no face uses it now.
 
         Raises: FaceNotFound.
         """
         with self._writer.erasing() as connection:
             row = f.face_row(connection, face_id)
             gone, orphans = _erase(connection, row.collection_pk, lambda faces: faces.c.pk == row.pk)
-            where = c.collection_name(connection, row.collection_pk)
-            record(connection, self._act, "face.erase", collection=where, objects=gone)
+            name = c.collection_name(connection, row.collection_pk)
+            record(connection, self._act, "face.erase", collection=name, objects=gone)
         return Deleted(0, len(gone), len(orphans)), orphans
 
     def embeddings(self, collection: str, subject_id: str) -> tuple[tuple[str, ...], Float32]:
@@ -238,14 +239,16 @@ class Gallery:
     # --- photos ---------------------------------------------------------------------------------------------------
 
     def photo_keys(self) -> frozenset[str]:
-        """The keys of all photos that a face shows."""
+        """The keys of all photos that a face uses."""
         with reading(self._engine) as connection:
             return f.all_photos(connection)
 
     def remove_unreferenced(self, photo_keys: Sequence[str], unlink: Callable[[str], None]) -> int:
-        """Call `unlink` for each key that no face shows, while no face can be added; return how many there were."""
+        """Call `unlink` for each key that no face uses, while no face can be added; return how many there were."""
         removed = 0
-        for some in s.in_chunks(tuple(dict.fromkeys(photo_keys))):  # a transaction each, so that enrolments get a turn
+        for some in s.in_chunks(
+            tuple(dict.fromkeys(photo_keys))
+        ):  # a transaction each, so that enrolments can write in between
             with self._writer.writing() as connection:
                 shown = f.referenced_photos(connection, some)
                 for key in (key for key in some if key not in shown):
@@ -255,7 +258,7 @@ class Gallery:
 
 
 def _erase(connection: Connection, collection_pk: int, condition: f.FaceCondition) -> tuple[tuple[str, ...], PhotoKeys]:
-    """Delete the meant faces of a collection; their ids, and the keys of the photos that no other face shows."""
+    """Delete faces of a collection; their ids, and the keys of the photos that no other face uses."""
     gone = f.face_ids(connection, condition)
     orphans = f.photos_only_of(connection, condition)
     if gone:

@@ -1,4 +1,4 @@
-"""KeyStore: API keys, remembered only as hashes and read from the database each time they are quoted.
+"""KeyStore: API keys, stored only as hashes and read from the database at each use.
 
 A key is an id with grants. Its secret can be replaced (rotated), and the old one goes on working for an overlap.
 Nothing is cached: a revocation, a rotation and an expiry hold from the next request on, in every process.
@@ -27,7 +27,7 @@ from vultus.storage.collections import quoted
 from vultus.storage.database import reading, writing
 
 SECRET_BYTES = 32
-TOUCH_EVERY = timedelta(minutes=1)
+TOUCH_EVERY = timedelta(minutes=1)  # one write a minute and key at most, not one a request
 
 
 class KeyStore:
@@ -38,7 +38,7 @@ class KeyStore:
         self._act: Act | None = None
 
     def acting_as(self, act: Act) -> KeyStore:
-        """The same keys, in the hands of somebody: each change has its audit line, in the same transaction."""
+        """The same keys for one actor: each change adds an audit line in the same transaction."""
         acting = copy(self)
         acting._act = act
         return acting
@@ -53,10 +53,10 @@ class KeyStore:
         requests_per_minute: int | None = None,
         secret: str | None = None,
     ) -> tuple[ApiKey, str]:
-        """The new key and its secret, which is not stored and cannot be quoted again.
+        """The new key and its secret, which is not stored and cannot be shown again.
 
         collections: None means all. secret: one chosen by the operator; when it is stored already, that key is
-        answered as it is. Raises: InvalidRequest.
+        returned as it is. Raises: InvalidRequest.
         """
         _require_valid(scopes, expires_at, requests_per_minute)
         secret = secret if secret is not None else _new_secret()
@@ -132,9 +132,10 @@ class KeyStore:
         return KeyRotation(_api_key(row), secret, now + overlap)
 
     def touch(self, key_id: str, now: datetime) -> None:
-        """Remember that the key was used; written at most once a minute per key. A clock set back is followed."""
+        """Store when the key was used, at most once a minute per key. A clock set back is followed."""
         c = t.api_keys.c
         stale = c.last_used_at.is_(None) | (c.last_used_at <= now - TOUCH_EVERY) | (c.last_used_at > now)
+        # Asked first without the write lock, and again in the UPDATE: another request may have stored it meanwhile.
         with reading(self._engine) as connection:
             due = _row(connection, (c.id == key_id) & stale) is not None
         if due:

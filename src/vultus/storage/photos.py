@@ -1,19 +1,18 @@
-"""PhotoStore: the stored photos, by the sha256 of their bytes; and the one that keeps them in a local folder."""
+"""The stored photos, by the sha256 of their bytes: the PhotoStore protocol, and the store in a local folder."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
-from uuid import uuid4
 
 from vultus.errors import InvalidRequest, NotFound, StorageFailed
+from vultus.files import PRIVATE, sync_folder, write_whole
 
 LEFTOVER_SECONDS = 600.0
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -56,17 +55,18 @@ class LocalPhotoStore:
         """Store the bytes durably and return their key; the same bytes again are stored once."""
         key = hashlib.sha256(data).hexdigest()
         path = self._path(key)
-        with driver_errors():
+        with _disk_errors():
             _make_folders(path.parent)
-            if not (path.is_file() and path.stat().st_size == len(data)):
-                _write_whole(path, data)
-            _sync(path.parent)  # also when found: who wrote it may not have come this far
+            if path.is_file() and path.stat().st_size == len(data):
+                sync_folder(path.parent)  # its writer may not have come this far yet, and our caller relies on it
+            else:  # absent, or cut short by a damaged disk
+                write_whole(path, data, mode=PRIVATE, prefix=_TEMPORARY, suffix="")
         return key
 
     def get(self, key: str) -> bytes:
         """The stored bytes. Raises: NotFound, InvalidRequest (no key), StorageFailed (also when damaged)."""
         path = self._path(key)
-        with driver_errors():
+        with _disk_errors():
             try:
                 data = path.read_bytes()
             except FileNotFoundError:
@@ -78,13 +78,13 @@ class LocalPhotoStore:
     def exists(self, key: str) -> bool:
         """Whether the photo is stored. Raises: InvalidRequest (no key)."""
         path = self._path(key)
-        with driver_errors():
+        with _disk_errors():
             return path.is_file()
 
     def size(self, key: str) -> int | None:
         """How many bytes are stored, None when there is no such photo. Raises: InvalidRequest (no key)."""
         path = self._path(key)
-        with driver_errors():
+        with _disk_errors():
             try:
                 return path.stat().st_size
             except FileNotFoundError:
@@ -93,26 +93,26 @@ class LocalPhotoStore:
     def delete(self, key: str) -> None:
         """Erase a photo; a missing one is fine. Raises: InvalidRequest (no key)."""
         path = self._path(key)
-        with driver_errors(), suppress(FileNotFoundError):
+        with _disk_errors(), suppress(FileNotFoundError):
             path.unlink()
-            _sync(path.parent)
+            sync_folder(path.parent)  # an erasure must outlive a power failure too
 
     def keys(self) -> Iterator[str]:
         """All keys, in no order."""
         return (path.name for path in self._files() if _KEY.fullmatch(path.name))
 
     def remove_leftovers(self, older_than_seconds: float = LEFTOVER_SECONDS) -> int:
-        """Remove what writers that died left half written; return how many. Younger files may still be written."""
+        """Remove the temporary files of writers that died; return how many. Younger files may still be in use."""
         removed = 0
         for path in self._files():
-            with driver_errors(), suppress(FileNotFoundError):
+            with _disk_errors(), suppress(FileNotFoundError):
                 if path.name.startswith(_TEMPORARY) and time.time() - path.stat().st_mtime >= older_than_seconds:
                     path.unlink()
                     removed += 1
         return removed
 
     def _files(self) -> Iterator[Path]:
-        with driver_errors():
+        with _disk_errors():
             for first in _entries(self._folder):
                 for second in _entries(first):
                     yield from _entries(second)
@@ -126,44 +126,21 @@ class LocalPhotoStore:
 def _entries(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):  # erased meanwhile, or a stray file between the folders
         return []
 
 
 def _make_folders(folder: Path) -> None:
-    """Make a folder and its missing parents, so that they outlive a power failure."""
+    """Make a folder and its missing parents, each synced so that it outlives a power failure."""
     if folder.is_dir():
         return
     _make_folders(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    _sync(folder.parent)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, also after a power failure (with the folder synced after)."""
-    temporary = path.parent / f"{_TEMPORARY}{uuid4().hex}"
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(folder.parent)
 
 
 @contextmanager
-def driver_errors() -> Iterator[None]:
+def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""What a search index pulls: the changes of a collection's faces after a mark."""
+"""SQL behind `SearchSource`: the changes of a collection's faces after a mark, and stored embeddings."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def select_changes(connection: Connection, name: str, since: Mark | None) -> Cha
     row = collection_row(connection, name)
     fresh = since is None or since.collection_pk != row.pk or since.revision > row.revision
     start = 0 if fresh or since is None else since.revision
-    mark, nothing = Mark(row.pk, row.revision), np.empty(0, np.int64)
+    mark, none = Mark(row.pk, row.revision), np.empty(0, np.int64)
     if start == row.revision:
-        return ChangeSet(mark, fresh, row.dimension, (), nothing)
-    removed = nothing if fresh else _removed(connection, row.pk, start)
+        return ChangeSet(mark, fresh, row.dimension, (), none)
+    removed = none if fresh else _removed(connection, row.pk, start)
     return ChangeSet(mark, fresh, row.dimension, tuple(_added(connection, row, start)), removed)
 
 
@@ -56,12 +56,14 @@ def _fill(connection: Connection, segment: Rows, start: int, some: Sequence[Any]
     stop = start + len(some)
     segment.face_pks[start:stop], segment.subject_pks[start:stop] = face_pks, subject_pks
     if None in blobs:
-        blobs = _coded_now(connection, face_pks, blobs)
+        blobs = _with_missing_codes(connection, face_pks, blobs)
     from_blobs(blobs, segment.codes.values.shape[1], segment.codes, start)
 
 
-def _coded_now(connection: Connection, face_pks: Sequence[int], blobs: Sequence[bytes | None]) -> tuple[bytes, ...]:
-    """The blobs, with codes made now where there are none: faces of a Vultus that was running during the upgrade."""
+def _with_missing_codes(
+    connection: Connection, face_pks: Sequence[int], blobs: Sequence[bytes | None]
+) -> tuple[bytes, ...]:
+    """The blobs, with codes computed now where there are none: a server of an older release enrolled these faces."""
     e = t.embeddings
     missing = [pk for pk, blob in zip(face_pks, blobs, strict=True) if blob is None]
     rows = [r for some in in_chunks(missing) for r in connection.execute(select(e).where(e.c.face_pk.in_(some)))]
@@ -80,14 +82,14 @@ def select_stored_embeddings(connection: Connection, mark: Mark, face_pks: Seque
 
     A number can have gone to another face since: that one has a later revision, or another collection.
     """
-    found = [row for some in in_chunks(face_pks) for row in connection.execute(_STATEMENT, {"pks": some})]
-    # told apart here: in the WHERE it tempts SQLite to go through all faces of the collection, 60 times slower
+    found = [row for some in in_chunks(face_pks) for row in connection.execute(_STORED_EMBEDDINGS, {"pks": some})]
+    # Filtered here: as a WHERE condition, SQLite goes through all faces of the collection, 60 times slower.
     known = [row[:4] for row in found if row.collection_pk == mark.collection_pk and row.revision <= mark.revision]
     pks, ids, owners, vectors = zip(*known, strict=True) if known else ((), (), (), ())
     return StoredEmbeddings(pks, ids, owners, np.array(vectors, np.float32))
 
 
-_STATEMENT = (  # made once: making it takes as long as running it
+_STORED_EMBEDDINGS = (  # made once: making it takes as long as running it
     select(faces.c.pk, faces.c.id, subjects.c.id, embeddings.c.embedding, faces.c.collection_pk, faces.c.revision)
     .join(subjects, subjects.c.pk == faces.c.subject_pk)
     .join(embeddings, embeddings.c.face_pk == faces.c.pk)

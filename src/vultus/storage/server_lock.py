@@ -1,14 +1,14 @@
-"""One server to a data folder: a lock that the system takes back when its holder ends, however it ends."""
+"""The lock that lets one server use a data folder; the system frees it when the process ends, however it ends."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from vultus.errors import StorageFailed
+from vultus.files import lock_file
 
 LOCK_FILE = "server.lock"
 
@@ -17,7 +17,7 @@ LOCK_FILE = "server.lock"
 def serving_alone(folder: Path) -> Iterator[None]:
     """Hold the data folder as its only server; made when missing. Commands that do not serve take no lock.
 
-    The file stays; only the kernel's lock on it counts (flock(2)), so a dead process blocks nobody.
+    The file stays; only the kernel's lock on it counts (flock(2)), so a dead process blocks no other.
     Raises StorageFailed when another server holds the folder, or the lock cannot be kept in it.
     """
     descriptor = _open(folder)
@@ -41,8 +41,9 @@ def _open(folder: Path) -> int:
 
 def _take(descriptor: int, folder: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(descriptor, wait=False)
     except OSError as exc:
+        # The process id is only for this sentence: the lock does not depend on it.
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
         raise StorageFailed(
             f"the data folder {folder.absolute()} is served already, by process {holder or 'unknown'}; stop that one, "

@@ -1,4 +1,4 @@
-"""Whose turn it is to write, within this process; and the log that is cut after an erasure."""
+"""The write queue of this process, and the truncation of the write-ahead log after an erasure."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class SingleWriter:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._turn = threading.Lock()
-        self._erasure_lingers = False
+        self._lock = threading.Lock()
+        self._wal_holds_erased = False
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One write transaction. Raises what `database.writing` raises."""
-        with self._turn:
+        with self._lock:
             with writing(self._engine) as connection:
                 yield connection
-            if self._erasure_lingers:
-                self._erasure_lingers = not truncate_wal(self._engine)
+            if self._wal_holds_erased:
+                self._wal_holds_erased = not truncate_wal(self._engine)
 
     @contextmanager
     def erasing(self) -> Iterator[Connection]:
         """A write after which the old pages also leave the write-ahead log; at the next write if a reader holds it."""
         with self.writing() as connection:
             yield connection
-            self._erasure_lingers = True
+            self._wal_holds_erased = True

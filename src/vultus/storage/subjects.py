@@ -1,4 +1,4 @@
-"""Subjects: the statements, on an open connection; `gallery.py` says which make one transaction."""
+"""SQL of subjects, on an open connection; `gallery.py` combines it into transactions."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def select_subjects_by_id(connection: Connection, collection: Row[Any], ids: Seq
     """The subjects that exist among `ids`."""
     found: dict[str, Subject] = {}
     for some in in_chunks(ids):
-        for row in connection.execute(_AMONG, {"collection_pk": collection.pk, "ids": some}):
+        for row in connection.execute(_AMONG_IDS, {"collection_pk": collection.pk, "ids": some}):
             found[row.id] = _subject(row, collection)
     return found
 
 
 def in_chunks(ids: Sequence[Id]) -> Iterator[Sequence[Id]]:
-    """The ids in parts that fit into one statement."""
+    """The ids in chunks that fit into one statement."""
     return (ids[start : start + IDS_PER_STATEMENT] for start in range(0, len(ids), IDS_PER_STATEMENT))
 
 
@@ -105,7 +105,7 @@ def _with_counts(collection_pk: Any) -> Select[Any]:
     return select(t.subjects, faces.label("faces")).where(t.subjects.c.collection_pk == collection_pk)
 
 
-_AMONG = _with_counts(bindparam("collection_pk")).where(t.subjects.c.id.in_(bindparam("ids", expanding=True)))
+_AMONG_IDS = _with_counts(bindparam("collection_pk")).where(t.subjects.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def _subject(row: Row[Any], collection: Row[Any]) -> Subject:

@@ -1,10 +1,10 @@
-"""The tables, as SQLAlchemy Core; how they came to be is in `migrations.py`.
+"""The tables, as SQLAlchemy Core; their history is in `migrations.py`.
 
     collections ──< subjects ──< faces ──── embeddings
          └───────< removals        └─────── codes        api_keys ──< replaced_secrets        audit
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
-made anew under an old name is another collection.
+created later under the same name is another collection.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ embeddings = Table(
     Column("embedding", Embedding, nullable=False),
 )
 
-# The embedding once more, made small for searching: see `codes.py`.
+# The embedding as int8, for searching: see `search/int8_codes.py`.
 codes = Table(
     "codes",
     METADATA,
@@ -124,7 +124,7 @@ codes = Table(
     Column("codes", LargeBinary, nullable=False),
 )
 
-# What a search index must drop: only the number of the face that is gone.
+# Erased faces, for the search indexes: only the number of the face.
 removals = Table(
     "removals",
     METADATA,
@@ -150,7 +150,7 @@ api_keys = Table(
     Column("revoked_at", UtcDateTime),
 )
 
-# The secrets that a key had before it was rotated.
+# The secrets of a key before its rotations.
 replaced_secrets = Table(
     "replaced_secrets",
     METADATA,
@@ -159,7 +159,7 @@ replaced_secrets = Table(
     Column("works_until", UtcDateTime, nullable=False),
 )
 
-# Who did what: see `audit.py`. Triggers refuse every UPDATE, and a DELETE that no line announces.
+# See `audit.py`. Triggers refuse every UPDATE, and a DELETE without a line that announces it.
 audit = Table(
     "audit",
     METADATA,
@@ -172,7 +172,7 @@ audit = Table(
     Column("object_count", Integer, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("request_id", Text),
-    Column("kept_from", Integer),  # of a prune: the number of the oldest line that stays
+    Column("kept_from", Integer),  # of a prune: the number of the oldest line that is kept
     sqlite_autoincrement=True,
 )
 Index("audit_by_kept_from", audit.c.kept_from, sqlite_where=audit.c.kept_from.is_not(None))
