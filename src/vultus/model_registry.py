@@ -1,4 +1,4 @@
-"""The recognition models this process serves: names to cards, cards to loaded networks."""
+"""The recognition models of this process: finds a model by name and loads it, within a budget of memory."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _log = logging.getLogger(__name__)
 
 
 class LoadedModels(Generic[T]):
-    """What is loaded, by name. Safe to use from several threads.
+    """A cache of loaded models by name, the least recently used ones dropped first. Safe in several threads.
 
-    Letting go of a model drops this reference to it: whoever works with it keeps it until he is done, and it is freed
-    then. So memory may for a while be above the budget by what is in use.
+    Dropping a model drops the cache's reference: a caller that still uses it keeps it alive until then. So memory may
+    for a while be above the budget by the models in use.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -40,15 +40,15 @@ class LoadedModels(Generic[T]):
         self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def get(self, name: str, load: Callable[[], tuple[T, int]]) -> T:
-        """The model of this name. load: makes it, and says its bytes; called by the first who asks, while others who
-        ask for the same wait, and those who ask for another do not."""
+        """The model of this name. load: returns the model and its bytes; called once, while other callers for the same
+        model wait and callers for another model do not."""
         kept = self._find(name)
         if kept is not None:
             return kept
         with self._lock:
             loading = self._loading[name]
         with loading:
-            kept = self._find(name)
+            kept = self._find(name)  # another thread may have loaded it while this one waited
             if kept is not None:
                 return kept
             model, size = load()
@@ -67,14 +67,14 @@ class LoadedModels(Generic[T]):
             return self._kept[name][0]
 
     def _keep(self, name: str, model: T, size: int) -> None:
-        gone: list[tuple[str, T]] = []
+        dropped: list[tuple[str, T]] = []
         with self._lock:
             while self._kept and self._used() + size > self._budget:
                 oldest, (released, _) = self._kept.popitem(last=False)
-                gone.append((oldest, released))
+                dropped.append((oldest, released))
             self._kept[name] = model, size
-        # Freeing hundreds of megabytes takes a while: the references go when the lock is free again.
-        for oldest, _ in gone:
+        # Freeing hundreds of megabytes takes a while: `dropped` holds the references until the lock is released.
+        for oldest, _ in dropped:
             _log.info("%s is unloaded to make room for %s", oldest, name)
         if size > self._budget:
             _log.warning("%s takes about %d bytes, more than the budget of %d for models", name, size, self._budget)
@@ -83,13 +83,13 @@ class LoadedModels(Generic[T]):
         return sum(size for _, size in self._kept.values())
 
 
-# Memory of a loaded network over the size of its file: 2.5 to 3.3 measured with FaceNet and SFace, fp32 and int8.
+# Memory of a loaded network over the size of its file: 2.5 to 3.3, measured with FaceNet and SFace, fp32 and int8.
 MEMORY_FACTOR = 3
 DEFAULT_MEMORY_BYTES = 1 << 30
 
 
 class ModelRegistry:
-    """Resolves model names and loads each model on first use, within a budget of memory."""
+    """Finds models by id or alias, and loads each on first use, within a budget of memory."""
 
     def __init__(
         self,
@@ -105,11 +105,11 @@ class ModelRegistry:
     ) -> None:
         """default: id or alias of the model for requests that name none.
 
-        operator_calibrations: by model id; they win over the cards'. precision: int8 applies to the models that have
-        it. allow_noncommercial: serve weights that may not be used commercially. stand_ins: by card id, the card that
-        its aliases (never its id) mean while its own weights are not installed.
+        operator_calibrations: by model id; they take precedence over the cards'. precision: int8 applies to the models
+        that have it. allow_noncommercial: serve weights that may not be used commercially. stand_ins: card id -> id of
+        the card that the first one's aliases (never its id) mean while its weights are not installed.
 
-        Raises ModelNameNotAllowed when no recognition card has the default's name.
+        Raises: ModelNameNotAllowed when no recognition card has the default's name.
         """
         self._store = store
         self._cards = tuple(card for card in cards if card.task == "recognition")

@@ -8,7 +8,7 @@ import pytest
 
 from tests import pictures
 from vultus.models.card import find_card, in_box_cards
-from vultus.models.operator_calibration import operator_calibration_path, overlay_text
+from vultus.models.operator_calibration import calibration_text, operator_calibration_path
 
 MODEL = "facenet512-casia-webface"
 
@@ -49,7 +49,7 @@ def test_show_says_where_the_calibration_comes_from(run, surroundings):
     assert json.loads(run("calibrate", "--show", "--json").stdout)["source"] == "the model card"
     path = operator_calibration_path(surroundings / "models", MODEL)
     path.parent.mkdir(exist_ok=True)
-    path.write_text(overlay_text(MODEL, card.calibration), "utf-8")
+    path.write_text(calibration_text(MODEL, card.calibration), "utf-8")
     shown = run("calibrate", "--show", "--model", MODEL)
     assert str(path) in shown.stdout
     assert "87,307,271 non-mated comparisons, all pairs" in shown.stdout
@@ -59,7 +59,7 @@ def test_an_overlay_of_another_pipeline_version_is_refused(run, surroundings):
     card = find_card(in_box_cards(), MODEL)
     path = operator_calibration_path(surroundings / "models", MODEL)
     path.parent.mkdir(exist_ok=True)
-    text = overlay_text(MODEL, card.calibration).replace("pipeline_version = 1", "pipeline_version = 7")
+    text = calibration_text(MODEL, card.calibration).replace("pipeline_version = 1", "pipeline_version = 7")
     path.write_text(text, "utf-8")
     answer = run("calibrate", "--show", "--model", MODEL)
     assert answer.exit_code == 1

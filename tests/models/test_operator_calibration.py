@@ -9,8 +9,8 @@ from vultus.model_registry import ModelRegistry
 from vultus.models.calibration import SearchCalibration
 from vultus.models.card import Calibration, ModelCard, find_card, in_box_cards
 from vultus.models.operator_calibration import (
+    calibration_text,
     operator_calibration_path,
-    overlay_text,
     read_operator_calibration,
     read_operator_calibrations,
     write_operator_calibration,
@@ -49,7 +49,7 @@ def test_without_a_file_there_is_no_overlay(tmp_path, card):
 
 def test_a_card_takes_the_tables_as_they_are(card):
     assert card.calibration is not None
-    assert "[calibration.search]" in overlay_text(card.id, card.calibration)
+    assert "[calibration.search]" in calibration_text(card.id, card.calibration)
 
 
 def test_the_overlay_wins_over_the_card(tmp_path, card):
@@ -93,7 +93,7 @@ def test_a_malformed_overlay_is_refused_by_name(tmp_path, card, text):
     ],
 )
 def test_a_search_table_out_of_range_is_refused(tmp_path, card, old, new):
-    text = overlay_text(card.id, OWN)
+    text = calibration_text(card.id, OWN)
     head, search = text.split("[calibration.search]")
     assert old in search
     operator_calibration_path(tmp_path, card.id).write_text(

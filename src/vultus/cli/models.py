@@ -1,4 +1,4 @@
-"""vultus models: which there are, where they stand, what their licences say."""
+"""`vultus models`: list, show, pull, prepare, verify and remove models."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def prepare_models(
 
 
 def _prepared(store: ModelStore, card: ModelCard) -> ModelStatus:
-    """The status after an attempt; of a model that cannot be prepared it says why."""
+    """Try to prepare the model. Returns its status after that, with the reason if it could not be prepared."""
     with suppress(ModelNotInstalled, ModelInvalid):
         store.prepare(card)
     return store.status(card)
@@ -110,7 +110,7 @@ def pull_model(
     """Fetch the weights of a model, check them and convert them. A transfer that broke off is resumed."""
     store = open_store(load_settings(model_dir=model_dir).model_dir)
     card = _card_named(store, name)
-    with _bar(card.id) as progress:
+    with _progress_bar(card.id) as progress:
         for member in store.members(card):
             pull(store, member, from_file=from_file, sha256=sha256, progress=progress)
     store.prepare(card)
@@ -126,11 +126,11 @@ def remove_model(name: Name, model_dir: ModelDir = None, as_json: AsJson = False
     """Remove from the model folder what was fetched and converted; files of installed packages stay."""
     store = open_store(load_settings(model_dir=model_dir).model_dir)
     card = _card_named(store, name)
-    gone = [path.name for path in remove(store, card)]
+    removed = [path.name for path in remove(store, card)]
     if as_json:
-        print_json({"model_id": card.id, "removed": gone})
+        print_json({"model_id": card.id, "removed": removed})
     else:
-        print_lines([f"removed {file}" for file in gone] or [f"{card.id} has no files in {store.folder}"])
+        print_lines([f"removed {file}" for file in removed] or [f"{card.id} has no files in {store.folder}"])
 
 
 @app.command("verify")
@@ -143,7 +143,7 @@ def verify_model(
 ) -> None:
     """Read every weight file anew and check its SHA-256."""
     store = open_store(load_settings(model_dir=model_dir).model_dir)
-    cards = [_card_named(store, name)] if name else _here(store)
+    cards = [_card_named(store, name)] if name else _present_cards(store)
     checks = [(member.id, check) for card in cards for member in store.members(card) for check in verify(store, member)]
     if as_json:
         print_json({"files": [_checked(model_id, check) for model_id, check in checks]})
@@ -153,8 +153,8 @@ def verify_model(
     raise typer.Exit(0 if all(check.ok for _, check in checks) else REFUSED)
 
 
-def _here(store: ModelStore) -> list[ModelCard]:
-    """The models with files of their own on this machine."""
+def _present_cards(store: ModelStore) -> list[ModelCard]:
+    """The models with files of their own on this machine; a fused one has none."""
     return [card for card in store.cards if not card.fused and store.status(card).state != "missing"]
 
 
@@ -164,8 +164,8 @@ def _checked(model_id: str, check: FileCheck) -> dict[str, object]:
 
 
 @contextmanager
-def _bar(label: str) -> Iterator[Progress]:
-    """A progress bar on a terminal's stderr; nothing elsewhere."""
+def _progress_bar(label: str) -> Iterator[Progress]:
+    """A progress bar on stderr if that is a terminal; nothing otherwise."""
     columns = (TextColumn(label), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Bar(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(label, total=None)
@@ -194,7 +194,7 @@ def _summary(status: ModelStatus) -> dict[str, Any]:
 
 
 def _outline(value: Any, depth: int = 0) -> list[str]:
-    """Nested values as indented lines."""
+    """Nested values as indented lines; empty ones are left out."""
     indent = "  " * depth
     lines = []
     for key, inner in value.items():

@@ -1,4 +1,4 @@
-"""All the cards there are: those in the box, and the operator's own beside the files in the model folder."""
+"""All model cards: those that come with Vultus, and the operator's own in the model folder."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ CALIBRATION_SUFFIX = ".calibration.toml"
 
 
 def known_cards(folder: Path) -> tuple[ModelCard, ...]:
-    """The cards in the box and then those of the folder.
+    """The cards that come with Vultus, then those of the folder.
 
-    Raises: ModelInvalid when one is malformed, or an id, an alias or a file's name is taken already.
+    Raises: ModelInvalid when one is malformed, or an id, an alias or a file's name occurs twice.
     """
     cards = (*in_box_cards(), *folder_cards(folder))
     refuse_shared_names(cards)
@@ -24,9 +24,9 @@ def known_cards(folder: Path) -> tuple[ModelCard, ...]:
 def folder_cards(folder: Path) -> tuple[ModelCard, ...]:
     """The cards `*.toml` in the folder, by file name; none where there is no folder.
 
-    What ends in `.calibration.toml` is no card but the operator's calibration of a model.
+    `*.calibration.toml` is no card but the operator's calibration of a model.
 
-    Raises: ModelInvalid when one cannot be read, is malformed, or takes a name that is refused.
+    Raises: ModelInvalid when one cannot be read, is malformed, or uses a reserved name.
     """
     paths = (path for path in sorted(folder.glob("*.toml")) if not path.name.endswith(CALIBRATION_SUFFIX))
     cards = tuple(read_card(path) for path in paths)

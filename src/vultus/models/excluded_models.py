@@ -1,7 +1,7 @@
-"""Model names that clients know and that Vultus does not serve, each with the reason, which is the licence.
+"""Names of well-known models that Vultus does not serve because of their licences, each with the reason.
 
-A model that hides behind one of these names can be served under a name of its own, from a card and an ONNX file that
-the operator brings with the right to use them.
+An operator who has the right to use such a model can serve it under another name, with a card and an ONNX file of
+their own.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _OTHER_NAMES = {"Antelope": "AntelopeV2", "FbDeepFace": "DeepFace", "InsightFace
 
 
 def refusal(name: str) -> str | None:
-    """Why a model of this name is not served, as a sentence; None when the name is not a refused one.
+    """The reason why a model of this name is not served, as a sentence; None for any other name.
 
-    Letter case, hyphens, underscores and spaces do not count: "vggface" is "VGG-Face".
+    Letter case, hyphens, underscores and spaces are ignored: "vggface" is "VGG-Face".
     """
     title = _TITLES.get(_plain(name))
     if title is None:

@@ -1,7 +1,7 @@
-"""An operator's own calibration of a model: a file in the model folder that wins over the card.
+"""The operator's own calibration of a model: a file in the model folder that takes precedence over the card.
 
-It names the model and the version of the preprocessing it was measured with; it is refused where they do not fit, for
-thresholds of other embeddings would decide wrongly without a sign.
+It names the model and the version of the preprocessing it was measured with, and is refused where they differ from
+those in use: thresholds of other embeddings would give wrong decisions without any error.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from vultus.models.parts import Calibration, read_calibration
 
 
 def operator_calibration_path(folder: Path, model_id: str) -> Path:
-    """Where the overlay of a model lies in the model folder."""
+    """The path of a model's calibration in the model folder."""
     return folder / f"{model_id}.calibration.toml"
 
 
 def read_operator_calibration(folder: Path, card: ModelCard) -> Calibration | None:
     """The operator's calibration of a model; None when there is none.
 
-    Raises ModelInvalid when it cannot be read, is malformed, or was measured with another model or preprocessing.
+    Raises: ModelInvalid when it cannot be read, is malformed, or was measured with another model or preprocessing.
     """
     path = operator_calibration_path(folder, card.id)
     try:
@@ -48,29 +48,29 @@ def read_operator_calibration(folder: Path, card: ModelCard) -> Calibration | No
 
 
 def read_operator_calibrations(folder: Path, cards: Iterable[ModelCard]) -> dict[str, Calibration]:
-    """The operator's calibrations by model id. Raises ModelInvalid when one does not fit its model."""
+    """The operator's calibrations by model id. Raises: ModelInvalid when one does not fit its model."""
     found = {card.id: read_operator_calibration(folder, card) for card in cards}
     return {model_id: calibration for model_id, calibration in found.items() if calibration is not None}
 
 
 def write_operator_calibration(path: Path, model_id: str, calibration: Calibration) -> None:
-    """Write an overlay, whole or not at all. Raises StorageFailed."""
+    """Write a calibration file, whole or not at all. Raises: StorageFailed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, overlay_text(model_id, calibration).encode())
+        write_whole(path, calibration_text(model_id, calibration).encode())
     except OSError as exc:
         raise StorageFailed(
             f"the calibration could not be written to {path}: {exc.strerror or exc}; choose another place with --out"
         ) from exc
 
 
-def overlay_text(model_id: str, calibration: Calibration) -> str:
-    """The overlay as TOML; its tables fit into a model card as they are."""
+def calibration_text(model_id: str, calibration: Calibration) -> str:
+    """The calibration file as TOML; its tables can be copied into a model card."""
     return "\n".join([f"model = {json.dumps(model_id)}", "", *calibration_lines(calibration)]) + "\n"
 
 
 def calibration_lines(calibration: Calibration) -> list[str]:
-    """The tables [calibration] and, where there is one, [calibration.search]."""
+    """The table [calibration] and, for a calibration with searches, [calibration.search]."""
     lines = [
         "[calibration]",
         f"data = {json.dumps(calibration.data, ensure_ascii=False)}",

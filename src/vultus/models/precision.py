@@ -1,4 +1,4 @@
-"""Which arithmetic suits this machine's processor."""
+"""Chooses the arithmetic of the networks, fp32 or int8, by the processor's instructions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WITHOUT_DOT_PRODUCTS = "this processor has no fast 8-bit arithmetic, so weights 
 
 @dataclass(frozen=True)
 class PrecisionChoice:
-    """The arithmetic chosen, and why, in words for logs."""
+    """The chosen arithmetic, and the reason in words, for logs."""
 
     precision: Precision
     reason: str
@@ -30,8 +30,8 @@ class PrecisionChoice:
 def best_precision(setting: PrecisionSetting, cpu_flags: frozenset[str]) -> PrecisionChoice:
     """The arithmetic for models whose card has int8 ranges; the others always compute in fp32.
 
-    int8 is chosen with instructions that multiply and add 8-bit numbers; where the settings force it without them, the
-    weights are stored in 7 bits (`int8_weight_bits`).
+    int8 is chosen where the processor has instructions that multiply and add 8-bit numbers; where the settings force it
+    without them, the weights are stored in 7 bits (`int8_weight_bits`).
     """
     if setting == "fp32":
         return PrecisionChoice("fp32", "asked for by the settings")
@@ -49,15 +49,15 @@ def int8_weight_bits(cpu_flags: frozenset[str]) -> WeightBits:
     """The bits of an int8 network's weights that this processor multiplies without error.
 
     x86 without VNNI multiplies uint8 by int8 with VPMADDUBSW, which adds two products in a signed 16-bit number:
-    2 x 255 x 127 = 64,770 saturates at 32,767, and embeddings are wrong in silence (cosine to fp32 down to 0.62);
-    2 x 255 x 63 = 32,130 never does (Intel 64 and IA-32 Software Developer's Manual, volume 2, PMADDUBSW). Where the
-    instructions are unknown, 7 bits are right too.
+    2 x 255 x 127 = 64,770 saturates at 32,767, and embeddings are wrong without an error (cosine to fp32 down to 0.62);
+    2 x 255 x 63 = 32,130 never does (Intel 64 and IA-32 Software Developer's Manual, volume 2, PMADDUBSW). 7 bits are
+    right also where the processor's instructions are unknown.
     """
     return 8 if _dot_products(cpu_flags) else 7
 
 
 def cpu_flags(path: Path = CPUINFO) -> frozenset[str]:
-    """The features of the first processor as Linux names them; empty on other systems."""
+    """The features of the first processor, by Linux's names; empty on other systems."""
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -70,7 +70,7 @@ def cpu_flags(path: Path = CPUINFO) -> frozenset[str]:
 
 
 def _dot_products(flags: frozenset[str]) -> str | None:
-    """The instructions that make int8 fast, in words; None when there are none."""
+    """The instructions that make int8 fast, in words; None when the processor has none."""
     x86 = next((flag for flag in _X86_DOT_PRODUCTS if flag in flags), None)
     if x86:
         return f"the processor has {x86}"

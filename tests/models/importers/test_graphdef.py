@@ -1,4 +1,4 @@
-"""GraphDef files written by hand, byte by byte, and what the reader makes of them and of damaged ones."""
+"""The GraphDef reader, on files written byte by byte, and on damaged ones."""
 
 import contextlib
 import struct

@@ -1,4 +1,4 @@
-"""The importer of Keras weights, on a generated file in DeepFace's layout; test_keras_parity.py asks Keras itself."""
+"""The importer of Keras weights, on a generated file in DeepFace's layout; test_keras_parity.py runs Keras itself."""
 
 import io
 

@@ -177,7 +177,7 @@ def test_without_a_strong_validator_nothing_is_resumed(store_and_card, behaviour
     assert behaviour.asked == [None, None]
 
 
-def test_a_part_that_is_longer_than_the_file_begins_anew(store_and_card, behaviour):
+def test_a_part_that_is_longer_than_the_file_starts_at_0(store_and_card, behaviour):
     store, card = store_and_card
     behaviour.breaks_after = 1_500_000
     with pytest.raises(ModelNotInstalled):

@@ -1,4 +1,4 @@
-"""Weights whose digest nobody publishes: used only as the operator vouches for them."""
+"""Weights whose digest is not published: used only with a digest that the operator trusts."""
 
 import hashlib
 from dataclasses import replace

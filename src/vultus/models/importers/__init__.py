@@ -1,12 +1,15 @@
-"""Upstream weights -> ONNX: the importers by the name that a model card uses.
+"""Upstream weights -> ONNX: the importers by their names in model cards, and the quantisers by the bits of weights.
 
-Each is imported when it is used: a start with prepared files does not load `onnx` at all.
+Each importer's module is loaded at its first use: a start with prepared files does not load `onnx`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import Any
 
 from vultus.models.precision import WeightBits
 
@@ -16,8 +19,10 @@ Ranges = Mapping[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Importer:
-    """`convert`: (source bytes, dynamic axes) -> ONNX bytes, the same for the same source. `version` counts up when
-    its output changes, so that files made by an older one are made again. Raises ModelInvalid."""
+    """convert: (source bytes, dynamic axes) -> ONNX bytes, the same for the same source; raises ModelInvalid.
+
+    version: counts up when the output changes, so that files made by an older version are made again.
+    """
 
     version: int
     convert: Callable[[bytes, DynamicAxes], bytes]
@@ -25,59 +30,43 @@ class Importer:
 
 @dataclass(frozen=True)
 class Quantizer:
-    """`convert`: (float ONNX bytes, tensor -> (least, greatest) value) -> int8 ONNX bytes, the same for the same input.
-    `version` counts up when its output changes; `weight_bits` are those of the weights it writes, for one kind of
-    processor (`models.cpu.int8_weight_bits`). Raises ModelInvalid."""
+    """convert: (float ONNX bytes, tensor -> (least, greatest) value) -> int8 ONNX bytes, the same for the same input;
+    raises ModelInvalid.
+
+    version: counts up when the output changes. weight_bits: of the weights that are written, chosen by the processor
+    (`models.precision.int8_weight_bits`).
+    """
 
     version: int
     convert: Callable[[bytes, Ranges], bytes]
     weight_bits: WeightBits = 8
 
 
-def _facenet_graphdef(data: bytes, _: DynamicAxes) -> bytes:
-    from vultus.models.importers.facenet_graphdef import convert_facenet_graphdef
+def _at_first_use(module: str, function: str) -> Callable[..., bytes]:
+    """The function of a module in this package; the module is imported when the function is first called."""
 
-    return convert_facenet_graphdef(data)
+    def call(*arguments: Any, **options: Any) -> bytes:
+        converted: bytes = getattr(import_module(f"{__name__}.{module}"), function)(*arguments, **options)
+        return converted
 
-
-def _dequantize(data: bytes, dynamic_axes: DynamicAxes) -> bytes:
-    from vultus.models.importers.dequantize import dequantize
-
-    return dequantize(data, dynamic_axes)
+    return call
 
 
-def _keras_hdf5(data: bytes, _: DynamicAxes) -> bytes:
-    from vultus.models.importers.keras_hdf5 import convert_keras_hdf5
-
-    return convert_keras_hdf5(data)
-
-
-def _dlib_dat(data: bytes, _: DynamicAxes) -> bytes:
-    from vultus.models.importers.dlib_dat import convert_dlib_dat
-
-    return convert_dlib_dat(data)
+def _with_fixed_axes(convert: Callable[[bytes], bytes]) -> Callable[[bytes, DynamicAxes], bytes]:
+    """An importer whose networks have no dynamic axes; a card that gives any is refused."""
+    return lambda data, _: convert(data)
 
 
-def _quantize_to_8_bits(data: bytes, ranges: Ranges) -> bytes:
-    from vultus.models.importers.quantize import quantize
-
-    return quantize(data, ranges, weight_bits=8)
-
-
-def _quantize_to_7_bits(data: bytes, ranges: Ranges) -> bytes:
-    from vultus.models.importers.quantize import quantize
-
-    return quantize(data, ranges, weight_bits=7)
-
+_quantize = _at_first_use("quantize", "quantize")
 
 QUANTIZERS: Mapping[WeightBits, Quantizer] = {
-    8: Quantizer(2, _quantize_to_8_bits, 8),
-    7: Quantizer(2, _quantize_to_7_bits, 7),
+    8: Quantizer(2, partial(_quantize, weight_bits=8), 8),
+    7: Quantizer(2, partial(_quantize, weight_bits=7), 7),
 }
 
 IMPORTERS: Mapping[str, Importer] = {
-    "facenet_graphdef": Importer(1, _facenet_graphdef),
-    "keras_hdf5": Importer(1, _keras_hdf5),
-    "dequantize": Importer(1, _dequantize),
-    "dlib_dat": Importer(1, _dlib_dat),
+    "facenet_graphdef": Importer(1, _with_fixed_axes(_at_first_use("facenet_graphdef", "convert_facenet_graphdef"))),
+    "keras_hdf5": Importer(1, _with_fixed_axes(_at_first_use("keras_hdf5", "convert_keras_hdf5"))),
+    "dequantize": Importer(1, _at_first_use("dequantize", "dequantize")),
+    "dlib_dat": Importer(1, _with_fixed_axes(_at_first_use("dlib_dat", "convert_dlib_dat"))),
 }

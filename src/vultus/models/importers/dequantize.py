@@ -21,12 +21,12 @@ Array = NDArray[Any]
 
 
 def dequantize(data: bytes, dynamic_axes: Mapping[int, str]) -> bytes:
-    """Fold the quantised constants of an ONNX model into float32; the same bytes every time.
+    """Fold the quantised constants of an ONNX model into float32; the result is the same bytes every time.
 
     dynamic_axes: axis of the model's one input -> name of its size, e.g. {2: "H", 3: "W"}; the fixed sizes of the
-    outputs are cleared, for a runtime to infer.
+    outputs are cleared, so that the runtime infers them.
 
-    Raises: ModelInvalid when the bytes are no ONNX model, an activation is quantised, or it has not that one input.
+    Raises: ModelInvalid when the bytes are no ONNX model, an activation is quantised, or the inputs are not one.
     """
     model = _read(data)
     graph = model.graph
@@ -37,7 +37,7 @@ def dequantize(data: bytes, dynamic_axes: Mapping[int, str]) -> bytes:
     _replace(graph.initializer, _needed(graph, constants, folded))
     read = {name for node in graph.node for name in node.input}
     _replace(graph.input, [value for value in graph.input if value.name in read - constants.keys()])
-    del graph.value_info[:]  # the shapes between the layers; wrong as soon as an axis is dynamic
+    del graph.value_info[:]  # the shapes between the layers are wrong as soon as an axis is dynamic
     _make_dynamic(graph, dynamic_axes)
     serialized: bytes = model.SerializeToString(deterministic=True)
     return serialized
@@ -60,7 +60,7 @@ def _replace(repeated: Any, items: list[Any]) -> None:
 
 
 def _fold(node: Any, constants: Mapping[str, Any], folded: dict[str, Array]) -> bool:
-    """Compute the node if it only restores a constant, and remember its output; whether it did."""
+    """Compute the node if it only restores a constant, and keep its output in `folded`. Returns whether it did."""
     if node.op_type == "DequantizeLinear":
         folded[node.output[0]] = _restore(node, [_constant(name, constants, node) for name in node.input if name])
         return True
@@ -104,7 +104,7 @@ def _restore(node: Any, inputs: list[Array]) -> Array:
 
 
 def _spread(values: Array, shape: tuple[int, ...], axis: int, block: int) -> Array:
-    """Repeat scales or zero points over what they stand for, so that they broadcast against `shape`."""
+    """Repeat scales or zero points over the values they apply to, so that they broadcast against `shape`."""
     # OpenCV Zoo's files keep block_size on biases with one scale, which onnxruntime refuses: one scale needs no blocks.
     if block and values.size > 1:
         return np.repeat(values, block, axis=axis).take(range(shape[axis]), axis=axis)
@@ -125,7 +125,7 @@ def _reshape(node: Any, array: Array, shape: Array) -> Array:
 
 
 def _needed(graph: Any, constants: Mapping[str, Any], folded: Mapping[str, Array]) -> list[Any]:
-    """The constants that the remaining nodes read, in that order; the restored ones are float32."""
+    """The constants that the remaining nodes read, in the order of reading; the restored ones are float32."""
     names = [name for node in graph.node for name in node.input] + [value.name for value in graph.output]
     restored = {name: numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in folded.items()}
     available = {**constants, **restored}

@@ -1,9 +1,9 @@
 """dlib's face recognition network (dlib_face_recognition_resnet_model_v1.dat) -> ONNX.
 
-The file lists its layers but not where their inputs come from; that is the network of dlib's example
-dnn_face_recognition_ex.cpp (public domain): a convolution and a maximum, residual blocks of two convolutions, a mean
-over the picture, a matrix. In a block that shrinks, the input is halved by a mean over 2x2 before it is added, and
-what is smaller of the two, in channels or in pixels, is filled up with zeros.
+The file lists the layers but not how they are connected. The connections are those of dlib's example
+dnn_face_recognition_ex.cpp (public domain): a convolution and max pooling, residual blocks of two convolutions, global
+average pooling, a matrix. In a block that shrinks, the input is halved by a 2x2 mean before it is added, and the
+smaller of the two tensors, in channels or in pixels, is padded with zeros.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from vultus.models.importers.dlib_format import (
 from vultus.records import Float32
 
 OPSET = 17
-IR_VERSION = 8  # the one that came with opset 17
+IR_VERSION = 8  # released with opset 17
 COLOURS = 3
 INPUT_DIVISOR = 256.0  # dlib/dnn/input.h, input_rgb_image
 
@@ -39,7 +39,7 @@ AnyLayer = TypeVar("AnyLayer", bound=Layer)
 
 @dataclass(frozen=True)
 class _Tensor:
-    """A tensor of the graph: its name, channels, height and width; the batch comes before these."""
+    """A tensor of the graph, (N, channels, height, width)."""
 
     name: str
     channels: int
@@ -48,11 +48,11 @@ class _Tensor:
 
 
 def convert_dlib_dat(data: bytes) -> bytes:
-    """Convert to ONNX: (N, 3, H, W) float32 RGB 0..255 -> (N, D) raw vectors; the same bytes every time.
+    """Convert to ONNX: (N, 3, H, W) float32 RGB 0..255 -> (N, D) raw vectors; reproducible byte for byte.
 
     dlib's subtraction of the mean and division by 256 are folded into the first convolution.
 
-    Raises: ModelInvalid when the bytes are no dlib network, or one of other layers.
+    Raises: ModelInvalid when the bytes are no dlib network, or one with other layers.
     """
     network = read_network(data)
     graph = _Graph(network.layers)
@@ -74,7 +74,7 @@ def convert_dlib_dat(data: bytes) -> bytes:
 
 
 def fold_affine(layer: Convolution, affine: Affine) -> Convolution:
-    """One convolution that equals the two layers; exact, whatever the padding. Raises ModelInvalid."""
+    """One convolution equal to a convolution and the affine layer after it, for any padding. Raises: ModelInvalid."""
     if affine.factor.shape != layer.bias.shape or affine.offset.shape != layer.bias.shape:
         raise _other_network(f"an affine layer of {len(affine.factor)} channels after {len(layer.bias)}")
     factor = affine.factor.astype(np.float64)
@@ -83,8 +83,8 @@ def fold_affine(layer: Convolution, affine: Affine) -> Convolution:
 
 
 def fold_input(layer: Convolution, mean: np.ndarray) -> Convolution:
-    """The first convolution, taking pixels 0..255 instead of (pixel - mean) / 256; mean: (3,). Raises ModelInvalid."""
-    # Around the picture dlib sees zeros after the subtraction, so padding would need the mean there.
+    """The first convolution for pixels 0..255 instead of (pixel - mean) / 256; mean: (3,). Raises: ModelInvalid."""
+    # dlib pads with zeros after the subtraction; here the padding would have to be the mean, which Conv cannot do.
     if layer.padding != (0, 0) or layer.weights.shape[1] != COLOURS:
         raise _other_network(f"a first convolution of {layer.weights.shape[1]} channels, padding {layer.padding}")
     weights = layer.weights.astype(np.float64) / INPUT_DIVISOR
@@ -97,7 +97,7 @@ def _other_network(found: str) -> ModelInvalid:
 
 
 class _Graph:
-    """The nodes and constants written so far, and the layers that are still to come."""
+    """The nodes and constants written so far, and the layers not written yet."""
 
     def __init__(self, layers: tuple[Layer, ...]) -> None:
         self.nodes: list[Any] = []
@@ -106,19 +106,19 @@ class _Graph:
         self._next: Layer | None = next(self._layers, None)
 
     def stem(self, network: Network) -> _Tensor:
-        """Convolution, ReLU and maximum."""
+        """Convolution, ReLU and max pooling."""
         layer = fold_input(fold_affine(self._take(Convolution), self._take(Affine)), network.mean)
         tensor = self._relu(self._convolve(layer, _Tensor("input", COLOURS, network.height, network.width)))
         return self._pool(self._take(Pool), tensor)
 
     def body(self, tensor: _Tensor) -> _Tensor:
-        """Residual blocks, as many as there are."""
+        """All residual blocks."""
         while isinstance(self._next, Convolution):
             tensor = self._block(tensor)
         return tensor
 
     def head(self, tensor: _Tensor) -> int:
-        """The mean over the picture, then the matrix; its number of columns."""
+        """Global average pooling, then the matrix. Returns its number of columns, the embedding's length."""
         if self._take(Pool).size != (0, 0):
             raise _other_network("a pool over a part of the picture at its end")
         weights = self._take(FullyConnected).weights
@@ -130,7 +130,7 @@ class _Graph:
         return int(weights.shape[1])
 
     def _block(self, tensor: _Tensor) -> _Tensor:
-        """ReLU of the sum of two convolutions' result and of the input, halved where a pool says so."""
+        """ReLU of the sum of the input, halved if a pool follows, and of the output of two convolutions."""
         first = fold_affine(self._take(Convolution), self._take(Affine))
         inner = self._relu(self._convolve(first, tensor))
         inner = self._convolve(fold_affine(self._take(Convolution), self._take(Affine)), inner)
@@ -160,7 +160,7 @@ class _Graph:
         return _Tensor(name, outputs, height, width)
 
     def _pool(self, pool: Pool, tensor: _Tensor) -> _Tensor:
-        # dlib fills a maximum's border with the lowest number and leaves it out of a mean: never needed here.
+        # dlib pads a maximum with the lowest number and leaves padding out of a mean; this network has neither.
         if pool.padding != (0, 0):
             raise _other_network(f"a pool with padding {pool.padding}")
         height, width = _shrunk(tensor, pool.size, pool.stride, pool.padding)
@@ -178,10 +178,10 @@ class _Graph:
             max(first.height, second.height),
             max(first.width, second.width),
         )
-        names = [self._filled_up(tensor, sizes) for tensor in (first, second)]
+        names = [self._padded(tensor, sizes) for tensor in (first, second)]
         return _Tensor(self._node("Add", names), *sizes)
 
-    def _filled_up(self, tensor: _Tensor, sizes: tuple[int, int, int]) -> str:
+    def _padded(self, tensor: _Tensor, sizes: tuple[int, int, int]) -> str:
         """The tensor with zeros after its last channel, row and column."""
         channels, height, width = sizes
         lacking = (channels - tensor.channels, height - tensor.height, width - tensor.width)
@@ -203,10 +203,10 @@ class _Graph:
 def _shrunk(
     tensor: _Tensor, window: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
 ) -> tuple[int, int]:
-    """Height and width after a window moved over the picture; what does not fill a window at the end is left out."""
+    """Height and width after a sliding window; pixels at the end that do not fill a window are left out."""
     if min(*window, *stride) < 1 or min(padding) < 0 or max(padding) >= max(window):
         raise _other_network(f"a window of {window}, stride {stride}, padding {padding}")
-    room = (tensor.height + 2 * padding[0] - window[0], tensor.width + 2 * padding[1] - window[1])
-    if min(room) < 0:
+    travel = (tensor.height + 2 * padding[0] - window[0], tensor.width + 2 * padding[1] - window[1])
+    if min(travel) < 0:
         raise _other_network(f"a window of {window} over a picture of {tensor.height}x{tensor.width} pixels")
-    return room[0] // stride[0] + 1, room[1] // stride[1] + 1
+    return travel[0] // stride[0] + 1, travel[1] // stride[1] + 1

@@ -1,4 +1,4 @@
-"""dlib's serialised networks, read without dlib: the layers in the order in which they run.
+"""Reads dlib's serialised networks without dlib: the layers in the order in which they run.
 
 The format is that of dlib/serialize.h and dlib/dnn (github.com/davisking/dlib, Boost Software License 1.0). A whole
 number is one byte, whose low four bits say how many bytes follow (little endian) and whose highest bit is the sign. A
@@ -21,7 +21,7 @@ from vultus.records import Float32
 _SIGN, _SIZE, _MOST_BYTES = 0x80, 0x0F, 8
 _TENSOR_VERSION = 2
 _LAYER_VERSION, _FIRST_LAYER_VERSION, _TAG_VERSION = 2, 3, 1
-_LARGEST_EXPONENT = 900  # a float64 has room for it; dlib marks infinities and NaN by 32000 and more
+_LARGEST_EXPONENT = 900  # fits into float64; dlib marks infinities and NaN by exponents from 32000 on
 _LARGEST_SIDE = 4096  # pixels
 
 
@@ -37,7 +37,7 @@ class Convolution:
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """factor x input + offset, channel by channel: (C,) float32 each. What is left of a batch normalisation."""
+    """factor x input + offset, channel by channel: (C,) float32 each. A batch normalisation after training."""
 
     factor: Float32
     offset: Float32
@@ -60,7 +60,7 @@ class Relu:
 
 @dataclass(frozen=True)
 class AddPrevious:
-    """The input plus the tensor tagged before, the smaller of the two filled up with zeros in every dimension."""
+    """The input plus the tensor tagged before; the smaller one is padded with zeros in every dimension."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ Layer = Convolution | Affine | Pool | Relu | AddPrevious | FullyConnected
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """mean: (3,) float64, of R, G and B, taken off before the pixels are divided by 256; sizes in pixels."""
+    """mean: (3,) float64, of R, G and B, subtracted before the pixels are divided by 256; sizes in pixels."""
 
     mean: np.ndarray
     height: int
@@ -86,7 +86,7 @@ class Network:
 def read_network(data: bytes) -> Network:
     """Read a network with metric loss and an RGB input of fixed size.
 
-    Raises: ModelInvalid when the bytes are no such network, are cut off or go on after its end.
+    Raises: ModelInvalid when the bytes are no such network, are truncated, or go on after its end.
     """
     cursor = _Cursor(data)
     _read_loss(cursor)
@@ -107,23 +107,23 @@ def read_network(data: bytes) -> Network:
 
 @dataclass
 class _Cursor:
-    """A place in the bytes; every method reads one thing and moves past it."""
+    """A position in the bytes; every method reads one item and moves past it."""
 
     data: bytes
-    place: int = field(default=0)
+    position: int = field(default=0)
 
     @property
     def at_end(self) -> bool:
-        return self.place == len(self.data)
+        return self.position == len(self.data)
 
     def refuse(self, problem: str) -> NoReturn:
-        raise ModelInvalid(f"the dlib file {problem} (at byte {self.place}); it is another network or damaged")
+        raise ModelInvalid(f"the dlib file {problem} (at byte {self.position}); it is another network or damaged")
 
     def take(self, size: int) -> bytes:
-        if size > len(self.data) - self.place:
+        if size > len(self.data) - self.position:
             self.refuse(f"of {len(self.data)} bytes ends where {size} more are needed")
-        self.place += size
-        return self.data[self.place - size : self.place]
+        self.position += size
+        return self.data[self.position - size : self.position]
 
     def integer(self) -> int:
         control = self.take(1)[0]
@@ -142,9 +142,9 @@ class _Cursor:
     def text(self) -> str:
         return self.take(max(self.integer(), 0)).decode("latin-1")
 
-    def expect(self, wanted: str) -> None:
-        if (found := self.text()) != wanted:
-            self.refuse(f"has {found[:40]!r} where {wanted!r} is expected")
+    def expect(self, expected: str) -> None:
+        if (found := self.text()) != expected:
+            self.refuse(f"has {found[:40]!r} where {expected!r} is expected")
 
     def pair(self) -> tuple[int, int]:
         return self.integer(), self.integer()
@@ -162,7 +162,7 @@ class _Cursor:
         return np.frombuffer(self.take(4 * math.prod(self.sizes())), "<f4")
 
     def shape(self) -> tuple[int, int, int, int]:
-        """The shape under which a part of a tensor is seen."""
+        """The shape of one part of a tensor."""
         self.integer()  # version
         return self.sizes()
 
@@ -183,7 +183,7 @@ def _read_layer(cursor: _Cursor) -> Layer:
     if name not in _READERS:
         cursor.refuse(f"has a layer {name[:40]!r} that is not known")
     layer = _READERS[name](cursor)
-    cursor.take(3)  # three truth values of its training
+    cursor.take(3)  # three flags used in training only
     for _ in range(3):
         cursor.tensor()  # the gradient, the output and the parameters' gradient, all empty
     return layer
@@ -191,7 +191,7 @@ def _read_layer(cursor: _Cursor) -> Layer:
 
 def _read_convolution(cursor: _Cursor) -> Convolution:
     values = cursor.tensor()
-    cursor.integer(), cursor.pair()  # filters, and their height and width: again in the shape below
+    cursor.integer(), cursor.pair()  # filters, their height and width: repeated in the shape below
     stride, padding = cursor.pair(), cursor.pair()
     shape, bias_shape = cursor.shape(), cursor.shape()
     _skip_fractions(cursor, 4)  # learning rates
@@ -204,12 +204,12 @@ def _read_convolution(cursor: _Cursor) -> Convolution:
 def _read_affine(cursor: _Cursor) -> Affine:
     values = cursor.tensor()
     factor, offset = _split(cursor, values, math.prod(cursor.shape()), math.prod(cursor.shape()))
-    cursor.integer()  # of a convolution or of a fully connected layer
+    cursor.integer()  # whether it followed a convolution or a fully connected layer
     return Affine(factor, offset)
 
 
 def _read_fully_connected(cursor: _Cursor) -> FullyConnected:
-    cursor.pair()  # outputs and inputs: again in the shape below
+    cursor.pair()  # outputs and inputs: repeated in the shape below
     values = cursor.tensor()
     inputs, outputs, *_ = cursor.shape()
     cursor.shape(), cursor.integer()  # the bias, and whether there is one

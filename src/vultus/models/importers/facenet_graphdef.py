@@ -1,7 +1,7 @@
 """David Sandberg's FaceNet as a frozen TensorFlow graph -> ONNX.
 
-The graph read here was frozen for OpenCV: batch normalisation is folded into every convolution (bias under the name
-`Conv2D_bn_offset`), except the one after the bottleneck. The L2 normalisation at its end is left out.
+The graph was frozen for OpenCV: batch normalisations are folded into the convolutions (the bias has the name
+`Conv2D_bn_offset`), except the one after the bottleneck. The L2 normalisation at the end is left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Weights = dict[str, tuple[Float32, Float32]]
 
 
 def convert_facenet_graphdef(data: bytes) -> bytes:
-    """Convert a frozen FaceNet graph to ONNX: (N, 3, 160, 160) -> (N, D) raw vectors; the same bytes every time.
+    """Convert a frozen FaceNet graph to ONNX: (N, 3, 160, 160) -> (N, D) raw vectors; reproducible byte for byte.
 
     Raises: ModelInvalid when the bytes are no GraphDef, or a tensor is missing or has another shape or value.
     """
@@ -43,9 +43,9 @@ def convert_facenet_graphdef(data: bytes) -> bytes:
 
 
 def read_weights(nodes: Mapping[str, Node]) -> Weights:
-    """Take the weights from the graph's nodes, under the canonical names of `inception_resnet`.
+    """Read the weights from the graph's nodes, under the canonical names of `inception_resnet`.
 
-    Raises: ModelInvalid naming the node that is missing or not what it must be.
+    Raises: ModelInvalid naming the node that is missing or has another shape, type or value.
     """
     for block in BLOCKS:
         if block.up is not None:
@@ -56,7 +56,7 @@ def read_weights(nodes: Mapping[str, Node]) -> Weights:
 
 
 def _path(name: str) -> str:
-    """The node's path in the graph for a canonical layer or block name."""
+    """The path in the graph of a layer or block with this canonical name."""
     block, slash, rest = name.partition("/")
     if block == _LAST_BLOCK:
         return f"{_ROOT}/Block8{slash}{rest}"
@@ -67,7 +67,7 @@ def _path(name: str) -> str:
 
 
 def _constant(nodes: Mapping[str, Node], name: str, *shape: int | None) -> Float32:
-    """The float32 constant `name`; None in `shape` stands for any size."""
+    """The float32 constant `name`; None in `shape` means any size."""
     tensor = nodes[name].tensor if name in nodes else None
     if tensor is None:
         raise ModelInvalid(f"the FaceNet graph has no constant {name}; it is another network or a damaged file")
@@ -86,7 +86,7 @@ def _convolution(nodes: Mapping[str, Node], layer: Convolution) -> tuple[Float32
     """Weights from TensorFlow's (H, W, I, O) to (O, I, H, W), and the bias."""
     path = _path(layer.name)
     kernel = _constant(nodes, f"{path}/weights", *layer.kernel, layer.inputs, layer.outputs)
-    # The 1x1 convolutions before an addition never had a batch normalisation; their bias has the ordinary name.
+    # The 1x1 convolutions before an addition have no batch normalisation, so their bias has the ordinary name.
     bias = _constant(nodes, f"{path}/{'Conv2D_bn_offset' if layer.relu else 'biases'}", layer.outputs)
     return kernel.transpose(3, 2, 0, 1), bias
 

@@ -1,7 +1,7 @@
-"""An ONNX graph made simple before it is quantised: batch normalisations folded, what does nothing removed.
+"""Simplifies an ONNX graph before it is quantised: folds batch normalisations, removes nodes without effect.
 
-ONNX Runtime does the same while it loads a float model, too late for a quantiser: a batch normalisation left between
-a convolution and its activation would keep both in float.
+ONNX Runtime does the same when it loads a float model, which is too late for quantising: a batch normalisation left
+between a convolution and its activation keeps both in float.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from vultus.errors import ModelInvalid
 
 Array = NDArray[Any]
 
-_DOES_NOTHING = ("Dropout", "Identity")
+_NO_EFFECT = ("Dropout", "Identity")
 _DEFAULT_EPSILON = 1e-5  # ONNX operator BatchNormalization
 
 
 class Graph:
-    """A graph in the order in which it runs: `nodes`, `constants` by name, and who makes and who reads a tensor."""
+    """A graph: `nodes` in the order in which they run, `constants` by name, producer and readers of a tensor."""
 
     def __init__(self, data: bytes) -> None:
         """Raises: ModelInvalid when the bytes are no ONNX model with nodes and one input."""
@@ -38,7 +38,7 @@ class Graph:
         self.outputs: tuple[str, ...] = tuple(value.name for value in graph.output)
 
     def producer(self, tensor: str) -> Any | None:
-        """The node that makes the tensor; None for an input or a constant."""
+        """The node whose output the tensor is; None for an input or a constant."""
         return next((node for node in self.nodes if tensor in node.output), None)
 
     def readers(self, tensor: str) -> list[Any]:
@@ -46,28 +46,28 @@ class Graph:
         return [node for node in self.nodes if tensor in node.input]
 
     def is_private(self, tensor: str) -> bool:
-        """Whether exactly one node reads the tensor, and no caller of the model."""
+        """Whether exactly one node reads the tensor, and it is no output of the model."""
         return len(self.readers(tensor)) == 1 and tensor not in self.outputs
 
     def bypass(self, node: Any) -> None:
-        """Take a node out that does nothing: who read its output reads its input."""
+        """Remove a node without effect: its readers read its input instead."""
         if node.output[0] in self.outputs:
-            return  # an output's name must stay; the node costs nothing
+            return  # the output's name must stay, so the node does too; it costs nothing
         self.nodes.remove(node)
         for reader in self.readers(node.output[0]):
             names = [node.input[0] if name == node.output[0] else name for name in reader.input]
             reader.input[:] = names
 
     def absorb(self, layer: Any, node: Any) -> None:
-        """Take out the node that alone reads the layer's output: the layer makes the node's output from now on.
+        """Remove the only reader of the layer's output: the layer writes the node's output instead.
 
-        So every tensor that stays has the values it had, and a range measured before fits after.
+        Every remaining tensor keeps its values, so that ranges measured before are valid after.
         """
         self.nodes.remove(node)
         layer.output[0] = node.output[0]
 
     def serialize(self) -> bytes:
-        """The model as it stands now, the same bytes every time; constants that nobody reads are left out."""
+        """The model as ONNX, the same bytes every time; constants that no node reads are left out."""
         graph = self.model.graph
         read = dict.fromkeys(name for node in self.nodes for name in node.input)
         nodes = [type(node).FromString(node.SerializeToString()) for node in self.nodes]
@@ -86,7 +86,7 @@ class Graph:
         return serialized
 
     def _take_constant(self, node: Any) -> bool:
-        """Keep the value of a Constant node among the constants; whether it was one."""
+        """Move the value of a Constant node to the constants. Returns whether it was one."""
         if node.op_type != "Constant":
             return False
         value = attributes(node).get("value")
@@ -102,13 +102,13 @@ def attributes(node: Any) -> dict[str, Any]:
 
 
 def fold(graph: Graph) -> None:
-    """Fold every batch normalisation into the convolution or dense layer beside it, and drop what does nothing.
+    """Fold every batch normalisation into the convolution or dense layer next to it; remove nodes without effect.
 
-    One that stands after a layer goes into that layer; one that stands before a dense layer, with nothing but a
-    Flatten between, goes into the dense layer. Others stay.
+    A batch normalisation after a layer is folded into that layer; one before a dense layer, with only a Flatten
+    between, into the dense layer. Others stay.
     """
     for node in list(graph.nodes):
-        if node.op_type in _DOES_NOTHING:
+        if node.op_type in _NO_EFFECT:
             graph.bypass(node)
     for node in list(graph.nodes):
         if node.op_type == "BatchNormalization":
@@ -133,7 +133,7 @@ def _factor_and_shift(graph: Graph, node: Any) -> tuple[Array, Array]:
 
 
 def _fold_back(graph: Graph, node: Any) -> bool:
-    """Into the layer before it, which has no other reader; whether that was possible."""
+    """Fold into the layer before it, if that has no other reader. Returns whether it was folded."""
     layer = graph.producer(node.input[0])
     if layer is None or not is_layer(graph, layer) or not graph.is_private(node.input[0]):
         return False
@@ -145,7 +145,7 @@ def _fold_back(graph: Graph, node: Any) -> bool:
 
 
 def _fold_forward(graph: Graph, node: Any) -> bool:
-    """Into the dense layer after it and a Flatten; whether that was possible."""
+    """Fold into the dense layer after it and a Flatten. Returns whether it was folded."""
     flatten = _only_reader(graph, node.output[0], "Flatten")
     dense = _only_reader(graph, flatten.output[0], "Gemm") if flatten is not None else None
     if dense is None or not is_layer(graph, dense):
@@ -165,7 +165,7 @@ def _only_reader(graph: Graph, tensor: str, kind: str) -> Any | None:
 
 
 def is_layer(graph: Graph, node: Any) -> bool:
-    """A convolution, or a dense layer y = x W^T + b, with constant weights, output channels first."""
+    """Whether the node is a convolution or a dense layer y = x W^T + b, its weights constant, output channels first."""
     if node.op_type not in ("Conv", "Gemm") or node.input[1] not in graph.constants:
         return False
     given = attributes(node)
@@ -181,7 +181,7 @@ def layer_bias(graph: Graph, layer: Any) -> Array:
 
 
 def set_layer(graph: Graph, layer: Any, weights: Array, bias: Array) -> None:
-    """Give the layer new constants of its own names: its old ones may be shared."""
+    """Set the layer's weights and bias as new constants; the old ones may be shared with other layers."""
     names = (f"{layer.output[0]}/folded_weights", f"{layer.output[0]}/folded_bias")
     for name, array in zip(names, (weights, bias), strict=True):
         graph.constants[name] = array.astype(np.float32)

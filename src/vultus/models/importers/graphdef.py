@@ -1,6 +1,6 @@
-"""A reader for TensorFlow's frozen GraphDef files that needs neither TensorFlow nor generated protobuf classes.
+"""Reads TensorFlow's frozen GraphDef files without TensorFlow and without generated protobuf classes.
 
-A GraphDef is a protobuf message. Only what a frozen graph holds is read: nodes with name, op, inputs and attributes,
+A GraphDef is a protobuf message. Only the parts of a frozen graph are read: nodes with name, op, inputs and attributes,
 and the tensors of `Const` nodes. Field numbers: tensorflow/core/framework/graph.proto, node_def.proto,
 attr_value.proto, tensor.proto, tensor_shape.proto, types.proto (Apache-2.0). Wire format: the encoding page of the
 Protocol Buffers documentation.
@@ -25,7 +25,7 @@ _Value = int | memoryview
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
-_MAX_ELEMENTS = 1 << 28  # 1 GiB of float32; a shape that asks for more is damage, not a face model
+_MAX_ELEMENTS = 1 << 28  # 1 GiB of float32; a larger shape means a damaged file, not a face model
 # DataType -> (numpy type, the TensorProto field that holds its values one by one, how those are encoded)
 _DTYPES: dict[int, tuple[np.dtype[Any], int, int]] = {
     1: (np.dtype("<f4"), 5, _FIXED32),
@@ -54,7 +54,7 @@ class Node:
 def read_graph(data: bytes) -> dict[str, Node]:
     """Parse a frozen GraphDef into its nodes by name, in the file's order; tensors are views of `data`.
 
-    Raises: ModelInvalid when the bytes are truncated, malformed or hold a type that is not read.
+    Raises: ModelInvalid when the bytes are truncated, malformed or hold an unsupported type.
     """
     nodes: dict[str, Node] = {}
     for number, value in _fields(memoryview(data)):
@@ -183,7 +183,7 @@ def _float32(data: memoryview) -> float:
 
 
 def _integers(data: memoryview) -> tuple[int, ...]:
-    """The integers of a ListValue, its field 3; its other kinds are not read."""
+    """The integers of a ListValue, its field 3; its other kinds are ignored."""
     return tuple(number for field_number, value in _fields(data) if field_number == 3 for number in _varints(value))
 
 

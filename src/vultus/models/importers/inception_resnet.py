@@ -1,4 +1,4 @@
-"""Inception-ResNet-v1 as an ONNX graph, built from plain arrays; where those come from is the importers' matter.
+"""Inception-ResNet-v1 as an ONNX graph, built from arrays that the importers read.
 
 The layers are those of Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on
 Learning" (arXiv:1602.07261, figures 10-15) in the smaller form that David Sandberg's facenet trains for 160x160 crops
@@ -25,7 +25,7 @@ BOTTLENECK = "Bottleneck"
 FEATURES = 1792
 INPUT_SIDE = 160
 OPSET = 17
-IR_VERSION = 8  # the one that came with opset 17: any onnxruntime that Vultus allows reads it
+IR_VERSION = 8  # released with opset 17; every onnxruntime that Vultus allows reads it
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ Branch = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class Block:
-    """Branches side by side, concatenated; with `up` they become a residual: input + scale x up(concatenation)."""
+    """Parallel branches, concatenated; with `up` they are a residual: input + scale x up(concatenation)."""
 
     name: str
     branches: tuple[Branch, ...]
@@ -68,7 +68,7 @@ class Block:
 
 
 def _chain(prefix: str, inputs: int, *steps: tuple[str, int]) -> Branch:
-    """Convolutions one after another, each (name, outputs); the name tells kernel ("3x3") and stride ("1a": 2)."""
+    """Convolutions one after another, each (name, outputs); the name gives kernel ("3x3") and stride ("1a": 2)."""
     chain: list[Step] = []
     for name, outputs in steps:
         height, width = (int(side) for side in name.rsplit("_", 1)[1].split("x"))
@@ -198,7 +198,7 @@ def build_inception_resnet(weights: Weights) -> Any:
 
 
 def _checked_dimension(weights: Weights) -> int:
-    """The embedding's dimension D, once every layer is there with the right shapes."""
+    """The embedding's dimension D. Raises: ModelInvalid unless every layer is there with the right shape."""
     shapes: dict[str, tuple[int, ...]] = {layer.name: layer.shape for layer in convolutions()}
     dimension = int(weights[BOTTLENECK][0].shape[0]) if BOTTLENECK in weights and weights[BOTTLENECK][0].ndim else 0
     shapes[BOTTLENECK] = (dimension, FEATURES)
@@ -217,7 +217,7 @@ def _checked_dimension(weights: Weights) -> int:
 
 
 class _Graph:
-    """The nodes and constants written so far; every method takes a tensor's name and returns the next one's."""
+    """The nodes and constants written so far; every method takes a tensor's name and returns its result's name."""
 
     def __init__(self, weights: Weights) -> None:
         self.nodes: list[Any] = []

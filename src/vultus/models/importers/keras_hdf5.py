@@ -1,12 +1,12 @@
 """FaceNet as Keras HDF5, in the layout of DeepFace's `facenet_weights.h5` and `facenet512_weights.h5` -> ONNX.
 
-Read are Keras 2's `save_weights` (layers at the root) and the `save` to `.h5` of Keras 2 and 3 (layers in
-`model_weights`): each layer is a group under its name, with tensors at `<scope>/kernel:0` and the like below it. Layer
-names, layers without bias and batch normalisation without scale are those of github.com/serengil/deepface (MIT),
+Supported are Keras 2's `save_weights` (layers at the root) and `save` to `.h5` of Keras 2 and 3 (layers in
+`model_weights`): each layer is a group under its name, with tensors such as `<scope>/kernel:0` in it. Layer names,
+layers without bias and batch normalisation without scale are those of github.com/serengil/deepface (MIT),
 deepface/models/facial_recognition/Facenet.py.
 
-HDF5 can point outside a file, at other files and at filter plug-ins; nothing of the kind is followed here. Attributes
-are not read: Keras needs them for the order of layers only, and a damaged one can keep the HDF5 library busy for ever.
+HDF5 can refer to other files and to filter plug-ins; no such reference is followed. Attributes are not read: Keras
+needs them for the order of layers only, and a damaged one can keep the HDF5 library in an endless loop.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ EPSILON = 1e-3  # of every batch normalisation: epsilon=0.001 in Facenet.py; a w
 _DIMENSIONS = (128, 512)
 _MODEL = "model_weights"
 _MOST_MEMBERS = 8  # a layer of this network has three tensors at most
-_MOST_SCOPES = 3  # name scopes one in another; Keras makes one
+_MOST_SCOPES = 3  # nested name scopes; Keras makes one
 _PLAIN_LAYOUTS = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS)
 _NAMELESS = ("layers", "_layer_checkpoint_dependencies")  # roots of .weights.h5 of Keras 3 and of late Keras 2
 
@@ -44,9 +44,9 @@ Shape = tuple[int | None, ...]
 
 
 def convert_keras_hdf5(data: bytes) -> bytes:
-    """Convert FaceNet's Keras weights to ONNX: (N, 3, 160, 160) -> (N, D) raw vectors; the same bytes every time.
+    """Convert FaceNet's Keras weights to ONNX: (N, 3, 160, 160) -> (N, D) raw vectors; reproducible byte for byte.
 
-    D is 128 or 512, as the file says. Raises: ModelInvalid when the bytes are no HDF5, have another layout, or a
+    D is 128 or 512, from the file. Raises: ModelInvalid when the bytes are no HDF5, have another layout, or a
     layer is missing, unknown, or of another shape or type.
     """
     serialized: bytes = build_inception_resnet(read_weights(data)).SerializeToString(deterministic=True)
@@ -54,9 +54,9 @@ def convert_keras_hdf5(data: bytes) -> bytes:
 
 
 def read_weights(data: bytes) -> Weights:
-    """Take the weights under the canonical names of `inception_resnet`, batch normalisation folded in.
+    """Read the weights under the canonical names of `inception_resnet`, batch normalisation folded in.
 
-    Raises: ModelInvalid naming the layer that is missing or not what it must be.
+    Raises: ModelInvalid naming the layer that is missing or has another shape, type or value.
     """
     with _opened(data) as file:
         layers = _layers(file)
@@ -68,7 +68,7 @@ def read_weights(data: bytes) -> Weights:
 def layer_name(name: str) -> str:
     """The Keras layer of a canonical name: "block17_3/Branch_1/Conv2d_0a_1x1" -> "Block17_3_Branch_3_Conv2d_0a_1x1".
 
-    The second branch of a Block17 and of the Blocks8 1 to 5 bears the block's own number; Block8_6 has "Branch_1".
+    The second branch of every Block17 and of Block8 1 to 5 has the block's number; that of Block8_6 is "Branch_1".
     """
     block, _, rest = name.partition("/")
     family, _, index = block.partition("_")
@@ -82,7 +82,7 @@ def layer_name(name: str) -> str:
 
 
 def _convolution(layers: Any, layer: Convolution) -> tuple[Float32, Float32]:
-    """(O, I, H, W) and (O,) of a convolution with what follows it, from Keras' (H, W, I, O)."""
+    """(O, I, H, W) and (O,) of a convolution and its batch normalisation, from Keras' (H, W, I, O)."""
     name = layer_name(layer.name)
     shape = (*layer.kernel, layer.inputs, layer.outputs)
     if layer.relu:
@@ -108,12 +108,12 @@ def _folded(layers: Any, name: str, kernel: Float32) -> tuple[Float32, Float32]:
     beta, mean, variance = _tensors(layers, norm, beta=size, moving_mean=size, moving_variance=size)
     if variance.min() < 0:
         raise ModelInvalid(f"the Keras layer {norm} has a variance of {variance.min():g}, below 0; the file is damaged")
-    with np.errstate(over="raise"):  # numbers that float32 cannot hold are damage, too
+    with np.errstate(over="raise"):  # numbers that float32 cannot hold mean a damaged file, too
         return fold_batch_norm(kernel, np.ones_like(beta), beta, mean, variance, EPSILON)
 
 
 def _tensors(layers: Any, name: str, **shapes: Shape) -> list[Float32]:
-    """The tensors of one layer in the order of `shapes`; it must have these and no others."""
+    """The tensors of one layer in the order of `shapes`. Raises: ModelInvalid unless it has exactly these."""
     found = _datasets(_member(layers, name, h5py.Group))
     if set(found) != set(shapes):
         raise ModelInvalid(
@@ -128,18 +128,18 @@ def _tensors(layers: Any, name: str, **shapes: Shape) -> list[Float32]:
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[Any]:
-    """The file's root. Every error of the HDF5 library leaves as ModelInvalid."""
+    """Open the file. Raises: ModelInvalid for every error of the HDF5 library, also inside the `with` block."""
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             yield file
     except ModelInvalid:
         raise
-    except Exception as exc:  # h5py raises OSError, KeyError, RuntimeError, TypeError or ValueError, as it happens
+    except Exception as exc:  # h5py raises OSError, KeyError, RuntimeError, TypeError or ValueError
         raise ModelInvalid("the Keras weights are no HDF5 file, or a damaged or truncated one; fetch it again") from exc
 
 
 def _layers(file: Any) -> Any:
-    """The group that holds a group per layer, once it holds no layer of another network."""
+    """The group with one group per layer. Raises: ModelInvalid when it has a layer of another network."""
     layers = _member(file, _MODEL, h5py.Group) if file.id.links.exists(_MODEL.encode()) else file
     if any(layers.id.links.exists(name.encode()) for name in _NAMELESS):
         raise ModelInvalid(
@@ -179,21 +179,21 @@ def _datasets(group: Any, depth: int = 0) -> dict[str, Any]:
 
 
 def _tensor(dataset: Any, label: str, shape: Shape) -> Float32:
-    """The float32 tensor of a dataset; None in `shape` stands for any size."""
+    """The float32 tensor of a dataset; None in `shape` means any size."""
     found = dataset.shape or ()
     fits = len(found) == len(shape) and all(want in (None, got) for want, got in zip(shape, found, strict=True))
     if not fits or dataset.dtype != np.float32:
         wanted = " x ".join("any" if size is None else str(size) for size in shape)
         raise ModelInvalid(f"the Keras tensor {label} is {dataset.dtype} of shape {found}, not float32 of {wanted}")
-    _refuse_data_elsewhere(dataset, label)
+    _refuse_external_data(dataset, label)
     array = np.asarray(dataset[()], np.float32)
     if not np.isfinite(array).all():
         raise ModelInvalid(f"the Keras tensor {label} holds NaN or infinite numbers; the file is damaged")
     return array
 
 
-def _refuse_data_elsewhere(dataset: Any, label: str) -> None:
-    """Keras writes a tensor in one piece; filters, other files and absent data are not its doing."""
+def _refuse_external_data(dataset: Any, label: str) -> None:
+    """Raises: ModelInvalid for filters, other files and absent data: Keras writes each tensor in one piece."""
     properties = dataset.id.get_create_plist()
     plain = properties.get_layout() in _PLAIN_LAYOUTS and properties.get_external_count() == 0
     if not plain or dataset.id.get_storage_size() != dataset.nbytes:
@@ -201,7 +201,7 @@ def _refuse_data_elsewhere(dataset: Any, label: str) -> None:
 
 
 def _member(group: Any, name: str, kind: type | tuple[type, ...]) -> Any:
-    """The group or dataset `name` itself: links that lead to another place or file are not followed."""
+    """The group or dataset `name`; links to another place or file are not followed. Raises: ModelInvalid."""
     links, link = group.id.links, name.encode()  # h5py's own `name in group` would follow them
     real = links.exists(link) and links.get_info(link).type == h5py.h5l.TYPE_HARD
     member = group[name] if real else None

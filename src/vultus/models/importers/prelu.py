@@ -1,8 +1,8 @@
-"""PReLUs made fit for integer arithmetic: no slope above 1, by turning channels round.
+"""Rewrites PReLUs so that no slope is above 1, as integer arithmetic needs; the network computes the same.
 
-ONNX Runtime has no integer PReLU. Where no slope a is above 1, PReLU(x) = max(x, a x), and both halves have integer
-kernels. A channel with a slope above 1 is turned round:  PReLU_a(x) = -a PReLU_1/a(-x)  for a > 0, the -1 into the
-convolution before and the -a into the one after. The network computes the same.
+ONNX Runtime has no integer PReLU. Where no slope a is above 1, PReLU(x) = max(x, a x), and both operations have integer
+kernels. A channel with a slope above 1 is negated:  PReLU_a(x) = -a PReLU_1/a(-x)  for a > 0, with -1 multiplied into
+the convolution before and -a into the one after.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ Array = NDArray[Any]
 
 
 def flatten_slopes(graph: Graph) -> None:
-    """Turn the channels with slopes above 1 round, where the layers beside the PReLU are convolutions."""
+    """Negate the channels with slopes above 1, where the layers before and after the PReLU are convolutions."""
     for node in graph.nodes:
         if node.op_type == "PRelu" and not has_flat_slopes(graph, node):
-            _turn(graph, node)
+            _negate_steep_channels(graph, node)
 
 
 def has_flat_slopes(graph: Graph, node: Any) -> bool:
-    """Whether the PReLU's slopes are constants, none above 1."""
+    """Whether the PReLU's slopes are constants and none is above 1."""
     slopes = graph.constants.get(node.input[1])
     return slopes is not None and bool((slopes <= 1).all())
 
 
-def _turn(graph: Graph, node: Any) -> None:
+def _negate_steep_channels(graph: Graph, node: Any) -> None:
     before, after = graph.producer(node.input[0]), graph.readers(node.output[0])
     slopes = graph.constants.get(node.input[1])
     if slopes is None or before is None or not is_layer(graph, before) or not graph.is_private(node.input[0]):
@@ -51,7 +51,7 @@ def _turn(graph: Graph, node: Any) -> None:
 
 
 def _scale_inputs(graph: Graph, layer: Any, factors: Array) -> None:
-    """Multiply a convolution's weights by a factor per input channel; its groups share them out in order."""
+    """Multiply a convolution's weights by a factor per input channel; groups take them in order."""
     weights = graph.constants[layer.input[1]]
     groups = attributes(layer).get("group", 1)
     outputs_of_group = len(weights) // groups

@@ -1,9 +1,9 @@
-"""A float32 ONNX network -> the same network in 8 bits, from activation ranges that were measured once.
+"""A float32 ONNX network -> the same network in 8 bits, with activation ranges measured beforehand.
 
 Static quantisation in ONNX's QDQ form: activations uint8 with a zero point, weights int8 per output channel, biases
 int32. ONNX Runtime turns each layer between its DequantizeLinear and QuantizeLinear into one integer kernel
-(QLinearConv, QLinearAdd, ...). uint8 x int8 is the pair that x86's VNNI instructions multiply; int8 x int8 is slower.
-Weights take 7 of their 8 bits for processors whose sums of two products would saturate (`models.cpu`).
+(QLinearConv, QLinearAdd, ...). x86's VNNI instructions multiply uint8 by int8; int8 by int8 is slower. Weights use
+7 of their 8 bits for processors whose sums of two products would saturate (`models.precision`).
 
 The formulas are those of Jacob et al., "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference" (arXiv:1712.05877), sections 2.1 and 2.4, and of ONNX's operator QuantizeLinear.
@@ -27,10 +27,10 @@ Array = NDArray[Any]
 Ranges = Mapping[str, tuple[float, float]]
 
 LEVELS = 255  # of an activation: uint8
-# Of a weight by its bits, on either side of 0: -128 and -64 are left out, so that the range is symmetric.
+# Of a weight, by its bits, on either side of 0; -128 and -64 are left out, so that the range is symmetric.
 WEIGHT_LEVELS: Mapping[WeightBits, int] = {8: 127, 7: 63}
 INT32_MAX = 2**31 - 1
-SMALLEST_SCALE = 2.0**-60  # far above float32's smallest number, so that products of two scales stay numbers
+SMALLEST_SCALE = 2.0**-60  # far above float32's smallest number, so that products of two scales do not become 0
 LEAST_OPSET = 13  # of ONNX: DequantizeLinear per channel
 
 _INTEGER = ("Conv", "Gemm", "Add", "Concat", "GlobalAveragePool", "PRelu", "Relu")
@@ -38,12 +38,12 @@ _UNCHANGED = ("MaxPool", "Flatten")  # their output takes only values of their i
 
 
 def quantize(data: bytes, ranges: Ranges, *, weight_bits: WeightBits) -> bytes:
-    """Quantise a float32 ONNX model; the same bytes every time. Its input and its outputs stay float32.
+    """Quantise a float32 ONNX model; the result is the same bytes every time. Input and outputs stay float32.
 
-    ranges: tensor -> (least, greatest) value, exactly the tensors that `measurable` names. weight_bits: 7 for
+    ranges: tensor -> (least, greatest) value, of exactly the tensors that `measurable` returns. weight_bits: 7 for
     processors whose 8-bit products saturate, 8 for the others.
 
-    Raises: ModelInvalid when the bytes are no ONNX model with one input, or a range is missing or too many.
+    Raises: ModelInvalid when the bytes are no ONNX model with one input, or a range is missing or superfluous.
     """
     graph = _prepared(data)
     _drop_relus(graph)
@@ -54,9 +54,9 @@ def quantize(data: bytes, ranges: Ranges, *, weight_bits: WeightBits) -> bytes:
 
 
 def measurable(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """The network as it is quantised, but in float32, and the names of the tensors whose ranges are needed.
+    """The simplified network in float32, and the names of the tensors whose ranges `quantize` needs.
 
-    Those tensors are its outputs; its input, where that is among them, is only named.
+    These tensors are the network's outputs; if its input is among them, it is only in the names.
 
     Raises: ModelInvalid when the bytes are no ONNX model with one input.
     """
@@ -80,7 +80,7 @@ def _prepared(data: bytes) -> Graph:
 
 
 def _drop_relus(graph: Graph) -> None:
-    """Take out the ReLUs: a layer whose output is stored with 0 as its least value cuts off what is below by itself."""
+    """Remove the ReLUs: an output stored with 0 as its least value is cut off there without one."""
     for relu in [node for node in graph.nodes if node.op_type == "Relu"]:
         layer = graph.producer(relu.input[0])
         integer = layer is not None and layer.op_type in ("Conv", "Add")
@@ -89,7 +89,7 @@ def _drop_relus(graph: Graph) -> None:
 
 
 def _owners(graph: Graph) -> dict[str, str]:
-    """Each stored tensor -> the tensor whose range it has: itself, most of the time."""
+    """Each stored tensor -> the tensor whose range it uses, mostly its own."""
     owners: dict[str, str] = {}
     for tensor in (graph.input, *(name for node in graph.nodes for name in node.output)):
         if _is_stored(graph, tensor):
@@ -98,7 +98,7 @@ def _owners(graph: Graph) -> dict[str, str]:
 
 
 def _is_stored(graph: Graph, tensor: str) -> bool:
-    """Whether the tensor is kept in 8 bits: an integer layer makes it or reads it, and it is no output."""
+    """Whether the tensor is stored in 8 bits: an integer layer writes or reads it, and it is no output."""
     producer = graph.producer(tensor)
     kinds = {node.op_type for node in (*graph.readers(tensor), producer) if node is not None}
     return tensor not in graph.outputs and not kinds.isdisjoint((*_INTEGER, *_UNCHANGED))
@@ -108,29 +108,29 @@ def _owner(graph: Graph, owners: Mapping[str, str], tensor: str) -> str:
     producer, readers = graph.producer(tensor), graph.readers(tensor)
     if producer is not None and (producer.op_type in _UNCHANGED or _is_integer_prelu(graph, producer)):
         return owners[producer.input[0]]
-    # What only goes into a concatenation is stored at its scale at once: rounded once, and joined by copying.
+    # A tensor read only by a concatenation is stored at that one's scale: rounded once, and joined by copying.
     if graph.is_private(tensor) and readers[0].op_type == "Concat":
         return str(readers[0].output[0])
     return tensor
 
 
 def _is_integer_prelu(graph: Graph, node: Any) -> bool:
-    """Whether the PReLU of a picture has its own slope for each channel, none above 1."""
+    """Whether the PReLU has one slope per channel of a picture, none above 1."""
     if node.op_type != "PRelu" or not has_flat_slopes(graph, node) or node.output[0] in graph.outputs:
         return False
     return graph.constants[node.input[1]].shape[1:] == (1, 1)
 
 
-def _check_names(wanted: set[str], given: set[str]) -> None:
-    if missing := sorted(wanted - given):
+def _check_names(needed: set[str], given: set[str]) -> None:
+    if missing := sorted(needed - given):
         raise ModelInvalid(f"the int8 ranges lack {len(missing)} tensors, the first {missing[0]!r}; measure them again")
-    if unknown := sorted(given - wanted):
+    if unknown := sorted(given - needed):
         raise ModelInvalid(f"the int8 ranges name {unknown[0]!r}, which the network does not need; measure them again")
 
 
 class _Writer:
-    """Writes the quantised nodes in place of the float ones. Of a tensor t, "t/stored" are the 8-bit values, "t/float"
-    what they stand for."""
+    """Replaces the float nodes by quantised ones. Of a tensor t, "t/stored" has the 8-bit values, "t/float" the numbers
+    they mean."""
 
     def __init__(self, graph: Graph, owners: Mapping[str, str], ranges: Ranges, weight_levels: int) -> None:
         self._graph = graph
@@ -161,9 +161,9 @@ class _Writer:
             self._store(tensor)
 
     def _prelu(self, node: Any) -> None:
-        """max(x, slope x): the product is stored at the scale of x, so that the 8-bit values compare.
+        """max(x, slope x), with the product stored at the scale of x, so that the 8-bit values compare.
 
-        A convolution of one pixel and one channel multiplies: its kernel is twice as fast as QLinearMul's.
+        The product is a depthwise 1x1 convolution: its kernel is twice as fast as QLinearMul's.
         """
         tensor, output = node.input[0], node.output[0]
         slopes = self._graph.constants[node.input[1]].reshape(-1, 1, 1, 1)
@@ -176,7 +176,7 @@ class _Writer:
         self._add("DequantizeLinear", [f"{output}/stored", *self._scale_of(output)], f"{output}/float")
 
     def _store(self, tensor: str) -> None:
-        """tensor -> 8 bits -> what its readers read."""
+        """Quantise the tensor, and dequantise it for its readers."""
         if tensor in self._owners:
             self._add("QuantizeLinear", [tensor, *self._scale_of(tensor)], f"{tensor}/stored")
             self._add("DequantizeLinear", [f"{tensor}/stored", *self._scale_of(tensor)], f"{tensor}/float")
@@ -219,7 +219,7 @@ class _Writer:
 def scale_and_zero(least: float, greatest: float) -> tuple[float, int]:
     """(scale, zero point) of a range: value = scale x (stored - zero point), stored in 0..255.
 
-    0 is always in the range and stored exactly, as padding needs it.
+    0 is always in the range and stored exactly, because padding writes zeros.
     """
     least, greatest = min(least, 0.0), max(greatest, 0.0)
     scale = float(np.float32(max((greatest - least) / LEVELS, SMALLEST_SCALE)))
@@ -227,7 +227,7 @@ def scale_and_zero(least: float, greatest: float) -> tuple[float, int]:
 
 
 def weight_scales(weights: Array, bias: Array, input_scale: float, levels: int) -> Array:
-    """(O,) float32: the largest weight of each output channel becomes `levels`, and its bias fits into int32."""
+    """(O,) float32: the largest weight of each output channel is stored as `levels`, and its bias fits into int32."""
     largest = np.abs(weights).reshape(len(weights), -1).max(axis=1) / levels
     for_bias = 2 * np.abs(bias.astype(np.float64)) / (input_scale * INT32_MAX)
     scales: Array = np.maximum(np.maximum(largest, for_bias), SMALLEST_SCALE).astype(np.float32)

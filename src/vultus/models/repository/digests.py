@@ -1,4 +1,4 @@
-"""SHA-256 digests of files, read once as long as the file stays the same."""
+"""SHA-256 digests of files, computed again only when the file has changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Stamp = tuple[int, int, int, int]
 
 
 class FileDigests:
-    """Remembers digests by the file's inode, size and times; whoever changes a file changes these."""
+    """Caches digests by the file's inode, size and times, which change with the file. Safe in several threads."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[Stamp, str]] = {}
@@ -29,12 +29,13 @@ class FileDigests:
             digest = sha256_of(path)
         except OSError as exc:
             raise unreadable(path, exc) from exc
+        # The stamp was taken before the file was read: a change during the reading shows at the next call.
         with self._lock:
             self._known[path] = stamp, digest
         return digest
 
     def forget(self) -> None:
-        """Read every file anew from now on."""
+        """Drop the cached digests, so that every file is read again."""
         with self._lock:
             self._known.clear()
 

@@ -1,6 +1,6 @@
-"""One file fetched over HTTP: resumed where it broke off, its SHA-256 checked before it has its name.
+"""Fetches one file over HTTP: resumes a broken transfer, checks the SHA-256 before the file gets its name.
 
-What has arrived waits in `<name>.part`, with the server's validator in `<name>.part.json`: If-Range (RFC 9110, section
+The received bytes are in `<name>.part`, the server's validator in `<name>.part.json`: If-Range (RFC 9110, section
 13.1.5) makes sure that the rest belongs to the same file.
 """
 
@@ -22,21 +22,21 @@ from vultus.files import CHUNK_BYTES, sync_folder
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
-MAX_BYTES = 4 << 30  # more than any weight file; a server that never ends must not fill the disk
+MAX_BYTES = 4 << 30  # more than any weight file; an endless answer must not fill the disk
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes there are, and the bytes there will be if the server says."""
+"""Called with the bytes received so far, and the total if the server gives it."""
 ClientFactory = Callable[[], AbstractContextManager[httpx.Client]]
 
 
 def default_client() -> httpx.Client:
-    """A client that follows redirects and the environment's proxies, and gives up soon where nobody answers."""
+    """A client that follows redirects, uses the environment's proxies, and has short time limits."""
     return httpx.Client(timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS), follow_redirects=True)
 
 
 @dataclass(frozen=True)
 class Download:
-    """What to fetch. sha256: in lower-case hexadecimal. other_way: what to do where this machine has no internet."""
+    """A file to fetch. sha256: in lower-case hexadecimal. other_way: what to do on a machine without internet."""
 
     url: str
     destination: Path
@@ -52,9 +52,9 @@ class Download:
         return self.destination.with_name(f"{self.destination.name}.part.json")
 
     def fetch(self, client: ClientFactory, progress: Progress) -> None:
-        """Fetch the file. What arrived stays for the next attempt only where the connection broke.
+        """Fetch the file. The received part is kept for the next attempt only where the connection broke.
 
-        Raises: ModelNotInstalled when it cannot be had; ModelInvalid when it is another file; StorageFailed when it
+        Raises: ModelNotInstalled when it cannot be fetched; ModelInvalid when it is another file; StorageFailed when it
         cannot be written.
         """
         try:
@@ -71,21 +71,21 @@ class Download:
             ) from exc
 
     def discard(self) -> None:
-        """Remove what has arrived so far."""
+        """Remove the part and its note."""
         for path in (self.part, self.note):
             path.unlink(missing_ok=True)
 
     def _transfer(self, http: httpx.Client, progress: Progress) -> None:
-        """Append what is missing to the part."""
+        """Append the missing bytes to the part."""
         validator = self._validator()
         start = self.part.stat().st_size if validator and self.part.is_file() else 0
-        headers = {"Accept-Encoding": "identity"}
+        headers = {"Accept-Encoding": "identity"}  # the digest is that of the file, and ranges count its bytes
         if start and validator:
             headers |= {"Range": f"bytes={start}-", "If-Range": validator}
         with http.stream("GET", self.url, headers=headers) as response:
             resumed = response.status_code == 206 and _starts_at(response, start)
             if not resumed and response.status_code != 200:
-                self.discard()  # 416, or the rest of something else: the next attempt begins anew
+                self.discard()  # 416, or the rest of another file: the next attempt starts at 0
                 raise self._failed(f"the server answered {response.status_code} {response.reason_phrase}")
             if not resumed:
                 start = 0
@@ -108,7 +108,7 @@ class Download:
             os.fsync(file.fileno())
 
     def _finish(self) -> None:
-        """Give the part its name once its digest is the right one."""
+        """Rename the part to the file if its digest is right; discard it otherwise."""
         digest = hashlib.sha256()
         with self.part.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
@@ -124,7 +124,7 @@ class Download:
         sync_folder(self.destination.parent)
 
     def _remember(self, response: httpx.Response) -> None:
-        """Note what the server calls this very file, if it does; without that a broken transfer begins anew."""
+        """Note the server's validator of this file; without one a broken transfer starts at 0 again."""
         self.discard()
         tag = response.headers.get("ETag", "")
         validator = tag if tag.startswith('"') else response.headers.get("Last-Modified")  # "W/" tags are too weak
@@ -144,7 +144,7 @@ class Download:
 
 
 def part_of(destination: Path) -> Path:
-    """Where a file grows until it is whole; written only by who holds the lock of this one file."""
+    """The path of the received part; written only under the lock of this file."""
     return destination.with_name(f"{destination.name}.part")
 
 

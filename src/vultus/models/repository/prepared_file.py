@@ -1,6 +1,6 @@
-"""One file that an importer or the quantiser makes, with the side-car `<output>.json` that says from what.
+"""A file made by an importer or the quantiser, with the side-car `<output>.json` that holds its recipe.
 
-The side-car guards against damage and old versions, not against someone who may write to the folder.
+The side-car detects damage and old versions; it is no protection against someone who may write to the folder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PreparedFile:
-    """A made file. recipe: all that decides its content; expected_sha256: what it must come out as, where known."""
+    """A made file. recipe: everything that decides its content; expected_sha256: of the result, where it is known."""
 
     path: Path
     recipe: Mapping[str, Any]
@@ -35,7 +35,7 @@ class PreparedFile:
         return self.path.with_name(f"{self.path.name}.json")
 
     def condition(self) -> Condition:
-        """ready to load; damaged: not what was written; stale: of another recipe; absent. Raises: ModelInvalid."""
+        """Whether it is ready, damaged (changed since), stale (of another recipe) or absent. Raises: ModelInvalid."""
         record = self._record()
         made_sha256 = record.pop("output_sha256", None)
         if not self.path.is_file():
@@ -52,18 +52,19 @@ class PreparedFile:
         )
 
     def write(self, data: bytes) -> None:
-        """Put the file and its side-car there. Raises: OSError; ModelInvalid when it is not what was expected."""
+        """Write the file and its side-car. Raises: OSError; ModelInvalid when its SHA-256 is not the expected one."""
         sha256 = hashlib.sha256(data).hexdigest()
         if self.expected_sha256 is not None:
             check_digest(self.path, sha256, self.expected_sha256, "the card or the importer is wrong: report it")
         if self.path.exists():
             _log.warning("%s is old or damaged and is made again", self.path.name)
+        # The side-car last: a crash between the two leaves a file that counts as stale or damaged, and is made again.
         write_whole(self.path, data)
         write_whole(self.sidecar, json.dumps({**self.recipe, "output_sha256": sha256}, indent=2).encode())
         _log.info("%s prepared, %d bytes", self.path.name, len(data))
 
     def _record(self) -> dict[str, Any]:
-        """The side-car's content; empty when there is none that can be read."""
+        """The side-car's content; empty when it is absent or unreadable."""
         try:
             record = json.loads(self.sidecar.read_text("utf-8"))
         except (OSError, ValueError):

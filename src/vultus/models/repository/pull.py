@@ -1,4 +1,4 @@
-"""Bringing weights into the model folder: from their address, or from a file on a machine without internet."""
+"""Fetches weights into the model folder, from their URL or from a file already on this machine."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def pull(
     progress: Progress = lambda done, total: None,
     client: ClientFactory = default_client,
 ) -> tuple[Path, ...]:
-    """Bring the card's source files to this machine; where each lies. What is there already is not fetched again.
+    """Fetch the card's source files that are not on this machine. Returns the path of each.
 
-    from_file: a file that was fetched elsewhere. sha256: what the operator vouches for where the card has no digest; it
-    is remembered once a file has it. Nothing is converted: `ModelStore.prepare` does that.
+    from_file: a file fetched elsewhere. sha256: the digest that the operator trusts where the card has none; it is
+    stored once a file has it. Nothing is converted: `ModelStore.prepare` does that.
 
-    Raises: ModelNotInstalled when a file cannot be had, in one sentence with its address, its digest and the other way;
+    Raises: ModelNotInstalled when a file cannot be fetched, with its URL, its digest and the other way to get it;
     ModelInvalid when it is another file, of which nothing is kept; StorageFailed when it cannot be written.
     """
     pulling = _Pull(store, card, sha256)
@@ -56,7 +56,7 @@ class _Pull:
     sha256: str | None
 
     def download(self, file: ModelFile, progress: Progress, client: ClientFactory) -> Path:
-        """Fetch the file from its first address."""
+        """Fetch the file from its first URL."""
         source = next((source for source in file.sources if isinstance(source, UrlSource)), None)
         place = self.store.sources.place(source or file.sources[0])
         expected = self._expected(file)
@@ -68,16 +68,15 @@ class _Pull:
                 ways = self.store.sources.how_to_install(self.card, file)
                 raise ModelNotInstalled(f"{self.card.id} has no address to be pulled from; {ways}")
             Download(source.url, place, expected, self._other_way(source.file)).fetch(client, progress)
-            self._vouch(file, expected)
+            self._trust(file, expected)
         return place
 
     def copy(self, from_file: Path) -> Path:
-        """Copy a file that is here; which of the card's files it is, its digest says."""
+        """Copy a local file; its digest decides which of the card's files it is."""
         data_sha256 = self.store.digests.of(from_file)
         expected = {self._expected(file): file for file in self.card.files}
         if data_sha256 not in expected:
-            wanted = " or ".join(expected)
-            check_digest(from_file, data_sha256, wanted, "fetch it again")
+            check_digest(from_file, data_sha256, " or ".join(expected), "fetch it again")
         file = expected[data_sha256]
         place = self.store.sources.place(file.sources[0])
         with self._lock(place):
@@ -85,11 +84,11 @@ class _Pull:
             if found is not None:
                 return found
             _copy(from_file, place, data_sha256)
-            self._vouch(file, data_sha256)
+            self._trust(file, data_sha256)
         return place
 
     def _lock(self, place: Path) -> contextlib.AbstractContextManager[None]:
-        """Of this one file: whoever pulls it at the same time waits, and then finds it there."""
+        """A lock per file: a second pull at the same time waits, and then finds the file there."""
         return locked(place.parent, name=f".{place.name}.lock")
 
     def _expected(self, file: ModelFile) -> str:
@@ -100,16 +99,16 @@ class _Pull:
         return known or given or required_digest(self.store.folder, self.card.id, file)
 
     def _present(self, file: ModelFile, expected: str) -> Path | None:
-        """The file where it lies already; None when it is absent, or another file that a new one replaces."""
+        """The path of the file that is there; None when it is absent, or another file that will be replaced."""
         try:
             path = self.store.sources.find(self.card, file)
         except ModelNotInstalled:
             return None
         return path if self.store.digests.of(path) == expected else None
 
-    def _vouch(self, file: ModelFile, digest: str) -> None:
+    def _trust(self, file: ModelFile, digest: str) -> None:
         if expected_digest(self.store.folder, file) is None:
-            with locked(self.store.folder):  # whoever holds it may sweep half-written files away
+            with locked(self.store.folder):  # a holder of this lock may remove half-written files
                 trust_digest(self.store.folder, file, digest)
 
     def _other_way(self, name: str) -> str:
@@ -117,7 +116,7 @@ class _Pull:
 
 
 def _copy(source: Path, destination: Path, sha256: str) -> None:
-    """Copy in pieces; the copy has its name once its digest is the right one. Raises: OSError, ModelInvalid."""
+    """Copy in chunks; the copy gets its name when its digest is right. Raises: OSError, ModelInvalid."""
     part = part_of(destination)
     digest = hashlib.sha256()
     try:

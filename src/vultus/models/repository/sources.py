@@ -1,4 +1,4 @@
-"""Where the files lie that are converted or loaded: the model folder first, then the installed packages."""
+"""Finds the source files of the models: in the model folder first, then in the installed packages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FindInstalled = Callable[[str, str], Path | None]
 
 
 def installed_file(package: str, file: str) -> Path | None:
-    """The file of an installed distribution, whose code is not run; None when it is not there."""
+    """A file of an installed distribution, found without running its code; None when it is absent."""
     try:
         path = Path(str(metadata.distribution(package).locate_file(file)))
     except metadata.PackageNotFoundError:
@@ -45,14 +45,14 @@ class Sources:
         raise ModelNotInstalled(f"{card.id} is not on this machine; {self.how_to_install(card, file)}")
 
     def verified(self, card: ModelCard, file: ModelFile) -> Path:
-        """The same, its SHA-256 the expected one. Raises: ModelNotInstalled, ModelInvalid."""
+        """`find`, with the SHA-256 checked. Raises: ModelNotInstalled; ModelInvalid when it is another file."""
         source = self.find(card, file)
         expected = required_digest(self._folder, card.id, file)
         check_digest(source, self._digests.of(source), expected, f"remove it; {self.how_to_install(card, file)}")
         return source
 
     def place(self, source: Source) -> Path:
-        """Where the source lies in the model folder, if it lies there."""
+        """The source's path in the model folder, whether or not it is there."""
         return self._folder / Path(source.file).name
 
     def how_to_install(self, card: ModelCard, file: ModelFile) -> str:

@@ -1,7 +1,7 @@
-"""The weight files of the models: verified paths to load, and what makes, fetches and removes them.
+"""The weight files of the models: converts them and returns verified paths to load.
 
-A source is used only if its SHA-256 is the card's, or the operator's where the card has none (`pins`). What an importer
-makes of it, and the int8 form of that, is written once into the model folder (`outputs`).
+A source is used only if its SHA-256 is the card's, or the operator's where the card has none (`trusted_digests`). The
+converted file and its int8 form are written once into the model folder (`prepared_file`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Making = tuple[PreparedFile, Callable[[], bytes]]
 
 @dataclass(frozen=True)
 class ModelStatus:
-    """prepared: ready to load; available: `prepare` will do; missing: to be installed; broken: a wrong file.
+    """prepared: ready to load; available: can be prepared; missing: must be installed; broken: a wrong file.
 
     bytes: size of the float files that are loaded (prepared) or converted (available); 0 otherwise.
     """
@@ -44,12 +44,12 @@ class ModelStatus:
 
 
 def open_store(folder: Path) -> ModelStore:
-    """The store of the cards that come with Vultus, and of the operator's own in the model folder."""
+    """The store of the cards that come with Vultus and of the operator's own cards in the model folder."""
     return ModelStore(folder, known_cards(folder))
 
 
 class ModelStore:
-    """The weight files of `cards`. folder: of what is converted and fetched; made when it is first needed.
+    """The weight files of `cards`. folder: for converted and fetched files; made when it is first needed.
 
     Safe to use from several threads and processes.
     """
@@ -63,7 +63,7 @@ class ModelStore:
         importers: Mapping[str, Importer] = IMPORTERS,
         quantizer: Quantizer | None = None,
     ) -> None:
-        """quantizer: None means the one whose int8 networks this machine's processor computes without error."""
+        """quantizer: None means the one whose int8 networks this processor computes without saturation."""
         self.folder = folder
         self.cards = tuple(cards)
         self.digests = FileDigests()
@@ -72,7 +72,7 @@ class ModelStore:
         self._quantizer = quantizer or QUANTIZERS[int8_weight_bits(cpu_flags())]
 
     def prepare(self, card: ModelCard) -> dict[str, Path]:
-        """Make what is not made yet; the verified paths of all float files of the card, by the files' names.
+        """Make the files that are not ready. Returns the verified paths of all float files of the card, by name.
 
         A file that is damaged, or made by an older importer, from another source or other ranges, is made again.
 
@@ -101,12 +101,12 @@ class ModelStore:
         if condition == "damaged":
             raise ModelInvalid(output.damage(card.id))
         if condition != "ready":
-            self._ready_or_source(card, file)  # says what to install where there is nothing to prepare from
+            self._ready_or_source(card, file)  # raises with what to install where there is nothing to prepare from
             raise ModelNotInstalled(f"{card.id} is not prepared in {self.folder}; run: vultus models prepare {card.id}")
         return output.path
 
     def status(self, card: ModelCard) -> ModelStatus:
-        """Where the model stands; reads and verifies its files, raises nothing of a model's own."""
+        """The state of the model, from its files, which are read and verified; a fault of the model is not raised."""
         if card.fused:
             return self._fused_status(card)
         try:
@@ -124,7 +124,7 @@ class ModelStore:
         return ModelStatus(card, "available", f"run: vultus models prepare {card.id}", size)
 
     def _fused_status(self, card: ModelCard) -> ModelStatus:
-        """A fused model stands where the worst of its members stands."""
+        """The state of a fused model: that of its worst member."""
         try:
             members = [self.status(member) for member in self.members(card)]
         except ModelInvalid as exc:
@@ -146,16 +146,16 @@ class ModelStore:
         return tuple(self.status(card) for card in self.cards)
 
     def prepared_files(self, card: ModelCard) -> tuple[PreparedFile, ...]:
-        """All that `prepare` makes of the card's files."""
+        """All files that `prepare` makes for the card."""
         made = [self._prepared_file(file) for file in card.files]
         quantised = [self._int8_file(card, card.files[0])] if card.int8 else []
         return tuple(output for output in (*made, *quantised) if output is not None)
 
     @contextlib.contextmanager
     def writing(self, card: ModelCard) -> Iterator[None]:
-        """Hold the folder's lock, the folder made and the remains of dead processes swept away.
+        """Make the folder, hold its lock, and remove half-written files of processes that died.
 
-        Raises: StorageFailed when the folder cannot be written, also from what is done inside.
+        Raises: StorageFailed when the folder cannot be written, also for an OSError inside the `with` block.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ class ModelStore:
                 "make room there, or make the folder writable, or set VULTUS_MODEL_DIR to another one"
             ) from exc
 
-    # --- what is made ---------------------------------------------------------------------------------------------
+    # --- prepared files -------------------------------------------------------------------------------------------
 
     def _prepared_file(self, file: ModelFile) -> PreparedFile | None:
         """The converted file; None where the source itself is loaded."""
@@ -190,7 +190,7 @@ class ModelStore:
         return PreparedFile(self.folder / card.int8.output_name(bits), recipe, None, self.digests)
 
     def _recipe(self, file: ModelFile) -> dict[str, object]:
-        """What decides the output's content; when it changes, the file is made again."""
+        """Everything that decides the output's content; when it changes, the file is made again."""
         return {
             "source_sha256": expected_digest(self.folder, file),
             "importer": file.importer,
@@ -216,6 +216,7 @@ class ModelStore:
     def _converted(self, card: ModelCard, file: ModelFile) -> bytes:
         source = self.sources.find(card, file)
         expected = required_digest(self.folder, card.id, file)
+        # Digest and conversion of the same bytes: the file may change between two readings.
         data = _read(source)
         check_digest(source, hashlib.sha256(data).hexdigest(), expected, "remove it and install it again")
         return self._importers[file.importer].convert(data, dict(file.dynamic_axes))
@@ -223,7 +224,7 @@ class ModelStore:
     def _quantised(self, card: ModelCard, int8: Int8) -> bytes:
         return self._quantizer.convert(_read(self._ready_path(card, card.files[0])), int8.bounds())
 
-    # --- where the float files are --------------------------------------------------------------------------------
+    # --- float files ----------------------------------------------------------------------------------------------
 
     def _ready_path(self, card: ModelCard, file: ModelFile) -> Path:
         output = self._prepared_file(file)
@@ -237,14 +238,14 @@ class ModelStore:
         output = self._prepared_file(file)
         return output.path if output and output.condition() == "ready" else self.sources.verified(card, file)
 
-    # --- remains --------------------------------------------------------------------------------------------------
+    # --- half-written files ---------------------------------------------------------------------------------------
 
     def _sweep(self) -> None:
         for path in leftovers(self.folder):
             path.unlink(missing_ok=True)
 
     def _sweep_if_idle(self) -> None:
-        # A folder that cannot be written, or in which another process is at work, is left as it is.
+        # A folder that cannot be written, or whose lock another process holds, is left as it is.
         if leftovers(self.folder):
             with contextlib.suppress(OSError), locked(self.folder, wait=False):
                 self._sweep()

@@ -1,7 +1,7 @@
-"""FileDigests that the operator vouches for, where a card cannot: nobody publishes the SHA-256 of some weights.
+"""SHA-256 digests that the operator trusts, for weights whose digest is not published, so that the card has none.
 
-A pin is a file `<source>.sha256` in the model folder, in the format of `sha256sum`, so that it can be made and checked
-with that. Without a pin such weights are not loaded, whoever put them there. A pin never overrules a card's digest.
+A trusted digest is a file `<source>.sha256` in the model folder, in the format of `sha256sum`, so that it can be made
+and checked with that. Without one such weights are not loaded. It never overrules a card's digest.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _MOST_BYTES = 4096  # a digest and a file name
 
 
 def expected_digest(folder: Path, file: ModelFile) -> str | None:
-    """The SHA-256 that the file's source must have: the card's, or else the pin's; None when nobody gave one.
+    """The SHA-256 that the file's source must have: the card's, or else the operator's; None when neither is given.
 
-    Raises: ModelInvalid when there is a pin that is no digest.
+    Raises: ModelInvalid when the operator's file holds no digest.
     """
     return file.sha256 or _read(trusted_digest_path(folder, file))
 
 
 def required_digest(folder: Path, model_id: str, file: ModelFile) -> str:
-    """The same where there must be one. Raises: ModelNotInstalled saying how to give it; ModelInvalid."""
+    """`expected_digest`, which must be given. Raises: ModelNotInstalled with how to give it; ModelInvalid."""
     digest = expected_digest(folder, file)
     if digest is None:
         place = trusted_digest_path(folder, file)
@@ -38,12 +38,12 @@ def required_digest(folder: Path, model_id: str, file: ModelFile) -> str:
 
 
 def trusted_digest_path(folder: Path, file: ModelFile) -> Path:
-    """Where the pin of the file's source lies: beside the source's own place in the model folder."""
+    """The path of the operator's digest: next to the source's place in the model folder."""
     return folder / f"{Path(file.sources[0].file).name}.sha256"
 
 
 def trust_digest(folder: Path, file: ModelFile, digest: str) -> None:
-    """Vouch for a digest: 64 hexadecimal digits in any letter case. The folder must exist.
+    """Store a digest as trusted: 64 hexadecimal digits in any letter case. The folder must exist.
 
     Raises: ModelInvalid when it is no digest or the card has its own; StorageFailed when it cannot be written.
     """

@@ -1,4 +1,4 @@
-"""Reading every file of a model anew, and taking a model off the machine."""
+"""Checks all files of a model against their digests, and removes a model's files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vultus.models.repository.store import ModelStore
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What a file turned out to be. detail: what is wrong and what to do, or that it is right. path: None if absent."""
+    """The result for one file. detail: what is wrong and what to do, or its digest. path: None if absent."""
 
     name: str
     path: Path | None
@@ -21,9 +21,9 @@ class FileCheck:
 
 
 def verify(store: ModelStore, card: ModelCard) -> tuple[FileCheck, ...]:
-    """Read every file of the card from the disk and check its digest: sources first, then what was made of them.
+    """Read every file of the card from the disk and check its digest: sources first, then prepared files.
 
-    A source that is gone is no fault where what was made of it is there.
+    A missing source is no fault where all prepared files are in order.
     """
     store.digests.forget()
     made = [_made(card, output.path, output.condition(), store) for output in store.prepared_files(card)]
@@ -33,10 +33,10 @@ def verify(store: ModelStore, card: ModelCard) -> tuple[FileCheck, ...]:
 
 
 def remove(store: ModelStore, card: ModelCard) -> tuple[Path, ...]:
-    """Remove from the model folder all that was made or fetched for the card; what went.
+    """Remove from the model folder all files made or fetched for the card. Returns the removed paths.
 
-    Files of installed packages stay, and so do those that another card of the store uses, the operator's card and his
-    word for a digest.
+    Files of installed packages stay, and so do those that another card of the store uses, the operator's card and the
+    digests that the operator trusts.
 
     Raises: StorageFailed when the folder cannot be written.
     """
@@ -44,21 +44,21 @@ def remove(store: ModelStore, card: ModelCard) -> tuple[Path, ...]:
         return ()
     kept = {path for other in store.cards if other.id != card.id for path in _own_paths(store, other)}
     with store.writing(card):
-        going = [path for path in _own_paths(store, card) if path not in kept and path.exists()]
-        for path in going:
+        removed = [path for path in _own_paths(store, card) if path not in kept and path.exists()]
+        for path in removed:
             path.unlink()
-    return tuple(going)
+    return tuple(removed)
 
 
 def _own_paths(store: ModelStore, card: ModelCard) -> list[Path]:
-    """Where the card's files lie in the model folder, or would."""
+    """The paths of the card's files in the model folder, whether or not they are there."""
     made = [path for output in store.prepared_files(card) for path in (output.path, output.sidecar)]
-    if card.int8:  # also what was made on a machine with another kind of processor
+    if card.int8:  # also the form for other processors: the folder may come from another machine
         names = card.int8.output_names()
         made += [store.folder / f"{name}{end}" for name in names for end in ("", ".json")]
     fetched = [store.sources.place(source) for file in card.files for source in file.sources]
-    halves = [path.with_name(f"{path.name}{end}") for path in fetched for end in (".part", ".part.json")]
-    return list(dict.fromkeys((*made, *fetched, *halves)))
+    partial = [path.with_name(f"{path.name}{end}") for path in fetched for end in (".part", ".part.json")]
+    return list(dict.fromkeys((*made, *fetched, *partial)))
 
 
 def _made(card: ModelCard, path: Path, condition: str, store: ModelStore) -> FileCheck:
