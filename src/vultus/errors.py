@@ -1,4 +1,4 @@
-"""The error tree: everything that Vultus refuses, each with a stable `code` for programs.
+"""The error tree: every refusal of Vultus, each with a stable `code` for programs.
 
     VultusError
     ├── BadInput                    the caller can mend the request
@@ -51,7 +51,7 @@ class VultusError(Exception):
 
 
 class BadInput(VultusError):
-    """The caller can mend the request."""
+    """The request is wrong; the caller can fix it."""
 
     code = "invalid_request"
 
@@ -117,7 +117,7 @@ class LowQuality(FaceRefused):
 
 
 class Denied(VultusError):
-    """Who asks may not."""
+    """The caller is not allowed to do this."""
 
     code = "invalid_api_key"
 
@@ -145,7 +145,7 @@ class CollectionNotAllowed(Denied):
 
 
 class NotFound(VultusError):
-    """Nothing is here."""
+    """What was asked for does not exist."""
 
     code = "not_found"
 
@@ -207,13 +207,13 @@ class RateLimited(TryLater):
 
 
 class QueueFull(TryLater):
-    """As many requests wait as may wait."""
+    """The queue of waiting requests is full."""
 
     code = "queue_full"
 
 
 class QueueTimeout(TryLater):
-    """The request waited longer than a request may wait."""
+    """The request waited in the queue for longer than the limit."""
 
     code = "queue_timeout"
 

@@ -1,4 +1,4 @@
-"""The nouns of Vultus, as frozen dataclasses: the file to read first.
+"""The nouns of Vultus as frozen dataclasses: the file to read first.
 
 Arrays are numpy; a box is (x_min, y_min, x_max, y_max) in pixels of the upright image; landmarks are (5, 2), x then y,
 in the order left eye, right eye, nose, left mouth corner, right mouth corner, left and right as seen in the image.
@@ -104,7 +104,7 @@ class Quality:
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """A face made comparable: `embedding` (D,) float32 of unit length, the model that made it, the face it came from.
+    """A comparable face: `embedding` (D,) float32 of unit length, the model that made it, the face it came from.
 
     face: in pixels of the upright original photo.
     """
@@ -184,7 +184,7 @@ class NewFace:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """An API key as it is remembered: never the key itself. collections: None means all."""
+    """An API key as it is stored: never the key itself. collections: None means all."""
 
     id: str
     name: str
@@ -199,7 +199,7 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class KeyRotation:
-    """A key with its new secret, which is quoted this once; the old one works until `old_until`."""
+    """A key with its new secret, which is shown this once; the old one works until `old_until`."""
 
     key: ApiKey
     secret: str

@@ -1,4 +1,4 @@
-"""open_system(settings): builds every part, yields them, closes in reverse order. Here the rooms are introduced."""
+"""open_system(settings): builds every part, yields them, closes them in reverse order. The one place that knows all."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class System:
     audit_sink: AuditSink = field(default_factory=NullAuditSink)
 
     def capabilities(self) -> Mapping[str, Any]:
-        """What /capabilities answers: models, detectors, defaults."""
+        """The content of /capabilities: models, detectors, defaults."""
         settings = self.settings
         return {
             "models": self.models.capabilities(),
@@ -222,7 +222,7 @@ def _policy(settings: Settings) -> Policy:
 
 
 def _first_admin_key(keys: KeyStore, settings: Settings) -> str | None:
-    """The admin key made now, if there was no key at all and the operator gave none."""
+    """The secret of the first admin key; None if there is a key already, or the operator gave the secret."""
     if keys.any() or settings.without_keys:
         return None
     given = settings.admin_key.get_secret_value() if settings.admin_key else None

@@ -1,4 +1,4 @@
-"""vultus audit: who did what; and how long that is kept."""
+"""vultus audit: shows the audit log and prunes it."""
 
 from __future__ import annotations
 

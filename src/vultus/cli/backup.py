@@ -1,4 +1,4 @@
-"""vultus backup, vultus restore: the whole data folder to one file, and back."""
+"""vultus backup, vultus restore: the data folder to one file, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""vultus check: do rows, embeddings, revisions, photos and the audit agree?"""
+"""vultus check: compares rows, embeddings, revisions, photos and the audit with each other."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ MARKUP: Literal["markdown"] = "markdown"
 
 @dataclass(frozen=True)
 class LazyCommand:
-    """Where a command is, and the line about it on the page of all commands (a test compares it with its docstring).
+    """The place of a command, and its line on the help page (a test compares it with the docstring).
 
     attribute: a function, or `app` of a module with sub-commands.
     """
@@ -55,7 +55,7 @@ class LazyCommands(Guarded):
     """The group of all commands."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Their names, in the order of the page."""
+        """The names, in the order of the help page."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -63,7 +63,7 @@ class LazyCommands(Guarded):
         return load(cmd_name) if cmd_name in COMMANDS else None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """The page of all commands, none of them imported."""
+        """The help page of all commands; none of them is imported for it."""
         outlines = [TyperCommand(name, help=command.short_help) for name, command in COMMANDS.items()]
         page = TyperGroup(
             name=self.name,

@@ -1,4 +1,4 @@
-"""What a run of the command line carries from its start to its end. Imports nothing heavy: see `cli.commands`."""
+"""The state of one run of the command line. Imports nothing heavy: see `cli.commands`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""vultus doctor: is everything there that a healthy service needs? The checks look and change nothing."""
+"""vultus doctor: checks everything that a healthy service needs. The checks only read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ X86_FLAGS = {"AVX2": ("avx2",), "AVX512": ("avx512f",), "VNNI": ("avx512_vnni", 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding."""
+    """The result of one check."""
 
     name: str
     state: Literal["ok", "warn", "fail"]
@@ -169,7 +169,7 @@ def _findings(settings: Settings, run_self_test: Callable[[Settings], float]) ->
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
-    """The finding; a check that cannot be made has failed."""
+    """The result of a check; one that raises has failed."""
     try:
         return check()
     except VultusError as exc:

@@ -1,4 +1,4 @@
-"""Exit codes, and the one place where an exception becomes one: a sentence on stderr, never a traceback."""
+"""Exit codes, and the place where exceptions become one: a sentence on stderr, never a traceback."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Settings come from VULTUS_* variables or a .env file; options override them.
 
 
 class Guarded(TyperGroup):
-    """The commands, with every expected failure turned into a sentence and an exit code."""
+    """The commands; every expected failure becomes a sentence and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command of the context."""
@@ -53,7 +53,7 @@ class Guarded(TyperGroup):
 
 
 def sentence_of(exc: OSError) -> str:
-    """What the operating system refused, naming the file where it is known."""
+    """The refusal of the operating system, with the file where it is known."""
     reason = exc.strerror or type(exc).__name__
     return reason if exc.filename is None else f"{exc.filename}: {reason}; check the path and its permissions"
 

@@ -32,7 +32,7 @@ class Vision:
 
 @contextmanager
 def open_installed(settings: Settings, *, serving: bool = False) -> Iterator[System]:
-    """The system of these settings; says so when models must be converted first, which takes a while."""
+    """The system of these settings. Announces it if models must be converted first, which takes a while."""
     _announce_preparation(settings)
     with open_system(settings, serving=serving) as system:
         yield system
@@ -74,7 +74,7 @@ def run_self_test(settings: Settings) -> float:
 
 @dataclass(frozen=True)
 class Openers:
-    """What the commands open."""
+    """The functions that open the parts."""
 
     open_system: Callable[[Settings], AbstractContextManager[System]] = open_installed
     open_server: Callable[[Settings], AbstractContextManager[System]] = open_to_serve
@@ -90,7 +90,7 @@ def openers_of(ctx: typer.Context) -> Openers:
 
 @contextmanager
 def opened(ctx: typer.Context, settings: Settings) -> Iterator[System]:
-    """The open system, for a command that ends by itself; the audit will say that a command made the changes."""
+    """The open system for a command; its changes are audited as made by a command."""
     with openers_of(ctx).open_system(settings) as system:
         yield replace(system, service=system.service.acting_as(Act(COMMAND)))
 
@@ -108,7 +108,7 @@ def is_needed(card: ModelCard, settings: Settings) -> bool:
 
 
 def _needed_statuses(settings: Settings) -> tuple[ModelStatus, ...]:
-    """Of the models that a start loads; a name that no card has is left to the start, which refuses it."""
+    """The statuses of the models that a start loads; the start itself refuses a name that no card has."""
     store = open_store(settings.model_dir)
     return tuple(store.status(card) for card in store.cards if is_needed(card, settings))
 

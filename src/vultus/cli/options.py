@@ -19,7 +19,7 @@ def _remember_json(ctx: typer.Context, value: bool) -> bool:
 
 
 def _checked(check: Callable[[str], str], value: str | list[str] | None) -> str | list[str] | None:
-    """Refuse, as wrong usage, what the HTTP calls would refuse."""
+    """Refuses as wrong usage whatever the HTTP calls would refuse."""
     try:
         for one in [value] if isinstance(value, str) else value or []:
             check(one)

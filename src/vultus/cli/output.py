@@ -1,4 +1,4 @@
-"""What the commands print: tables for people and JSON for programs on stdout, everything else on stderr."""
+"""Output of the commands: tables for people and JSON for programs on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def say(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """The text with what a terminal would obey, or cannot show, as question marks; line breaks stay."""
+    """The text with control characters, and what a terminal cannot show, as question marks; line breaks stay."""
     return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
 
 
@@ -68,7 +68,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
-    """Call what it yields after each of `total` photos."""
+    """Yields a function to call after each of `total` photos."""
     if not sys.stderr.isatty():
         yield Lines(label, total).advance
         return

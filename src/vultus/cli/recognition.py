@@ -1,4 +1,4 @@
-"""vultus enroll, verify, find: the use cases on photos of this machine."""
+"""vultus enroll, verify, find: photos of this machine."""
 
 from __future__ import annotations
 

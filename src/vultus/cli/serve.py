@@ -63,7 +63,7 @@ def _run(settings: Settings, tools: Openers) -> None:
 
 
 def banner(system: System, port: int) -> list[str]:
-    """What is printed when requests will be served."""
+    """The lines that are printed once requests are served."""
     settings = system.settings
     url = f"http://{_shown_host(settings.host)}:{port}"
     lines = [
