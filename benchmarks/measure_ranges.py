@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from vultus.config import Settings
+from vultus.evaluation.labelled_folder import list_photos
 from vultus.models.card import ModelCard, find_card
 from vultus.models.catalogue import known_cards
 from vultus.models.importers.quantize import measurable
@@ -34,7 +35,6 @@ from vultus.wiring import open_models, open_pipeline, prepare
 BINS = 8192
 BATCH = 4  # crops: all tensors of a batch are in memory at once
 DIGITS = 4  # significant ones of a range
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 
 Extremes = dict[str, tuple[float, float]]
 
@@ -75,9 +75,10 @@ def left_out(pairs: Path | None) -> frozenset[str]:
 
 def one_photo_each(folder: Path, without: frozenset[str]) -> list[Path]:
     """The first photo of every person not in `without`, by name."""
-    people = sorted(path for path in folder.iterdir() if path.is_dir() and path.name not in without)
-    photos = [sorted(path for path in person.iterdir() if path.suffix.lower() in PHOTOS) for person in people]
-    return [found[0] for found in photos if found]
+    first: dict[str, Path] = {}
+    for photo in list_photos(folder).photos:
+        first.setdefault(photo.subject, photo.path)
+    return [path for subject, path in first.items() if subject not in without]
 
 
 def spread(photos: Sequence[Path], wanted: int) -> list[Path]:

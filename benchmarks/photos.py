@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vultus.vision.image import PHOTO_SUFFIXES
+
 SIZES = {"640x480": (640, 480), "2 MP": (1632, 1224), "12 MP": (4032, 3024)}
 SERVED_SIZES = ("640x480", "2 MP")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 QUALITY = 90
 GRAIN = 3.0  # standard deviation, grey levels
 MARK, BITS = 16, 14  # pixels of a square at 640 pixels' width; squares of a number
@@ -85,7 +86,7 @@ def _read(path: Path) -> Pixels:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)[:MOST_FILES]
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)[:MOST_FILES]
     if not found:
         raise SystemExit(f"no photo lies in {folder}; give a folder of JPEG, PNG or WebP files")
     return found

@@ -8,7 +8,7 @@ import pytest
 from tests.evaluation.synthetic import synthetic_people
 from vultus.errors import InvalidRequest
 from vultus.evaluation.measure import measure_groups, measure_in_use, measure_pairs, measure_search
-from vultus.evaluation.protocols import PairList, PhotoPair
+from vultus.evaluation.pair_list import PairList, PhotoPair
 from vultus.evaluation.scores import score_all_pairs
 
 # Photos at 0, 10, 90 and 100 degrees: cosines 0.985 within the two people, at most 0.17 between them.

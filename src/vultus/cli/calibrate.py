@@ -18,7 +18,7 @@ from vultus.config import Settings
 from vultus.errors import InvalidRequest, ModelNameNotAllowed
 from vultus.evaluation.calibrate import Thresholds, measure_thresholds
 from vultus.evaluation.embed_photos import EmbeddedPhotos
-from vultus.evaluation.protocols import LabelledFolder, read_folder
+from vultus.evaluation.labelled_folder import LabelledFolder, read_folder
 from vultus.matching.decision import to_distance
 from vultus.models.calibration import SearchCalibration
 from vultus.models.card import Calibration, ModelCard, find_card

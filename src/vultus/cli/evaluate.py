@@ -27,8 +27,9 @@ from vultus.errors import ModelInvalid
 from vultus.evaluation.as_json import evaluation_as_json
 from vultus.evaluation.as_tables import evaluation_as_tables
 from vultus.evaluation.embed_photos import EmbeddedPhotos
+from vultus.evaluation.labelled_folder import LabelledFolder, read_folder
 from vultus.evaluation.measure import measure_pairs
-from vultus.evaluation.protocols import LabelledFolder, PairList, read_folder, read_pairs
+from vultus.evaluation.pair_list import PairList, read_pairs
 from vultus.evaluation.report import render_report
 from vultus.evaluation.results import Evaluation, Setup, count_failures, measure_folder
 

@@ -15,12 +15,12 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 
 from vultus.cli.exit_codes import FILE_FAILED, INTERRUPTED, PARTLY
-from vultus.cli.folder import Folder, PhotoFile, look_through
 from vultus.cli.opening import opened
 from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir
 from vultus.cli.output import print_json, print_lines, progress, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.errors import BadInput, CollectionNotFound, FaceRefused, InvalidRequest
+from vultus.evaluation.labelled_folder import PhotoFile, PhotoListing, list_photos
 from vultus.identifiers import DEFAULT_COLLECTION, check_subject
 from vultus.service import FaceService
 
@@ -49,7 +49,7 @@ class ImportReport:
         if outcome not in (ENROLLED, ALREADY_THERE):
             paths = self.examples.setdefault(outcome, [])
             if len(paths) < EXAMPLES:
-                paths.append(photo.shown)
+                paths.append(photo.name)
 
     @property
     def refused(self) -> dict[str, int]:
@@ -106,7 +106,7 @@ def import_folder(
     What is already there is skipped, so a stopped import goes on where it was.
     """
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
-    found = look_through(folder)
+    found = list_photos(folder)
     if not found.photos:
         raise InvalidRequest(_nothing_in(folder, found))
     photos = found.photos[:limit]
@@ -124,7 +124,7 @@ def import_folder(
     raise typer.Exit(PARTLY if report.refused else 0)
 
 
-def _nothing_in(folder: Path, found: Folder) -> str:
+def _nothing_in(folder: Path, found: PhotoListing) -> str:
     other = ", ".join(f"{count} of: {reason}" for reason, count in sorted(found.ignored.items()))
     sentence = f"{folder} has no photos in sub-folders; make one sub-folder per person, named by the id"
     return f"{sentence} (found {other})" if other else sentence

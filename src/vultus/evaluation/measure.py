@@ -10,7 +10,7 @@ import numpy as np
 from vultus.errors import InvalidRequest
 from vultus.evaluation.identification import SearchPoint, search_open_set, search_points, split_open_set
 from vultus.evaluation.intervals import Interval, Rate, bootstrap_fnmr
-from vultus.evaluation.protocols import PairList
+from vultus.evaluation.pair_list import PairList
 from vultus.evaluation.scores import Histogram, PairScores, score_all_pairs
 from vultus.evaluation.verification import (
     TARGET_FMRS,

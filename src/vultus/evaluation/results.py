@@ -9,6 +9,7 @@ from vultus.errors import InvalidRequest
 from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.identification import SearchPoint
 from vultus.evaluation.intervals import Rate
+from vultus.evaluation.labelled_folder import LabelledPhoto
 from vultus.evaluation.measure import (
     GROUP_FMR,
     GroupResult,
@@ -20,7 +21,6 @@ from vultus.evaluation.measure import (
     measure_search,
     measure_verification,
 )
-from vultus.evaluation.protocols import LabelledPhoto
 from vultus.evaluation.scores import PairScores, score_all_pairs
 from vultus.evaluation.split_half import HalvesResult, compare_halves
 from vultus.evaluation.verification import threshold_at_fmr

@@ -17,7 +17,8 @@ from PIL import Image, UnidentifiedImageError
 from vultus.errors import InvalidImage, RequestTooLarge
 from vultus.records import RGB, Photograph
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",)}  # Pillow's names, file extensions
+PHOTO_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)  # in lower case
 MAX_PIXELS = 40_000_000  # 120 MB as RGB
 MIN_SIDE = 16  # pixels: nothing smaller holds a face that a detector finds
 REDUCED_SIDE = 640  # pixels: the long side that detection uses; no JPEG is decoded to less
@@ -45,7 +46,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, reduced_side: int = RED
     """
     if not data:
         raise InvalidImage("the image is empty (0 bytes); send a JPEG, PNG or WebP file")
-    with _foreign_errors(), Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+    with _foreign_errors(), Image.open(io.BytesIO(data), formats=tuple(FORMATS)) as picture:
         _check_header(picture, max_pixels)
         if picture.format == "PNG":
             _check_png(data)
