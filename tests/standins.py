@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.pictures import FRAME
-from vultus.errors import ModelNameNotAllowed
+from vultus.errors import InvalidRequest, ModelNameNotAllowed
 from vultus.matching.decision import ThresholdTable
 from vultus.records import RGB, CropRule, Face, InputRule
 from vultus.vision.embed import Embedder
@@ -69,7 +69,7 @@ class TinyModels:
     default = TINY
 
     def __init__(self, folder: Path) -> None:
-        self.runs = 0
+        self.runs, self.calibrated = 0, True
         self._embedders = {
             model_id: _embedder(write_tiny_network(folder / f"{model_id}.onnx", dimension=dimension), model_id)
             for model_id, dimension in DIMENSIONS.items()
@@ -90,8 +90,14 @@ class TinyModels:
     def dimension(self, model_id: str) -> int:
         return DIMENSIONS[model_id]
 
+    def calibration(self, model_id: str) -> ThresholdTable | None:
+        return ThresholdTable(model_id, THRESHOLDS) if self.calibrated else None
+
     def thresholds(self, model_id: str) -> ThresholdTable:
-        return ThresholdTable(model_id, THRESHOLDS)
+        table = self.calibration(model_id)
+        if table is None:
+            raise InvalidRequest(f"{model_id} has no calibration")
+        return table
 
     def capabilities(self) -> list[dict[str, object]]:
         return [{"model_id": model_id, "dimension": dimension} for model_id, dimension in DIMENSIONS.items()]

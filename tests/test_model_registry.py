@@ -12,7 +12,7 @@ import pytest
 from tests import pictures
 from tests.standins import SIDE, TEMPLATE, write_tiny_network
 from vultus.config import Settings
-from vultus.errors import ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
+from vultus.errors import InvalidRequest, ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
 from vultus.model_registry import MEMORY_FACTOR, ModelRegistry
 from vultus.models.card import FileSource, Int8, ModelFile, find_card, in_box_cards
 from vultus.models.importers import Quantizer
@@ -74,6 +74,14 @@ def test_unknown_and_refused_names_say_why(folder):
         models.resolve("other")
     with pytest.raises(ModelNameNotAllowed, match="VGG-Face is not served: its weights are licensed"):
         models.resolve("vgg-face")
+
+
+def test_a_model_without_a_calibration_has_no_thresholds_and_says_how_to_set_them(folder):
+    models = serve(folder, make_card(folder, "calibrated"), make_card(folder, "bare", calibration=None))
+    assert models.calibration("calibrated").for_fmr(1e-3) == models.thresholds("calibrated").for_fmr(1e-3)
+    assert models.calibration("bare") is None
+    with pytest.raises(InvalidRequest, match="vultus calibrate FOLDER --model bare"):
+        models.thresholds("bare")
 
 
 def test_a_model_is_warm_after_its_first_use(folder):

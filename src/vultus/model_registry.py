@@ -144,15 +144,22 @@ class ModelRegistry:
         """The length of the model's embeddings."""
         return _required(self._card(model_id).output_dimension, model_id, "output_dimension")
 
-    def thresholds(self, model_id: str) -> ThresholdTable:
-        """The model's calibration, the operator's before the card's. Raises InvalidRequest when it has none."""
+    def calibration(self, model_id: str) -> ThresholdTable | None:
+        """The thresholds by the operator's calibration, else by the card's; None when the model has neither."""
         calibration = self._operator_calibrations.get(model_id) or self._card(model_id).calibration
         if calibration is None:
+            return None
+        return ThresholdTable(model_id, calibration.thresholds, search=_search_model(calibration))
+
+    def thresholds(self, model_id: str) -> ThresholdTable:
+        """As `calibration`. Raises InvalidRequest when the model has none."""
+        table = self.calibration(model_id)
+        if table is None:
             raise InvalidRequest(
                 f"{model_id} has no calibration, so no error rate can be asked of it; send a threshold, or calibrate "
                 f"it once: vultus calibrate FOLDER --model {model_id}"
             )
-        return ThresholdTable(model_id, calibration.thresholds, search=_search_model(calibration))
+        return table
 
     def embedder(self, model_id: str) -> Recogniser[Any]:
         """The loaded model; the first caller loads it, callers at the same time wait for that one load.

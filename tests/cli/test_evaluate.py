@@ -60,6 +60,14 @@ def test_a_second_run_with_a_cache_embeds_no_photo(run, small, people, tmp_path)
     assert first["folder"] == second["folder"]
 
 
+def test_a_model_without_a_calibration_is_measured_and_the_rates_in_use_are_left_out(run, small, people):
+    small.models.calibrated = False
+    found = evaluated(run, people)
+    assert found["folder"]["verification"]["mated"] == 12
+    assert found["folder"]["thresholds_in_use"] == []
+    assert any("tiny-32 has no calibration" in note for note in found["folder"]["notes"])
+
+
 def test_groups_are_compared_side_by_side(run, people, tmp_path):
     (tmp_path / "groups.csv").write_text("subject,age\nanna,old\nbén,old\nçelik,young\ndora,young\n", "utf-8")
     found = evaluated(run, people, "--attributes", tmp_path / "groups.csv", "--column", "age")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,6 @@ from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
-from vultus.errors import ModelInvalid
 from vultus.evaluation.as_json import evaluation_as_json
 from vultus.evaluation.as_tables import evaluation_as_tables
 from vultus.evaluation.embed_photos import EmbeddedPhotos
@@ -72,8 +72,9 @@ def evaluate(
     data = _read(folder, pairs, attributes, column, words)
     vision = openers_of(ctx).open_vision(settings)
     choices = Choices(vision.models.resolve(model), detector, face, cache)
+    in_use = _thresholds(vision, choices)
     photos = embed_photos(vision, data.paths, choices, settings)
-    found = _measure(data, photos, _setup(vision, choices, data), _thresholds(vision, choices), gallery, templates)
+    found = _measure(data, photos, _setup(vision, choices, data), in_use, gallery, templates)
     _publish(found, report, as_json)
 
 
@@ -147,17 +148,19 @@ def _setup(vision: Vision, choices: Choices, data: Data) -> Setup:
     )
 
 
-def _thresholds(vision: Vision, choices: Choices) -> dict[float, float]:
-    """The thresholds that the service uses now, by FMR; none for a model without a calibration."""
-    try:
-        table = vision.models.thresholds(choices.model_id)
-    except ModelInvalid:
-        return {}
-    return {rate: table.for_fmr(rate).similarity for rate in IN_USE_FMRS}
+def _thresholds(vision: Vision, choices: Choices) -> dict[float, float] | None:
+    """The thresholds that the service uses now, by FMR; None for a model without a calibration."""
+    table = vision.models.calibration(choices.model_id)
+    return None if table is None else {rate: table.for_fmr(rate).similarity for rate in IN_USE_FMRS}
 
 
 def _measure(
-    data: Data, photos: EmbeddedPhotos, setup: Setup, in_use: dict[float, float], gallery: int | None, templates: int
+    data: Data,
+    photos: EmbeddedPhotos,
+    setup: Setup,
+    in_use: dict[float, float] | None,
+    gallery: int | None,
+    templates: int,
 ) -> Evaluation:
     rows = {path: row for row, path in enumerate(photos.paths)}
     names = [data.shown(path) for path in photos.paths]
@@ -169,14 +172,22 @@ def _measure(
             photos.vectors[at],
             [data.folder.photos[number] for number in kept],
             [names[row] for row in at],
-            in_use=in_use,
+            in_use=in_use or {},
             gallery_subjects=gallery,
             templates=templates,
         )
+        if in_use is None:
+            folder = replace(folder, notes=(*folder.notes, _without_calibration(setup.model_id)))
     if data.pairs is not None:
         pairs = measure_pairs(photos.vectors[[rows[path] for path in data.paired]], data.pairs)
     failures = count_failures(photos, data.subjects_of(photos.paths), names)
     return Evaluation(setup, failures, folder, pairs, data.duplicates, data.notes)
+
+
+def _without_calibration(model_id: str) -> str:
+    return (
+        f"no thresholds in use: {model_id} has no calibration; to set one: vultus calibrate FOLDER --model {model_id}"
+    )
 
 
 def _publish(found: Evaluation, report: Path | None, as_json: bool) -> None:
