@@ -1,4 +1,7 @@
-"""The shape of the code in numbers: `python -m tests.house [SOURCE]` prints them for src/vultus or another tree."""
+"""The shape of the code in numbers: `python -m tests.house [SOURCE]` prints them for src/vultus or another tree.
+
+`python -m tests.house --listing` prints the list of files that docs/architecture.md holds.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,8 @@ class Function:
 
 
 def modules(source: Path) -> list[Path]:
-    """All Python files, without empty `__init__.py` ones."""
-    return [path for path in sorted(source.rglob("*.py")) if path.read_text("utf-8").strip()]
+    """All Python files, without `__init__.py` ones that hold only a docstring."""
+    return [path for path in sorted(source.rglob("*.py")) if len(ast.parse(path.read_text("utf-8")).body) > 1]
 
 
 def functions(path: Path) -> Iterator[Function]:
@@ -134,6 +137,25 @@ def help_seconds() -> float:
     return median(times)
 
 
+def listing(source: Path) -> str:
+    """Every folder and file with the first line of its docstring, as Markdown."""
+    lines = []
+    for folder in sorted({source, *(path.parent for path in source.rglob("*.py"))}):
+        name = folder.relative_to(source).as_posix()
+        lines += ["", f"**{name}/** {summary(folder / '__init__.py')}" if name != "." else "**vultus/**", ""]
+        for path in sorted(folder.glob("*.py")):
+            if path.name != "__init__.py" or name == ".":
+                lines.append(f"- `{path.name}` {summary(path)}")
+        if cards := sorted(path.stem for path in folder.glob("*.toml")):
+            lines.append(f"- model cards: {', '.join(f'`{card}`' for card in cards)}")
+    return "\n".join(lines[1:]) + "\n"
+
+
+def summary(path: Path) -> str:
+    """The first line of a file's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")[0]
+
+
 def main(source: Path) -> None:
     """Print all figures."""
     files = {path: path.read_text("utf-8").count("\n") for path in modules(source)}
@@ -153,4 +175,7 @@ def main(source: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE)
+    if sys.argv[1:] == ["--listing"]:
+        print(listing(SOURCE), end="")
+    else:
+        main(Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.house import SOURCE, listing, summary
 from vultus.config import Settings, settings_page
 
 ROOT = Path(__file__).parents[1]
@@ -14,7 +15,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_settings_page_is_the_one_the_code_makes():
-    """To write it anew: python -c "from vultus.config import settings_page; print(settings_page(), end='')"."""
+    """To write it anew: python -c "from tests.house import SOURCE, listing, summary
+    from vultus.config import settings_page; print(settings_page(), end='')"."""
     assert (ROOT / "docs" / "settings.md").read_text("utf-8") == settings_page()
 
 
@@ -26,6 +28,16 @@ def test_every_setting_explains_itself():
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_architecture_page_lists_every_file():
+    """To write the list: python -m tests.house --listing."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert page.partition("## Every file")[2].partition("docstring.\n\n")[2] == listing(SOURCE)
+
+
+def test_every_file_says_what_it_is():
+    assert [str(path) for path in SOURCE.rglob("*.py") if not summary(path)] == []
 
 
 def test_the_readme_shows_the_two_commands():

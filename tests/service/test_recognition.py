@@ -175,9 +175,12 @@ def test_detect_lists_faces_with_quality_or_nothing(small):
 def test_a_probe_of_low_quality_is_answered_and_flagged(small):
     small.service.enrolment.enroll([drawn_photo(1)], subject="ada")
     assert small.service.recognition.find(drawn_photo(1)).faces[0].cautions == ()
-    strict = FaceService(replace(small.service.context, policy=Policy(min_quality=100)))
+    strict = FaceService(replace(small.service.context, policy=Policy(min_quality=100))).recognition
     (answer,) = strict.find(drawn_photo(1)).faces
     assert (answer.decision, answer.cautions[0].code, answer.cautions[0].image) == ("match", "low_quality", "img")
     assert "below the 100" in answer.cautions[0].detail
-    assert [caution.image for caution in strict.verify(drawn_photo(1), drawn_photo(1)).cautions] == ["img1", "img2"]
+    assert [caution.image for caution in strict.verify(drawn_photo(1), drawn_photo(1)).cautions] == [
+        "img1",
+        "img2",
+    ]
     assert [caution.image for caution in strict.verify_subject(drawn_photo(1), "ada").cautions] == ["img"]

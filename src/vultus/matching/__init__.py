@@ -1,0 +1,1 @@
+"""What a similarity means: decisions, and the error rates behind their thresholds."""

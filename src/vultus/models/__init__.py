@@ -1,0 +1,1 @@
+"""What a model is: cards, licences, calibrations, the arithmetic that suits the processor."""

@@ -1,0 +1,1 @@
+"""The HTTP server process. The only importer of uvicorn."""

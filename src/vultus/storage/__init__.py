@@ -1,0 +1,1 @@
+"""The database and the stored photos. An embedding here is only a float32 array."""

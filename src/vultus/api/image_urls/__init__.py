@@ -1,0 +1,1 @@
+"""Images from URLs that a caller sends; off unless the operator turns it on."""

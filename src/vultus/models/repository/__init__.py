@@ -1,0 +1,1 @@
+"""Where the files of the models are: sources, downloads, prepared files, digests."""
