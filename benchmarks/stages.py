@@ -168,7 +168,7 @@ def find_profile(system: System, photos: Photos, size: str, bounds: Bounds) -> R
 
         def find(number: int) -> None:
             photo = some[number % len(some)]
-            whole = milliseconds(lambda: system.service.recognition.find(photo, collection=COLLECTION))
+            whole = milliseconds(lambda: system.service.identification.find(photo, collection=COLLECTION))
             lap = watch.lap()
             laps.append({**lap, "rest": whole - sum(lap.values())})
 

@@ -100,7 +100,7 @@ def test_the_service_starts_on_it_and_enrolls_and_finds(folder, model_dir):
     with open_system(Settings(data_dir=folder.path, model_dir=model_dir), serving=True) as system:
         assert system.new_admin_key is None
         enrolled = system.service.enrolment.enroll([pictures.astronaut()], subject="eileen", face="largest")
-        found = system.service.recognition.find(pictures.variants(pictures.astronaut())["mirror"])
+        found = system.service.identification.find(pictures.variants(pictures.astronaut())["mirror"])
     assert enrolled.collection.name == COLLECTION
     assert found.faces[0].matches[0].candidate.subject == "eileen"
     assert found.collection.faces == len(folder.face_ids) + 1

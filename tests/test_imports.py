@@ -19,7 +19,7 @@ MAY_KNOW = {
     "cores": set(),
     "identifiers": set(),
     "files": set(),
-    "vectors": set(),
+    "vectors": {"errors", "records"},
     "config": {"cores"},
     "matching": GROUND,
     "vision": GROUND | {"matching"},

@@ -59,12 +59,12 @@ def test_enroll_find_forget_find(real):
     real.service.enrolment.enroll([pictures.astronaut()], subject="astronaut", collection="life", name="A")
     real.service.enrolment.enroll([pictures.portrait()], subject="actor", collection="life")
     for photo in VARIANTS.values():
-        (answer,) = real.service.recognition.find(photo, collection="life").faces
+        (answer,) = real.service.identification.find(photo, collection="life").faces
         assert (answer.decision, answer.matches[0].candidate.subject) == ("match", "astronaut")
-    for stranger in real.service.recognition.find(pictures.group(), collection="life", faces="all").faces:
+    for stranger in real.service.identification.find(pictures.group(), collection="life", faces="all").faces:
         assert stranger.decision == "unknown"
     real.service.galleries.forget("life", "astronaut")
-    (answer,) = real.service.recognition.find(pictures.astronaut(), collection="life").faces
+    (answer,) = real.service.identification.find(pictures.astronaut(), collection="life").faces
     assert answer.decision == "unknown"
     assert [match.candidate.subject for match in answer.matches] == ["actor"]
 

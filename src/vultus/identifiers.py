@@ -35,6 +35,13 @@ def check_subject(value: str) -> str:
     return value
 
 
+def check_id(value: str) -> str:
+    """An id that the service made, of a face or a key."""
+    if len(value) > MAX_SUBJECT_CHARACTERS or not value.isprintable():
+        raise ValueError("is not an id of this service; send it as it was answered")
+    return value
+
+
 def check_collection(value: str) -> str:
     """The collection name. Raises ValueError."""
     if not COLLECTION.fullmatch(value):

@@ -286,10 +286,13 @@ class Match:
 
 @dataclass(frozen=True)
 class Identification:
-    """The answer to a 1:N search for one face. Below the threshold is never called a match."""
+    """The answer to a 1:N search for one face. Below the threshold is never called a match.
 
-    face: Face
-    quality: Quality
+    face, quality: None where no photo was searched with; an enrolled face has its stored quality.
+    """
+
+    face: Face | None
+    quality: Quality | None
     decision: Literal["match", "ambiguous", "unknown"]
     reason: str
     rule: ThresholdRule
@@ -299,8 +302,10 @@ class Identification:
 
 @dataclass(frozen=True)
 class FindResult:
+    """The answer to a search. detector: None where no photo was searched with."""
+
     collection: Collection
-    detector: str
+    detector: str | None
     faces: tuple[Identification, ...]
 
 

@@ -1,12 +1,17 @@
-"""Vectors scaled to unit length, as every comparison of embeddings expects them; callers raise their own errors."""
+"""Vectors of unit length, as every comparison of embeddings expects them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vultus.errors import VectorMismatch
+from vultus.records import Float32
+
+LENGTH_TOLERANCE = 1e-3  # of an embedding: what float32 and JSON with few digits may lose
 SMALLEST_NORM = 1e-6  # at or below it a vector is zero or rounding noise, whose direction means nothing
 
 F = TypeVar("F", bound=np.floating[Any])
@@ -29,3 +34,16 @@ def unit_length(rows: NDArray[F]) -> NDArray[F]:
     """(N, D) rows scaled to unit length, in their precision; each of them must have a direction."""
     unit: NDArray[F] = rows / lengths(rows)[:, None]
     return unit
+
+
+def require_embedding(values: Sequence[float] | Float32, dimension: int, model_id: str) -> Float32:
+    """The (D,) float32 embedding of a model. Raises VectorMismatch: wrong dimension, not finite, not of unit length."""
+    vector = np.asarray(values, np.float32)
+    if vector.shape != (dimension,):
+        raise VectorMismatch(f"an embedding has shape {vector.shape}; {model_id} has ({dimension},)")
+    if not np.isfinite(vector).all():
+        raise VectorMismatch("an embedding holds NaN or infinite values; make it anew from the photo")
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    if abs(length - 1) > LENGTH_TOLERANCE:
+        raise VectorMismatch(f"an embedding has length {length:.4g}; divide it by its length, so that this is 1")
+    return vector

@@ -96,7 +96,7 @@ class StandInService:
         """All parts of the real service in one."""
         return self
 
-    enrolment = recognition = comparison = galleries = itself
+    enrolment = recognition = identification = comparison = galleries = itself
 
     def _model(self, name: str | None) -> str:
         if name not in (None, MODEL, "Facenet"):

@@ -125,9 +125,9 @@ class Galleries(RuleBasedStateMachine):
     def find(self, collection: str, person: int, top_k: int) -> None:
         if collection not in self.known:
             with pytest.raises(CollectionNotFound):
-                self.service.recognition.find(PHOTOS[person], collection=collection)
+                self.service.identification.find(PHOTOS[person], collection=collection)
             return
-        found = self.service.recognition.find(PHOTOS[person], collection=collection, top_k=top_k, threshold=SAME)
+        found = self.service.identification.find(PHOTOS[person], collection=collection, top_k=top_k, threshold=SAME)
         known = self.known[collection]
         owners = {subject for subject, faces in known.items() if person in faces}
         (answer,) = found.faces

@@ -43,7 +43,8 @@ def enroll(gallery: Gallery, photos: LocalPhotoStore, seed: int, subject: str) -
     new = new_face(seed, photo=data.decode())
     stored = NewFace(new.template, replace(new.photo, size_bytes=len(data)))
     photos.put(data)
-    _, ((face, _),) = gallery.add_faces("people", subject, [stored], before_commit=lambda: put_again(photos, data))
+    _, (enrolled,) = gallery.add_faces("people", subject, [stored], before_commit=lambda: put_again(photos, data))
+    face = enrolled.face
     return face.id
 
 

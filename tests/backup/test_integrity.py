@@ -28,7 +28,8 @@ def face_ids(gallery, photos) -> list[str]:
         new = new_face(seed, photo=data)
         photos.put(data.encode())
         stored = NewFace(new.template, replace(new.photo, size_bytes=len(data)))
-        _, ((face, _),) = gallery.acting_as(Act("command")).add_faces("people", f"s{seed % 2}", [stored])
+        _, (enrolled,) = gallery.acting_as(Act("command")).add_faces("people", f"s{seed % 2}", [stored])
+        face = enrolled.face
         ids.append(face.id)
     return ids
 

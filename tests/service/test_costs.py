@@ -60,7 +60,7 @@ def counted(small: Small, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
 
 def test_a_find_decodes_detects_and_embeds_once_and_commits_nothing(small, counted):
     with counted() as costs:
-        small.service.recognition.find(drawn_photo(1))
+        small.service.identification.find(drawn_photo(1))
     assert {name: costs[name] for name in ("decodes", "detections", "runs", "commits", "photos")} == {
         "decodes": 1,
         "detections": 1,
@@ -96,9 +96,9 @@ def test_three_photos_of_one_person_are_one_commit(small, counted):
 
 def test_neither_a_find_nor_an_enrolment_takes_more_statements_in_a_larger_gallery(small, counted):
     def statements() -> tuple[int, int]:
-        small.service.recognition.find(drawn_photo(1), top_k=2)  # the index learns of what is new
+        small.service.identification.find(drawn_photo(1), top_k=2)  # the index learns of what is new
         with counted() as finding:
-            small.service.recognition.find(drawn_photo(1), top_k=2)
+            small.service.identification.find(drawn_photo(1), top_k=2)
         with counted() as enrolling:
             small.service.enrolment.enroll([drawn_photo(6)], subject="new")
         small.service.galleries.forget("default", "new")

@@ -7,13 +7,13 @@ from vultus.errors import CollectionNotFound, FaceNotFound, ModelMismatch, Subje
 def test_forgetting_a_person_removes_rows_photos_and_index_entries(small):
     small.service.enrolment.enroll([drawn_photo(1), drawn_photo(1, photo=1, noise=5)], subject="ada")
     small.service.enrolment.enroll([drawn_photo(2)], subject="bob")
-    small.service.recognition.find(drawn_photo(1))
+    small.service.identification.find(drawn_photo(1))
     deleted = small.service.galleries.forget("default", "ada")
     assert (deleted.subjects, deleted.faces, deleted.photos) == (1, 2, 2)
     assert len(list(small.photos.keys())) == 1
     with pytest.raises(SubjectNotFound):
         small.service.galleries.subject("default", "ada")
-    (answer,) = small.service.recognition.find(drawn_photo(1)).faces
+    (answer,) = small.service.identification.find(drawn_photo(1)).faces
     assert [match.candidate.subject for match in answer.matches] == ["bob"]
 
 
@@ -28,7 +28,7 @@ def test_what_is_erased_leaves_the_index_without_another_search(small, erase):
     result = small.service.enrolment.enroll([drawn_photo(1)], subject="ada")
     for person in range(2, 5):
         small.service.enrolment.enroll([drawn_photo(person)], subject=f"p{person}")
-    small.service.recognition.find(drawn_photo(1))
+    small.service.identification.find(drawn_photo(1))
     assert held_codes(small) == [True] * 4
     if erase == "subject":
         small.service.galleries.forget("default", "ada")
@@ -39,7 +39,7 @@ def test_what_is_erased_leaves_the_index_without_another_search(small, erase):
 
 def test_an_erased_collection_leaves_the_index_at_once(small):
     small.service.enrolment.enroll([drawn_photo(1)], subject="ada")
-    small.service.recognition.find(drawn_photo(1))
+    small.service.identification.find(drawn_photo(1))
     small.service.galleries.delete_collection("default")
     assert small.service.context.index._collections == {}
 
@@ -73,15 +73,15 @@ def test_deleting_a_collection_removes_everything_in_it_and_nothing_else(small):
     assert (deleted.subjects, deleted.faces, deleted.photos) == (1, 1, 1)
     assert [collection.name for collection in small.service.galleries.collections()] == ["b"]
     with pytest.raises(CollectionNotFound):
-        small.service.recognition.find(drawn_photo(1), collection="a")
+        small.service.identification.find(drawn_photo(1), collection="a")
 
 
 def test_a_collection_created_anew_under_an_old_name_is_empty(small):
     small.service.enrolment.enroll([drawn_photo(1)], subject="ada")
-    small.service.recognition.find(drawn_photo(1))
+    small.service.identification.find(drawn_photo(1))
     small.service.galleries.delete_collection("default")
     small.service.galleries.create_collection("default", model_name="tiny-16")
-    assert small.service.recognition.find(drawn_photo(1)).faces[0].matches == ()
+    assert small.service.identification.find(drawn_photo(1)).faces[0].matches == ()
 
 
 def test_creating_a_collection_twice_is_harmless_and_with_another_model_refused(small):
@@ -118,4 +118,4 @@ def test_a_collection_of_another_preprocessing_version_is_refused(small):
     small.service.galleries.create_collection("c")
     small.models.pipeline_version = lambda model_id: 2
     with pytest.raises(ModelMismatch, match="version 1 of tiny-32, and version 2"):
-        small.service.recognition.find(drawn_photo(1), collection="c")
+        small.service.identification.find(drawn_photo(1), collection="c")

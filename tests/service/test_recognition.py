@@ -39,7 +39,7 @@ def test_two_rules_at_once_are_refused(small):
         small.service.recognition.verify(drawn_photo(1), drawn_photo(1), threshold=0.5, target_fmr=1e-3)
     small.service.enrolment.enroll([drawn_photo(1)])
     with pytest.raises(InvalidRequest, match="both given"):
-        small.service.recognition.find(drawn_photo(1), threshold=0.5, target_fpir=0.01)
+        small.service.identification.find(drawn_photo(1), threshold=0.5, target_fpir=0.01)
 
 
 def test_verify_says_how_it_chose_among_several_faces(small):
@@ -83,7 +83,7 @@ def three(small):
 
 
 def test_find_returns_the_person_first(three):
-    (answer,) = three.service.recognition.find(drawn_photo(2, photo=1, noise=10)).faces
+    (answer,) = three.service.identification.find(drawn_photo(2, photo=1, noise=10)).faces
     assert answer.decision == "match"
     assert (answer.matches[0].candidate.subject, answer.matches[0].name) == ("p2", "Person 2")
     assert [match.above_threshold for match in answer.matches] == [True, False, False]
@@ -92,14 +92,14 @@ def test_find_returns_the_person_first(three):
 def test_find_returns_one_line_per_subject_with_its_best_face(three):
     for photo in range(1, 4):
         three.service.enrolment.enroll([drawn_photo(2, photo=photo, noise=10)], subject="p2")
-    (answer,) = three.service.recognition.find(drawn_photo(2)).faces
+    (answer,) = three.service.identification.find(drawn_photo(2)).faces
     subjects = [match.candidate.subject for match in answer.matches]
     assert sorted(subjects) == ["p1", "p2", "p3"]
     assert answer.matches[0].candidate.similarity == pytest.approx(1, abs=1e-6)
 
 
 def test_find_calls_a_stranger_unknown_and_says_why(three):
-    (answer,) = three.service.recognition.find(drawn_photo(77)).faces
+    (answer,) = three.service.identification.find(drawn_photo(77)).faces
     assert answer.decision == "unknown"
     assert "below the threshold" in answer.reason
     assert not any(match.above_threshold for match in answer.matches)
@@ -107,55 +107,55 @@ def test_find_calls_a_stranger_unknown_and_says_why(three):
 
 def test_find_says_ambiguous_when_two_subjects_are_equally_near(three):
     three.service.enrolment.enroll([drawn_photo(2, photo=9, noise=1)], subject="twin")
-    (answer,) = three.service.recognition.find(drawn_photo(2)).faces
+    (answer,) = three.service.identification.find(drawn_photo(2)).faces
     assert answer.decision == "ambiguous"
 
 
 def test_find_threshold_is_set_by_the_size_of_the_gallery(three):
-    before = three.service.recognition.find(drawn_photo(1)).faces[0].rule
+    before = three.service.identification.find(drawn_photo(1)).faces[0].rule
     for person in range(10, 40):
         three.service.enrolment.enroll([drawn_photo(person)], subject=f"p{person}")
-    after = three.service.recognition.find(drawn_photo(1)).faces[0].rule
+    after = three.service.identification.find(drawn_photo(1)).faces[0].rule
     assert (before.templates, after.templates) == (3, 33)
     assert after.similarity > before.similarity
 
 
 def test_find_answers_for_every_face_when_asked(three):
-    answers = three.service.recognition.find(drawn_photo(3, 1), faces="all").faces
+    answers = three.service.identification.find(drawn_photo(3, 1), faces="all").faces
     assert [answer.matches[0].candidate.subject for answer in answers] == ["p3", "p1"]
 
 
 def test_find_returns_at_most_top_k(three):
-    assert len(three.service.recognition.find(drawn_photo(1), top_k=1).faces[0].matches) == 1
+    assert len(three.service.identification.find(drawn_photo(1), top_k=1).faces[0].matches) == 1
 
 
 def test_find_sees_what_was_just_enrolled_and_not_what_was_just_erased(three):
-    three.service.recognition.find(drawn_photo(5))
+    three.service.identification.find(drawn_photo(5))
     three.service.enrolment.enroll([drawn_photo(5)], subject="p5")
-    assert three.service.recognition.find(drawn_photo(5)).faces[0].matches[0].candidate.subject == "p5"
+    assert three.service.identification.find(drawn_photo(5)).faces[0].matches[0].candidate.subject == "p5"
     three.service.galleries.forget("default", "p5")
-    assert "p5" not in [m.candidate.subject for m in three.service.recognition.find(drawn_photo(5)).faces[0].matches]
+    assert "p5" not in [m.candidate.subject for m in three.service.identification.find(drawn_photo(5)).faces[0].matches]
 
 
 def test_find_in_an_empty_collection_is_unknown(small):
     small.service.galleries.create_collection("empty")
-    (answer,) = small.service.recognition.find(drawn_photo(1), collection="empty").faces
+    (answer,) = small.service.identification.find(drawn_photo(1), collection="empty").faces
     assert (answer.decision, answer.matches) == ("unknown", ())
 
 
 def test_find_refuses_another_model_than_the_collections(three):
     with pytest.raises(ModelMismatch):
-        three.service.recognition.find(drawn_photo(1), model_name="tiny-16")
+        three.service.identification.find(drawn_photo(1), model_name="tiny-16")
 
 
 def test_find_needs_a_collection_and_a_face_and_a_known_detector(small):
     with pytest.raises(CollectionNotFound):
-        small.service.recognition.find(drawn_photo(1))
+        small.service.identification.find(drawn_photo(1))
     small.service.galleries.create_collection("default")
     with pytest.raises(NoFaceDetected):
-        small.service.recognition.find(drawn_photo())
+        small.service.identification.find(drawn_photo())
     with pytest.raises(DetectorNotAllowed, match="haar"):
-        small.service.recognition.find(drawn_photo(1), detector="haar")
+        small.service.identification.find(drawn_photo(1), detector="haar")
 
 
 def test_represent_gives_every_face_largest_first(small):
@@ -174,13 +174,13 @@ def test_detect_lists_faces_with_quality_or_nothing(small):
 
 def test_a_probe_of_low_quality_is_answered_and_flagged(small):
     small.service.enrolment.enroll([drawn_photo(1)], subject="ada")
-    assert small.service.recognition.find(drawn_photo(1)).faces[0].cautions == ()
-    strict = FaceService(replace(small.service.context, policy=Policy(min_quality=100))).recognition
-    (answer,) = strict.find(drawn_photo(1)).faces
+    assert small.service.identification.find(drawn_photo(1)).faces[0].cautions == ()
+    strict = FaceService(replace(small.service.context, policy=Policy(min_quality=100)))
+    (answer,) = strict.identification.find(drawn_photo(1)).faces
     assert (answer.decision, answer.cautions[0].code, answer.cautions[0].image) == ("match", "low_quality", "img")
     assert "below the 100" in answer.cautions[0].detail
-    assert [caution.image for caution in strict.verify(drawn_photo(1), drawn_photo(1)).cautions] == [
+    assert [caution.image for caution in strict.recognition.verify(drawn_photo(1), drawn_photo(1)).cautions] == [
         "img1",
         "img2",
     ]
-    assert [caution.image for caution in strict.verify_subject(drawn_photo(1), "ada").cautions] == ["img"]
+    assert [caution.image for caution in strict.recognition.verify_subject(drawn_photo(1), "ada").cautions] == ["img"]

@@ -35,7 +35,7 @@ def recorded(audit: Audit) -> list[tuple[object, ...]]:
 def test_every_change_has_a_line_with_who_what_and_which_faces(audit, ours):
     ours.create_collection("staff", model_id=MODEL, pipeline_version=1, dimension=DIMENSION)
     _, stored = ours.add_faces("staff", "anna", [new_face(1), new_face(2)])
-    first, second = (face.id for face, _ in stored)
+    first, second = (one.face.id for one in stored)
     ours.update_subject("staff", "anna", name="Anna")
     ours.delete_face(first)
     ours.delete_subject("staff", "anna")
@@ -182,6 +182,7 @@ def test_numbers_are_not_given_twice(engine, three):
 
 
 def test_objects_are_kept_as_json(engine, ours):
-    _, ((face, _),) = ours.add_faces("people", "anna", [new_face(1)])
+    _, (enrolled,) = ours.add_faces("people", "anna", [new_face(1)])
+    face = enrolled.face
     with reading(engine) as connection:
         assert json.loads(connection.exec_driver_sql("SELECT objects FROM audit").scalar_one()) == [face.id]

@@ -28,8 +28,8 @@ from vultus.storage.database import open_engine
 from vultus.storage.gallery import Gallery
 gallery = Gallery(open_engine(sys.argv[1]))
 for seed in range(int(sys.argv[2]), 10**9):
-    _, ((face, _),) = gallery.add_faces("people", f"s{seed % 7}", [new_face(seed)])
-    print(face.id, flush=True)
+    _, (enrolled,) = gallery.add_faces("people", f"s{seed % 7}", [new_face(seed)])
+    print(enrolled.face.id, flush=True)
 """
 
 
@@ -40,7 +40,8 @@ def test_what_is_acknowledged_is_found_through_every_engine(gallery, other_galle
         writer, search = ((gallery, other_index), (other_gallery, index))[thread % 2]
         misses = 0
         for seed in range(thread * 1000, thread * 1000 + 25):
-            _, ((face, _),) = writer.add_faces("people", f"subject {seed}", [new_face(seed)])
+            _, (enrolled,) = writer.add_faces("people", f"subject {seed}", [new_face(seed)])
+            face = enrolled.face
             ((best, *_),) = search.search("people", unit(seed)[None, :], 1)
             misses += best.face_id != face.id
             if seed % 3 == 0:
@@ -60,7 +61,8 @@ def test_two_threads_enrolling_one_photo_give_one_face(gallery, other_gallery):
         stored = []
         for seed in range(30):
             start.wait()
-            _, ((face, created),) = writer.add_faces("people", "anna", [new_face(seed)])
+            _, (enrolled,) = writer.add_faces("people", "anna", [new_face(seed)])
+            face, created = enrolled.face, enrolled.created
             stored.append((face.id, created))
         return stored
 

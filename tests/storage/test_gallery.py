@@ -102,9 +102,10 @@ def test_a_deleted_collection_leaves_nothing(gallery):
 
 def test_a_subject_is_made_with_its_first_face(gallery):
     before = datetime.now(UTC)
-    subject, ((face, created),) = gallery.add_faces(
+    subject, (enrolled,) = gallery.add_faces(
         "people", "anna", [new_face(1)], name="Anna", metadata={"door": [1, None, "ä"]}
     )
+    face, created = enrolled.face, enrolled.created
     assert created
     assert (subject.id, subject.name, subject.metadata, subject.faces) == ("anna", "Anna", {"door": [1, None, "ä"]}, 1)
     assert before <= subject.created_at <= datetime.now(UTC)
@@ -141,9 +142,8 @@ def test_metadata_that_is_no_json_is_refused_without_showing_it(gallery, metadat
 def test_ids_and_names_are_only_data(gallery, hostile):
     bind(gallery, hostile)
     gallery.add_faces(hostile, "bystander", [new_face(1)])
-    subject, ((face, _),) = gallery.add_faces(
-        hostile, hostile, [new_face(2)], name=hostile, metadata={hostile: hostile}
-    )
+    subject, (enrolled,) = gallery.add_faces(hostile, hostile, [new_face(2)], name=hostile, metadata={hostile: hostile})
+    face = enrolled.face
     assert (subject.id, subject.collection, subject.name, subject.metadata) == (*[hostile] * 3, {hostile: hostile})
     assert gallery.subject(hostile, hostile) == subject
     assert gallery.subjects_by_id(hostile, [hostile, "nobody"]) == {hostile: subject}
@@ -174,7 +174,8 @@ def test_subjects_are_paged_in_the_order_of_their_ids(gallery):
 
 
 def test_an_erased_subject_is_gone(gallery):
-    _, ((face, _), _) = gallery.add_faces("people", "anna", [new_face(1), new_face(2, photo="shared")])
+    _, (enrolled, _) = gallery.add_faces("people", "anna", [new_face(1), new_face(2, photo="shared")])
+    face = enrolled.face
     gallery.add_faces("people", "berta", [new_face(3, photo="shared")])
     deleted, orphans = gallery.delete_subject("people", "anna")
     assert (deleted.subjects, deleted.faces, deleted.photos) == (1, 2, 1)
@@ -191,7 +192,8 @@ def test_an_erased_subject_is_gone(gallery):
 
 def test_a_face_comes_back_as_it_went_in(gallery):
     new = new_face(1)
-    _, ((face, _),) = gallery.add_faces("people", "anna", [new])
+    _, (enrolled,) = gallery.add_faces("people", "anna", [new])
+    face = enrolled.face
     assert gallery.face(face.id) == face
     assert (face.collection, face.subject, face.model_id, face.photo) == ("people", "anna", MODEL, new.photo)
     assert (face.box, face.detector_score, face.quality) == (new.template.face.box, 0.97, new.template.quality)
@@ -209,11 +211,12 @@ def test_embeddings_come_back_bit_for_bit(gallery):
 
 def test_the_same_source_photo_is_kept_once_per_subject(gallery):
     new = new_face(1)
-    _, ((first, _),) = gallery.add_faces("people", "anna", [new])
+    _, (enrolled,) = gallery.add_faces("people", "anna", [new])
+    first = enrolled.face
     subject, again = gallery.add_faces("people", "anna", [new, new_face(2), new_face(2), new])
-    assert [created for _, created in again] == [False, True, False, False]
-    assert again[0][0] == again[3][0] == first
-    assert again[1][0] == again[2][0]
+    assert [one.created for one in again] == [False, True, False, False]
+    assert again[0].face == again[3].face == first
+    assert again[1].face == again[2].face
     assert subject.faces == 2
     assert gallery.add_faces("people", "berta", [new])[1][0][1]
 
@@ -227,7 +230,7 @@ def test_a_repeated_enrolment_changes_no_revision(gallery):
 def test_faces_are_found_by_their_source(gallery):
     _, stored = gallery.add_faces("people", "anna", [new_face(1), new_face(2)])
     found = gallery.find_faces_by_source("people", "anna", [sha256("source 2"), sha256("source 3")])
-    assert found == {sha256("source 2"): stored[1][0]}
+    assert found == {sha256("source 2"): stored[1].face}
     assert gallery.find_faces_by_source("people", "nobody", [sha256("source 2")]) == {}
 
 
@@ -254,7 +257,8 @@ def test_a_template_of_another_model_is_refused(gallery):
 
 
 def test_a_deleted_face_leaves_its_subject(gallery):
-    _, ((first, _), (second, _)) = gallery.add_faces("people", "anna", [new_face(1), new_face(2, photo="photo 1")])
+    _, (enrolled, enrolled_1) = gallery.add_faces("people", "anna", [new_face(1), new_face(2, photo="photo 1")])
+    first, second = enrolled.face, enrolled_1.face
     assert gallery.delete_face(first.id)[1] == ()  # the other face shows the same photo
     deleted, orphans = gallery.delete_face(second.id)
     assert (deleted.subjects, deleted.faces, deleted.photos) == (0, 1, 1)
@@ -277,12 +281,12 @@ def test_changes_come_once_and_in_order(gallery):
     everything = gallery.changes_since("people", None)
     assert (everything.fresh, everything.dimension) == (True, DIMENSION)
     found = gallery.stored_embeddings(everything.mark, pks(everything))
-    assert found.face_ids == tuple(face.id for face, _ in added)
+    assert found.face_ids == tuple(one.face.id for one in added)
     assert np.array_equal(found.embeddings, [unit(1), unit(2)])
     nothing = gallery.changes_since("people", everything.mark)
     assert (nothing.mark, nothing.fresh, pks(nothing), len(nothing.removed)) == (everything.mark, False, [], 0)
     gallery.add_faces("people", "berta", [new_face(3)])
-    gallery.delete_face(added[0][0].id)
+    gallery.delete_face(added[0].face.id)
     later = gallery.changes_since("people", everything.mark)
     assert (later.mark.revision, later.fresh) == (3, False)
     assert gallery.stored_embeddings(later.mark, pks(later)).subjects == ("berta",)

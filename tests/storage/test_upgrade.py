@@ -23,7 +23,8 @@ def test_keys_and_faces_of_version_2_get_audit_and_rotation(tmp_path, url):
     migrate(engine, MIGRATIONS[:2])
     gallery = Gallery(engine)
     gallery.create_collection("people", model_id=MODEL, pipeline_version=1, dimension=DIMENSION)
-    _, ((face, _),) = gallery.add_faces("people", "anna", [new_face(1)], name="Anna")
+    _, (enrolled,) = gallery.add_faces("people", "anna", [new_face(1)], name="Anna")
+    face = enrolled.face
     digest = hashlib.sha256(SECRET.encode()).hexdigest()
     key = ("k" * 32, "door", digest, '["find"]', None, "2026-01-01 00:00:00.000000", None, None, None, None)
     with writing(engine) as connection:

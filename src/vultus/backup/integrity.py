@@ -15,10 +15,11 @@ from vultus.errors import NotFound, StorageFailed
 from vultus.search.int8_codes import empty_codes, from_blobs, quantise, to_blobs
 from vultus.storage import tables as t
 from vultus.storage.database import reading
-from vultus.storage.faces import LENGTH_TOLERANCE, referenced_photos
+from vultus.storage.faces import referenced_photos
 from vultus.storage.migrations import MIGRATIONS
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.subjects import in_chunks
+from vultus.vectors import LENGTH_TOLERANCE
 
 SHOWN = 5  # ids named in a sentence
 ROWS_AT_ONCE = 2048

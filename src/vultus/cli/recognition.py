@@ -134,7 +134,7 @@ def find(
     photo = read_photo(file, settings.max_image_bytes)
     with opened(ctx, settings) as system:
         started = perf_counter()
-        result = system.service.recognition.find(
+        result = system.service.identification.find(
             photo, collection=collection, top_k=top_k, faces=faces, target_fpir=target_fpir
         )
         matched = (face.matches[0].candidate.face_id for face in result.faces if face.decision == "match")

@@ -162,9 +162,9 @@ def find_answer(result: FindResult, asked: str | None, seconds: float) -> FindAn
 
 def _found_face(found: Identification) -> FoundFace:
     return FoundFace(
-        facial_area=area_of(found.face),
-        face_confidence=found.face.score,
-        quality=quality_of(found.quality),
+        facial_area=None if found.face is None else area_of(found.face),
+        face_confidence=None if found.face is None else found.face.score,
+        quality=None if found.quality is None else quality_of(found.quality),
         decision=found.decision,
         reason=found.reason,
         threshold=rounded(found.rule.similarity),

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from vultus.errors import InvalidImage, RequestTooLarge
-from vultus.identifiers import check_collection, check_metadata, check_name, check_subject
+from vultus.identifiers import check_collection, check_id, check_metadata, check_name, check_subject
 
 MAX_MODEL_NAME_CHARACTERS = 200
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -169,6 +169,7 @@ Index = Annotated[int, Field(ge=0), BeforeValidator(_number)]
 ModelName = Annotated[str | None, BeforeValidator(_usable_model_name)]
 DetectorName = Annotated[Annotated[str, Field(max_length=200)] | None, Blank]
 Normalization = Annotated[str | None, AfterValidator(_normalization), Blank]
+FaceId = Annotated[str, AfterValidator(check_id)]
 SubjectId = Annotated[str, AfterValidator(check_subject)]
 CollectionName = Annotated[str, AfterValidator(check_collection)]
 PersonName = Annotated[str, AfterValidator(check_name)]

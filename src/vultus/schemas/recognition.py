@@ -121,9 +121,9 @@ class MatchAnswer(BaseModel):
 
 
 class FoundFace(BaseModel):
-    facial_area: FacialArea
-    face_confidence: float
-    quality: dict[str, float]
+    facial_area: FacialArea | None = Field(description="null when no photo was sent.")
+    face_confidence: float | None = Field(description="null when no photo was sent.")
+    quality: dict[str, float] | None = Field(description="null when an embedding was sent.")
     decision: Literal["match", "ambiguous", "unknown"]
     reason: str
     threshold: float = Field(description="A cosine similarity.")
@@ -142,7 +142,7 @@ class FindAnswer(BaseModel):
     gallery: GallerySize
     model: str
     model_id: str
-    detector_backend: str
+    detector_backend: str | None = Field(description="null when no photo was sent.")
     faces: list[FoundFace]
     time: float = Field(description="Seconds.")
 

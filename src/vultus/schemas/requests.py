@@ -15,6 +15,7 @@ from vultus.schemas.field_types import (
     Count,
     CountTo100,
     DetectorName,
+    FaceId,
     Flag,
     Image,
     Images,
@@ -26,6 +27,7 @@ from vultus.schemas.field_types import (
     Rate,
     Score,
     SubjectId,
+    Vector,
 )
 
 MODEL = "A model of /capabilities, by id or alias. Blank or over 200 characters counts as absent."
@@ -100,9 +102,15 @@ class VerifyFields(CallFields):
 
 
 class FindFields(CallFields):
-    """POST /find."""
+    """POST /find: one of img, face_id and embedding."""
 
-    img: Image = Field(description="The photo to search with.")
+    img: Annotated[Image | None, Blank] = Field(None, description="The photo to search with.")
+    face_id: Annotated[FaceId | None, Blank] = Field(
+        None, description="An enrolled face to search its collection with; it is no candidate itself."
+    )
+    embedding: Vector | None = Field(
+        None, description="An embedding of unit length to search with; model_name says which model made it."
+    )
     collection: CollectionName = Field(DEFAULT_COLLECTION, description="The gallery to search.")
     top_k: CountTo100 = Field(5, description="Most subjects to answer per face.")
     faces: Literal["largest", "all"] = Field("largest", description="Which faces of the photo to search.")
@@ -116,8 +124,15 @@ class FindFields(CallFields):
     detector_backend: DetectorName = Field(None, description=DETECTOR)
 
     @model_validator(mode="after")
-    def _one_rule(self) -> Self:
+    def _one_probe_one_rule(self) -> Self:
         refuse_both(self.target_fpir, "target_fpir", self.threshold)
+        sent = [name for name in ("img", "face_id", "embedding") if getattr(self, name) is not None]
+        if not sent:
+            raise ValueError('field "img" is missing')
+        if len(sent) > 1:
+            raise ValueError(f"{' and '.join(sent)} exclude each other; send one")
+        if self.embedding is not None and self.model_name is None:
+            raise ValueError("an embedding needs model_name, the model that made it")
         return self
 
 

@@ -73,6 +73,10 @@ class FaceList(BaseModel):
     faces: list[FaceAnswer]
 
 
+class FacePage(FaceList):
+    next_cursor: str | None = Field(description="Send it as cursor for the next page; null at the end.")
+
+
 class Removed(BaseModel):
     faces: int
     photos: int

@@ -8,6 +8,7 @@ from vultus.service.comparison import VectorComparison
 from vultus.service.context import Models, Policy, ServiceContext
 from vultus.service.enrolment import Enrolment
 from vultus.service.galleries import Galleries
+from vultus.service.identification import GallerySearch
 from vultus.service.recognition import Recognition
 from vultus.storage.audit import Act
 
@@ -21,6 +22,7 @@ class FaceService:
         self.context = context
         self.enrolment = Enrolment(context)
         self.recognition = Recognition(context)
+        self.identification = GallerySearch(context)
         self.comparison = VectorComparison(context)
         self.galleries = Galleries(context)
 

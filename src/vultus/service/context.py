@@ -8,7 +8,7 @@ from typing import Protocol
 
 from vultus.errors import InvalidRequest, ModelMismatch
 from vultus.matching.decision import ThresholdTable, to_similarity
-from vultus.records import Caution, Collection, Metric, Quality, Template, ThresholdRule
+from vultus.records import Caution, Collection, Metric, Quality, ThresholdRule
 from vultus.search.index import SearchIndex
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import PhotoStore
@@ -93,13 +93,13 @@ class ServiceContext:
             raise InvalidRequest("threshold and target_fmr are both given; give one of them")
         return table.explicit(to_similarity(threshold, metric))
 
-    def cautions(self, probes: Mapping[str, Template]) -> tuple[Caution, ...]:
+    def cautions(self, qualities: Mapping[str, Quality]) -> tuple[Caution, ...]:
         """What to say of the probes below the quality floor, by their images' names: answered, but flagged."""
         floor = self.policy.min_quality
         return tuple(
-            Caution("low_quality", image, low_quality_sentence(probe.quality, floor))
-            for image, probe in probes.items()
-            if probe.quality.score < floor
+            Caution("low_quality", image, low_quality_sentence(quality, floor))
+            for image, quality in qualities.items()
+            if quality.score < floor
         )
 
     def create_collection(self, name: str, model_id: str) -> tuple[Collection, bool]:

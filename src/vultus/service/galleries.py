@@ -38,12 +38,15 @@ class Galleries:
         self._context.index.discard(name)
         return self._with_photos(*deleted)
 
-    def subjects(self, collection: str, *, cursor: str | None, limit: int) -> tuple[tuple[Subject, ...], str | None]:
+    def subjects(
+        self, collection: str, *, cursor: str | None, limit: int, query: str | None = None
+    ) -> tuple[tuple[Subject, ...], str | None]:
         """One page of subjects in the order of their ids, and the cursor of the next page (None at the end).
 
-        cursor: the last id of the page before. Raises CollectionNotFound.
+        cursor: the last id of the page before. query: only subjects whose id begins with it, or whose name contains
+        it, in any letter case. Raises CollectionNotFound.
         """
-        page = tuple(self._context.gallery.subjects(collection, after=cursor, limit=limit + 1))
+        page = tuple(self._context.gallery.subjects(collection, after=cursor, limit=limit + 1, query=query))
         return page[:limit], page[limit - 1].id if len(page) > limit else None
 
     def subject(self, collection: str, subject: str) -> Subject:
@@ -65,6 +68,15 @@ class Galleries:
     def subject_faces(self, collection: str, subject: str) -> tuple[EnrolledFace, ...]:
         """The faces of a subject. Raises CollectionNotFound, SubjectNotFound."""
         return tuple(self._context.gallery.faces(collection, subject))
+
+    def faces(self, collection: str, *, cursor: int, limit: int) -> tuple[tuple[EnrolledFace, ...], int | None]:
+        """One page of all faces in the order of enrolment, and the cursor of the next page (None at the end).
+
+        cursor: 0 for the first page. A face that moves to another subject keeps its place. Raises CollectionNotFound.
+        """
+        page = self._context.gallery.faces_of_collection(collection, after=cursor, limit=limit + 1)
+        following = page[limit - 1][1] if len(page) > limit else None
+        return tuple(face for face, _ in page[:limit]), following
 
     def face(self, face_id: str) -> EnrolledFace:
         """One face. Raises FaceNotFound."""

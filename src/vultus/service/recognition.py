@@ -1,27 +1,15 @@
-"""Verify (1:1), find (1:N), represent, detect."""
+"""Verify (1:1), represent, detect."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Literal
-
-import numpy as np
-
-from vultus.errors import InvalidRequest, SubjectNotFound
+from vultus.errors import SubjectNotFound
 from vultus.identifiers import DEFAULT_COLLECTION
-from vultus.matching.decision import decide, similarity
+from vultus.matching.decision import similarity
 from vultus.records import (
-    Candidate,
     Face,
-    FindResult,
-    Identification,
-    Match,
     Metric,
     Quality,
-    Subject,
     Template,
-    ThresholdRule,
     Verification,
 )
 from vultus.service.context import ServiceContext
@@ -29,7 +17,7 @@ from vultus.vision.face_selection import how_chosen, largest_face
 
 
 class Recognition:
-    """Compares what is presented with a photo, a subject, or a collection."""
+    """Compares a photo with a photo or a subject, and describes its faces."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -68,7 +56,7 @@ class Recognition:
             detector=one.detector,
             faces=(reference.face, probe.face),
             chosen=(how_chosen(one), how_chosen(two)),
-            cautions=self._context.cautions({"img1": reference, "img2": probe}),
+            cautions=self._context.cautions({"img1": reference.quality, "img2": probe.quality}),
         )
 
     def verify_subject(
@@ -106,53 +94,8 @@ class Recognition:
             faces=(probe.face, None),
             chosen=(how_chosen(detected), None),
             face_id=face_id,
-            cautions=self._context.cautions({"img": probe}),
+            cautions=self._context.cautions({"img": probe.quality}),
         )
-
-    def find(
-        self,
-        photo: bytes,
-        *,
-        collection: str = DEFAULT_COLLECTION,
-        top_k: int = 5,
-        faces: Literal["largest", "all"] = "largest",
-        target_fpir: float | None = None,
-        threshold: float | None = None,
-        model_name: str | None = None,
-        detector: str | None = None,
-    ) -> FindResult:
-        """Search a collection 1:N, one answer per face asked about, one line per subject.
-
-        threshold: a cosine similarity; excludes target_fpir (default: the policy's).
-        """
-        if threshold is not None and target_fpir is not None:
-            raise InvalidRequest("threshold and target_fpir are both given; give one of them")
-        gallery = self._context.bound_collection(collection, model_name)
-        model_id = gallery.model_id
-        with self._context.pipeline.slot():
-            detected = self._context.pipeline.detect(photo, detector=detector)
-            largest = largest_face(detected)
-            wanted = detected.faces if faces == "all" else (largest,)
-            probes = self._context.pipeline.embed([(detected, face) for face in wanted], model_id)
-        found = self._context.index.search(collection, np.stack([probe.embedding for probe in probes]), max(top_k, 2))
-        subjects, templates = self._context.index.size(collection)
-        rule = self._find_rule(model_id, target_fpir, threshold, templates)
-        known = self._context.gallery.subjects_by_id(
-            collection, sorted({line.subject for lines in found for line in lines})
-        )
-        answers = []
-        for probe, lines in zip(probes, found, strict=True):
-            answer = _identify(probe, lines, top_k, rule, known)
-            answers.append(replace(answer, cautions=self._context.cautions({"img": probe})))
-        return FindResult(replace(gallery, subjects=subjects, faces=templates), detected.detector, tuple(answers))
-
-    def _find_rule(
-        self, model_id: str, target_fpir: float | None, threshold: float | None, templates: int
-    ) -> ThresholdRule:
-        table = self._context.models.thresholds(model_id)
-        if threshold is not None:
-            return table.explicit(threshold)
-        return table.for_fpir(self._context.policy.target_fpir if target_fpir is None else target_fpir, templates)
 
     def represent(
         self,
@@ -178,16 +121,3 @@ class Recognition:
             return tuple(
                 (detected.upright(face), self._context.pipeline.quality(detected, face)) for face in detected.faces
             )
-
-
-def _identify(
-    probe: Template, lines: Sequence[Candidate], top_k: int, rule: ThresholdRule, known: Mapping[str, Subject]
-) -> Identification:
-    """The answer for one face. A candidate whose subject was erased since the search is left out."""
-    present = [line for line in lines if line.subject in known]
-    decision, reason = decide([line.similarity for line in present], rule)
-    matches = tuple(
-        Match(line, known[line.subject].name, known[line.subject].metadata, line.similarity >= rule.similarity)
-        for line in present[:top_k]
-    )
-    return Identification(probe.face, probe.quality, decision, reason, rule, matches)

@@ -144,9 +144,15 @@ def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
     connection.execute(f"PRAGMA page_size={PAGE_BYTES}")  # heeded only while the file is empty
     _use_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
+    # SQLite's own lower() knows only ASCII letters.
+    connection.create_function("lower", 1, _casefold, deterministic=True)
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA secure_delete=ON")
     connection.execute("PRAGMA temp_store=MEMORY")  # sorting spills no personal data into temporary files
+
+
+def _casefold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

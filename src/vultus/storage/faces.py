@@ -23,14 +23,14 @@ from sqlalchemy import (
     select,
 )
 
-from vultus.errors import FaceNotFound, ModelMismatch, VectorMismatch
+from vultus.errors import FaceNotFound, ModelMismatch
 from vultus.records import EnrolledFace, Float32, NewFace, Photo, Quality, Template
 from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 from vultus.storage.subjects import in_chunks
+from vultus.vectors import require_embedding
 
-LENGTH_TOLERANCE = 1e-3  # of unit length
 FaceCondition = Callable[[FromClause], ColumnElement[bool]]
 """From the faces table, or an alias of it, to the condition on its rows."""
 
@@ -42,16 +42,7 @@ def require_fitting(collection: Row[Any], template: Template) -> None:
             f"collection {quoted(collection.name)} is bound to model {collection.model_id}, "
             f"the template is of {template.model_id}; use the collection's model"
         )
-    vector = np.asarray(template.embedding)
-    if vector.shape != (collection.dimension,):
-        raise VectorMismatch(
-            f"an embedding has shape {vector.shape}; {template.model_id} has ({collection.dimension},)"
-        )
-    if not np.isfinite(vector).all():
-        raise VectorMismatch("an embedding holds NaN or infinite values; make it anew from the photo")
-    length = float(np.linalg.norm(vector.astype(np.float64)))
-    if abs(length - 1) > LENGTH_TOLERANCE:
-        raise VectorMismatch(f"an embedding has length {length:.4g}; divide it by its length, so that this is 1")
+    require_embedding(template.embedding, collection.dimension, template.model_id)
 
 
 def new_faces(connection: Connection, subject_pk: int, faces: Sequence[NewFace]) -> dict[str, NewFace]:
@@ -106,6 +97,27 @@ def face_row(connection: Connection, face_id: str) -> Row[Any]:
     if row is None:
         raise _no_face(face_id)
     return row
+
+
+def select_face_embedding(connection: Connection, face_id: str) -> tuple[EnrolledFace, Float32]:
+    """A face and its embedding, (D,) float32. Raises: FaceNotFound."""
+    statement = (
+        _faces().add_columns(t.embeddings.c.embedding).join(t.embeddings, t.embeddings.c.face_pk == t.faces.c.pk)
+    )
+    row = connection.execute(statement.where(t.faces.c.id == face_id)).one_or_none()
+    if row is None:
+        raise _no_face(face_id)
+    return _face(row), row.embedding
+
+
+def select_faces(
+    connection: Connection, collection_pk: int, after: int, limit: int
+) -> tuple[tuple[EnrolledFace, int], ...]:
+    """At most `limit` faces of a collection in the order of enrolment, those after the number `after`; each with its
+    number."""
+    statement = _faces().where(t.faces.c.collection_pk == collection_pk, t.faces.c.pk > after)
+    rows = connection.execute(statement.order_by(t.faces.c.pk).limit(limit))
+    return tuple((_face(row), row.pk) for row in rows)
 
 
 def select_embeddings(connection: Connection, subject_pk: int, dimension: int) -> tuple[tuple[str, ...], Float32]:

@@ -90,11 +90,16 @@ class Gallery:
 
     # --- subjects -------------------------------------------------------------------------------------------------
 
-    def subjects(self, collection: str, *, after: str | None = None, limit: int) -> tuple[Subject, ...]:
-        """At most `limit` subjects by id, those after the id `after`. Raises: CollectionNotFound."""
+    def subjects(
+        self, collection: str, *, after: str | None = None, limit: int, query: str | None = None
+    ) -> tuple[Subject, ...]:
+        """At most `limit` subjects by id, those after the id `after`. Raises: CollectionNotFound.
+
+        query: only subjects whose id begins with it, or whose name contains it, in any letter case.
+        """
         with reading(self._engine) as connection:
             row = c.collection_row(connection, collection)
-            return s.select_subjects(connection, row, after, limit)
+            return s.select_subjects(connection, row, after, limit, query)
 
     def subject(self, collection: str, subject_id: str) -> Subject:
         """Raises: CollectionNotFound, SubjectNotFound."""
@@ -200,6 +205,21 @@ class Gallery:
         """Raises: FaceNotFound."""
         with reading(self._engine) as connection:
             return f.select_face(connection, face_id)
+
+    def face_embedding(self, face_id: str) -> tuple[EnrolledFace, Float32]:
+        """A face and its embedding, (D,) float32. Raises: FaceNotFound."""
+        with reading(self._engine) as connection:
+            return f.select_face_embedding(connection, face_id)
+
+    def faces_of_collection(
+        self, collection: str, *, after: int = 0, limit: int
+    ) -> tuple[tuple[EnrolledFace, int], ...]:
+        """At most `limit` faces in the order of enrolment, each with its number; those after the number `after`.
+
+        Raises: CollectionNotFound.
+        """
+        with reading(self._engine) as connection:
+            return f.select_faces(connection, c.collection_row(connection, collection).pk, after, limit)
 
     def delete_face(self, face_id: str) -> tuple[Deleted, PhotoKeys]:
         """Erase one face; its subject stays, perhaps with no face. Returns also the photo's key if no face uses it now.

@@ -65,11 +65,20 @@ def select_subject(connection: Connection, collection: Row[Any], subject_id: str
     return _subject(row, collection)
 
 
-def select_subjects(connection: Connection, collection: Row[Any], after: str | None, limit: int) -> tuple[Subject, ...]:
-    """At most `limit` subjects in the order of their ids (by code point), those after the id `after`."""
+def select_subjects(
+    connection: Connection, collection: Row[Any], after: str | None, limit: int, query: str | None = None
+) -> tuple[Subject, ...]:
+    """At most `limit` subjects in the order of their ids (by code point), those after the id `after`.
+
+    query: only subjects whose id begins with it, or whose name contains it, in any letter case.
+    """
     statement = _with_counts(collection.pk).order_by(t.subjects.c.id).limit(limit)
     if after is not None:
         statement = statement.where(t.subjects.c.id > after)
+    if query:
+        wanted = query.casefold()
+        by_id = func.lower(t.subjects.c.id).startswith(wanted, autoescape=True)
+        statement = statement.where(by_id | func.lower(t.subjects.c.name).contains(wanted, autoescape=True))
     return tuple(_subject(row, collection) for row in connection.execute(statement))
 
 

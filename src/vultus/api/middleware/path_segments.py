@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vultus.errors import InvalidRequest
-from vultus.identifiers import MAX_SUBJECT_CHARACTERS, check_collection, check_subject
+from vultus.identifiers import check_collection, check_id, check_subject
 
 
 class PathSegmentsMiddleware:
@@ -43,12 +43,6 @@ def decoded(parameter: str) -> str:
     return parameter.replace("%2F", "/").replace("%25", "%")
 
 
-def _check_id(value: str) -> str:
-    if len(value) > MAX_SUBJECT_CHARACTERS or not value.isprintable():
-        raise ValueError("is not an id of this service; send it as it was answered")
-    return value
-
-
 SubjectPath = Annotated[
     str,
     BeforeValidator(decoded),
@@ -58,4 +52,4 @@ SubjectPath = Annotated[
 CollectionPath = Annotated[
     str, BeforeValidator(decoded), AfterValidator(check_collection), Path(description="Collection name.")
 ]
-IdPath = Annotated[str, BeforeValidator(decoded), AfterValidator(_check_id), Path(description="Id as it was answered.")]
+IdPath = Annotated[str, BeforeValidator(decoded), AfterValidator(check_id), Path(description="Id as it was answered.")]

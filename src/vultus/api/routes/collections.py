@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,11 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vultus.api.auth import Caller, MayEnroll, MayErase, MayRead
 from vultus.api.body import read_fields
+from vultus.api.cursors import decode_number_cursor, decode_subject_cursor, encode_cursor
 from vultus.api.middleware.path_segments import CollectionPath, IdPath, SubjectPath
 from vultus.api.openapi import COMPUTE_ERRORS, RESOURCE_ERRORS, only_json
 from vultus.api.state import State
-from vultus.errors import InvalidRequest
-from vultus.identifiers import check_subject
 from vultus.records import Collection, EnrolledFace
 from vultus.schemas import resources
 from vultus.schemas.requests import CollectionFields, SubjectFields
@@ -30,6 +28,14 @@ class Page(BaseModel):
 
     cursor: str | None = Field(None, max_length=2048, description="next_cursor of the page before.")
     limit: int = Field(100, ge=1, le=1000, description="Most entries to answer.")
+
+
+class SubjectQuery(Page):
+    """Which subjects, and which part of their list."""
+
+    q: str | None = Field(
+        None, max_length=256, description="Only subjects whose id begins with it, or whose name contains it."
+    )
 
 
 # --- collections --------------------------------------------------------------------------------------------------
@@ -87,16 +93,18 @@ def _answer(collection: Collection, service: FaceService) -> resources.Collectio
 
 @router.get("/collections/{collection}/subjects")
 async def list_subjects(
-    collection: CollectionPath, page: Annotated[Page, Query()], caller: MayRead, state: State
+    collection: CollectionPath, page: Annotated[SubjectQuery, Query()], caller: MayRead, state: State
 ) -> resources.SubjectPage:
-    """One page of the subjects, in the order of their ids."""
+    """One page of the subjects, in the order of their ids; with q those found by id or name, in any letter case."""
     caller.require_collection(collection)
-    cursor = None if page.cursor is None else _decode_cursor(page.cursor)
+    cursor = None if page.cursor is None else decode_subject_cursor(page.cursor)
     service = state.system().service
-    subjects, following = await state.run(service.galleries.subjects, collection, cursor=cursor, limit=page.limit)
+    subjects, following = await state.run(
+        service.galleries.subjects, collection, cursor=cursor, limit=page.limit, query=page.q
+    )
     return resources.SubjectPage(
         subjects=[resources.subject_answer(subject) for subject in subjects],
-        next_cursor=None if following is None else _encode_cursor(following),
+        next_cursor=None if following is None else encode_cursor(following),
     )
 
 
@@ -147,6 +155,21 @@ async def list_faces(
 # --- faces --------------------------------------------------------------------------------------------------------
 
 
+@router.get("/collections/{collection}/faces")
+async def list_collection_faces(
+    collection: CollectionPath, page: Annotated[Page, Query()], caller: MayRead, state: State
+) -> resources.FacePage:
+    """One page of all faces of a collection, in the order of their enrolment."""
+    caller.require_collection(collection)
+    cursor = 0 if page.cursor is None else decode_number_cursor(page.cursor)
+    list_page = state.system().service.galleries.faces
+    faces, following = await state.run(list_page, collection, cursor=cursor, limit=page.limit)
+    return resources.FacePage(
+        faces=[resources.face_answer(face) for face in faces],
+        next_cursor=None if following is None else encode_cursor(str(following)),
+    )
+
+
 @router.get("/faces/{face_id}")
 async def get_face(face_id: IdPath, caller: MayRead, state: State) -> resources.FaceAnswer:
     """One enrolled face."""
@@ -179,18 +202,3 @@ async def _face(face_id: str, caller: Caller, state: State) -> EnrolledFace:
     caller.require_collection(face.collection)
     caller.act.objects = (face.id,)
     return face
-
-
-# --- cursors ------------------------------------------------------------------------------------------------------
-
-
-def _encode_cursor(cursor: str) -> str:
-    return base64.urlsafe_b64encode(cursor.encode("utf-8")).decode("ascii").rstrip("=")
-
-
-def _decode_cursor(cursor: str) -> str:
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        return check_subject(base64.b64decode(padded, altchars=b"-_", validate=True).decode("utf-8"))
-    except ValueError as exc:
-        raise InvalidRequest("the cursor is not one that a list answered as next_cursor; begin without one") from exc

@@ -11,7 +11,8 @@ from vultus.api.auth import Caller, MayEnroll, MayFind, MayRepresent, MayVerify
 from vultus.api.body import read_fields
 from vultus.api.openapi import COMPUTE_ERRORS, TINY_PNG, form_or_json
 from vultus.api.state import State
-from vultus.records import Verification
+from vultus.errors import InvalidRequest
+from vultus.records import FindResult, Verification
 from vultus.schemas.answers import detected_face, enroll_answer, find_answer, representation, verify_answer
 from vultus.schemas.recognition import DetectAnswer, EnrollAnswer, FindAnswer, Representation, VerifyAnswer
 from vultus.schemas.requests import DetectFields, EnrollFields, FindFields, RepresentFields, VerifyFields
@@ -94,29 +95,51 @@ def _verify_options(fields: VerifyFields) -> dict[str, Any]:
 
 @router.post("/find", openapi_extra=form_or_json(FindFields, {"img": TINY_PNG, "top_k": 3}))
 async def find(request: Request, caller: MayFind, state: State) -> FindAnswer:
-    """Search a collection for the person in a photo.
+    """Search a collection for the person in a photo, for an enrolled face, or with an embedding.
 
     `decision` is `match` only when a candidate is at or above the threshold; the lines below it show who came next.
 
         curl -H "x-api-key: $KEY" -F img=@who.jpg http://127.0.0.1:8000/find
     """
     fields = await read_fields(request, FindFields)
-    caller.require_collection(fields.collection)
     begun = perf_counter()
-    result = await state.run(
-        state.system().service.recognition.find,
-        fields.img,
-        collection=fields.collection,
-        top_k=fields.top_k,
-        faces=fields.faces,
-        target_fpir=fields.target_fpir,
-        threshold=fields.threshold,
-        model_name=fields.model_name,
-        detector=fields.detector_backend,
-    )
+    result = await _search(fields, caller, state)
     matched = (face.matches[0] for face in result.faces if face.decision == "match")
     caller.act.objects = tuple(match.candidate.face_id for match in matched)
     return find_answer(result, fields.model_name, _seconds_since(begun))
+
+
+async def _search(fields: FindFields, caller: Caller, state: State) -> FindResult:
+    service = state.system().service
+    rule: dict[str, Any] = {
+        "top_k": fields.top_k,
+        "target_fpir": fields.target_fpir,
+        "threshold": fields.threshold,
+        "model_name": fields.model_name,
+    }
+    if fields.face_id is not None:
+        face = await state.run(service.galleries.face, fields.face_id)
+        caller.require_collection(face.collection)
+        _refuse_other_collection(fields, face.collection)
+        return await state.run(service.identification.find_face, fields.face_id, **rule)
+    caller.require_collection(fields.collection)
+    if fields.embedding is not None:
+        search = service.identification.find_embedding
+        return await state.run(search, fields.embedding, collection=fields.collection, **rule)
+    return await state.run(
+        service.identification.find,
+        fields.img or b"",  # FindFields checks that one of the three is present
+        collection=fields.collection,
+        faces=fields.faces,
+        detector=fields.detector_backend,
+        **rule,
+    )
+
+
+def _refuse_other_collection(fields: FindFields, collection: str) -> None:
+    """A face is searched in its own collection: its embedding compares with no other model's."""
+    if "collection" in fields.model_fields_set and fields.collection != collection:
+        raise InvalidRequest("the face is enrolled in another collection; leave collection out")
 
 
 @router.post("/represent", openapi_extra=form_or_json(RepresentFields, {"img": TINY_PNG}))

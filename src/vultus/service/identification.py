@@ -1,0 +1,186 @@
+"""Find (1:N): search a collection by a photo, by an enrolled face, or by an embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from vultus.errors import InvalidRequest
+from vultus.identifiers import DEFAULT_COLLECTION
+from vultus.matching.decision import decide, similarity
+from vultus.records import (
+    Candidate,
+    Collection,
+    EnrolledFace,
+    Face,
+    FindResult,
+    Float32,
+    Identification,
+    Match,
+    Quality,
+    Subject,
+    ThresholdRule,
+)
+from vultus.service.context import ServiceContext
+from vultus.vectors import require_embedding
+from vultus.vision.face_selection import largest_face
+
+
+@dataclass(frozen=True, eq=False)
+class _Probe:
+    """What is searched for: an embedding (D,), and the face and quality it comes from where a photo was sent."""
+
+    embedding: Float32
+    face: Face | None = None
+    quality: Quality | None = None
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How many subjects are listed for each face, and the rule of the decision.
+
+    threshold: a cosine similarity; excludes target_fpir (default: the policy's). Raises InvalidRequest.
+    """
+
+    top_k: int = 5
+    target_fpir: float | None = None
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and self.target_fpir is not None:
+            raise InvalidRequest("threshold and target_fpir are both given; give one of them")
+
+
+class GallerySearch:
+    """Searches collections; nothing is stored."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+
+    def find(
+        self,
+        photo: bytes,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        top_k: int = 5,
+        faces: Literal["largest", "all"] = "largest",
+        target_fpir: float | None = None,
+        threshold: float | None = None,
+        model_name: str | None = None,
+        detector: str | None = None,
+    ) -> FindResult:
+        """Search by a photo: one answer for each face asked about, one line for each subject. See SearchOptions."""
+        options = SearchOptions(top_k, target_fpir, threshold)
+        gallery = self._context.bound_collection(collection, model_name)
+        pipeline = self._context.pipeline
+        with pipeline.slot():
+            detected = pipeline.detect(photo, detector=detector)
+            largest = largest_face(detected)
+            wanted = detected.faces if faces == "all" else (largest,)
+            templates = pipeline.embed([(detected, face) for face in wanted], gallery.model_id)
+        probes = [_Probe(template.embedding, template.face, template.quality) for template in templates]
+        found = self._candidates(collection, probes, options.top_k)
+        return self._answers(gallery, detected.detector, probes, found, options)
+
+    def find_face(
+        self,
+        face_id: str,
+        *,
+        top_k: int = 5,
+        target_fpir: float | None = None,
+        threshold: float | None = None,
+        model_name: str | None = None,
+    ) -> FindResult:
+        """Search the collection of an enrolled face for that face; the face itself is never a candidate.
+
+        Other faces of the same subject are. Raises FaceNotFound, ModelMismatch.
+        """
+        options = SearchOptions(top_k, target_fpir, threshold)
+        face, embedding = self._context.gallery.face_embedding(face_id)
+        gallery = self._context.bound_collection(face.collection, model_name)
+        probe = _Probe(embedding, quality=face.quality)
+        (lines,) = self._candidates(face.collection, [probe], options.top_k + 1)
+        lines = self._without_itself(lines, face, embedding)[: max(options.top_k, 2)]
+        return self._answers(gallery, None, [probe], [lines], options)
+
+    def find_embedding(
+        self,
+        embedding: Sequence[float],
+        *,
+        model_name: str,
+        collection: str = DEFAULT_COLLECTION,
+        top_k: int = 5,
+        target_fpir: float | None = None,
+        threshold: float | None = None,
+    ) -> FindResult:
+        """Search by an embedding that the caller kept. model_name: the model that made it, which must be the
+        collection's.
+
+        Raises ModelMismatch; VectorMismatch when it has another dimension, is not finite or not of unit length.
+        """
+        options = SearchOptions(top_k, target_fpir, threshold)
+        gallery = self._context.bound_collection(collection, model_name)
+        probe = _Probe(require_embedding(embedding, gallery.dimension, gallery.model_id))
+        found = self._candidates(collection, [probe], options.top_k)
+        return self._answers(gallery, None, [probe], found, options)
+
+    def _candidates(self, collection: str, probes: Sequence[_Probe], top_k: int) -> list[list[Candidate]]:
+        """At least two lines for each probe, as a decision needs the second best."""
+        vectors = np.stack([probe.embedding for probe in probes])
+        return self._context.index.search(collection, vectors, max(top_k, 2))
+
+    def _without_itself(self, lines: list[Candidate], face: EnrolledFace, embedding: Float32) -> list[Candidate]:
+        """The lines with the best other face of the subject in place of the face itself, best first."""
+        others = [line for line in lines if line.face_id != face.id]
+        if len(others) == len(lines):
+            return lines
+        face_ids, enrolled = self._context.gallery.embeddings(face.collection, face.subject)
+        own = [
+            Candidate(face.subject, face_id, similarity(embedding, row))
+            for face_id, row in zip(face_ids, enrolled, strict=True)
+            if face_id != face.id
+        ]
+        best = sorted(own, key=lambda line: -line.similarity)[:1]
+        return sorted([*others, *best], key=lambda line: -line.similarity)
+
+    def _answers(
+        self,
+        gallery: Collection,
+        detector: str | None,
+        probes: Sequence[_Probe],
+        found: Sequence[Sequence[Candidate]],
+        options: SearchOptions,
+    ) -> FindResult:
+        subjects, templates = self._context.index.size(gallery.name)
+        rule = self._rule(gallery.model_id, options, templates)
+        listed = sorted({line.subject for lines in found for line in lines})
+        known = self._context.gallery.subjects_by_id(gallery.name, listed)
+        answers = []
+        for probe, lines in zip(probes, found, strict=True):
+            answer = _identify(probe, lines, options.top_k, rule, known)
+            cautions = self._context.cautions({"img": probe.quality}) if probe.quality else ()
+            answers.append(replace(answer, cautions=cautions))
+        return FindResult(replace(gallery, subjects=subjects, faces=templates), detector, tuple(answers))
+
+    def _rule(self, model_id: str, options: SearchOptions, templates: int) -> ThresholdRule:
+        table = self._context.models.thresholds(model_id)
+        if options.threshold is not None:
+            return table.explicit(options.threshold)
+        target_fpir = self._context.policy.target_fpir if options.target_fpir is None else options.target_fpir
+        return table.for_fpir(target_fpir, templates)
+
+
+def _identify(
+    probe: _Probe, lines: Sequence[Candidate], top_k: int, rule: ThresholdRule, known: Mapping[str, Subject]
+) -> Identification:
+    """The answer for one face. A candidate whose subject was erased since the search is left out."""
+    present = [line for line in lines if line.subject in known]
+    decision, reason = decide([line.similarity for line in present], rule)
+    matches = tuple(
+        Match(line, known[line.subject].name, known[line.subject].metadata, line.similarity >= rule.similarity)
+        for line in present[:top_k]
+    )
+    return Identification(probe.face, probe.quality, decision, reason, rule, matches)
