@@ -1,10 +1,21 @@
-"""Made-up people for tests: unit vectors that scatter about one direction each."""
+"""Synthetic people for tests: unit vectors that scatter about one direction each, and files in the place of photos."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
 from vultus.records import Float32
+
+
+def photos(root: Path, *names: str) -> Path:
+    """Files of different content at each name."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"photo {name}".encode())
+    return root
 
 
 def synthetic_people(

@@ -8,17 +8,9 @@ from unicodedata import normalize
 
 import pytest
 
+from tests.evaluation.synthetic import photos
 from vultus.errors import InvalidRequest
 from vultus.evaluation.labelled_folder import list_photos, read_folder
-
-
-def photos(root: Path, *names: str) -> Path:
-    """Files of different content at each name."""
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(f"photo {name}".encode())
-    return root
 
 
 def test_sub_folders_are_subjects(tmp_path):

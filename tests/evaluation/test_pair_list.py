@@ -7,17 +7,9 @@ from unicodedata import normalize
 
 import pytest
 
+from tests.evaluation.synthetic import photos
 from vultus.errors import InvalidRequest
 from vultus.evaluation.pair_list import read_pairs
-
-
-def photos(root: Path, *names: str) -> Path:
-    """Files of different content at each name."""
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(f"photo {name}".encode())
-    return root
 
 
 def pair_list(root: Path, *lines: str, header: str = "path1,path2,same,fold") -> Path:

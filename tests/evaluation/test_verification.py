@@ -6,14 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vultus.errors import InvalidRequest
-from vultus.evaluation.scores import Histogram, score_all_pairs
+from vultus.evaluation.scores import Histogram
 from vultus.evaluation.verification import (
     best_threshold,
     det,
     equal_error,
     fmr,
     fnmr,
-    fnmr_per_subject,
     fold_accuracy,
     interpolated_threshold,
     operating_points,
@@ -88,14 +87,6 @@ def test_operating_point_says_what_cannot_be_claimed():
     assert tenth.supported
     assert hundredth.note is not None
     assert "300 non-mated comparisons" in hundredth.note
-
-
-def test_fnmr_per_subject_weighs_people_alike():
-    # a: three photos, pairs 1, 0, 0 -> 2 of 3 missed; b: one pair of 1 -> none. Pooled 2/4, per subject 1/3.
-    axes = np.eye(3, dtype=np.float32)
-    scores = score_all_pairs(axes[[0, 0, 1, 2, 2]], ["a", "a", "a", "b", "b"])
-    assert fnmr(scores.mated, 0.5).value == 0.5
-    assert fnmr_per_subject(scores, 0.5) == pytest.approx(1 / 3)
 
 
 def test_best_threshold_is_midway_between_the_scores_it_separates():

@@ -268,16 +268,17 @@ def test_a_discarded_collection_is_loaded_again(gallery):
         index.discard("people")
 
 
+class FailingGallery(MadeGallery):
+    fails = False
+
+    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
+        if self.fails:
+            raise StorageFailed("the disk failed")
+        return super().changes_since(collection, since)
+
+
 def test_a_failed_pull_is_made_good_by_the_next():
-    class Failing(MadeGallery):
-        fails = False
-
-        def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
-            if self.fails:
-                raise StorageFailed("the disk failed")
-            return super().changes_since(collection, since)
-
-    made = Failing()
+    made = FailingGallery()
     made.add("anna", unit(1))
     index = FlatIndex(made)
     index.size("people")
@@ -301,16 +302,8 @@ def test_refreshing_applies_what_was_erased_and_loads_nothing(gallery):
     assert index._collections["people"].snapshot.size() == (0, 0)
 
 
-def test_refreshing_lets_go_of_what_cannot_be_brought_up_to_date():
-    class Failing(MadeGallery):
-        fails = False
-
-        def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
-            if self.fails:
-                raise StorageFailed("the disk failed")
-            return super().changes_since(collection, since)
-
-    made = Failing()
+def test_a_refresh_that_fails_drops_the_collection_from_memory():
+    made = FailingGallery()
     made.add("anna", unit(1))
     index = FlatIndex(made)
     index.size("people")

@@ -98,10 +98,6 @@ class EmbeddedPhotos:
         """How many photos failed, by reason, the most frequent first."""
         return dict(Counter(failure for failure in self.failures if failure is not None).most_common())
 
-    def examples(self, reason: str, most: int) -> tuple[Path, ...]:
-        """The first photos that failed for a reason."""
-        return tuple(path for path, failure in zip(self.paths, self.failures, strict=True) if failure == reason)[:most]
-
 
 def gather(paths: Sequence[Path], outcomes: Iterable[Outcome], dimension: int) -> EmbeddedPhotos:
     """Outcomes, in any order, as arrays in the order of the paths. A path without an outcome is FILE_FAILED."""

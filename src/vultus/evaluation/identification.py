@@ -34,13 +34,11 @@ class OpenSetSplit:
     nonmated_probes: Places
 
 
-def split_open_set(
-    subjects: Labels, gallery_subjects: int, *, templates: int = 1, probes_per_subject: int | None = None, seed: int = 0
-) -> OpenSetSplit:
+def split_open_set(subjects: Labels, gallery_subjects: int, *, templates: int = 1, seed: int = 0) -> OpenSetSplit:
     """Draw a gallery of people; their other photos are mated probes, all photos of other people non-mated ones.
 
     subjects: N names or numbers, one a photo. gallery_subjects: how many people to enrol; templates: photos of each.
-    People with fewer photos are not enrolled. probes_per_subject: at most so many of one person, all when None.
+    People with fewer photos are not enrolled.
     Raises InvalidRequest when there are not enough people, or one kind of probe is left without any.
     """
     labels = number_subjects(subjects)
@@ -54,9 +52,8 @@ def split_open_set(
         )
     gallery = candidates[rng.choice(len(candidates), gallery_subjects, replace=False)]
     rest = np.setdiff1d(np.arange(len(labels)), gallery)
-    probes = rest if probes_per_subject is None else _at_most(rest, labels[rest], probes_per_subject, rng)
-    enrolled = np.isin(labels[probes], labels[gallery[:, 0]])
-    split = OpenSetSplit(gallery, probes[enrolled], probes[~enrolled])
+    enrolled = np.isin(labels[rest], labels[gallery[:, 0]])
+    split = OpenSetSplit(gallery, rest[enrolled], rest[~enrolled])
     _check_split(split)
     return split
 
@@ -155,15 +152,6 @@ def _search_point(scores: SearchScores, target: float, rank: int) -> SearchPoint
         fnir(scores, threshold, rank),
         why_not_claimed(target, len(scores.best_nonmated), "FPIR", "non-mated searches"),
     )
-
-
-def _at_most(probes: Places, labels: NDArray[np.int32], most: int, rng: np.random.Generator) -> Places:
-    """No more than `most` photos of each subject, drawn at random."""
-    shuffled = rng.permutation(len(probes))
-    order = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    ranked = labels[order]
-    place = np.arange(len(order)) - np.searchsorted(ranked, ranked, side="left")
-    return np.sort(probes[order[place < most]])
 
 
 def _check_split(split: OpenSetSplit) -> None:

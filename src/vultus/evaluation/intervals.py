@@ -6,14 +6,13 @@ intervals are too narrow; the bootstrap resamples subjects, and its wider interv
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.evaluation.scores import PairScores, ScoredPairs
+from vultus.evaluation.scores import PairScores
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
@@ -24,12 +23,10 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """From `low` to `high`; `method` is "wilson" or "subject bootstrap", `confidence` a fraction."""
+    """A confidence interval of an error rate, at CONFIDENCE."""
 
     low: float
     high: float
-    method: str
-    confidence: float = CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -49,21 +46,22 @@ class Rate:
         return wilson(self.errors, self.trials)
 
 
-def wilson(errors: int, trials: int, confidence: float = CONFIDENCE) -> Interval:
+def wilson(errors: int, trials: int) -> Interval:
     """The score interval of a binomial proportion; (0, 1) when there was no trial.
 
     Source: Wilson, JASA 22 (1927), 209-212; preferred to Wald and Clopper-Pearson by Brown, Cai and DasGupta,
     Statistical Science 16 (2001), section 3.1.1.
     """
     if not trials:
-        return Interval(0.0, 1.0, "wilson", confidence)
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+        return Interval(0.0, 1.0)
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     rate, shrink = errors / trials, 1 + z * z / trials
     middle = (rate + z * z / (2 * trials)) / shrink
     reach = z / shrink * float(np.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials)))
+    # Exact at the ends, where rounding would leave a tiny remainder.
     low = 0.0 if errors == 0 else max(middle - reach, 0.0)
     high = 1.0 if errors == trials else min(middle + reach, 1.0)
-    return Interval(low, high, "wilson", confidence)
+    return Interval(low, high)
 
 
 def can_be_claimed(rate: float, trials: int) -> bool:
@@ -88,9 +86,7 @@ def why_not_claimed(
     )
 
 
-def bootstrap_fnmr(
-    scores: PairScores, threshold: float, *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
-) -> Interval:
+def bootstrap_fnmr(scores: PairScores, threshold: float, *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
     """The percentile interval of FNMR when subjects, not comparisons, are drawn with replacement.
 
     All mated pairs of a subject are drawn together.
@@ -100,48 +96,14 @@ def bootstrap_fnmr(
     subjects = int(scores.labels.max()) + 1
     trials = np.bincount(owners, minlength=subjects)
     misses = np.bincount(owners[scores.mated_pairs.scores < threshold], minlength=subjects)
-    return _percentiles(_times_drawn(subjects, resamples, seed), lambda w: (w @ misses, w @ trials), confidence)
-
-
-def bootstrap_fmr(
-    scores: PairScores, threshold: float, *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
-) -> Interval | None:
-    """The percentile interval of FMR when subjects are drawn with replacement; both subjects of a pair count.
-
-    A pair of subjects drawn a and b times counts a * b times. None when `worst_nonmated` does not reach down to the
-    threshold: score the pairs with a larger `worst`.
-    Source: the vertex bootstrap, Snijders and Borgatti, Connections 22 (1999), 161-170.
-    """
-    found = _false_matches(scores, threshold)
-    if found is None:
-        return None
-    photos = np.bincount(scores.labels).astype(np.float64)
-    first, second = scores.labels[found.first], scores.labels[found.second]
-
-    def count(drawn: Float64) -> tuple[Float64, Float64]:
-        errors = np.array([np.dot(row[first], row[second]) for row in drawn])
-        return errors, ((drawn @ photos) ** 2 - drawn**2 @ photos**2) / 2
-
-    return _percentiles(_times_drawn(len(photos), resamples, seed), count, confidence)
-
-
-def _false_matches(scores: PairScores, threshold: float) -> ScoredPairs | None:
-    worst = scores.worst_nonmated
-    complete = len(worst) == scores.nonmated.total or (len(worst) > 0 and float(worst.scores[-1]) < threshold)
-    if not complete:
-        return None
-    end = int((worst.scores >= threshold).sum())
-    return ScoredPairs(worst.first[:end], worst.second[:end], worst.scores[:end])
+    drawn = _times_drawn(subjects, resamples, seed)
+    errors, total = drawn @ misses, drawn @ trials
+    rates = errors[total > 0] / total[total > 0]
+    low, high = np.quantile(rates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(float(low), float(high))
 
 
 def _times_drawn(subjects: int, resamples: int, seed: int) -> Float64:
     """(resamples, subjects): how often each subject was drawn."""
     chances = np.full(subjects, 1 / subjects)
     return np.random.default_rng(seed).multinomial(subjects, chances, size=resamples).astype(np.float64)
-
-
-def _percentiles(drawn: Float64, count: Callable[[Float64], tuple[Float64, Float64]], confidence: float) -> Interval:
-    errors, trials = count(drawn)
-    rates = errors[trials > 0] / trials[trials > 0]
-    low, high = np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(low), float(high), "subject bootstrap", confidence)

@@ -33,15 +33,12 @@ class BestScores:
     """FPIR by gallery size and threshold; every subject weighs the same, however many photos it has.
 
     sizes: (S,) numbers of subjects in the gallery, the first is 1, whose FPIR is the FMR. rates: (S, B + 1) FPIR at the
-    lower edges of B equal bins over [-1, 1], then at 1. subjects: the pool. probes: photos searched for.
-    templates: of each subject in the gallery; a subject's score is its best one.
+    lower edges of B equal bins over [-1, 1], then at 1. subjects: how many the galleries are drawn from.
     """
 
     sizes: tuple[int, ...]
     rates: Float64
     subjects: int
-    probes: int
-    templates: int
 
     @property
     def smallest_fmr(self) -> float:
@@ -118,7 +115,7 @@ def measure_best_scores(
         for rows, scores in _searches(embeddings, labels, chosen[part], gallery):
             ranks.add(mass, scores, weights[part][rows])
     rates = np.pad(np.cumsum(mass[:, ::-1], axis=1)[:, ::-1], ((0, 0), (0, 1)))
-    return BestScores(wanted, np.clip(rates, 0, 1), len(pool), len(chosen), templates)
+    return BestScores(wanted, np.clip(rates, 0, 1), len(pool))
 
 
 def draw_gallery(labels: Indices, templates: int, seed: int) -> NDArray[np.intp]:

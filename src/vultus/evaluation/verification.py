@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vultus.errors import InvalidRequest
 from vultus.evaluation.intervals import Rate, why_not_claimed
-from vultus.evaluation.scores import Histogram, PairScores
+from vultus.evaluation.scores import Histogram
 
 TARGET_FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 DET_POINTS = 512
@@ -29,14 +29,6 @@ def fmr(nonmated: Histogram, threshold: float) -> Rate:
 def fnmr(mated: Histogram, threshold: float) -> Rate:
     """The false non-match rate: mated comparisons below the threshold."""
     return Rate(mated.total - mated.at_or_above(threshold), mated.total)
-
-
-def fnmr_per_subject(scores: PairScores, threshold: float) -> float:
-    """The mean over subjects of each one's FNMR: a person with 500 photos counts no more than one with two."""
-    owners = scores.labels[scores.mated_pairs.first]
-    trials = np.bincount(owners)
-    misses = np.bincount(owners[scores.mated_pairs.scores < threshold], minlength=len(trials))
-    return float((misses[trials > 0] / trials[trials > 0]).mean())
 
 
 def threshold_at_fmr(nonmated: Histogram, target: float) -> float:
@@ -68,7 +60,6 @@ class OperatingPoint:
 
     target_fmr: float
     threshold: float
-    interpolated_threshold: float
     fmr: Rate
     fnmr: Rate
     note: str | None
@@ -90,7 +81,6 @@ def _operating_point(mated: Histogram, nonmated: Histogram, target: float) -> Op
     return OperatingPoint(
         target,
         threshold,
-        interpolated_threshold(nonmated, target),
         fmr(nonmated, threshold),
         fnmr(mated, threshold),
         why_not_claimed(target, nonmated.total),

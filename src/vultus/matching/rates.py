@@ -18,13 +18,8 @@ REFERENCE_FMR = 1e-3
 BISECTIONS = 100  # of the interval of log FMR: to the last digit of a float
 
 
-def independent_fpir(fmr: float, size: int) -> float:
-    """FPIR of `size` independent comparisons: 1 - (1 - FMR)^size."""
-    return -float(np.expm1(size * np.log1p(-fmr))) if fmr < 1 else 1.0
-
-
 def independent_fmr(fpir: float, size: int) -> float:
-    """The FMR at which `size` independent comparisons have that FPIR."""
+    """The FMR at which `size` independent comparisons have that FPIR = 1 - (1 - FMR)^size."""
     return -float(np.expm1(np.log1p(-fpir) / size))
 
 

@@ -19,7 +19,6 @@ from vultus.records import Float32
 
 Int8 = NDArray[np.int8]
 HIGHEST = 127  # the values are symmetric: -128 is not used
-SCALE_AND_ERROR_BYTES = 8
 LONGEST = 1.01  # no stored row is longer: `require_fitting` of the storage allows 1.001, coding adds a rounding
 SLACK = 1e-5  # what float32 arithmetic may add: below 1e-6 at 512 dimensions, 7e-6 at 2,048 with the widest errors
 
