@@ -95,7 +95,7 @@ def test_settings_that_contradict_each_other_are_a_failure(run, monkeypatch):
     assert findings(run, code=1)["settings"][0] == "fail"
 
 
-def test_the_processor_is_told_by_its_instructions(tmp_path):
+def test_the_processor_is_described_by_its_instructions(tmp_path):
     info = tmp_path / "cpuinfo"
     info.write_text("processor\t: 0\nflags\t\t: fpu avx2 avx512f\n")
     assert processor(info).state == "ok"
@@ -103,3 +103,9 @@ def test_the_processor_is_told_by_its_instructions(tmp_path):
     info.write_text("flags : fpu sse2\n")
     assert processor(info).state == "warn"
     assert processor(tmp_path / "absent").state == "ok"
+
+
+def test_nothing_is_said_of_x86_instructions_on_an_arm_processor(tmp_path):
+    info = tmp_path / "cpuinfo"
+    info.write_text("processor\t: 0\nFeatures\t: fp asimd evtstrm aes asimddp\n")
+    assert processor(info) == processor(tmp_path / "absent")

@@ -71,7 +71,7 @@ def _verification(found: VerificationResult) -> dict[str, Any]:
         "points": [_point(point, bootstrap) for point, bootstrap in lines],
         "det": {
             "thresholds": found.det.thresholds.round(DIGITS).tolist(),
-            "fmr": found.det.fmr.tolist(),
+            "fmr": found.det.fmr.tolist(),  # not rounded: the smallest would be 0
             "fnmr": found.det.fnmr.round(DIGITS).tolist(),
         },
     }

@@ -58,7 +58,7 @@ class EmbeddingCache:
         self._dimension = dimension
         self._known: dict[str, CachedOutcome] = {}
         self._unwritten: dict[str, CachedOutcome] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of both dictionaries, for writing; `find` is a single look-up
         for path in sorted(self.folder.glob("*.npz")):
             self._known.update(_read_part(path, dimension))
 

@@ -1,7 +1,7 @@
 """A labelled folder: one sub-folder for each subject, named for it, with photos at any depth; no photo is decoded here.
 
-`list_photos` says which files are photos, for `import`, `evaluate` and `calibrate` alike. `read_folder` reads a folder
-to be measured: a fault of the folder as a whole is an error, a fault of a single file a note, so that a long run does
+`list_photos` decides which files are photos, for `import`, `evaluate` and `calibrate`. `read_folder` reads a folder to
+be measured: a fault of the folder as a whole is an error, a fault of a single file a note, so that a long run does
 not end at one bad file.
 """
 
@@ -153,6 +153,7 @@ def check_subjects(subjects: Sequence[str], where: str) -> None:
 
 def find_duplicates(photos: Iterable[LabelledPhoto]) -> tuple[tuple[LabelledPhoto, ...], ...]:
     """Groups of photos whose files are equal, byte for byte (sha256), but whose subjects differ."""
+    # Only files of the same size can be equal, so most are not read.
     same_size: dict[int, list[LabelledPhoto]] = {}
     for photo in photos:
         same_size.setdefault(photo.path.stat().st_size, []).append(photo)

@@ -50,7 +50,7 @@ class BestScores:
 
     def fpir(self, size: int, threshold: float) -> float:
         """FPIR of a gallery of one of the `sizes`; the threshold is rounded up to the next edge of a bin."""
-        edge = int(np.ceil((threshold + 1) / 2 * (self.rates.shape[1] - 1) - 1e-6))
+        edge = int(np.ceil((threshold + 1) / 2 * (self.rates.shape[1] - 1) - 1e-6))  # less a rounding, as in scores.py
         return float(self._of(size)[min(max(edge, 0), self.rates.shape[1] - 1)])
 
     def threshold(self, size: int, fpir: float) -> float:
@@ -109,6 +109,7 @@ def measure_best_scores(
     chosen = np.arange(len(labels)) if probes is None else np.flatnonzero(probes)
     weights = _weights(labels[chosen])
     mass = np.zeros((len(wanted), bins))
+    # Probes whose subject is in the pool meet one subject less: their own is never in their gallery.
     for enrolled in (True, False):
         part = np.isin(labels[chosen], pool) == enrolled
         ranks = _Ranks(len(pool) - int(enrolled), wanted)

@@ -54,6 +54,7 @@ class Histogram:
 
     def at_or_above(self, threshold: float) -> int:
         """How many scores are at or above a threshold, which is rounded up to the next edge of a bin."""
+        # Less a rounding, so that a threshold that is an edge is not moved to the next one.
         edge = int(np.ceil((threshold + 1) / 2 * len(self.counts) - 1e-6))
         return int(self.at_or_above_edges[min(max(edge, 0), len(self.counts))])
 
@@ -165,6 +166,7 @@ def _nonmated_tiles(rows: Float32, groups: Indices) -> Iterator[Tile]:
         band = rows[row : row + ROWS]
         near_end = int(np.searchsorted(groups, groups[row + len(band) - 1], side="right"))
         near = band @ rows[row:near_end].T
+        # Equal groups are mated pairs; greater ones are non-mated pairs that another row of the tile has already.
         near[groups[row : row + len(band), None] >= groups[None, row:near_end]] = _LEFT_OUT
         yield row, row, near
         for column in range(near_end, len(rows), COLUMNS):
@@ -173,7 +175,7 @@ def _nonmated_tiles(rows: Float32, groups: Indices) -> Iterator[Tile]:
 
 def _count(scores: Float32, bins: int) -> Counts:
     places = ((scores.ravel() + np.float32(1)) * np.float32(bins / 2)).astype(np.intp)
-    np.clip(places, 0, bins - 1, out=places)
+    np.clip(places, 0, bins - 1, out=places)  # a cosine of 1, or by rounding a little more, is in the last bin
     return np.bincount(places, minlength=bins)
 
 
@@ -193,7 +195,7 @@ class _Highest:
         self.kept = _joined([self.kept, found])
         if len(self.kept) > self.size:
             self.kept = _take(self.kept, np.argpartition(self.kept.scores, -self.size)[-self.size :])
-            self._floor = self.kept.scores.min()
+            self._floor = self.kept.scores.min()  # lower scores need not be collected any more
 
 
 def _joined(parts: Sequence[ScoredPairs]) -> ScoredPairs:

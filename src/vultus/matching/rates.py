@@ -46,7 +46,7 @@ class ProbeMixture:
 
     def fmr(self, fpir: float, size: int) -> float:
         """The FMR at which a gallery of `size` subjects has that FPIR, both in (0, 1)."""
-        low, high = np.log(1e-300), 0.0
+        low, high = np.log(1e-300), 0.0  # FPIR rises with FMR, so bisection finds the one that has this FPIR
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
             low, high = (middle, high) if self.fpir(float(np.exp(middle)), size) < fpir else (low, middle)

@@ -15,7 +15,7 @@ from vultus.search.segments import Int64, Rows
 
 @dataclass(frozen=True)
 class Mark:
-    """A revision of a collection; the number tells it from an earlier collection of the same name."""
+    """A revision of a collection; the collection's number distinguishes it from an earlier one of the same name."""
 
     collection_pk: int
     revision: int

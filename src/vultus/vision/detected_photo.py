@@ -37,15 +37,15 @@ class DetectedPhoto:
 
         Photos are decoded small, which is enough for most faces. A small face is worth a second decoding.
         """
-        seen, side = self.photograph, min(face.width, face.height)
-        if self.decode_again is None or seen.reduction == 1 or not 0 < side < FACE_SIDE:
-            return seen, face
-        wanted = min(FACE_SIDE / side * _long_side(seen.pixels), CLOSEST_SIDE)
+        first, side = self.photograph, min(face.width, face.height)
+        if self.decode_again is None or first.reduction == 1 or not 0 < side < FACE_SIDE:
+            return first, face
+        wanted = min(FACE_SIDE / side * _long_side(first.pixels), CLOSEST_SIDE)
         photograph = next((known for known in self._decoded.values() if _long_side(known.pixels) >= wanted), None)
         if photograph is None:
             photograph = self.decode_again(int(wanted))
             self._decoded[_long_side(photograph.pixels)] = photograph
-        return photograph, scaled(face, seen.reduction / photograph.reduction)
+        return photograph, scaled(face, first.reduction / photograph.reduction)
 
 
 def scaled(face: Face, factor: float) -> Face:
