@@ -18,9 +18,9 @@ import numpy as np
 
 from vultus.records import Face, NewFace, Photo, Quality, Template
 from vultus.storage.audit import Act
-from vultus.storage.database import open_engine
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
-from vultus.storage.migrations import migrate
+from vultus.storage.migrations.runner import migrate
 from vultus.vectors import unit_length
 
 DIMENSION, WARM_UP = 512, 20
@@ -50,16 +50,16 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=400)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        engine = open_engine(f"sqlite:///{folder}/vultus.db")
-        migrate(engine)
-        silent = Gallery(engine)
+        database = open_database(f"sqlite:///{folder}/vultus.db")
+        migrate(database)
+        silent = Gallery(database)
         silent.create_collection("people", model_id="model", pipeline_version=1, dimension=DIMENSION)
         audited = silent.acting_as(Act("0123456789abcdef0123456789abcdef", "123e4567-e89b-42d3-a456-426614174000"))
         pairs = [
             (milliseconds(silent, 2 * pair), milliseconds(audited, 2 * pair + 1))
             for pair in range(given.pairs + WARM_UP)
         ][WARM_UP:]
-        engine.dispose()
+        database.close()
     without, with_line = (median(column) for column in zip(*pairs, strict=True))
     print(f"median of {given.pairs}: without {without:.2f} ms, with its line {with_line:.2f} ms, ratio ", end="")
     print(f"{with_line / without:.3f}; median of the pairs' ratios {median(b / a for a, b in pairs):.3f}")

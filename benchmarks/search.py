@@ -36,7 +36,7 @@ from vultus.search.kernels import choose_kernel, numpy_products
 from vultus.search.loaded_collection import LoadedCollection
 from vultus.search.pq_index import load_faiss
 from vultus.search.segments import SEGMENT_ROWS
-from vultus.storage.database import open_engine
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
 
 SIZES, QUICK_SIZES = (20_000, 100_000, 1_000_000), (20_000, 100_000)
@@ -56,7 +56,7 @@ def figures(url: str, count: int, dimension: int) -> dict[str, Any]:
 
 def measure(url: str, dimension: int, best: list[list[tuple[str, float]]]) -> dict[str, Any]:
     """Time, memory and results of exact search in one gallery, in a process that has done nothing else."""
-    gallery, faces = Gallery(open_engine(url)), Faces(dimension)
+    gallery, faces = Gallery(open_database(url)), Faces(dimension)
     probes, calls = faces.probes(PROBES), Counted(gallery)
     index, before = FlatIndex(calls, memory_bytes=2**40), resident_mb()
     loading = timed(lambda: index.search("people", probes[:1], LINES))
@@ -95,7 +95,7 @@ def measure_pq(url: str, dimension: int, best: list[list[tuple[str, float]]]) ->
     """The same for search with a PQ index; nothing without faiss."""
     if load_faiss() is None:
         return {}
-    gallery, probes = Gallery(open_engine(url)), Faces(dimension).probes(PROBES)
+    gallery, probes = Gallery(open_database(url)), Faces(dimension).probes(PROBES)
     segment_rows = min(SEGMENT_ROWS, gallery.collection("people").faces // 2)  # an index has no growing segment
     index = FlatIndex(gallery, memory_bytes=2**40, segment_rows=segment_rows, pq_from_faces=1)
     index.search("people", probes[:1], LINES)

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 
 from vultus.records import Float32
 from vultus.search.int8_codes import quantise, to_blobs
-from vultus.storage.database import open_engine, writing
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
-from vultus.storage.migrations import migrate
+from vultus.storage.migrations.runner import migrate
 from vultus.vectors import unit_length
 
 PROBES, LINES = 100, 10
@@ -75,18 +75,18 @@ class Faces:
 
 def make(url: str, count: int, dimension: int) -> list[list[tuple[str, float]]]:
     """Fill a new gallery; per probe the best subjects and similarities by float32 numpy, twice as many as searched."""
-    engine, faces = open_engine(url), Faces(dimension)
-    migrate(engine)
-    Gallery(engine).create_collection("people", model_id=MODEL, pipeline_version=1, dimension=dimension)
+    database, faces = open_database(url), Faces(dimension)
+    migrate(database)
+    Gallery(database).create_collection("people", model_id=MODEL, pipeline_version=1, dimension=dimension)
     probes, best = faces.probes(PROBES), [dict[str, float]() for _ in range(PROBES)]
     start = 1
-    with writing(engine) as connection:
+    with database.writing() as connection:
         for subjects, rows in faces.enrolled(count):
             store(connection, start, subjects, rows)
             start += len(rows)
             note(best, probes @ rows.T, subjects)
         connection.exec_driver_sql("UPDATE collections SET revision = 1")
-    engine.dispose()
+    database.close()
     return [sorted(lines.items(), key=lambda line: -line[1])[: 2 * LINES] for lines in best]
 
 

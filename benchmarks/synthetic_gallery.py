@@ -16,19 +16,19 @@ from sqlalchemy import event
 from benchmarks.search_synthetic import Faces
 from vultus.config import Settings
 from vultus.records import Face, Float32, NewFace, Photo, Quality, Template
-from vultus.storage.database import open_engine
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
-from vultus.storage.migrations import migrate
+from vultus.storage.migrations.runner import migrate
 
 COLLECTION = "people"
 
 
 def fill(settings: Settings, *, model_id: str, pipeline_version: int, dimension: int, count: int) -> None:
     """Create the collection and enroll `count` faces."""
-    engine = open_engine(settings.sqlalchemy_url)
-    event.listen(engine, "connect", _without_sync)
-    migrate(engine)
-    gallery = Gallery(engine)
+    database = open_database(settings.sqlalchemy_url)
+    event.listen(database.engine, "connect", _without_sync)
+    migrate(database)
+    gallery = Gallery(database)
     gallery.create_collection(COLLECTION, model_id=model_id, pipeline_version=pipeline_version, dimension=dimension)
     number = 0
     for subjects, rows in Faces(dimension).enrolled(count):
@@ -36,7 +36,7 @@ def fill(settings: Settings, *, model_id: str, pipeline_version: int, dimension:
             faces = [new_face(number + i, row, model_id) for i, (_, row) in enumerate(group)]
             gallery.add_faces(COLLECTION, f"person-{subject}", faces)
             number += len(faces)
-    engine.dispose()
+    database.close()
 
 
 def new_face(number: int, embedding: Float32, model_id: str) -> NewFace:

@@ -14,10 +14,10 @@ from tests.standins import FrameDetector, TinyModels
 from vultus.config import Settings
 from vultus.search.index import FlatIndex
 from vultus.service import FaceService, ServiceContext
-from vultus.storage.database import open_engine
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
-from vultus.storage.migrations import migrate
+from vultus.storage.migrations.runner import migrate
 from vultus.storage.photos import LocalPhotoStore
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
 from vultus.vision.pipeline import Pipeline
@@ -50,9 +50,9 @@ class Small:
 @contextmanager
 def open_small(folder: Path, *, slots: ComputeSlots | None = None) -> Iterator[Small]:
     """The small service in a folder; what an earlier one left there is still there."""
-    engine = open_engine(f"sqlite:///{folder / 'vultus.db'}")
-    migrate(engine)
-    gallery, photos = Gallery(engine), LocalPhotoStore(folder / "photos")
+    database = open_database(f"sqlite:///{folder / 'vultus.db'}")
+    migrate(database)
+    gallery, photos = Gallery(database), LocalPhotoStore(folder / "photos")
     models, detector = TinyModels(folder), FrameDetector()
     compute_in_calling_thread()
     pipeline = Pipeline(
@@ -63,8 +63,8 @@ def open_small(folder: Path, *, slots: ComputeSlots | None = None) -> Iterator[S
         slots=slots or ComputeSlots(2, queue=8, wait_seconds=5),
     )
     service = FaceService(ServiceContext(pipeline, models, gallery, photos, FlatIndex(gallery)))
-    yield Small(service, gallery, KeyStore(engine), photos, models, detector, folder)
-    engine.dispose()
+    yield Small(service, gallery, KeyStore(database), photos, models, detector, folder)
+    database.close()
 
 
 @pytest.fixture

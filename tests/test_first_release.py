@@ -35,7 +35,7 @@ from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act, Audit
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
-from vultus.storage.migrations import open_database
+from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
 from vultus.wiring import open_system
 
@@ -49,27 +49,27 @@ def folder(tmp_path: Path) -> FirstReleaseFolder:
 
 def test_people_faces_and_photos_are_there(folder):
     photos = LocalPhotoStore(folder.path / "photos")
-    with open_database(folder.url) as engine:
-        gallery = Gallery(engine)
+    with ready_database(folder.url) as database:
+        gallery = Gallery(database)
         assert {one.id: one.name for one in gallery.subjects(COLLECTION, limit=10)} == SUBJECTS
         faces = [face for subject in SUBJECTS for face in gallery.faces(COLLECTION, subject)]
         assert tuple(face.id for face in faces) == folder.face_ids
         for face in faces:
             assert hashlib.sha256(photos.get(face.photo.sha256)).hexdigest() == face.photo.sha256
-        assert list(faults(engine, photos)) == []
+        assert list(faults(database, photos)) == []
 
 
 def test_every_face_is_found_with_its_exact_similarity(folder):
-    with open_database(folder.url) as engine:
-        found = FlatIndex(Gallery(engine)).search(COLLECTION, folder.embeddings, 1)
+    with ready_database(folder.url) as database:
+        found = FlatIndex(Gallery(database)).search(COLLECTION, folder.embeddings, 1)
     best = [candidates[0] for candidates in found]
     assert tuple(candidate.face_id for candidate in best) == folder.face_ids
     assert [candidate.similarity for candidate in best] == pytest.approx([1.0] * len(best), abs=1e-6)
 
 
 def test_keys_still_work_or_still_do_not(folder):
-    with open_database(folder.url) as engine:
-        keys = KeyStore(engine)
+    with ready_database(folder.url) as database:
+        keys = KeyStore(database)
         assert keys.authenticate(ADMIN_SECRET, NOW) == keys.authenticate(OLD_SECRET, NOW)
         assert "admin" in keys.authenticate(ADMIN_SECRET, NOW).scopes
         with pytest.raises(InvalidApiKey, match="revoked at 2026-11-01 12:00 UTC"):
@@ -77,9 +77,9 @@ def test_keys_still_work_or_still_do_not(folder):
 
 
 def test_the_audit_goes_on_where_it_was(folder):
-    with open_database(folder.url) as engine:
-        Gallery(engine).acting_as(Act("command")).delete_subject(COLLECTION, "anna")
-        lines = Audit(engine).lines()
+    with ready_database(folder.url) as database:
+        Gallery(database).acting_as(Act("command")).delete_subject(COLLECTION, "anna")
+        lines = Audit(database).lines()
     assert [(line.number, line.action) for line in lines] == [(1, "key.create"), (2, "enroll"), (3, "subject.erase")]
     assert lines[1].at == datetime(2026, 11, 1, 12, tzinfo=UTC)
     assert lines[2].objects == folder.face_ids[:FACES_OF_EACH]
@@ -87,12 +87,12 @@ def test_the_audit_goes_on_where_it_was(folder):
 
 def test_a_backup_of_it_is_restored_whole(folder, tmp_path):
     file, restored = tmp_path / "backup.tar", tmp_path / "restored"
-    with open_database(folder.url) as engine:
-        create_backup(engine, LocalPhotoStore(folder.path / "photos"), file)
+    with ready_database(folder.url) as database:
+        create_backup(database, LocalPhotoStore(folder.path / "photos"), file)
     restore_backup(file, restored / "vultus.db", restored / "photos", Act("command"))
-    with open_database(f"sqlite:///{restored / 'vultus.db'}") as engine:
-        assert tuple(face.id for s in SUBJECTS for face in Gallery(engine).faces(COLLECTION, s)) == folder.face_ids
-        assert KeyStore(engine).authenticate(OLD_SECRET, NOW).name == "admin"
+    with ready_database(f"sqlite:///{restored / 'vultus.db'}") as database:
+        assert tuple(face.id for s in SUBJECTS for face in Gallery(database).faces(COLLECTION, s)) == folder.face_ids
+        assert KeyStore(database).authenticate(OLD_SECRET, NOW).name == "admin"
 
 
 @pytest.mark.real

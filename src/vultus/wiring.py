@@ -25,10 +25,10 @@ from vultus.search.index import FlatIndex
 from vultus.service import FaceService, Policy, ServiceContext
 from vultus.storage.audit import SERVER, Act
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
-from vultus.storage.database import database_file, open_engine
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
-from vultus.storage.migrations import migrate
+from vultus.storage.migrations.runner import migrate
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
@@ -102,11 +102,11 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
     with ExitStack() as stack:
         if serving:
             stack.enter_context(serving_alone(settings.data_dir))
-            refuse_unfinished(database_file(settings.sqlalchemy_url))
-        engine = open_engine(settings.sqlalchemy_url)
-        stack.callback(engine.dispose)
-        migrate(engine)
-        gallery, keys, audit_sink = Gallery(engine), KeyStore(engine), BackgroundAuditWriter(engine)
+            refuse_unfinished(settings.sqlalchemy_url)
+        database = open_database(settings.sqlalchemy_url)
+        stack.callback(database.close)
+        migrate(database)
+        gallery, keys, audit_sink = Gallery(database), KeyStore(database), BackgroundAuditWriter(database)
         stack.callback(audit_sink.close)
         photos = LocalPhotoStore(settings.photo_dir)
         cards = known_cards(settings.model_dir)

@@ -18,7 +18,7 @@ from vultus.api.middleware.audit import CHANGES, LOOKS
 from vultus.config import Settings
 from vultus.storage.audit import Audit
 from vultus.storage.audit_writer import BackgroundAuditWriter
-from vultus.storage.database import open_engine
+from vultus.storage.database import open_database
 from vultus.wiring import System
 
 ID = "123e4567-e89b-42d3-a456-426614174000"
@@ -119,12 +119,12 @@ def test_every_call_that_computes_or_changes_is_audited(system: StandInSystem) -
 
 @pytest.fixture
 def audit(small: Small) -> Audit:
-    return Audit(open_engine(f"sqlite:///{small.folder / 'vultus.db'}"))
+    return Audit(open_database(f"sqlite:///{small.folder / 'vultus.db'}"))
 
 
 @pytest.fixture
 def audit_sink(small: Small) -> BackgroundAuditWriter:
-    return BackgroundAuditWriter(open_engine(f"sqlite:///{small.folder / 'vultus.db'}"), flush_seconds=3600)
+    return BackgroundAuditWriter(open_database(f"sqlite:///{small.folder / 'vultus.db'}"), flush_seconds=3600)
 
 
 @pytest.fixture

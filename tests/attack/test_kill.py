@@ -17,7 +17,7 @@ from tests.attack.budget import KILL, rounds
 from tests.attack.process import Server, photos_of_one_face, serving
 from vultus.backup.integrity import faults
 from vultus.storage.audit import Audit
-from vultus.storage.database import open_engine
+from vultus.storage.database import open_database
 from vultus.storage.photos import LocalPhotoStore
 
 pytestmark = pytest.mark.real
@@ -106,16 +106,16 @@ def assert_whole(server: Server, folder: Path, acknowledged: Sequence[Acknowledg
 
 
 def found_faults(folder: Path) -> list[object]:
-    engine = open_engine(f"sqlite:///{folder / 'vultus.db'}")
+    database = open_database(f"sqlite:///{folder / 'vultus.db'}")
     try:
-        return list(faults(engine, LocalPhotoStore(folder / "photos")))
+        return list(faults(database, LocalPhotoStore(folder / "photos")))
     finally:
-        engine.dispose()
+        database.close()
 
 
 def audit_of(folder: Path) -> Sequence[object]:
-    engine = open_engine(f"sqlite:///{folder / 'vultus.db'}")
+    database = open_database(f"sqlite:///{folder / 'vultus.db'}")
     try:
-        return Audit(engine).lines(limit=1_000_000)
+        return Audit(database).lines(limit=1_000_000)
     finally:
-        engine.dispose()
+        database.close()

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.attack.process import command, serving, start
-from vultus.storage.database import open_engine
+from vultus.storage.database import open_database
 from vultus.storage.keys import KeyStore
 
 pytestmark = pytest.mark.real
@@ -34,7 +34,7 @@ def test_a_second_server_is_refused_while_commands_and_the_first_go_on(tmp_path,
 def test_a_revocation_by_another_process_holds_from_the_next_request_on(tmp_path, model_dir):
     folder = tmp_path / "data"
     with serving(folder, model_dir) as server, server.client() as client:
-        keys = KeyStore(open_engine(f"sqlite:///{folder / 'vultus.db'}"))
+        keys = KeyStore(open_database(f"sqlite:///{folder / 'vultus.db'}"))
         milliseconds = []
         for _ in range(50):
             made, secret = keys.create("door", ["read"])

@@ -1,5 +1,5 @@
 """The same gallery as the storage tests have."""
 
-from tests.storage.conftest import engine, gallery, keys, other_engine, other_gallery, url
+from tests.storage.conftest import database, gallery, keys, other_database, other_gallery, url
 
-__all__ = ["engine", "gallery", "keys", "other_engine", "other_gallery", "url"]
+__all__ = ["database", "gallery", "keys", "other_database", "other_gallery", "url"]

@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import sqlite3
 import subprocess
 import tarfile
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.storage.synthetic import new_face, unit
-from vultus.backup.archive import ArchiveReader, Manifest
+from vultus.backup.archive import ArchiveReader, ArchiveWriter, Manifest
 from vultus.backup.create import create_backup, verify
 from vultus.backup.integrity import faults
 from vultus.backup.restore import RESTORING, refuse_unfinished, restore_backup
@@ -25,11 +27,13 @@ from vultus.errors import StorageFailed
 from vultus.records import NewFace
 from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act, Audit
-from vultus.storage.database import open_engine, writing
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
+from vultus.storage.migrations.runner import migrate, newest_schema
 from vultus.storage.photos import LocalPhotoStore
 
 ACT = Act("command")
+RELEASED = Path(__file__).parents[1] / "storage" / "schema_3.sql"  # see tests/storage/test_upgrade.py
 
 
 @pytest.fixture
@@ -65,14 +69,14 @@ def file(tmp_path) -> Path:
 
 def restored(file: Path, folder: Path) -> tuple[Gallery, LocalPhotoStore]:
     restore_backup(file, folder / "vultus.db", folder / "photos", ACT)
-    engine = open_engine(f"sqlite:///{folder / 'vultus.db'}")
+    database = open_database(f"sqlite:///{folder / 'vultus.db'}")
     photos = LocalPhotoStore(folder / "photos")
-    assert list(faults(engine, photos)) == []
-    return Gallery(engine), photos
+    assert list(faults(database, photos)) == []
+    return Gallery(database), photos
 
 
-def test_what_is_restored_is_what_was_there(tmp_path, engine, gallery, photos, file, full):
-    manifest = create_backup(engine, photos, file)
+def test_what_is_restored_is_what_was_there(tmp_path, database, gallery, photos, file, full):
+    manifest = create_backup(database, photos, file)
     assert (manifest.subjects, manifest.faces, manifest.photos) == (3, 12, 12)
     assert verify(file) == manifest
     copy, copied_photos = restored(file, tmp_path / "new")
@@ -84,28 +88,28 @@ def test_what_is_restored_is_what_was_there(tmp_path, engine, gallery, photos, f
         assert best.face_id == face
 
 
-def test_a_restore_is_audited_where_it_was_done(tmp_path, engine, photos, file, full):
-    create_backup(engine, photos, file)
+def test_a_restore_is_audited_where_it_was_done(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file)
     restored(file, tmp_path / "new")
-    copy = Audit(open_engine(f"sqlite:///{tmp_path / 'new' / 'vultus.db'}"))
+    copy = Audit(open_database(f"sqlite:///{tmp_path / 'new' / 'vultus.db'}"))
     assert [(line.actor, line.action) for line in copy.lines()] == [("command", "restore")]
 
 
-def test_the_file_is_private_and_nothing_else_is_left(tmp_path, engine, photos, file, full):
-    create_backup(engine, photos, file)
+def test_the_file_is_private_and_nothing_else_is_left(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert {path.name for path in tmp_path.iterdir()} == {"data", file.name}
 
 
-def test_a_file_that_is_there_is_not_overwritten(engine, photos, file):
+def test_a_file_that_is_there_is_not_overwritten(database, photos, file):
     file.write_text("something else")
     with pytest.raises(StorageFailed, match="is there already"):
-        create_backup(engine, photos, file)
+        create_backup(database, photos, file)
     assert file.read_text() == "something else"
 
 
-def test_a_backup_can_be_verified_by_hand(tmp_path, engine, photos, file, full):
-    create_backup(engine, photos, file)
+def test_a_backup_can_be_verified_by_hand(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file)
     folder = tmp_path / "by hand"
     folder.mkdir()
     subprocess.run(["tar", "xf", file], cwd=folder, check=True)
@@ -116,7 +120,9 @@ def test_a_backup_can_be_verified_by_hand(tmp_path, engine, photos, file, full):
 # --- while others write -------------------------------------------------------------------------------------------
 
 
-def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(tmp_path, engine, gallery, photos, other_gallery):
+def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(
+    tmp_path, database, gallery, photos, other_gallery
+):
     stop, written = threading.Event(), Counter[int]()
 
     def write(writer: Gallery, first: int) -> None:
@@ -132,7 +138,7 @@ def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(tmp_path, 
     def back_up_when_both_went_on(turn: int) -> Manifest:
         while min(written[0], written[10**6]) < 4 * turn and not any(writer.done() for writer in writers):
             time.sleep(0.001)
-        return create_backup(engine, photos, tmp_path / f"{turn}.vultus")
+        return create_backup(database, photos, tmp_path / f"{turn}.vultus")
 
     with ThreadPoolExecutor(2) as pool:
         writers = [pool.submit(write, writer, first) for writer, first in ((gallery, 0), (other_gallery, 10**6))]
@@ -161,20 +167,22 @@ class ErasedMeanwhile(LocalPhotoStore):
         return super().get(key)
 
 
-def test_a_subject_erased_while_a_backup_runs_is_not_in_it(tmp_path, engine, gallery, photos, file, full):
+def test_a_subject_erased_while_a_backup_runs_is_not_in_it(tmp_path, database, gallery, photos, file, full):
     def erase() -> None:
         _, orphans = gallery.delete_subject("people", "s1")
         gallery.remove_unreferenced(orphans, photos.delete)
 
-    create_backup(engine, ErasedMeanwhile(tmp_path / "data" / "photos", erase), file)
+    create_backup(database, ErasedMeanwhile(tmp_path / "data" / "photos", erase), file)
     copy, _ = restored(file, tmp_path / "new")
     assert [subject.id for subject in copy.subjects("people", limit=10)] == ["s0", "s2"]
 
 
-def test_a_photo_that_is_missing_while_its_face_is_there_ends_the_backup(tmp_path, engine, gallery, photos, file, full):
+def test_a_photo_that_is_missing_while_its_face_is_there_ends_the_backup(
+    tmp_path, database, gallery, photos, file, full
+):
     photos.delete(gallery.face(full[3]).photo.sha256)
     with pytest.raises(StorageFailed, match=f"of face {full[3]} is missing, so no backup was made; run: vultus check"):
-        create_backup(engine, photos, file)
+        create_backup(database, photos, file)
     assert {path.name for path in tmp_path.iterdir()} == {"data"}
 
 
@@ -189,8 +197,8 @@ def refused(file: Path, folder: Path) -> str:
     return str(caught.value)
 
 
-def test_a_file_cut_anywhere_is_refused(tmp_path, engine, photos, file, full):
-    create_backup(engine, photos, file)
+def test_a_file_cut_anywhere_is_refused(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file)
     whole = file.read_bytes()
     end = whole.rindex(b"SHA256SUMS")
     for length in (0, 100, 512, 5000, len(whole) // 2, end - 1, end + 200, end + 600):
@@ -198,8 +206,8 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, engine, photos, file, full):
         assert "take another one" in refused(file, tmp_path / "new")
 
 
-def test_every_flipped_byte_of_content_is_noticed(tmp_path, engine, photos, file, full):
-    create_backup(engine, photos, file)
+def test_every_flipped_byte_of_content_is_noticed(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file)
     whole = file.read_bytes()
     with tarfile.open(file) as tar:
         places = [member.offset_data + member.size // 2 for member in tar]
@@ -239,8 +247,8 @@ def test_a_backup_of_a_newer_format_is_refused_in_words(tmp_path):
     assert "made by a newer Vultus" in refused(tmp_path / "newer", tmp_path / "new")
 
 
-def test_a_backup_whose_rows_and_photos_disagree_is_refused(tmp_path, engine, photos, file, full):
-    create_backup(engine, photos, file)
+def test_a_backup_whose_rows_and_photos_disagree_is_refused(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file)
     forged = tmp_path / "forged"
     members = {}
     with tarfile.open(file) as tar:
@@ -260,8 +268,8 @@ def test_a_backup_whose_rows_and_photos_disagree_is_refused(tmp_path, engine, ph
 # --- where it is put ----------------------------------------------------------------------------------------------
 
 
-def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path, engine, photos, file, full):
-    create_backup(engine, photos, file)
+def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file)
     folder = tmp_path / "data"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(StorageFailed, match="is there already; restore into an empty data folder"):
@@ -271,19 +279,19 @@ def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path, engine, photos, f
 
 @pytest.mark.parametrize("died_after", ["nothing", "photos"])
 def test_a_restore_that_died_is_refused_by_the_server_and_started_again(
-    tmp_path, engine, photos, file, full, died_after
+    tmp_path, database, photos, file, full, died_after
 ):
-    create_backup(engine, photos, file)
+    create_backup(database, photos, file)
     folder = tmp_path / "new"
     list(ArchiveReader(file).photos(_made(folder / f"vultus.db{RESTORING}")))
     if died_after == "photos":
         LocalPhotoStore(folder / "photos").put(b"a photo in its place")
     with pytest.raises(StorageFailed, match="did not finish; run it again: vultus restore"):
-        refuse_unfinished(folder / "vultus.db")
+        refuse_unfinished(f"sqlite:///{folder / 'vultus.db'}")
     copy, copied = restored(file, folder)
     assert copy.collection("people").faces == 12
     assert set(copied.keys()) == set(photos.keys())
-    refuse_unfinished(folder / "vultus.db")
+    refuse_unfinished(f"sqlite:///{folder / 'vultus.db'}")
 
 
 def _made(path: Path) -> Path:
@@ -292,14 +300,31 @@ def _made(path: Path) -> Path:
 
 
 def test_a_backup_of_an_older_schema_is_brought_up(tmp_path, url, photos, file):
-    from vultus.storage.migrations import MIGRATIONS, migrate
-
-    engine = open_engine(url)
-    migrate(engine, MIGRATIONS[:2])
-    with writing(engine) as connection:
+    database = open_database(url)
+    migrate(database, until=2)
+    with database.writing() as connection:
         connection.exec_driver_sql(
             "INSERT INTO collections VALUES (1, 'people', 'model-a', 1, 16, 0, '2026-01-01 00:00:00')"
         )
-    create_backup(engine, photos, file)
+    assert create_backup(database, photos, file).schema == 2
     copy, _ = restored(file, tmp_path / "new")
     assert copy.collection("people").faces == 0
+
+
+def test_a_backup_that_the_release_before_alembic_made_is_restored(tmp_path, file):
+    old = tmp_path / "old.db"
+    with closing(sqlite3.connect(old)) as connection:
+        connection.executescript(RELEASED.read_text("utf-8"))
+    with ArchiveWriter(file) as writer:
+        for seed in range(3):
+            data = f"photo {seed}".encode()
+            writer.add_photo(hashlib.sha256(data).hexdigest(), data)
+        writer.add_database(old)
+        writer.add_manifest(Manifest("0.1.0", 3, "2026-11-26T01:22:18+00:00", 2, 3, 3))
+    copy, photos = restored(file, tmp_path / "new")
+    assert [(subject.id, subject.faces) for subject in copy.subjects("people", limit=10)] == [("s0", 2), ("s1", 1)]
+    assert len(list(photos.keys())) == 3
+
+
+def test_a_backup_of_this_release_names_its_schema(database, photos, file, full):
+    assert create_backup(database, photos, file).schema == newest_schema()

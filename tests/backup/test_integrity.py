@@ -10,7 +10,6 @@ from tests.storage.synthetic import new_face
 from vultus.backup.integrity import Fault, faults, unreferenced_photos
 from vultus.records import NewFace
 from vultus.storage.audit import Act, Audit
-from vultus.storage.database import writing
 from vultus.storage.photos import LocalPhotoStore
 
 
@@ -34,8 +33,8 @@ def face_ids(gallery, photos) -> list[str]:
     return ids
 
 
-def damage(engine, *statements: str) -> None:
-    connection = engine.raw_connection()
+def damage(database, *statements: str) -> None:
+    connection = database.engine.raw_connection()
     connection.execute("PRAGMA foreign_keys=OFF")
     for statement in statements:
         connection.execute(statement)
@@ -43,14 +42,14 @@ def damage(engine, *statements: str) -> None:
     connection.close()
 
 
-def test_where_all_agrees_nothing_is_found(engine, gallery, photos, face_ids):
+def test_where_all_agrees_nothing_is_found(database, gallery, photos, face_ids):
     gallery.delete_face(face_ids[0])
     gallery.remove_unreferenced(tuple(photos.keys()), photos.delete)
-    assert list(faults(engine, photos)) == []
+    assert list(faults(database, photos)) == []
 
 
-def test_an_empty_gallery_is_sound(engine, photos):
-    assert list(faults(engine, photos)) == []
+def test_an_empty_gallery_is_sound(database, photos):
+    assert list(faults(database, photos)) == []
 
 
 DAMAGES = [
@@ -75,28 +74,28 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(("statement", "kind", "words"), DAMAGES)
-def test_every_disagreement_of_the_rows_is_found(engine, photos, face_ids, statement, kind, words):
-    damage(engine, statement)
-    found = list(faults(engine, photos))
+def test_every_disagreement_of_the_rows_is_found(database, photos, face_ids, statement, kind, words):
+    damage(database, statement)
+    found = list(faults(database, photos))
     assert any(fault.kind == kind and words in fault.sentence for fault in found), found
     assert not any(fault.repairable for fault in found)
 
 
-def test_a_face_without_codes_is_sound_as_the_search_makes_them(engine, photos, face_ids):
-    damage(engine, "DELETE FROM codes WHERE face_pk = 1")
-    assert list(faults(engine, photos)) == []
+def test_a_face_without_codes_is_sound_as_the_search_makes_them(database, photos, face_ids):
+    damage(database, "DELETE FROM codes WHERE face_pk = 1")
+    assert list(faults(database, photos)) == []
 
 
-def test_lines_taken_out_of_the_middle_of_the_audit_are_noticed(engine, photos, face_ids):
-    damage(engine, "DROP TRIGGER audit_goes_only_by_prune", "DELETE FROM audit WHERE pk IN (2, 3)")
-    sentences = [fault.sentence for fault in faults(engine, photos) if fault.kind == "audit"]
+def test_lines_taken_out_of_the_middle_of_the_audit_are_noticed(database, photos, face_ids):
+    damage(database, "DROP TRIGGER audit_goes_only_by_prune", "DELETE FROM audit WHERE pk IN (2, 3)")
+    sentences = [fault.sentence for fault in faults(database, photos) if fault.kind == "audit"]
     assert any("2 lines are missing from the middle" in sentence for sentence in sentences)
 
 
-def test_a_pruned_audit_is_sound(engine, photos, face_ids):
-    audit = Audit(engine)
+def test_a_pruned_audit_is_sound(database, photos, face_ids):
+    audit = Audit(database)
     audit.prune(audit.lines()[3].at, Act("command"))
-    assert list(faults(engine, photos)) == []
+    assert list(faults(database, photos)) == []
 
 
 # --- photos -------------------------------------------------------------------------------------------------------
@@ -111,38 +110,38 @@ def path_of(photos: LocalPhotoStore, tmp_path, key: str):
     [(None, "is missing"), (b"photo", "has 5 bytes instead of 7"), (b"photo X", "is damaged")],
 )
 def test_a_photo_that_is_not_what_its_face_says_is_named_by_the_face(
-    tmp_path, engine, gallery, photos, face_ids, data, words
+    tmp_path, database, gallery, photos, face_ids, data, words
 ):
     path = path_of(photos, tmp_path, gallery.face(face_ids[4]).photo.sha256)
     path.unlink() if data is None else path.write_bytes(data)
-    (fault,) = faults(engine, photos)
+    (fault,) = faults(database, photos)
     assert fault == Fault("photos", f"the photo of face {face_ids[4]} {words}; restore a backup, or erase the face")
-    assert (list(faults(engine, photos, digests=False)) == []) is (words == "is damaged")
+    assert (list(faults(database, photos, digests=False)) == []) is (words == "is damaged")
 
 
-def test_a_photo_of_no_face_is_repairable_and_repairing_takes_no_other(engine, gallery, photos, face_ids):
+def test_a_photo_of_no_face_is_repairable_and_repairing_takes_no_other(database, gallery, photos, face_ids):
     key = photos.put(b"left by a crash")
-    (fault,) = faults(engine, photos)
+    (fault,) = faults(database, photos)
     assert (fault.kind, fault.repairable) == ("unreferenced", True)
-    assert unreferenced_photos(engine, photos) == (key,)
-    assert gallery.remove_unreferenced(unreferenced_photos(engine, photos), photos.delete) == 1
-    assert list(faults(engine, photos)) == []
+    assert unreferenced_photos(database, photos) == (key,)
+    assert gallery.remove_unreferenced(unreferenced_photos(database, photos), photos.delete) == 1
+    assert list(faults(database, photos)) == []
 
 
-def test_an_erasure_during_the_check_is_no_fault(engine, gallery, photos, face_ids, tmp_path):
+def test_an_erasure_during_the_check_is_no_fault(database, gallery, photos, face_ids, tmp_path):
     class Slow(LocalPhotoStore):
         def size(self, key: str) -> int | None:
             _, orphans = gallery.delete_subject("people", "s0") if gallery.collection("people").faces == 6 else (0, ())
             gallery.remove_unreferenced(orphans, self.delete)
             return super().size(key)
 
-    assert list(faults(engine, Slow(tmp_path / "data" / "photos"))) == []
+    assert list(faults(database, Slow(tmp_path / "data" / "photos"))) == []
 
 
-def test_no_sentence_names_a_person(engine, gallery, photos):
+def test_no_sentence_names_a_person(database, gallery, photos):
     gallery.add_faces("people", "Anna", [new_face(1)], name="Anna")
-    with writing(engine) as connection:
+    with database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM embeddings")
-    sentences = [fault.sentence for fault in faults(engine, photos)]
+    sentences = [fault.sentence for fault in faults(database, photos)]
     assert len(sentences) == 2  # no embedding, no photo
     assert "Anna" not in str(sentences)

@@ -7,7 +7,7 @@ import pytest
 
 from tests import pictures
 from vultus.storage.audit import Audit, AuditLine
-from vultus.storage.database import open_engine
+from vultus.storage.database import open_database
 
 T = datetime(2030, 1, 1, 10, 30, tzinfo=UTC)
 
@@ -15,7 +15,7 @@ T = datetime(2030, 1, 1, 10, 30, tzinfo=UTC)
 @pytest.fixture
 def audit(small):
     """Three lines, a day apart."""
-    audit = Audit(open_engine(f"sqlite:///{small.folder / 'vultus.db'}"))
+    audit = Audit(open_database(f"sqlite:///{small.folder / 'vultus.db'}"))
     audit.add(AuditLine("k1", "find", "staff", ("f1", "f2"), 2, request_id="r-1", at=T))
     audit.add(AuditLine("k2", "enroll", "staff", outcome="low_quality", at=T + timedelta(days=1)))
     audit.add(AuditLine("k1", "collection.erase", "staff", object_count=7, at=T + timedelta(days=2)))

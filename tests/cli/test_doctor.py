@@ -7,7 +7,7 @@ import pytest
 
 from tests import pictures
 from vultus.cli.doctor import processor
-from vultus.storage.migrations import MIGRATIONS
+from vultus.storage.migrations.runner import newest_schema
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def findings(run, *arguments: object, code: int = 0) -> dict[str, tuple[str, str
 
 def test_a_healthy_gallery(run, enrolled):
     found = findings(run)
-    assert found["database"] == ("ok", f"sound, schema {len(MIGRATIONS)}")
+    assert found["database"] == ("ok", f"sound, schema {newest_schema()}")
     assert found["photos"] == ("ok", "1 in use, 0 missing, 0 without a face")
     assert {found[name][0] for name in ("python", "settings", "data folder")} == {"ok"}
 
@@ -80,7 +80,7 @@ def test_a_database_of_a_newer_vultus_is_a_failure(run, surroundings):
     connection.execute("INSERT INTO schema_version (version) VALUES (99)")
     connection.commit()
     connection.close()
-    sentence = f"has schema 99, this Vultus knows {len(MIGRATIONS)}; install the newer Vultus"
+    sentence = f"has schema 99, this Vultus knows {newest_schema()}; install the newer Vultus"
     assert findings(run, code=1)["database"] == ("fail", sentence)
 
 

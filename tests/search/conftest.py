@@ -1,5 +1,5 @@
 """The gallery fixtures of the storage tests."""
 
-from tests.storage.conftest import engine, gallery, other_engine, other_gallery, url
+from tests.storage.conftest import database, gallery, other_database, other_gallery, url
 
-__all__ = ["engine", "gallery", "other_engine", "other_gallery", "url"]
+__all__ = ["database", "gallery", "other_database", "other_gallery", "url"]

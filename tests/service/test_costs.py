@@ -25,7 +25,7 @@ ENROLLED = drawn_photo(1)
 def counted(small: Small, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     """A context that counts what happens in it."""
     small.service.enrolment.enroll([ENROLLED], subject="ada")
-    engine = small.gallery._engine
+    engine = small.gallery._database.engine
 
     @contextmanager
     def counting() -> Iterator[Counter[str]]:

@@ -1,4 +1,4 @@
-"""A gallery on a real SQLite file, and a second engine on the same file, as another process would have."""
+"""A gallery on a real SQLite file, and a second `Database` on the same file, as another process would have."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
 from tests.storage.synthetic import DIMENSION, MODEL
-from vultus.storage.database import open_engine
+from vultus.storage.database import Database, open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
-from vultus.storage.migrations import migrate
+from vultus.storage.migrations.runner import migrate
 
 
 @pytest.fixture
@@ -21,32 +20,32 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def engine(url: str) -> Iterator[Engine]:
-    engine = open_engine(url)
-    migrate(engine)
-    yield engine
-    engine.dispose()
+def database(url: str) -> Iterator[Database]:
+    database = open_database(url)
+    migrate(database)
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def other_engine(engine: Engine, url: str) -> Iterator[Engine]:
-    other = open_engine(url)
+def other_database(database: Database, url: str) -> Iterator[Database]:
+    other = open_database(url)
     yield other
-    other.dispose()
+    other.close()
 
 
 @pytest.fixture
-def gallery(engine: Engine) -> Gallery:
-    gallery = Gallery(engine)
+def gallery(database: Database) -> Gallery:
+    gallery = Gallery(database)
     gallery.create_collection("people", model_id=MODEL, pipeline_version=1, dimension=DIMENSION)
     return gallery
 
 
 @pytest.fixture
-def other_gallery(gallery: Gallery, other_engine: Engine) -> Gallery:
-    return Gallery(other_engine)
+def other_gallery(gallery: Gallery, other_database: Database) -> Gallery:
+    return Gallery(other_database)
 
 
 @pytest.fixture
-def keys(engine: Engine) -> KeyStore:
-    return KeyStore(engine)
+def keys(database: Database) -> KeyStore:
+    return KeyStore(database)

@@ -11,15 +11,14 @@ from sqlalchemy.exc import IntegrityError
 from tests.storage.synthetic import DIMENSION, MODEL, new_face
 from vultus.errors import FaceNotFound, StorageFailed
 from vultus.storage.audit import Act, Audit, AuditLine, insert_lines
-from vultus.storage.database import reading, writing
 
 ACT = "0123456789abcdef0123456789abcdef"
 T = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def audit(engine):
-    return Audit(engine)
+def audit(database):
+    return Audit(database)
 
 
 @pytest.fixture
@@ -60,11 +59,11 @@ def test_keys_are_audited_by_their_ids(audit, keys):
     assert recorded(audit) == [(action, None, (made.id,), 1) for action in ("key.create", "key.rotate", "key.revoke")]
 
 
-def test_no_line_holds_a_persons_name(engine, ours, keys):
+def test_no_line_holds_a_persons_name(database, ours, keys):
     ours.add_faces("people", "subject-Anna", [new_face(1)], name="name-Anna", metadata={"k": "meta-Anna"})
     ours.delete_subject("people", "subject-Anna")
     _, secret = keys.acting_as(Act(ACT)).create("key-Anna", ["find"])
-    with reading(engine) as connection:
+    with database.reading() as connection:
         rows = connection.exec_driver_sql("SELECT * FROM audit").all()
     assert len(rows) == 3
     assert "Anna" not in str(rows)
@@ -114,9 +113,9 @@ def test_many_objects_are_counted_and_the_first_named(audit, ours):
         "VALUES (1, '2030-01-01', 'nobody', 'find', '[]', 0, 'ok')",
     ],
 )
-def test_a_line_can_be_neither_changed_nor_removed(engine, audit, ours, statement):
+def test_a_line_can_be_neither_changed_nor_removed(database, audit, ours, statement):
     ours.add_faces("people", "anna", [new_face(1)])
-    with pytest.raises(StorageFailed) as caught, writing(engine) as connection:
+    with pytest.raises(StorageFailed) as caught, database.writing() as connection:
         connection.exec_driver_sql(statement)
     assert isinstance(caught.value.__cause__, IntegrityError)
     assert "append-only" in str(caught.value.__cause__)
@@ -127,9 +126,9 @@ def test_a_line_can_be_neither_changed_nor_removed(engine, audit, ours, statemen
 
 
 @pytest.fixture
-def three(engine, audit):
+def three(database, audit):
     """Lines of three days and two actors."""
-    with writing(engine) as connection:
+    with database.writing() as connection:
         insert_lines(
             connection, [AuditLine("k1", "find", at=T + timedelta(days=day), object_count=day) for day in (0, 1)]
         )
@@ -169,20 +168,20 @@ def test_pruning_nothing_is_recorded_too(three):
     assert [line.number for line in three.lines()] == [1, 2, 3, 4]
 
 
-def test_a_prune_does_not_permit_the_next_delete(engine, three):
+def test_a_prune_does_not_permit_the_next_delete(database, three):
     three.prune(T + timedelta(days=1), Act("command"))
-    with pytest.raises(StorageFailed), writing(engine) as connection:
+    with pytest.raises(StorageFailed), database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM audit WHERE pk = 2")
 
 
-def test_numbers_are_not_given_twice(engine, three):
+def test_numbers_are_not_given_twice(database, three):
     three.prune(T + timedelta(days=9), Act("command"))
     three.add(AuditLine("k1", "find"))
     assert [line.number for line in three.lines()] == [4, 5]
 
 
-def test_objects_are_kept_as_json(engine, ours):
+def test_objects_are_kept_as_json(database, ours):
     _, (enrolled,) = ours.add_faces("people", "anna", [new_face(1)])
     face = enrolled.face
-    with reading(engine) as connection:
+    with database.reading() as connection:
         assert json.loads(connection.exec_driver_sql("SELECT objects FROM audit").scalar_one()) == [face.id]

@@ -10,24 +10,23 @@ import pytest
 
 from vultus.storage.audit import Audit, AuditLine
 from vultus.storage.audit_writer import BackgroundAuditWriter
-from vultus.storage.database import reading
 
 NEVER = 3600.0
 
 
 @pytest.fixture
-def audit(engine):
-    return Audit(engine)
+def audit(database):
+    return Audit(database)
 
 
-def refuse_writes(engine, wish: bool) -> None:
+def refuse_writes(database, wish: bool) -> None:
     """Make the one pooled connection read-only, or writable again."""
-    with reading(engine) as connection:
+    with database.reading() as connection:
         connection.exec_driver_sql(f"PRAGMA query_only={'ON' if wish else 'OFF'}")
 
 
-def test_lines_wait_for_the_flush_and_keep_their_order(engine, audit):
-    audit_sink = BackgroundAuditWriter(engine, flush_seconds=NEVER)
+def test_lines_wait_for_the_flush_and_keep_their_order(database, audit):
+    audit_sink = BackgroundAuditWriter(database, flush_seconds=NEVER)
     for number in range(5):
         audit_sink.add(AuditLine("k", "find", object_count=number))
     assert audit.lines() == ()
@@ -36,8 +35,8 @@ def test_lines_wait_for_the_flush_and_keep_their_order(engine, audit):
     audit_sink.close()
 
 
-def test_a_line_is_written_without_being_asked_for(engine, audit):
-    audit_sink = BackgroundAuditWriter(engine, flush_seconds=0.01)
+def test_a_line_is_written_without_being_asked_for(database, audit):
+    audit_sink = BackgroundAuditWriter(database, flush_seconds=0.01)
     audit_sink.add(AuditLine("k", "find"))
     deadline = time.monotonic() + 30
     while not audit.lines() and time.monotonic() < deadline:
@@ -46,37 +45,37 @@ def test_a_line_is_written_without_being_asked_for(engine, audit):
     audit_sink.close()
 
 
-def test_closing_writes_what_waits(engine, audit):
-    audit_sink = BackgroundAuditWriter(engine, flush_seconds=NEVER)
+def test_closing_writes_what_waits(database, audit):
+    audit_sink = BackgroundAuditWriter(database, flush_seconds=NEVER)
     audit_sink.add(AuditLine("k", "find"))
     audit_sink.close()
     assert len(audit.lines()) == 1
 
 
-def test_lines_that_the_disk_refuses_wait_in_their_order(engine, audit, caplog):
-    audit_sink = BackgroundAuditWriter(engine, flush_seconds=NEVER)
+def test_lines_that_the_disk_refuses_wait_in_their_order(database, audit, caplog):
+    audit_sink = BackgroundAuditWriter(database, flush_seconds=NEVER)
     audit_sink.add(AuditLine("k", "find", object_count=1))
-    refuse_writes(engine, True)
+    refuse_writes(database, True)
     with caplog.at_level(logging.WARNING):
         assert not audit_sink.flush()
     assert "1 audit lines are not written yet: the database is read-only" in caplog.text
     audit_sink.add(AuditLine("k", "find", object_count=2))
-    refuse_writes(engine, False)
+    refuse_writes(database, False)
     assert audit_sink.flush()
     assert [line.object_count for line in audit.lines()] == [1, 2]
     audit_sink.close()
 
 
-def test_the_oldest_lines_are_given_up_and_counted(engine, audit):
-    audit_sink = BackgroundAuditWriter(engine, flush_seconds=NEVER, max_waiting=2)
+def test_the_oldest_lines_are_given_up_and_counted(database, audit):
+    audit_sink = BackgroundAuditWriter(database, flush_seconds=NEVER, max_waiting=2)
     for number in range(5):
         audit_sink.add(AuditLine("k", "find", object_count=number))
     audit_sink.close()
     assert [(line.action, line.object_count) for line in audit.lines()] == [("audit.lost", 3), ("find", 3), ("find", 4)]
 
 
-def test_many_threads_lose_no_line(engine, audit):
-    audit_sink = BackgroundAuditWriter(engine, flush_seconds=0.001)
+def test_many_threads_lose_no_line(database, audit):
+    audit_sink = BackgroundAuditWriter(database, flush_seconds=0.001)
     threads = [
         threading.Thread(target=lambda: [audit_sink.add(AuditLine("k", "find")) for _ in range(200)]) for _ in range(4)
     ]

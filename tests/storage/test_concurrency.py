@@ -1,4 +1,4 @@
-"""Several threads, several engines on one file, and a writer that is killed."""
+"""Several threads, several databases on one file, and a writer that is killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.storage.synthetic import new_face, sha256, unit
 from vultus.search.index import FlatIndex
-from vultus.storage.database import open_engine, reading
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import LocalPhotoStore
 
@@ -24,16 +24,16 @@ CHECKOUT = Path(__file__).parents[2]
 WRITER = """
 import sys
 from tests.storage.synthetic import new_face
-from vultus.storage.database import open_engine
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
-gallery = Gallery(open_engine(sys.argv[1]))
+gallery = Gallery(open_database(sys.argv[1]))
 for seed in range(int(sys.argv[2]), 10**9):
     _, (enrolled,) = gallery.add_faces("people", f"s{seed % 7}", [new_face(seed)])
     print(enrolled.face.id, flush=True)
 """
 
 
-def test_what_is_acknowledged_is_found_through_every_engine(gallery, other_gallery):
+def test_what_is_acknowledged_is_found_through_every_database(gallery, other_gallery):
     index, other_index = FlatIndex(gallery), FlatIndex(other_gallery)
 
     def enroll_and_find(thread: int) -> int:
@@ -120,15 +120,15 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(gallery, url):
     acknowledged: list[str] = []
     for turn in range(ROUNDS):
         acknowledged += _write_until_killed(url, turn)
-        engine = open_engine(url)
-        with reading(engine) as connection:
+        database = open_database(url)
+        with database.reading() as connection:
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
-        changes = Gallery(engine).changes_since("people", None)
+        changes = Gallery(database).changes_since("people", None)
         pks = [int(pk) for rows in changes.added for pk in rows.face_pks]
-        assert set(acknowledged) <= set(Gallery(engine).stored_embeddings(changes.mark, pks).face_ids)
-        assert len(pks) == Gallery(engine).collection("people").faces
-        engine.dispose()
+        assert set(acknowledged) <= set(Gallery(database).stored_embeddings(changes.mark, pks).face_ids)
+        assert len(pks) == Gallery(database).collection("people").faces
+        database.close()
 
 
 def _write_until_killed(url: str, turn: int) -> list[str]:

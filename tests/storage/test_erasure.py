@@ -9,9 +9,9 @@ import pytest
 
 from tests.storage.synthetic import new_face, unit
 from vultus.search.int8_codes import quantise, to_blobs
-from vultus.storage.database import open_engine
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
-from vultus.storage.migrations import migrate
+from vultus.storage.migrations.runner import migrate
 
 BIG = 512
 PIECE = 32  # bytes looked for at a time: half an embedding left behind is still found
@@ -19,9 +19,9 @@ PIECE = 32  # bytes looked for at a time: half an embedding left behind is still
 
 @pytest.fixture
 def big(url) -> Gallery:
-    engine = open_engine(url)
-    migrate(engine)
-    gallery = Gallery(engine)
+    database = open_database(url)
+    migrate(database)
+    gallery = Gallery(database)
     gallery.create_collection("people", model_id="model-a", pipeline_version=1, dimension=BIG)
     return gallery
 

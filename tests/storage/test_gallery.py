@@ -19,7 +19,6 @@ from vultus.errors import (
 )
 from vultus.search.int8_codes import quantise
 from vultus.search.source import ChangeSet
-from vultus.storage.database import writing
 
 HOSTILE_IDS = [
     "",
@@ -327,11 +326,11 @@ def test_many_references_are_fetched_in_parts(gallery):
     assert found.embeddings.shape == (1_200, DIMENSION)
 
 
-def test_faces_without_codes_are_coded_when_they_are_pulled(engine, gallery):
+def test_faces_without_codes_are_coded_when_they_are_pulled(database, gallery):
     """As a server of the version before leaves them that still ran while another one migrated."""
     gallery.add_faces("people", "anna", [new_face(seed) for seed in range(600)])
     (wanted,) = gallery.changes_since("people", None).added
-    with writing(engine) as connection:
+    with database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM codes WHERE face_pk % 10 > 0")
     (rows,) = gallery.changes_since("people", None).added
     assert np.array_equal(rows.codes.values, wanted.codes.values)

@@ -60,9 +60,9 @@ def test_any_text_may_be_tried(keys, secret):
         keys.authenticate(secret, NOW)
 
 
-def test_a_revocation_holds_at_once_in_other_processes(keys, other_engine):
+def test_a_revocation_holds_at_once_in_other_processes(keys, other_database):
     made, secret = keys.create("door", ["find"])
-    other = KeyStore(other_engine)
+    other = KeyStore(other_database)
     assert other.authenticate(secret, NOW) == made
     revoked = keys.revoke(made.id)
     with pytest.raises(InvalidApiKey, match="revoked"):
@@ -123,9 +123,9 @@ def test_a_rotated_key_keeps_its_id_and_grants_and_both_secrets_open_it_during_t
     assert keys.authenticate(old, before_the_end) == keys.authenticate(rotation.secret, before_the_end) == made
 
 
-def test_the_old_secret_ends_with_the_overlap_and_says_so(keys, other_engine):
+def test_the_old_secret_ends_with_the_overlap_and_says_so(keys, other_database):
     _, old, rotation = rotated(keys)
-    for store in (keys, KeyStore(other_engine)):
+    for store in (keys, KeyStore(other_database)):
         with pytest.raises(InvalidApiKey, match="was replaced, and the old one ended at"):
             store.authenticate(old, rotation.old_until)
         store.authenticate(rotation.secret, rotation.old_until)
@@ -147,12 +147,12 @@ def test_two_rotations_leave_three_secrets_each_until_its_own_end(keys):
     assert keys.authenticate(second.secret, second.old_until) == made
 
 
-def test_a_revocation_ends_all_secrets_of_a_key_in_every_process(keys, other_engine):
+def test_a_revocation_ends_all_secrets_of_a_key_in_every_process(keys, other_database):
     made, old, rotation = rotated(keys)
     keys.revoke(made.id)
     for secret in (old, rotation.secret):
         with pytest.raises(InvalidApiKey, match="revoked"):
-            KeyStore(other_engine).authenticate(secret, NOW)
+            KeyStore(other_database).authenticate(secret, NOW)
 
 
 def test_an_old_secret_does_not_outlive_its_key(keys):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,29 +17,50 @@ from tests.storage.synthetic import MODEL, new_face, sha256, unit
 from vultus.errors import StorageFailed
 from vultus.records import Float32
 from vultus.search.index import FlatIndex
-from vultus.storage.database import open_engine, reading, writing
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
-from vultus.storage.migrations import MIGRATIONS, migrate
+from vultus.storage.migrations.runner import VERSIONS, migrate, newest_schema, revisions, schema_version
 from vultus.storage.tables import METADATA
 
-VERSION = len(MIGRATIONS)
+VERSION = newest_schema()
 MOMENT = "2026-01-01 00:00:00.000000"
 
 
-def test_migrating_twice_changes_nothing(engine):
-    assert migrate(engine) == VERSION
-    with reading(engine) as connection:
-        assert connection.exec_driver_sql("SELECT version FROM schema_version").scalars().all() == [
-            *range(1, VERSION + 1)
+def test_migrating_twice_changes_nothing(database):
+    assert migrate(database) == VERSION
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [
+            f"{VERSION:04d}"
         ]
 
 
-def test_the_migrated_schema_is_that_of_the_tables(engine):
+def test_the_revisions_are_one_line_with_one_head_and_numbered_without_gaps():
+    scripts = revisions()
+    assert list(scripts.get_heads()) == [f"{VERSION:04d}"]
+    line = [(script.revision, script.down_revision) for script in scripts.walk_revisions()][::-1]
+    numbers = [f"{number:04d}" for number in range(1, VERSION + 1)]
+    assert line == list(zip(numbers, [None, *numbers[:-1]], strict=True))
+    assert len(list(VERSIONS.glob("rev_*.py"))) == VERSION
+
+
+def test_a_start_that_finds_nothing_to_do_does_not_wait_for_writers(database, other_database):
+    with database.writing():
+        assert migrate(other_database) == VERSION
+
+
+def test_migrating_logs_nothing(url, caplog):
+    with caplog.at_level(logging.WARNING):
+        migrate(open_database(url))
+    assert caplog.records == []
+
+
+def test_the_migrated_schema_is_that_of_the_tables(database):
     described = create_engine("sqlite://", poolclass=StaticPool)
     METADATA.create_all(described)
-    assert set(inspect(engine).get_table_names()) == {*METADATA.tables, "schema_version"}
+    counting = {"alembic_version", "schema_version"}
+    assert set(inspect(database.engine).get_table_names()) == {*METADATA.tables, *counting}
     for table in METADATA.tables:
-        assert schema(engine, table) == schema(described, table)
+        assert schema(database.engine, table) == schema(described, table)
 
 
 def schema(engine: Engine, table: str) -> object:
@@ -56,10 +79,10 @@ def schema(engine: Engine, table: str) -> object:
 
 def fill_version_1(url: str, counts: dict[int, int]) -> dict[int, Float32]:
     """A database as Vultus 0.1 left it: per dimension a collection "dN" of so many faces, five to a subject."""
-    engine, vectors = open_engine(url), {}
-    migrate(engine, MIGRATIONS[:1])
+    database, vectors = open_database(url), {}
+    migrate(database, until=1)
     pk = 0
-    with writing(engine) as connection:
+    with database.writing() as connection:
         for number, (dimension, count) in enumerate(counts.items(), 1):
             values = (number, f"d{dimension}", MODEL, 1, dimension, count, MOMENT)
             connection.exec_driver_sql("INSERT INTO collections VALUES (?, ?, ?, ?, ?, ?, ?)", values)
@@ -78,31 +101,31 @@ def fill_version_1(url: str, counts: dict[int, int]) -> dict[int, Float32]:
                 connection.exec_driver_sql(f"INSERT INTO faces VALUES ({', '.join('?' * 16)})", (*face, *rest))
                 connection.exec_driver_sql("INSERT INTO embeddings VALUES (?, ?)", (pk, vector.tobytes()))
         connection.exec_driver_sql("INSERT INTO removals VALUES (1, 1, 1, 'an id')")
-    engine.dispose()
+    database.close()
     return vectors
 
 
 def test_a_gallery_of_the_version_before_is_searched_exactly(url):
     vectors = fill_version_1(url, {16: 5_000, 8: 300, 512: 30})
-    engine = open_engine(url)
-    assert migrate(engine) == VERSION
-    index = FlatIndex(Gallery(engine))
+    database = open_database(url)
+    assert migrate(database) == VERSION
+    index = FlatIndex(Gallery(database))
     for dimension, rows in vectors.items():
         for seed in (0, 7, len(rows) - 1, 99_999):
             (found,) = index.search(f"d{dimension}", unit(seed, dimension)[None, :], 3)
             best = np.argsort(-(rows.astype(np.float64) @ unit(seed, dimension)), kind="stable")
             wanted = list(dict.fromkeys(f"s{row // 5}" for row in best))[:3]
             assert [line.subject for line in found] == wanted
-    with reading(engine) as connection:
+    with database.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM codes").scalar_one() == 5_330
         assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
 
 
 def test_a_migrated_gallery_goes_on_growing_and_forgetting(url):
     fill_version_1(url, {16: 40})
-    engine = open_engine(url)
-    migrate(engine)
-    gallery = Gallery(engine)
+    database = open_database(url)
+    migrate(database)
+    gallery = Gallery(database)
     index = FlatIndex(gallery)
     assert index.size("d16") == (8, 40)
     gallery.add_faces("d16", "anna", [new_face(1_000)])
@@ -111,35 +134,74 @@ def test_a_migrated_gallery_goes_on_growing_and_forgetting(url):
     assert index.search("d16", unit(1_000)[None, :], 1)[0][0].subject == "anna"
 
 
-def test_a_newer_schema_is_refused_in_words(engine):
-    with writing(engine) as connection:
+def test_a_newer_schema_is_refused_in_words(database):
+    with database.writing() as connection:
         connection.exec_driver_sql("INSERT INTO schema_version (version) VALUES (99)")
     with pytest.raises(StorageFailed, match=f"schema 99, this Vultus knows schemas up to {VERSION}; install the newer"):
-        migrate(engine)
+        migrate(database)
 
 
-def test_a_migration_that_fails_leaves_nothing(url):
-    def half(connection):
-        connection.exec_driver_sql("CREATE TABLE half (x INTEGER)")
-        raise RuntimeError
+@pytest.mark.parametrize("revision", ["0099", "1975ea83b712"])
+def test_an_unknown_revision_is_refused_in_words_and_left_as_it_is(database, revision):
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revision,))
+    for call in (migrate, schema_version) if not revision.isdecimal() else (migrate,):
+        with pytest.raises(StorageFailed, match=f"schema (99|'{revision}'), this Vultus knows schemas up to {VERSION}"):
+            call(database)
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == revision
 
-    engine = open_engine(url)
+
+def add_revision(folder: Path, number: int, body: str) -> Path:
+    """A revision after those of this code, in a folder of its own."""
+    head = f'revision = "{number:04d}"\ndown_revision = "{number - 1:04d}"\n\n\ndef upgrade(op):\n'
+    folder.mkdir(exist_ok=True)
+    (folder / f"rev_{number:04d}.py").write_text(f"{head}    {body}\n", "utf-8")
+    return folder
+
+
+def test_a_migration_that_fails_leaves_nothing(tmp_path, url):
+    body = "op.execute('CREATE TABLE half (x INTEGER)'); raise RuntimeError"
+    folders = (VERSIONS, add_revision(tmp_path / "more", VERSION + 1, body))
+    database = open_database(url)
     with pytest.raises(RuntimeError):
-        migrate(engine, (*MIGRATIONS, half))
-    assert "half" not in inspect(engine).get_table_names()
-    assert migrate(engine) == VERSION
+        migrate(database, folders=folders)
+    assert "half" not in inspect(database.engine).get_table_names()
+    assert migrate(database) == schema_version(database) == VERSION
 
 
-def test_the_steps_run_in_order_and_once(engine):
-    ran = []
-    steps = (*MIGRATIONS, lambda _: ran.append(2), lambda _: ran.append(3))
-    assert migrate(engine, steps) == migrate(engine, steps) == VERSION + 2
-    assert ran == [2, 3]
+def test_the_steps_run_in_order_and_once(tmp_path, database):
+    for number in (1, 2):
+        body = f"op.execute('CREATE TABLE step_{number} AS SELECT count(*) AS before FROM sqlite_master')"
+        more = add_revision(tmp_path / "more", VERSION + number, body)
+    assert migrate(database, folders=(VERSIONS, more)) == migrate(database, folders=(VERSIONS, more)) == VERSION + 2
+    with database.reading() as connection:
+        first, second = (connection.exec_driver_sql(f"SELECT before FROM step_{n}").scalar_one() for n in (1, 2))
+    assert second == first + 1
+    with pytest.raises(StorageFailed, match=f"schema {VERSION + 2}, this Vultus knows schemas up to {VERSION}"):
+        migrate(database)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+def test_a_process_killed_within_a_migration_leaves_the_schema_before(tmp_path, database, url):
+    body = "op.execute('CREATE TABLE half (x INTEGER)'); print(1, flush=True); __import__('time').sleep(60)"
+    more = add_revision(tmp_path / "more", VERSION + 1, body)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom vultus.storage.database import open_database\n"
+        "from vultus.storage.migrations.runner import VERSIONS, migrate\n"
+        "migrate(open_database(sys.argv[1]), folders=(VERSIONS, Path(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", code, url, str(more)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "1\n"
+        process.kill()
+    assert "half" not in inspect(database.engine).get_table_names()
+    assert migrate(database) == VERSION
 
 
 def test_threads_may_start_together(url):
     def start(_: int) -> int:
-        return migrate(open_engine(url))
+        return migrate(open_database(url))
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(start, range(8))) == [VERSION] * 8
@@ -147,8 +209,9 @@ def test_threads_may_start_together(url):
 
 def test_processes_may_start_together(url):
     code = (
-        "import sys\nfrom vultus.storage.database import open_engine\nfrom vultus.storage.migrations import migrate\n"
-        "sys.stdin.readline(); print(migrate(open_engine(sys.argv[1])))"
+        "import sys\nfrom vultus.storage.database import open_database\n"
+        "from vultus.storage.migrations.runner import migrate\n"
+        "sys.stdin.readline(); print(migrate(open_database(sys.argv[1])))"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen([sys.executable, "-c", code, url], **pipes) for _ in range(3)]
@@ -156,5 +219,5 @@ def test_processes_may_start_together(url):
         process.stdin.write("go\n")
         process.stdin.flush()
     assert [process.communicate(timeout=60)[0].strip() for process in processes] == [str(VERSION)] * 3
-    with reading(open_engine(url)) as connection:
+    with open_database(url).reading() as connection:
         assert connection.exec_driver_sql("PRAGMA page_size").scalar_one() == 16_384

@@ -1,39 +1,131 @@
-"""A database of an earlier version, with data in it, goes on with this one."""
+"""Databases of earlier releases, with data in them, go on with this one and lose nothing."""
 
 from __future__ import annotations
 
 import hashlib
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
 
 from tests.storage.synthetic import DIMENSION, MODEL, new_face, unit
 from vultus.backup.integrity import faults
+from vultus.errors import StorageFailed
 from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act, Audit
-from vultus.storage.database import open_engine, writing
+from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
-from vultus.storage.migrations import MIGRATIONS, migrate
+from vultus.storage.migrations.runner import migrate, newest_schema, schema_version
 from vultus.storage.photos import LocalPhotoStore
 
-SECRET = "vk_made_by_the_version_before"
+SECRET = "vk_made_by_the_release"
+# The dump of a database that the last release before Alembic made, with its own code: three faces of two subjects,
+# one erased face, one API key.
+RELEASED = Path(__file__).with_name("schema_3.sql")
+TABLES = ("collections", "subjects", "faces", "embeddings", "codes", "removals", "api_keys", "audit")
+
+
+@pytest.fixture
+def released(tmp_path) -> Path:
+    """The file of a database of the last release before Alembic."""
+    file = tmp_path / "data" / "vultus.db"
+    file.parent.mkdir(mode=0o700)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(RELEASED.read_text("utf-8"))
+    return file
+
+
+def content(file: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows, and the SQL of all tables, indexes and triggers, but those that count schemas."""
+    with closing(sqlite3.connect(file)) as connection:
+        rows = {table: connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in TABLES}
+        names = "SELECT name, sql FROM sqlite_master WHERE tbl_name NOT IN ('schema_version', 'alembic_version')"
+        return {**rows, "schema": connection.execute(f"{names} ORDER BY name").fetchall()}
+
+
+def make_older(file: Path, schema: int) -> None:
+    """Take away what this release keeps about schemas, so that the file is as the release of that schema left it."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TABLE alembic_version")
+        assert connection.execute("SELECT max(version) FROM schema_version").fetchone() == (schema,)
+        connection.commit()
+
+
+def test_a_database_of_the_release_is_taken_over_as_it_is(tmp_path, released, url):
+    before = content(released)
+    database = open_database(url)
+    assert migrate(database) == newest_schema()
+    if newest_schema() == 3:
+        assert content(released) == before
+    assert KeyStore(database).authenticate(SECRET, datetime.now(UTC)).name == "door"
+    gallery = Gallery(database)
+    assert gallery.subject("people", "s1").name == "Name 1"
+    for seed, subject in ((0, "s0"), (1, "s1"), (2, "s0")):
+        assert FlatIndex(gallery).search("people", unit(seed)[None, :], 1)[0][0].subject == subject
+        LocalPhotoStore(tmp_path / "photos").put(f"photo {seed}".encode())
+    assert list(faults(database, LocalPhotoStore(tmp_path / "photos"))) == []
+    database.close()
+
+
+def test_a_new_database_has_the_schema_of_the_release(released, database):
+    """The first three revisions are the statements of that release."""
+    made = released.with_name("made.db")
+    other = open_database(f"sqlite:///{made}")
+    migrate(other, until=3)
+    other.close()
+    assert content(made)["schema"] == content(released)["schema"]
+
+
+def test_the_release_before_still_reads_the_schema_number(released, database):
+    """So that it refuses a newer database in its own words; it knew only this table."""
+    with database.reading() as connection:
+        numbers = connection.exec_driver_sql("SELECT version FROM schema_version ORDER BY version").scalars().all()
+    assert numbers == list(range(1, newest_schema() + 1))
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3])
+def test_every_released_schema_is_taken_over(tmp_path, url, schema):
+    database = open_database(url)
+    migrate(database, until=schema)
+    database.close()
+    make_older(tmp_path / "data" / "vultus.db", schema)
+    database = open_database(url)
+    assert schema_version(database) == schema
+    assert migrate(database) == schema_version(database) == newest_schema()
+    assert list(faults(database, LocalPhotoStore(tmp_path / "photos"))) == []
+    database.close()
+
+
+def test_a_released_database_from_the_future_is_left_as_it_is(released, url):
+    with closing(sqlite3.connect(released)) as connection:
+        connection.execute("INSERT INTO schema_version VALUES (99)")
+        connection.commit()
+    before = content(released)
+    with pytest.raises(StorageFailed, match="the database has schema 99, this Vultus knows schemas up to"):
+        migrate(open_database(url))
+    assert content(released) == before
 
 
 def test_keys_and_faces_of_version_2_get_audit_and_rotation(tmp_path, url):
-    engine = open_engine(url)
-    migrate(engine, MIGRATIONS[:2])
-    gallery = Gallery(engine)
+    database = open_database(url)
+    migrate(database, until=2)
+    gallery = Gallery(database)
     gallery.create_collection("people", model_id=MODEL, pipeline_version=1, dimension=DIMENSION)
     _, (enrolled,) = gallery.add_faces("people", "anna", [new_face(1)], name="Anna")
     face = enrolled.face
     digest = hashlib.sha256(SECRET.encode()).hexdigest()
     key = ("k" * 32, "door", digest, '["find"]', None, "2026-01-01 00:00:00.000000", None, None, None, None)
-    with writing(engine) as connection:
+    with database.writing() as connection:
         connection.exec_driver_sql(f"INSERT INTO api_keys VALUES ({', '.join('?' * 10)})", key)
-    engine.dispose()
+    database.close()
+    make_older(tmp_path / "data" / "vultus.db", 2)
 
-    engine = open_engine(url)
-    assert migrate(engine) == len(MIGRATIONS)
-    gallery, keys, audit = Gallery(engine), KeyStore(engine), Audit(engine)
+    database = open_database(url)
+    assert migrate(database) == newest_schema()
+    gallery, keys, audit = Gallery(database), KeyStore(database), Audit(database)
     assert gallery.face(face.id) == face
     assert FlatIndex(gallery).search("people", unit(1)[None, :], 1)[0][0].face_id == face.id
     now = datetime.now(UTC)
@@ -44,4 +136,4 @@ def test_keys_and_faces_of_version_2_get_audit_and_rotation(tmp_path, url):
         ("key.rotate", ("k" * 32,)),
         ("subject.erase", (face.id,)),
     ]
-    assert list(faults(engine, LocalPhotoStore(tmp_path / "photos"))) == []
+    assert list(faults(database, LocalPhotoStore(tmp_path / "photos"))) == []

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from vultus import __version__
 from vultus.backup.archive import DATABASE, ArchiveReader, ArchiveWriter, Manifest
@@ -23,14 +23,15 @@ from vultus.errors import CollectionNotFound, FaceNotFound, NotFound, StorageFai
 from vultus.files import sync_folder
 from vultus.records import EnrolledFace
 from vultus.storage import tables as t
-from vultus.storage.database import open_engine, reading
+from vultus.storage.database import Database, open_database
 from vultus.storage.gallery import Gallery
+from vultus.storage.migrations.runner import schema_version
 from vultus.storage.photos import PhotoStore
 
 ROWS_AT_ONCE = 10_000
 
 
-def create_backup(engine: Engine, photos: PhotoStore, target: Path) -> Manifest:
+def create_backup(database: Database, photos: PhotoStore, target: Path) -> Manifest:
     """Write database and photos to a new file, verify it, and only then give it its name. Returns its manifest.
 
     Raises StorageFailed, when the file is there already, or something is missing or damaged; OSError, when the target
@@ -40,11 +41,13 @@ def create_backup(engine: Engine, photos: PhotoStore, target: Path) -> Manifest:
         raise StorageFailed(f"{target} is there already; choose another name, or remove it first")
     with TemporaryDirectory(prefix=".vultus-backup-", dir=target.parent) as folder:  # readable by this user only
         copy, archive = Path(folder) / DATABASE, Path(folder) / "archive"
-        _copy_database(engine, copy)
+        database.snapshot(copy)
         with ArchiveWriter(archive) as writer:
             missing = _add_photos(writer, copy, photos)
-            _remove_erased(copy, missing, Gallery(engine))
-            manifest = _as_one_file(copy)
+            with closing(open_database(f"sqlite:///{copy}")) as copied:
+                _remove_erased(copied, missing, Gallery(database))
+                schema = schema_version(copied)
+            manifest = _as_one_file(copy, schema)
             writer.add_database(copy)
             writer.add_manifest(manifest)
         verify(archive, manifest)
@@ -61,15 +64,6 @@ def verify(archive: Path, wanted: Manifest | None = None) -> Manifest:
     if found is None or count != found.photos or wanted not in (None, found):
         raise StorageFailed(f"the backup {archive} cannot be used: {count} photos are in it; take another one")
     return found
-
-
-def _copy_database(engine: Engine, copy: Path) -> None:
-    try:
-        with closing(engine.raw_connection()) as connection, closing(sqlite3.connect(copy)) as target:
-            source: sqlite3.Connection = connection.driver_connection  # type: ignore[assignment]
-            source.backup(target)  # all pages in one step: of one moment, and writers are not held up (WAL)
-    except sqlite3.Error as exc:
-        raise StorageFailed(f"the database could not be copied ({exc}); check the free space of the target") from exc
 
 
 def _add_photos(writer: ArchiveWriter, copy: Path, photos: PhotoStore) -> list[str]:
@@ -90,23 +84,17 @@ def _photo_keys(copy: Path) -> Iterator[str]:
             yield from (row[0] for row in some)
 
 
-def _remove_erased(copy: Path, missing: list[str], live: Gallery) -> None:
+def _remove_erased(copied: Database, missing: list[str], live: Gallery) -> None:
     """Remove the faces of these photos from the copy. Raises StorageFailed, when such a face still exists."""
-    if not missing:
-        return
-    engine = open_engine(f"sqlite:///{copy}")
-    try:
-        gallery = Gallery(engine)
-        for key in missing:
-            for face_id in _faces_of(engine, key):
-                _require_erased(live, face_id, key)
-                _erase(gallery, gallery.face(face_id), live)
-    finally:
-        engine.dispose()
+    gallery = Gallery(copied)
+    for key in missing:
+        for face_id in _faces_of(copied, key):
+            _require_erased(live, face_id, key)
+            _erase(gallery, gallery.face(face_id), live)
 
 
-def _faces_of(engine: Engine, key: str) -> list[str]:
-    with reading(engine) as connection:
+def _faces_of(copied: Database, key: str) -> list[str]:
+    with copied.reading() as connection:
         return list(connection.scalars(select(t.faces.c.id).where(t.faces.c.photo_sha256 == key)))
 
 
@@ -130,7 +118,7 @@ def _erase(gallery: Gallery, face: EnrolledFace, live: Gallery) -> None:
         gallery.delete_subject(face.collection, face.subject)
 
 
-def _as_one_file(copy: Path) -> Manifest:
+def _as_one_file(copy: Path, schema: int) -> Manifest:
     """Turn the copy into a single file without a log beside it, and count its content."""
     with closing(sqlite3.connect(copy)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE").fetchone()
@@ -143,7 +131,7 @@ def _as_one_file(copy: Path) -> Manifest:
 
         return Manifest(
             vultus=__version__,
-            schema=count("max(version) FROM schema_version"),
+            schema=schema,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             subjects=count("count(*) FROM subjects"),
             faces=count("count(*) FROM faces"),

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row, select, text
+from sqlalchemy import Connection, Row, func, select, text
 
 from vultus.errors import NotFound, StorageFailed
 from vultus.search.int8_codes import empty_codes, from_blobs, quantise, to_blobs
 from vultus.storage import tables as t
-from vultus.storage.database import reading
+from vultus.storage.database import Database
 from vultus.storage.faces import referenced_photos
-from vultus.storage.migrations import MIGRATIONS
+from vultus.storage.migrations.runner import newest_schema, schema_version
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.subjects import in_chunks
 from vultus.vectors import LENGTH_TOLERANCE
@@ -70,29 +70,29 @@ class Fault:
     repairable: bool = False
 
 
-def faults(engine: Engine, photos: LocalPhotoStore, *, digests: bool = True) -> Iterator[Fault]:
+def faults(database: Database, photos: LocalPhotoStore, *, digests: bool = True) -> Iterator[Fault]:
     """All disagreements, those of the database first. digests: also read every photo and compare its sha256.
 
     Raises StorageFailed, when the database cannot be read at all.
     """
-    with reading(engine) as connection:
-        fault = _schema(connection)
-        if fault is not None:
-            yield fault
-            return
-        yield from _file(connection)
+    fault = _schema(database)
+    if fault is not None:  # the statements below fit only the schema of this code
+        yield fault
+        return
+    with database.reading() as connection:
+        yield from _file(database, connection)
         yield from _rows(connection)
         yield from _vectors(connection)
-        yield from _audit(connection)
-    yield from _missing_photos(engine, photos, digests)
-    yield from _unreferenced(engine, photos)
+        yield from _audit(database, connection)
+    yield from _missing_photos(database, photos, digests)
+    yield from _unreferenced(database, photos)
 
 
-def unreferenced_photos(engine: Engine, photos: LocalPhotoStore) -> tuple[str, ...]:
+def unreferenced_photos(database: Database, photos: LocalPhotoStore) -> tuple[str, ...]:
     """The keys of stored photos that no face uses; one that is just being enrolled may be among them."""
     found: list[str] = []
     for some in in_chunks(tuple(photos.keys())):
-        with reading(engine) as connection:
+        with database.reading() as connection:
             used = referenced_photos(connection, some)
         found += (key for key in some if key not in used and photos.exists(key))  # exists: not erased meanwhile
     return tuple(found)
@@ -101,18 +101,18 @@ def unreferenced_photos(engine: Engine, photos: LocalPhotoStore) -> tuple[str, .
 # --- the database -------------------------------------------------------------------------------------------------
 
 
-def _schema(connection: Connection) -> Fault | None:
-    version = connection.exec_driver_sql("SELECT max(version) FROM schema_version").scalar_one()
-    if version == len(MIGRATIONS):
+def _schema(database: Database) -> Fault | None:
+    version, newest = schema_version(database), newest_schema()
+    if version == newest:
         return None
-    advice = "start this Vultus once" if version < len(MIGRATIONS) else "install the newer Vultus"
-    return Fault("database", f"the database has schema {version}, this Vultus knows {len(MIGRATIONS)}; {advice}")
+    advice = "start this Vultus once" if version < newest else "install the newer Vultus"
+    return Fault("database", f"the database has schema {version}, this Vultus knows {newest}; {advice}")
 
 
-def _file(connection: Connection) -> Iterator[Fault]:
-    if connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one() != "ok":
+def _file(database: Database, connection: Connection) -> Iterator[Fault]:
+    if not database.is_undamaged(connection, thorough=True):
         yield Fault("database", "the database file is damaged; restore a backup")
-    orphans = len(connection.exec_driver_sql("PRAGMA foreign_key_check").all())
+    orphans = database.orphans(connection)
     if orphans:
         yield Fault("rows", f"{orphans} rows belong to nothing; restore a backup")
 
@@ -134,25 +134,25 @@ def _vectors(connection: Connection) -> Iterator[Fault]:
         )
 
 
-def _audit(connection: Connection) -> Iterator[Fault]:
-    found = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
-    if not found.issuperset(TRIGGERS):
+def _audit(database: Database, connection: Connection) -> Iterator[Fault]:
+    if not database.triggers(connection).issuperset(TRIGGERS):
         yield Fault("audit", "the audit is no longer append-only: a trigger is gone; restore a backup")
-    lines = connection.exec_driver_sql("SELECT count(*), coalesce(max(pk) - min(pk) + 1, 0) FROM audit").one()
-    if lines[0] != lines[1]:
-        yield Fault("audit", f"{lines[1] - lines[0]} lines are missing from the middle of the audit")
+    pk = t.audit.c.pk  # numbers are given without gaps, and a prune removes only the oldest
+    count, span = connection.execute(select(func.count(), func.coalesce(func.max(pk) - func.min(pk) + 1, 0))).one()
+    if count != span:
+        yield Fault("audit", f"{span - count} lines are missing from the middle of the audit")
 
 
 # --- photos -------------------------------------------------------------------------------------------------------
 
 
-def _missing_photos(engine: Engine, photos: LocalPhotoStore, digests: bool) -> Iterator[Fault]:
-    with reading(engine) as connection:
+def _missing_photos(database: Database, photos: LocalPhotoStore, digests: bool) -> Iterator[Fault]:
+    with database.reading() as connection:
         columns = (t.faces.c.id, t.faces.c.photo_sha256, t.faces.c.photo_bytes)
         rows: Sequence[Any] = connection.execute(select(*columns)).all()
     for row in rows:
         problem = _photo_problem(row, photos, digests)
-        if problem and _is_there(engine, row.id):  # not erased since
+        if problem and _is_there(database, row.id):  # not erased since
             yield Fault("photos", f"the photo of face {row.id} {problem}; restore a backup, or erase the face")
 
 
@@ -173,13 +173,13 @@ def _photo_problem(row: Row[Any], photos: LocalPhotoStore, digests: bool) -> str
     return None
 
 
-def _is_there(engine: Engine, face_id: str) -> bool:
-    with reading(engine) as connection:
+def _is_there(database: Database, face_id: str) -> bool:
+    with database.reading() as connection:
         return connection.execute(select(t.faces.c.pk).where(t.faces.c.id == face_id)).first() is not None
 
 
-def _unreferenced(engine: Engine, photos: LocalPhotoStore) -> Iterator[Fault]:
-    keys = unreferenced_photos(engine, photos)
+def _unreferenced(database: Database, photos: LocalPhotoStore) -> Iterator[Fault]:
+    keys = unreferenced_photos(database, photos)
     if keys:
         sentence = f"{len(keys)} stored photos belong to no face; the next start of the server removes them"
         yield Fault("unreferenced", sentence, repairable=True)

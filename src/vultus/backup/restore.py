@@ -16,8 +16,8 @@ from vultus.backup.integrity import faults
 from vultus.errors import StorageFailed
 from vultus.files import sync_folder
 from vultus.storage.audit import Act, Audit
-from vultus.storage.database import open_engine
-from vultus.storage.migrations import migrate
+from vultus.storage.database import database_file
+from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
 
 RESTORING = ".restoring"
@@ -43,8 +43,9 @@ def restore_backup(archive: Path, database: Path, photo_folder: Path, act: Act) 
     return manifest
 
 
-def refuse_unfinished(database: Path) -> None:
-    """Raises StorageFailed, when a restore into this place was killed before its end."""
+def refuse_unfinished(url: str) -> None:
+    """Raises StorageFailed, when a restore into the database of this URL was killed before its end."""
+    database = database_file(url)
     if _beside(database).exists():
         raise StorageFailed(
             f"a restore into {database.parent.absolute()} did not finish; run it again: vultus restore FILE"
@@ -88,15 +89,11 @@ def _unpack(archive: Path, database: Path, photos: Path) -> Manifest:
 
 def _require_sound(database: Path, photos: Path, act: Act) -> None:
     """Bring the database to the schema of this code, and check that rows and photos agree."""
-    engine = open_engine(f"sqlite:///{database}")
-    try:
-        migrate(engine)
-        found = list(faults(engine, LocalPhotoStore(photos), digests=False))  # the digests were verified on the way
+    with ready_database(f"sqlite:///{database}") as ready:
+        found = list(faults(ready, LocalPhotoStore(photos), digests=False))  # the digests were verified on the way
         if found:
             raise StorageFailed(f"the backup cannot be used: {found[0].sentence}; take another one")
-        Audit(engine).add(act.line("restore"))
-    finally:
-        engine.dispose()
+        Audit(ready).add(act.line("restore"))
 
 
 def _put_in_place(new: Path, place: Path) -> None:

@@ -15,7 +15,7 @@ from vultus.cli.output import print_json, print_lines, print_table
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.storage.audit import COMMAND, Act, Audit, AuditLine
-from vultus.storage.migrations import open_database
+from vultus.storage.migrations.runner import ready_database
 
 app = typer.Typer(help="The audit: who did what.", invoke_without_command=True)
 MOMENT = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
@@ -26,8 +26,8 @@ MAX_LINES = 1_000_000
 @contextmanager
 def open_audit(settings: Settings) -> Iterator[Audit]:
     """The audit in the database of these settings."""
-    with open_database(settings.sqlalchemy_url) as engine:
-        yield Audit(engine)
+    with ready_database(settings.sqlalchemy_url) as database:
+        yield Audit(database)
 
 
 @app.callback()
@@ -67,7 +67,7 @@ def prune_audit(
 
 
 def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC)
+    return moment.replace(tzinfo=UTC)  # the formats have no time zone, and the help says UTC
 
 
 def _row(line: AuditLine) -> tuple[object, ...]:

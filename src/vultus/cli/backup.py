@@ -14,10 +14,9 @@ from vultus.backup.restore import restore_backup
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines
 from vultus.cli.settings import load_settings
-from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
-from vultus.storage.database import database_file
-from vultus.storage.migrations import open_database
+from vultus.storage.database import database_file, require_database
+from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
 
@@ -29,12 +28,10 @@ def backup(
 ) -> None:
     """Write database and photos to one verified file; a server may go on serving."""
     settings = load_settings(data_dir=data_dir)
-    database = database_file(settings.sqlalchemy_url)
-    if not database.is_file():
-        raise StorageFailed(f"there is no database {database.absolute()}; name its folder with --data-dir")
-    with open_database(settings.sqlalchemy_url) as engine:
-        manifest = create_backup(engine, LocalPhotoStore(settings.photo_dir), file)
-        Audit(engine).add(Act(COMMAND).line("backup"))
+    require_database(settings.sqlalchemy_url)
+    with ready_database(settings.sqlalchemy_url) as database:
+        manifest = create_backup(database, LocalPhotoStore(settings.photo_dir), file)
+        Audit(database).add(Act(COMMAND).line("backup"))
     _show(f"{file} holds", manifest, as_json)
 
 

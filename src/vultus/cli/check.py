@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,8 +13,7 @@ from vultus.cli.exit_codes import REFUSED
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
-from vultus.errors import StorageFailed
-from vultus.storage.database import database_file, open_engine
+from vultus.storage.database import open_database, require_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import LocalPhotoStore
 
@@ -28,17 +28,13 @@ def check(
 ) -> None:
     """Compare all that is stored with each other; exit code 1 when something disagrees. A server may go on serving."""
     settings = load_settings(data_dir=data_dir)
-    database = database_file(settings.sqlalchemy_url)
-    if not database.is_file():
-        raise StorageFailed(f"there is no database {database.absolute()}; name its folder with --data-dir")
-    engine, photos = open_engine(settings.sqlalchemy_url), LocalPhotoStore(settings.photo_dir)
-    try:
+    require_database(settings.sqlalchemy_url)
+    photos = LocalPhotoStore(settings.photo_dir)
+    with closing(open_database(settings.sqlalchemy_url)) as database:
         if repair:
-            removed = Gallery(engine).remove_unreferenced(unreferenced_photos(engine, photos), photos.delete)
+            removed = Gallery(database).remove_unreferenced(unreferenced_photos(database, photos), photos.delete)
             say(f"removed {removed} photos that belonged to no face")
-        found = list(faults(engine, photos, digests=not quick))
-    finally:
-        engine.dispose()
+        found = list(faults(database, photos, digests=not quick))
     if as_json:
         print_json({"sound": not found, "faults": [asdict(fault) for fault in found]})
     else:

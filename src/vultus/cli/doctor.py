@@ -22,9 +22,9 @@ from vultus.config import Settings
 from vultus.errors import VultusError
 from vultus.models.precision import CPUINFO, cpu_flags
 from vultus.models.repository.store import open_store
-from vultus.storage.database import existing_database, is_undamaged
+from vultus.storage.database import existing_database
 from vultus.storage.gallery import Gallery
-from vultus.storage.migrations import MIGRATIONS, schema_version
+from vultus.storage.migrations.runner import newest_schema, schema_version
 from vultus.storage.photos import LocalPhotoStore
 from vultus.wiring import check_settings
 
@@ -103,25 +103,27 @@ def _future_folder(folder: Path) -> Check:
 
 def database(settings: Settings) -> Check:
     """The database is sound and of this version's schema. Raises StorageFailed."""
-    with existing_database(settings.sqlalchemy_url) as engine:
-        if engine is None:
+    with existing_database(settings.sqlalchemy_url) as found:
+        if found is None:
             return ok("database", "none yet")
-        undamaged, version = is_undamaged(engine), schema_version(engine)
+        with found.reading() as connection:
+            undamaged = found.is_undamaged(connection)
+        version, newest = schema_version(found), newest_schema()
     if not undamaged:
         return fail("database", "damaged; stop the service and restore a backup")
-    if version > len(MIGRATIONS):
-        return fail("database", f"has schema {version}, this Vultus knows {len(MIGRATIONS)}; install the newer Vultus")
-    if version < len(MIGRATIONS):
-        return warn("database", f"has schema {version}; the next start brings it to {len(MIGRATIONS)}")
+    if version > newest:
+        return fail("database", f"has schema {version}, this Vultus knows {newest}; install the newer Vultus")
+    if version < newest:
+        return warn("database", f"has schema {version}; the next start brings it to {newest}")
     return ok("database", f"sound, schema {version}")
 
 
 def photos(settings: Settings) -> Check:
     """Each face has its stored photo, and each stored photo a face. Raises StorageFailed."""
-    with existing_database(settings.sqlalchemy_url) as engine:
-        if engine is None:
+    with existing_database(settings.sqlalchemy_url) as found:
+        if found is None:
             return ok("photos", "none yet")
-        stored, wanted = set(LocalPhotoStore(settings.photo_dir).keys()), Gallery(engine).photo_keys()
+        stored, wanted = set(LocalPhotoStore(settings.photo_dir).keys()), Gallery(found).photo_keys()
     detail = f"{len(wanted)} in use, {len(wanted - stored)} missing, {len(stored - wanted)} without a face"
     if wanted - stored:
         return fail("photos", f"{detail}; restore the photo folder from a backup")

@@ -18,7 +18,7 @@ from vultus.records import SCOPES, ApiKey, Scope
 from vultus.schemas.resources import key_answer, rotated_key_answer
 from vultus.storage.audit import COMMAND, Act
 from vultus.storage.keys import KeyStore
-from vultus.storage.migrations import open_database
+from vultus.storage.migrations.runner import ready_database
 
 app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
 MAX_DAYS = 36_500
@@ -28,8 +28,8 @@ MAX_DAYS = 36_500
 def open_keys(settings: Settings) -> Iterator[KeyStore]:
     """The keys in the database of these settings."""
 
-    with open_database(settings.sqlalchemy_url) as engine:
-        yield KeyStore(engine).acting_as(Act(COMMAND))
+    with ready_database(settings.sqlalchemy_url) as database:
+        yield KeyStore(database).acting_as(Act(COMMAND))
 
 
 def _check_scopes(scopes: list[str]) -> list[str]:

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from vultus.storage import tables as t
-from vultus.storage.database import reading, writing
+from vultus.storage.database import Database
 
 COMMAND, SERVER, ANYONE = "command", "server", "anyone"  # the command line; the service itself; served without keys
 OK = "ok"
@@ -94,12 +94,12 @@ def insert_lines(connection: Connection, lines: Sequence[AuditLine]) -> None:
 class Audit:
     """The stored lines. Every method is one transaction and may raise StorageFailed."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def add(self, line: AuditLine) -> None:
         """Store one line now."""
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             insert_lines(connection, [line])
 
     def lines(
@@ -114,7 +114,7 @@ class Audit:
             statement = statement.where(c.actor == actor)
         if action is not None:
             statement = statement.where(c.action == action)
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return tuple(_line(row) for row in connection.execute(statement))[::-1]
 
     def prune(self, before: datetime, act: Act) -> int:
@@ -123,7 +123,7 @@ class Audit:
         The trigger on DELETE requires that line: without it nothing can be deleted.
         """
         c = t.audit.c
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             kept_from = connection.execute(select(func.min(c.pk)).where(c.at >= before)).scalar_one()
             if kept_from is None:  # all lines are older: keep none of them
                 kept_from = connection.execute(select(func.coalesce(func.max(c.pk), 0) + 1)).scalar_one()

@@ -12,11 +12,9 @@ import threading
 from collections import deque
 from typing import Protocol
 
-from sqlalchemy import Engine
-
 from vultus.errors import StorageFailed
 from vultus.storage.audit import SERVER, AuditLine, insert_lines
-from vultus.storage.database import writing
+from vultus.storage.database import Database
 
 log = logging.getLogger(__name__)
 FLUSH_SECONDS = 1.0
@@ -41,8 +39,10 @@ class NullAuditSink:
 class BackgroundAuditWriter:
     """Writes lines from a thread of its own, started by the first line. Used by many threads at once."""
 
-    def __init__(self, engine: Engine, *, flush_seconds: float = FLUSH_SECONDS, max_waiting: int = MAX_WAITING) -> None:
-        self._engine = engine
+    def __init__(
+        self, database: Database, *, flush_seconds: float = FLUSH_SECONDS, max_waiting: int = MAX_WAITING
+    ) -> None:
+        self._database = database
         self._flush_seconds = flush_seconds
         self._waiting: deque[AuditLine] = deque()
         self._max_waiting = max_waiting
@@ -92,7 +92,7 @@ class BackgroundAuditWriter:
         if lost:
             lines = [AuditLine(SERVER, LOST, object_count=lost), *lines]
         if lines:
-            with writing(self._engine) as connection:
+            with self._database.writing() as connection:
                 insert_lines(connection, lines)
 
     def _put_back(self, lines: list[AuditLine], lost: int) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from vultus.records import Collection, Deleted, EnrolledFace, EnrolledPhoto, Float32, NewFace, Subject
 from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
@@ -16,9 +16,8 @@ from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
 from vultus.storage.audit import Act, record
-from vultus.storage.database import reading
+from vultus.storage.database import Database
 from vultus.storage.search_source import select_changes, select_stored_embeddings
-from vultus.storage.sqlite import SingleWriter
 
 PhotoKeys = tuple[str, ...]
 
@@ -33,9 +32,8 @@ class Gallery:
     Ids, names and metadata are data: any Unicode text. Every method may raise StorageFailed.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._writer = SingleWriter(engine)
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._act: Act | None = None
 
     def acting_as(self, act: Act) -> Gallery:
@@ -51,7 +49,7 @@ class Gallery:
     ) -> tuple[Collection, bool]:
         """The collection and whether it is new. Raises: ModelMismatch, when it exists with another model."""
         wanted = c.new_collection(name, model_id, pipeline_version, dimension, datetime.now(UTC))
-        with self._writer.writing() as connection:
+        with self._database.writing() as connection:
             for existing in c.select_collections(connection, name):
                 c.require_same_model(existing, wanted)
                 return existing, False
@@ -61,18 +59,18 @@ class Gallery:
 
     def collection(self, name: str) -> Collection:
         """Raises: CollectionNotFound."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             c.collection_row(connection, name)
             return c.select_collections(connection, name)[0]
 
     def binding(self, name: str) -> Collection:
         """The collection without its counts, which take longer the larger it is. Raises: CollectionNotFound."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return c.collection_of(c.collection_row(connection, name))
 
     def collections(self) -> tuple[Collection, ...]:
         """All collections, by name."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return c.select_collections(connection)
 
     def delete_collection(self, name: str) -> tuple[Deleted, PhotoKeys]:
@@ -80,7 +78,7 @@ class Gallery:
 
         Raises: CollectionNotFound.
         """
-        with self._writer.erasing() as connection:
+        with self._database.erasing() as connection:
             row = c.collection_row(connection, name, lock=True)
             gone = c.select_collections(connection, name)[0]
             orphans = f.photos_only_of(connection, lambda faces: faces.c.collection_pk == row.pk)
@@ -97,19 +95,19 @@ class Gallery:
 
         query: only subjects whose id begins with it, or whose name contains it, in any letter case.
         """
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
             return s.select_subjects(connection, row, after, limit, query)
 
     def subject(self, collection: str, subject_id: str) -> Subject:
         """Raises: CollectionNotFound, SubjectNotFound."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
             return s.select_subject(connection, row, subject_id)
 
     def subjects_by_id(self, collection: str, ids: Sequence[str]) -> dict[str, Subject]:
         """The subjects that exist among `ids`. Raises: CollectionNotFound."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
             return s.select_subjects_by_id(connection, row, ids)
 
@@ -120,7 +118,7 @@ class Gallery:
 
         Raises: CollectionNotFound, SubjectNotFound, InvalidRequest (metadata that is no JSON object).
         """
-        with self._writer.writing() as connection:
+        with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             subject_pk = s.subject_row(connection, row, subject_id).pk
             s.update_subject_row(connection, subject_pk, name, metadata)
@@ -133,7 +131,7 @@ class Gallery:
 
         Raises: CollectionNotFound, SubjectNotFound.
         """
-        with self._writer.erasing() as connection:
+        with self._database.erasing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             subject_pk = s.subject_row(connection, row, subject_id).pk
             gone, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject_pk)
@@ -160,7 +158,7 @@ class Gallery:
         Raises: CollectionNotFound, ModelMismatch, VectorMismatch, InvalidRequest (metadata that is no JSON object).
         """
         subject_id, now = subject_id if subject_id is not None else uuid4().hex, datetime.now(UTC)
-        with self._writer.writing() as connection:
+        with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             for face in faces:
                 f.require_fitting(row, face.template)
@@ -190,25 +188,25 @@ class Gallery:
 
         Raises: CollectionNotFound.
         """
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
             subject = s.find_subject_row(connection, row.pk, subject_id)
             return {} if subject is None else f.select_faces_by_source(connection, subject.pk, source_sha256s)
 
     def faces(self, collection: str, subject_id: str) -> tuple[EnrolledFace, ...]:
         """The subject's faces, oldest first. Raises: CollectionNotFound, SubjectNotFound."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
             return f.select_subject_faces(connection, s.subject_row(connection, row, subject_id).pk)
 
     def face(self, face_id: str) -> EnrolledFace:
         """Raises: FaceNotFound."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return f.select_face(connection, face_id)
 
     def face_embedding(self, face_id: str) -> tuple[EnrolledFace, Float32]:
         """A face and its embedding, (D,) float32. Raises: FaceNotFound."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return f.select_face_embedding(connection, face_id)
 
     def faces_of_collection(
@@ -218,7 +216,7 @@ class Gallery:
 
         Raises: CollectionNotFound.
         """
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return f.select_faces(connection, c.collection_row(connection, collection).pk, after, limit)
 
     def delete_face(self, face_id: str) -> tuple[Deleted, PhotoKeys]:
@@ -226,7 +224,7 @@ class Gallery:
 
         Raises: FaceNotFound.
         """
-        with self._writer.erasing() as connection:
+        with self._database.erasing() as connection:
             row = f.face_row(connection, face_id)
             gone, orphans = _erase(connection, row.collection_pk, lambda faces: faces.c.pk == row.pk)
             name = c.collection_name(connection, row.collection_pk)
@@ -238,7 +236,7 @@ class Gallery:
 
         Raises: CollectionNotFound, SubjectNotFound.
         """
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
             subject = s.subject_row(connection, row, subject_id)
             return f.select_embeddings(connection, subject.pk, row.dimension)
@@ -248,19 +246,19 @@ class Gallery:
 
         Raises: CollectionNotFound.
         """
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return select_changes(connection, collection, since)
 
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         """Those of the faces (by number) that were there at `mark` and still are, in any order."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return select_stored_embeddings(connection, mark, face_pks)
 
     # --- photos ---------------------------------------------------------------------------------------------------
 
     def photo_keys(self) -> frozenset[str]:
         """The keys of all photos that a face uses."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return f.all_photos(connection)
 
     def remove_unreferenced(self, photo_keys: Sequence[str], unlink: Callable[[str], None]) -> int:
@@ -269,7 +267,7 @@ class Gallery:
         for some in s.in_chunks(
             tuple(dict.fromkeys(photo_keys))
         ):  # a transaction each, so that enrolments can write in between
-            with self._writer.writing() as connection:
+            with self._database.writing() as connection:
                 shown = f.referenced_photos(connection, some)
                 for key in (key for key in some if key not in shown):
                     unlink(key)

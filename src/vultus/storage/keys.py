@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, exists, insert, null, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, insert, null, select, update
 
 from vultus.errors import InvalidApiKey, InvalidRequest, NotFound, VultusError
 from vultus.identifiers import ADMIN_BY_COMMAND
@@ -24,7 +24,7 @@ from vultus.records import SCOPES, ApiKey, KeyRotation, Scope
 from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
 from vultus.storage.collections import quoted
-from vultus.storage.database import reading, writing
+from vultus.storage.database import Database
 
 SECRET_BYTES = 32
 TOUCH_EVERY = timedelta(minutes=1)  # one write a minute and key at most, not one a request
@@ -33,8 +33,8 @@ TOUCH_EVERY = timedelta(minutes=1)  # one write a minute and key at most, not on
 class KeyStore:
     """Every method is one transaction and may raise StorageFailed. Moments (`now`, `expires_at`) are aware."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._act: Act | None = None
 
     def acting_as(self, act: Act) -> KeyStore:
@@ -70,7 +70,7 @@ class KeyStore:
             "expires_at": expires_at,
             "requests_per_minute": requests_per_minute,
         }
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             row = _presented(connection, _sha256(secret))
             if row is None:
                 row = connection.execute(insert(t.api_keys).values(values).returning(t.api_keys)).one()
@@ -80,7 +80,7 @@ class KeyStore:
     def authenticate(self, secret: str, now: datetime) -> ApiKey:
         """The key of a secret. Raises: InvalidApiKey, when it is unknown, revoked or expired."""
         digest = _sha256(secret)
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             row = _presented(connection, digest)
         if row is None or not hmac.compare_digest(row.presented_sha256, digest):
             raise InvalidApiKey("the API key is unknown; check it for typing errors, or ask for a new one")
@@ -93,19 +93,19 @@ class KeyStore:
 
     def keys(self) -> tuple[ApiKey, ...]:
         """All keys, oldest first, the revoked and expired ones too."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(select(t.api_keys).order_by(t.api_keys.c.created_at, t.api_keys.c.id))
             return tuple(_api_key(row) for row in rows)
 
     def any(self) -> bool:
         """Whether a key was ever made."""
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             return bool(connection.execute(select(exists().select_from(t.api_keys))).scalar_one())
 
     def revoke(self, key_id: str) -> ApiKey:
         """Refuse the key from now on, in every process; a second time changes nothing. Raises: NotFound."""
         c = t.api_keys.c
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             statement = update(t.api_keys).where(c.id == key_id, c.revoked_at.is_(None))
             revoked = connection.execute(statement.values(revoked_at=datetime.now(UTC))).rowcount
             row = _known(connection, key_id)
@@ -120,7 +120,7 @@ class KeyStore:
         Raises: NotFound; InvalidRequest, when the key is revoked, expired or not to be rotated here.
         """
         now, secret, c = datetime.now(UTC), _new_secret(), t.api_keys.c
-        with writing(self._engine) as connection:
+        with self._database.writing() as connection:
             row = _known(connection, key_id)
             _require_alive(row, now, InvalidRequest)
             if "admin" in json.loads(row.scopes) and not admin_too:
@@ -136,10 +136,10 @@ class KeyStore:
         c = t.api_keys.c
         stale = c.last_used_at.is_(None) | (c.last_used_at <= now - TOUCH_EVERY) | (c.last_used_at > now)
         # Asked first without the write lock, and again in the UPDATE: another request may have stored it meanwhile.
-        with reading(self._engine) as connection:
+        with self._database.reading() as connection:
             due = _row(connection, (c.id == key_id) & stale) is not None
         if due:
-            with writing(self._engine) as connection:
+            with self._database.writing() as connection:
                 connection.execute(update(t.api_keys).where(c.id == key_id, stale).values(last_used_at=now))
 
 

@@ -1,32 +1,77 @@
-"""The write queue of this process, and the truncation of the write-ahead log after an erasure."""
+"""SQLite as a `Database`: one file, set up for durability and erasure, with one write queue in the process."""
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from vultus.storage.database import truncate_wal, writing
+from vultus.errors import InvalidRequest, StorageFailed, VultusError
+
+PAGE_BYTES = 16_384  # a 2 KiB embedding wastes half of a 4 KiB page; seven fit in one of these
+BUSY_TIMEOUT_MS = 10_000
+CHECKPOINT_WAIT_MS = 200
+POOL_CONNECTIONS = 8
+POOL_OVERFLOW = 56  # more than the threads of a web server, so that no request waits for a connection
+_WRITES = "vultus_writes"
+
+_REFUSALS = {
+    "SQLITE_FULL": "the disk is full: nothing was stored; free some space and try again",
+    "SQLITE_READONLY": "the database is read-only: nothing was stored; let this user write to its file and folder",
+    "SQLITE_BUSY": f"the database was locked for {BUSY_TIMEOUT_MS // 1000} s by another process; try again",
+    "SQLITE_LOCKED": "the database is locked; try again",
+    "SQLITE_CANTOPEN": "the database cannot be opened; check that its file and folder are readable and writable",
+    "SQLITE_CORRUPT": "the database file is damaged; restore it from a backup",
+    "SQLITE_NOTADB": "the database file is not an SQLite database; move it away or restore it from a backup",
+    "SQLITE_IOERR": "the disk failed to read or write the database; check the disk and its free space",
+}
 
 
-class SingleWriter:
-    """One write transaction at a time: SQLite lets waiting writers poll; within a process they queue here instead."""
+class SQLiteDatabase:
+    """A `Database` in one SQLite file, created when missing, with its folder, readable by this user only.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._lock = threading.Lock()
-        self._wal_holds_erased = False
+    WAL journal, synchronous=FULL, secure_delete, foreign keys, pages of 16 KiB. Nothing is connected before the first
+    transaction.
+    """
+
+    def __init__(self, url: URL) -> None:
+        """Raises: StorageFailed, when the URL names no file or the file cannot be created."""
+        file = sqlite_file(url)
+        _create_private(file)
+        self.engine = _new_engine(url)
+        self._write_engine = self.engine.execution_options(**{_WRITES: True})
+        self._write_queue = threading.Lock()
+        # A process that died between an erasure and the truncation left such a log, so the first write truncates it.
+        self._wal_holds_erased = file.with_name(f"{file.name}-wal").is_file()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One read transaction: every statement sees the same state. Raises: StorageFailed."""
+        with _driver_errors(), self.engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One write transaction. Raises what `database.writing` raises."""
-        with self._lock:
-            with writing(self._engine) as connection:
+        """One write transaction, begun IMMEDIATE: what it reads is still true when it commits.
+
+        Within the process writers queue here: SQLite itself lets waiting writers poll.
+
+        Raises: StorageFailed, when the database cannot be written; InvalidRequest, for text that is no Unicode.
+        """
+        with self._write_queue:
+            with _driver_errors(), self._write_engine.begin() as connection:
                 yield connection
             if self._wal_holds_erased:
-                self._wal_holds_erased = not truncate_wal(self._engine)
+                self._wal_holds_erased = not self.truncate_wal()
 
     @contextmanager
     def erasing(self) -> Iterator[Connection]:
@@ -34,3 +79,135 @@ class SingleWriter:
         with self.writing() as connection:
             yield connection
             self._wal_holds_erased = True
+
+    def truncate_wal(self) -> bool:
+        """Move the write-ahead log into the database and cut it to nothing, so that no erased page stays in it.
+
+        Returns False when a reader or writer was in the way; nothing is lost then, and it can be tried again.
+        """
+        try:
+            with closing(self.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+                cursor.execute(f"PRAGMA busy_timeout={CHECKPOINT_WAIT_MS}")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                row = cursor.fetchone()
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")  # the pool gives this connection out again
+        except (sqlite3.Error, DBAPIError, PoolTimeout):
+            return False
+        return row is not None and row[0] == 0
+
+    def is_undamaged(self, connection: Connection, *, thorough: bool = False) -> bool:
+        """Whether the file passes SQLite's quick check, or its integrity check, which also compares the indexes."""
+        check = "integrity_check" if thorough else "quick_check"
+        return str(connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()) == "ok"
+
+    def orphans(self, connection: Connection) -> int:
+        """The number of rows whose foreign key names no row."""
+        return len(connection.exec_driver_sql("PRAGMA foreign_key_check").all())
+
+    def triggers(self, connection: Connection) -> frozenset[str]:
+        """The names of all triggers."""
+        statement = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        return frozenset(connection.exec_driver_sql(statement).scalars())
+
+    def snapshot(self, target: Path) -> None:
+        """Copy the database, as of one moment, to a new file; writers go on meanwhile. Raises: StorageFailed."""
+        try:
+            with closing(self.engine.raw_connection()) as connection, closing(sqlite3.connect(target)) as copy:
+                source: sqlite3.Connection = connection.driver_connection  # type: ignore[assignment]
+                source.backup(copy)  # all pages in one step: of one moment, and writers are not held up (WAL)
+        except sqlite3.Error as exc:
+            problem = f"the database could not be copied ({exc}); check the free space of the target"
+            raise StorageFailed(problem) from exc
+
+    def close(self) -> None:
+        """Close all connections; the last one of all processes removes the write-ahead log."""
+        self.engine.dispose()
+
+
+def sqlite_file(url: URL) -> Path:
+    """The file that a database URL names. Raises: StorageFailed, when it names none."""
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise StorageFailed("the database URL names no file; use one like sqlite:///folder/vultus.db")
+    return Path(url.database)
+
+
+def _create_private(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))  # its -wal and -shm inherit the mode
+    except OSError as exc:
+        reason = exc.strerror
+        raise StorageFailed(f"the database file cannot be opened ({reason}); choose a writable folder") from exc
+
+
+def _new_engine(url: URL) -> Engine:
+    engine = create_engine(
+        url,
+        hide_parameters=True,  # statements in error messages never show names or embeddings
+        pool_size=POOL_CONNECTIONS,
+        max_overflow=POOL_OVERFLOW,
+        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},  # we say BEGIN, see _begin
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    connection.execute(f"PRAGMA page_size={PAGE_BYTES}")  # heeded only while the file is empty
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous=FULL")  # with WAL, NORMAL would lose the last commits in a power cut
+    connection.create_function("lower", 1, _casefold, deterministic=True)  # SQLite's own knows only ASCII letters
+    connection.execute("PRAGMA foreign_keys=ON")  # off by default, and needed for the cascades
+    connection.execute("PRAGMA secure_delete=ON")  # overwrites deleted content with zeros
+    connection.execute("PRAGMA temp_store=MEMORY")  # sorting spills no personal data into temporary files
+
+
+def _casefold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turn the journal to WAL. Two first starts at once collide here without SQLite's own waiting, so we wait."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while time.monotonic() < deadline:
+        with suppress(sqlite3.OperationalError):
+            if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
+                return
+        time.sleep(0.01)
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _begin(connection: Connection) -> None:
+    if connection.get_execution_options().get(_WRITES, False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute("BEGIN")  # cannot fail, and takes a fifth of the time this way, in every read
+
+
+@contextmanager
+def _driver_errors() -> Iterator[None]:
+    try:
+        yield
+    except UnicodeEncodeError:  # its own message quotes the text, so it is not chained
+        problem = "an id or a name holds a lone surrogate, which is no Unicode text; remove it"
+        raise InvalidRequest(problem) from None
+    except PoolTimeout as exc:
+        raise StorageFailed("all database connections stayed in use for 30 s; try again") from exc
+    except DBAPIError as exc:
+        raise StorageFailed(_refusal(exc)) from exc
+    except StatementError as exc:  # SQLAlchemy wraps what a column type of `tables.py` raises
+        if isinstance(exc.orig, VultusError):
+            raise exc.orig from None
+        raise
+
+
+def _refusal(exc: DBAPIError) -> str:
+    name = str(getattr(exc.orig, "sqlite_errorname", type(exc.orig).__name__))
+    for prefix, sentence in _REFUSALS.items():
+        if name.startswith(prefix):
+            return sentence
+    return f"the database refused ({name}); see the server's log"

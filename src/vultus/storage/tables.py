@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy Core; their history is in `migrations.py`.
+"""The tables, as SQLAlchemy Core; their history is in `migrations/`.
 
     collections ──< subjects ──< faces ──── embeddings
          └───────< removals        └─────── codes        api_keys ──< replaced_secrets        audit
@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from vultus.errors import InvalidRequest
 from vultus.records import Float32
 
 
@@ -46,16 +47,23 @@ class Embedding(TypeDecorator[Float32]):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment, kept in UTC."""
+    """An aware moment, stored in UTC; one without a time zone is refused, as its meaning would be a guess.
+
+    Raises: InvalidRequest.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:  # astimezone would take it for local time
+            raise InvalidRequest(f"the moment {value} has no time zone; write it like 2027-01-31T00:00:00Z")
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
+        if value is None or value.tzinfo is not None:
+            return None if value is None else value.astimezone(UTC)
+        return value.replace(tzinfo=UTC)  # SQLite returns it without the time zone in which it was stored
 
 
 METADATA = MetaData()
