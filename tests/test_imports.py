@@ -47,6 +47,7 @@ ONLY_IMPORTER = {
     "faiss": {"search/pq_index.py"},
     "numkong": {"search/kernels.py"},
     "sqlalchemy": {"storage", "backup"},
+    "alembic": {"storage"},
     "uvicorn": {"server"},
 }
 

@@ -158,7 +158,7 @@ def test_a_log_left_by_a_process_that_died_is_cut_by_the_first_write(tmp_path, g
 
 
 def test_all_writers_of_a_process_queue_together(database, gallery):
-    """While one writes, the others wait for its end, and not for the busy timeout of the database."""
+    """While one writes, the others wait for its end without a connection; SQLite would let them poll with one."""
     order: list[str] = []
 
     def others_wait() -> None:
@@ -168,6 +168,7 @@ def test_all_writers_of_a_process_queue_together(database, gallery):
         for thread in threads:
             thread.join(0.05)
             assert thread.is_alive()
+        assert database.engine.pool.checkedout() == 1
         order.append("first")
 
     keys, audit, threads = KeyStore(database), Audit(database), []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,6 +98,13 @@ def test_every_released_schema_is_taken_over(tmp_path, url, schema):
     assert migrate(database) == schema_version(database) == newest_schema()
     assert list(faults(database, LocalPhotoStore(tmp_path / "photos"))) == []
     database.close()
+
+
+def test_several_starts_at_once_take_a_database_over_once(released, url):
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(migrate, [open_database(url) for _ in range(4)])) == {newest_schema()}
+    with closing(sqlite3.connect(released)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(f"{newest_schema():04d}",)]
 
 
 def test_a_released_database_from_the_future_is_left_as_it_is(released, url):

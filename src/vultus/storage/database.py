@@ -22,7 +22,7 @@ class Database(Protocol):
 
     @property
     def engine(self) -> Engine:
-        """The engine behind the transactions, for those who measure or prepare it; statements go through these."""
+        """The engine behind the transactions: for listeners, as in measurements. Statements go through transactions."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """One read transaction: every statement sees the same state."""

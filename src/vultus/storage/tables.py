@@ -61,9 +61,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None or value.tzinfo is not None:
-            return None if value is None else value.astimezone(UTC)
-        return value.replace(tzinfo=UTC)  # SQLite returns it without the time zone in which it was stored
+        if value is None or value.tzinfo is None:  # SQLite stores no time zone, and returns what was stored, in UTC
+            return None if value is None else value.replace(tzinfo=UTC)
+        return value.astimezone(UTC)
 
 
 METADATA = MetaData()
