@@ -2,6 +2,7 @@ import threading
 
 import pytest
 
+from tests.waiting import patient
 from vultus.model_registry import LoadedModels
 
 
@@ -55,16 +56,16 @@ def test_parallel_first_uses_load_once_and_others_are_not_held_up():
     def slow():
         calls.append("slow")
         loading.set()
-        go.wait(30)
+        go.wait(patient())
         return "slow", 1
 
     found = []
     threads = [threading.Thread(target=lambda: found.append(loaded.get("slow", slow))) for _ in range(4)]
     for thread in threads:
         thread.start()
-    assert loading.wait(30)
+    assert loading.wait(patient())
     assert loaded.get("other", lambda: ("other", 1)) == "other"  # while the slow one is still loading
     go.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(patient())
     assert (found, calls) == (["slow"] * 4, ["slow"])

@@ -11,6 +11,7 @@ import pytest
 
 from tests import pictures
 from tests.standins import SIDE, TEMPLATE, write_tiny_network
+from tests.waiting import patient
 from vultus.config import Settings
 from vultus.errors import InvalidRequest, ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
 from vultus.model_registry import MEMORY_FACTOR, ModelRegistry
@@ -95,14 +96,14 @@ def test_parallel_first_uses_load_one_network(folder):
     barrier, found = threading.Barrier(4), []
 
     def use():
-        barrier.wait(30)
+        barrier.wait(patient())
         found.append(models.embedder("a"))
 
     threads = [threading.Thread(target=use) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(patient())
     assert len(found) == 4
     assert len(set(map(id, found))) == 1
 

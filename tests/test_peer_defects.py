@@ -25,6 +25,7 @@ from tests.pictures import drawn_face, drawn_photo, encoded, opened, with_commen
 from tests.standins import OTHER
 from tests.storage.synthetic import MadeFace, MadeGallery
 from tests.test_no_pickle import SOURCE, found
+from tests.waiting import patient
 from vultus.api.app import create_app
 from vultus.cli.check import check
 from vultus.config import Settings
@@ -258,7 +259,7 @@ def test_retry_creating_a_second_person(client: TestClient) -> None:
     start = threading.Barrier(4)
 
     def at_once(_: int) -> str:
-        start.wait(10)
+        start.wait(patient())
         return str(enroll(client, BERT, "bert")["faces"][0]["face_id"])
 
     with ThreadPoolExecutor(4) as pool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -11,6 +10,7 @@ import pytest
 import uvicorn
 
 from tests import pictures
+from tests.waiting import patient, wait_until
 from vultus.api.app import create_app
 from vultus.records import SCOPES
 
@@ -23,14 +23,12 @@ def client(real) -> Iterator[httpx.Client]:
     server = uvicorn.Server(uvicorn.Config(create_app(real), port=0, log_level="error", access_log=False))
     thread = threading.Thread(target=server.run)
     thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: server.started, "the server to start")
     port = server.servers[0].sockets[0].getsockname()[1]
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {secret}"}) as http:
         yield http
     server.should_exit = True
-    thread.join(timeout=30)
+    thread.join(timeout=patient())
 
 
 def post(client: httpx.Client, path: str, expected: int = 200, **form: bytes | str) -> dict:

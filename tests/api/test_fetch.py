@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.standin import StandInService, StandInSystem, photo
+from tests.waiting import patient, wait_until
 from vultus.api.app import create_app
 from vultus.api.image_urls.fetch import FETCHES_AT_ONCE, Fetcher
 from vultus.api.state import AppState
@@ -66,7 +67,7 @@ class Internet:
             try:
                 connection.sendall(answer(request) if callable(answer) else answer)
                 if b"hold" in request:
-                    self.hold.wait(10)
+                    self.hold.wait(patient())
             except OSError:
                 pass
 
@@ -319,7 +320,7 @@ def test_a_look_up_that_hangs_is_left_when_the_time_is_up() -> None:
     internet, finish = internet_of(), threading.Event()
 
     def hang(host: str, port: int) -> Sequence[str]:
-        finish.wait(10)
+        finish.wait(patient())
         return [PUBLIC]
 
     with pytest.raises((InvalidImage, InvalidRequest)):
@@ -333,12 +334,11 @@ def all_places_taken(known: Fetcher, internet: Internet) -> Iterator[None]:
     calls = [threading.Thread(target=_fetch_quietly, args=(known,)) for _ in range(FETCHES_AT_ONCE)]
     for call in calls:
         call.start()
-    while len(internet.asked) < FETCHES_AT_ONCE:
-        assert not internet.hold.wait(0.005)
+    wait_until(lambda: len(internet.asked) >= FETCHES_AT_ONCE, "all fetches to begin")
     yield
     internet.hold.set()
     for call in calls:
-        call.join(10)
+        call.join(patient())
 
 
 def _fetch_quietly(known: Fetcher) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +16,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from tests.api.standin import StandInService, StandInSystem, photo
+from tests.waiting import patient, wait_until
 from vultus.api.app import create_app, create_opening_app
 from vultus.api.body import parse_fields
 from vultus.errors import ModelNotInstalled, RequestTooLarge
@@ -51,7 +51,7 @@ def test_an_id_is_refused_while_its_request_runs_and_free_afterwards(
 
     def slow(*_: Any, **__: Any) -> tuple[()]:
         running.set()
-        assert finish.wait(10)
+        assert finish.wait(patient())
         return ()
 
     monkeypatch.setattr(service, "detect", slow)
@@ -63,7 +63,7 @@ def test_an_id_is_refused_while_its_request_runs_and_free_afterwards(
                 return await client.post("/detect", files={"img": photo()}, headers={"x-request-id": request_id})
 
             first = asyncio.create_task(call(ID))
-            await asyncio.to_thread(running.wait, 10)
+            assert await asyncio.to_thread(running.wait, patient())
             second = await call(ID.lower())
             finish.set()
             return [(await first).status_code, second.status_code, (await call(ID)).status_code]
@@ -191,7 +191,7 @@ def test_when_all_threads_are_busy_the_next_request_is_refused_at_once(
     finish = threading.Event()
 
     def slow(*_: Any, **__: Any) -> tuple[()]:
-        assert finish.wait(10)
+        assert finish.wait(patient())
         return ()
 
     monkeypatch.setattr(service, "detect", slow)
@@ -211,19 +211,12 @@ def test_when_all_threads_are_busy_the_next_request_is_refused_at_once(
 # --- opening and closing ------------------------------------------------------------------------------------------
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.005)
-
-
 def test_health_answers_while_the_system_opens_and_readiness_only_afterwards(system: StandInSystem) -> None:
     may_open, closed = threading.Event(), threading.Event()
 
     @contextmanager
     def open_slowly() -> Iterator[StandInSystem]:
-        assert may_open.wait(10)
+        assert may_open.wait(patient())
         yield system
         closed.set()
 
@@ -234,7 +227,7 @@ def test_health_answers_while_the_system_opens_and_readiness_only_afterwards(sys
             assert (answer.status_code, answer.json()["error"]) == (503, "not_ready")
             assert answer.headers["retry-after"] == "1"
         may_open.set()
-        wait_until(lambda: client.get("/readiness").status_code == 200)
+        wait_until(lambda: client.get("/readiness").status_code == 200, "the system to open")
         assert client.get("/readiness").json() == {"status": "ready"}
     assert closed.is_set()
 
@@ -252,6 +245,6 @@ def test_a_system_that_does_not_open_is_reported(system: StandInSystem) -> None:
         raise ModelNotInstalled("the weights are not here; run: vultus models pull tiny")
 
     with TestClient(create_opening_app(system.settings, broken, on_failure=failures.append)) as client:
-        wait_until(lambda: bool(failures))
+        wait_until(lambda: failures, "the failure to be reported")
         assert client.get("/readiness").status_code == 503
     assert [str(failure) for failure in failures] == ["the weights are not here; run: vultus models pull tiny"]

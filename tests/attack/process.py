@@ -15,6 +15,7 @@ import httpx
 from PIL import ImageEnhance
 
 from tests import pictures
+from tests.waiting import patient, wait_until
 
 ADMIN_KEY = "an-admin-key-for-tests-of-forty-characters"
 START_SECONDS = 180  # the first start converts models
@@ -29,7 +30,7 @@ class Server:
     url: str
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"x-api-key": ADMIN_KEY}, timeout=ANSWER_SECONDS)
+        return httpx.Client(base_url=self.url, headers={"x-api-key": ADMIN_KEY}, timeout=patient(ANSWER_SECONDS))
 
     def enroll(self, client: httpx.Client, photo: bytes, subject: str, collection: str = "default") -> httpx.Response:
         return client.post("/enroll", files={"img": photo}, data={"subject": subject, "collection": collection})
@@ -51,7 +52,7 @@ def start(folder: Path, model_dir: Path) -> subprocess.Popen[str]:
 def serving(folder: Path, model_dir: Path) -> Iterator[Server]:
     """A ready server, killed in the end."""
     with start(folder, model_dir) as process:
-        deadline = Timer(START_SECONDS, process.kill)
+        deadline = Timer(patient(START_SECONDS), process.kill)
         deadline.start()
         try:
             yield Server(process, _url_of(process))
@@ -69,8 +70,7 @@ def _url_of(process: subprocess.Popen[str]) -> str:
         assert line, process.stderr.read()
         banner += line
     url = banner.split(" is ready on ")[1].split()[0]
-    while httpx.get(f"{url}/readiness").status_code != 200:
-        pass
+    wait_until(lambda: httpx.get(f"{url}/readiness", timeout=patient()).status_code == 200, "the server to be ready")
     return url
 
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.attack.process import command, serving, start
+from tests.waiting import patient
 from vultus.storage.database import open_database
 from vultus.storage.keys import KeyStore
 
@@ -17,7 +18,7 @@ def test_a_second_server_is_refused_while_commands_and_the_first_go_on(tmp_path,
     folder = tmp_path / "data"
     with serving(folder, model_dir) as server:
         second = start(folder, model_dir)
-        _, sentence = second.communicate(timeout=180)
+        _, sentence = second.communicate(timeout=patient(180))
         assert second.returncode == 1
         assert f"the data folder {folder} is served already, by process {server.process.pid}" in sentence
         assert "--data-dir" in sentence

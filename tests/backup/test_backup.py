@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import tarfile
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.synthetic import new_face, unit
+from tests.waiting import wait_until
 from vultus.backup.archive import ArchiveReader, ArchiveWriter, Manifest
 from vultus.backup.create import create_backup, verify
 from vultus.backup.integrity import faults
@@ -136,8 +136,10 @@ def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(
                 return
 
     def back_up_when_both_went_on(turn: int) -> Manifest:
-        while min(written[0], written[10**6]) < 4 * turn and not any(writer.done() for writer in writers):
-            time.sleep(0.001)
+        wait_until(
+            lambda: min(written[0], written[10**6]) >= 4 * turn or any(writer.done() for writer in writers),
+            "both writers to go on",
+        )
         return create_backup(database, photos, tmp_path / f"{turn}.vultus")
 
     with ThreadPoolExecutor(2) as pool:

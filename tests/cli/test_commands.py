@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.waiting import patient
 from vultus.cli.commands import COMMANDS, load
 
 HEAVY = ("numpy", "sqlalchemy", "fastapi", "uvicorn", "onnxruntime", "cv2", "pydantic")
@@ -29,6 +30,8 @@ except SystemExit as exit:
     assert exit.code == 0
 print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=patient(300)
+    )
     assert done.stderr.strip() == "[]"
     assert all(name in done.stdout for name in COMMANDS)

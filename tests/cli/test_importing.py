@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 
 from tests import pictures
+from tests.waiting import patient
 from vultus.cli.importing import ImportReport, in_threads
 from vultus.evaluation.labelled_folder import PhotoFile
 
@@ -165,7 +166,7 @@ def test_an_exception_waits_for_the_work_under_way():
 
     def work(number: int) -> None:
         if number == 0:
-            begun.wait(10)
+            begun.wait(patient())
             raise ValueError("zero")
         begun.set()
         finished.set()

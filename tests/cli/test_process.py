@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests import pictures
+from tests.waiting import patient, wait_until
 
 pytestmark = pytest.mark.real
 
@@ -45,7 +46,7 @@ def vultus(folder: Path, model_dir: Path, *arguments: str) -> dict:
         env=environment(model_dir),
         capture_output=True,
         text=True,
-        timeout=COMMAND_SECONDS,
+        timeout=patient(COMMAND_SECONDS),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
@@ -71,7 +72,7 @@ def serving(folder: Path, model_dir: Path) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = Timer(START_SECONDS, process.kill)
+    deadline = Timer(patient(START_SECONDS), process.kill)
     deadline.start()
     try:
         yield process
@@ -90,9 +91,8 @@ def banner_of(process: subprocess.Popen[str]) -> list[str]:
 
 
 def wait_until_ready(url: str) -> None:
-    """The banner comes just before; the deadline of the process bounds this."""
-    while httpx.get(f"{url}/readiness").status_code != 200:
-        pass
+    """The banner comes just before."""
+    wait_until(lambda: httpx.get(f"{url}/readiness", timeout=patient()).status_code == 200, "the server to be ready")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
@@ -102,10 +102,10 @@ def test_serve_prints_its_banner_serves_and_stops_at_a_signal(tmp_path, model_di
         url = lines[0].split()[-1]
         wait_until_ready(url)
         key = next(line for line in lines if line.startswith("Admin key")).split()[-1]
-        assert httpx.get(f"{url}/keys", headers={"x-api-key": key}).status_code == 200
+        assert httpx.get(f"{url}/keys", headers={"x-api-key": key}, timeout=patient()).status_code == 200
         assert str(tmp_path / "served") in lines[2]
         process.send_signal(stop)
-        out, err = process.communicate(timeout=COMMAND_SECONDS)
+        out, err = process.communicate(timeout=patient(COMMAND_SECONDS))
     assert process.returncode == 0, err
     assert key not in out + err
     assert "Traceback" not in err
@@ -121,5 +121,5 @@ def test_the_first_serve_shows_the_key_the_second_none_and_both_know_what_a_comm
             found = vultus(tmp_path, model_dir, "find", "1.png", "--data-dir", "served")
             assert found["faces"][0]["decision"] == "match"
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=COMMAND_SECONDS)
+            process.communicate(timeout=patient(COMMAND_SECONDS))
         assert any(line.startswith("Admin key") for line in lines) is shown

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.storage.synthetic import MadeFace, MadeGallery, unit
+from tests.waiting import patient
 from vultus.errors import StorageFailed
 from vultus.records import Candidate, Float32
 from vultus.search.index import FlatIndex
@@ -63,7 +64,7 @@ def built(made: BigGallery, candidates: int | None = None, **options) -> FlatInd
     """An index whose PQ index is in use. candidates: as many as that, to be rough on purpose."""
     index = FlatIndex(made, segment_rows=SEGMENT_ROWS, pq_from_faces=FACES, **options)
     index.size("people")
-    index.wait(60)
+    index.wait(patient())
     assert index.state("people").kind == "pq"
     if candidates:
         index._collections["people"].snapshot.pq.candidates = candidates
@@ -147,11 +148,11 @@ def test_an_index_is_built_again_when_much_has_changed():
     index = built(made)
     made.add("crowd", *(unit(50_000 + n, D) for n in range(2 * SEGMENT_ROWS)))
     index.size("people")
-    index.wait(60)
+    index.wait(patient())
     assert index.state("people").faces == FACES + 2 * SEGMENT_ROWS
     made.remove(*(f"face {n}" for n in range(500)))
     index.size("people")
-    index.wait(60)
+    index.wait(patient())
     assert index.state("people").faces == FACES + 2 * SEGMENT_ROWS - 500
 
 
@@ -161,7 +162,7 @@ def test_below_the_size_everything_is_compared():
     for from_faces in (0, FACES + 1):
         index = FlatIndex(made, segment_rows=SEGMENT_ROWS, pq_from_faces=from_faces)
         index.size("people")
-        index.wait(60)
+        index.wait(patient())
         assert index.state("people") == SearchState("exact", Recall(1.0, 1.0))
 
 
@@ -171,7 +172,7 @@ def test_without_faiss_the_exact_search_goes_on_and_says_so_once(caplog):
     with caplog.at_level(logging.WARNING):
         for seed in range(3):
             assert same(index.search("people", unit(seed, D)[None, :], 3)[0], made.brute_force(unit(seed, D), 3))
-            index.wait(60)
+            index.wait(patient())
     assert index.state("people").kind == "exact"
     assert [record.message.count("pip install 'vultus[pq]'") for record in caplog.records] == [1]
 
@@ -181,14 +182,14 @@ def test_searches_go_on_exactly_while_an_index_is_made():
     made, going = BigGallery(), threading.Event()
 
     def slow():
-        going.wait(60)
+        going.wait(patient())
         return load_faiss()
 
     index = FlatIndex(made, segment_rows=SEGMENT_ROWS, pq_from_faces=FACES, faiss=slow)
     assert same(index.search("people", unit(1, D)[None, :], 3)[0], made.brute_force(unit(1, D), 3))
     assert index.state("people") == SearchState(building=True)
     going.set()
-    index.wait(60)
+    index.wait(patient())
     assert index.state("people").kind == "pq"
 
 
@@ -198,7 +199,7 @@ def test_an_index_that_is_not_wanted_any_more_is_not_finished(end):
     made, going = BigGallery(), threading.Event()
 
     def slow():
-        going.wait(60)
+        going.wait(patient())
         return load_faiss()
 
     index = FlatIndex(made, segment_rows=SEGMENT_ROWS, pq_from_faces=FACES, faiss=slow)
@@ -210,7 +211,7 @@ def test_an_index_that_is_not_wanted_any_more_is_not_finished(end):
         threading.Timer(0.05, going.set).start()
         index.close()
     going.set()
-    index.wait(60)
+    index.wait(patient())
     assert loaded.snapshot.pq is None
 
 
@@ -226,7 +227,7 @@ def test_a_failure_leaves_the_exact_search(caplog):
     index = FlatIndex(made, segment_rows=SEGMENT_ROWS, pq_from_faces=FACES)
     for _ in range(3):
         index.size("people")
-        index.wait(60)
+        index.wait(patient())
     assert same(index.search("people", unit(1, D)[None, :], 3)[0], made.brute_force(unit(1, D), 3))
     assert ["StorageFailed" in record.message for record in caplog.records] == [True]
 
@@ -264,7 +265,7 @@ def test_an_index_that_finds_too_little_is_not_used(caplog):
     index = FlatIndex(made, segment_rows=SEGMENT_ROWS, pq_from_faces=FACES, faiss=lambda: Blind)
     for _ in range(3):
         index.size("people")
-        index.wait(60)
+        index.wait(patient())
     assert same(index.search("people", unit(1, D)[None, :], 3)[0], made.brute_force(unit(1, D), 3))
     assert index.state("people") == SearchState()
     assert ["finds too little" in record.message for record in caplog.records] == [True]
@@ -281,8 +282,8 @@ def test_with_all_faces_as_candidates_the_answer_is_that_of_brute_force_whatever
         probe = unit(turn, D)
         assert same(index.search("people", probe[None, :], everything)[0], made.brute_force(probe, everything))
         if turn % 4 == 0:
-            index.wait(60)
-    index.wait(60)
+            index.wait(patient())
+    index.wait(patient())
     assert index.state("people").kind == "pq"
 
 

@@ -7,10 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import httpx
 import pytest
 
 from tests.pictures import drawn_photo
+from tests.waiting import patient, wait_until
 
 KEY = "sk-0123456789abcdef0123456789abcdef-secret"
 LIMITS = {"VULTUS_MAX_BODY_BYTES": "200000", "VULTUS_REQUEST_SECONDS": "1", "VULTUS_HEADER_SECONDS": "1"}
@@ -38,15 +38,18 @@ class Served:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", headers=headers, timeout=patient())
+
     def send(self, data: bytes) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=patient())
         connection.sendall(data)
         return connection
 
     def stop(self) -> str:
         """Stop the process; returns everything that it wrote."""
         self.process.send_signal(signal.SIGTERM)
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=patient())
         return out + err
 
 
@@ -66,7 +69,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
         line = process.stdout.readline()
         assert line, process.communicate()[1]
         server = Served(process, int(line), folder)
-        wait_until(lambda: httpx.get(f"{server.url}/readiness").status_code == 200)
+        wait_until(lambda: server.get("/readiness").status_code == 200, "the server to be ready")
         yield server
     finally:
         process.kill()
@@ -77,13 +80,6 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("server"), **LIMITS) as served:
         yield served
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
 
 
 def received(connection: socket.socket) -> bytes:
@@ -107,7 +103,7 @@ def test_headers_that_do_not_end_close_the_connection(server: Served) -> None:
     begun = time.monotonic()
     assert received(server.send(b"POST /represent HTTP/1.1\r\nHost: x\r\n")) == b""
     assert received(server.send(b"")) == b""
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < patient(10)
 
 
 def test_a_second_request_on_a_connection_may_not_arrive_slowly_either(server: Served) -> None:
@@ -141,7 +137,7 @@ def test_a_chunked_body_is_cut_off_at_the_limit(server: Served) -> None:
         pass
     assert sent < 10_000_000  # the socket's own buffers, not ours
     connection.close()
-    assert httpx.get(f"{server.url}/health").status_code == 200
+    assert server.get("/health").status_code == 200
 
 
 def test_no_key_no_upload(server: Served) -> None:
@@ -162,13 +158,12 @@ def test_probes_by_head_have_no_body(server: Served) -> None:
 
 def ask(server: Served, request_id: str) -> httpx.Response:
     headers = {"x-api-key": KEY, "x-request-id": request_id}
-    return httpx.post(f"{server.url}/represent", files={"img": drawn_photo(1)}, headers=headers, timeout=60)
+    return httpx.post(f"{server.url}/represent", files={"img": drawn_photo(1)}, headers=headers, timeout=patient())
 
 
 def under_way(server: Served, request_id: str) -> bool:
     """Whether the request runs: its id is refused then."""
-    headers = {"x-api-key": KEY, "x-request-id": request_id}
-    return httpx.get(f"{server.url}/health", headers=headers).status_code == 409
+    return server.get("/health", **{"x-request-id": request_id}).status_code == 409
 
 
 @contextmanager
@@ -180,7 +175,7 @@ def held(server: Served, count: int) -> Iterator[list[Future[httpx.Response]]]:
             ids = [str(uuid.uuid4()) for _ in range(count)]
             calls = [pool.submit(ask, server, request_id) for request_id in ids]
             for request_id in ids:
-                wait_until(lambda request_id=request_id: under_way(server, request_id))
+                wait_until(lambda request_id=request_id: under_way(server, request_id), "a request to be accepted")
             yield calls
         finally:
             (server.folder / "go").touch()
@@ -205,15 +200,15 @@ def test_what_was_accepted_is_finished_when_the_server_is_told_to_stop(tmp_path:
     with serving(tmp_path, VULTUS_COMPUTE_SLOTS="1", VULTUS_QUEUE_SIZE="8") as server:
         with held(server, 3) as calls:
             server.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: refused(server))
+            wait_until(lambda: refused(server), "new connections to be refused")
         assert [call.result().status_code for call in calls] == [200, 200, 200]
-        assert server.process.wait(timeout=30) == 0
+        assert server.process.wait(timeout=patient()) == 0
 
 
 def refused(server: Served) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
-    except OSError:
+        socket.create_connection(("127.0.0.1", server.port), timeout=patient()).close()
+    except ConnectionError:
         return True
     return False
 
@@ -245,7 +240,7 @@ def test_nothing_secret_is_written_or_shown_in_the_process_list(tmp_path: Path) 
 
 def _failures(server: Served, photo: bytes, number: str) -> Iterator[httpx.Response]:
     named = {"subject": "anna-secret-id", "name": "Anna Secret"}
-    with httpx.Client(base_url=server.url, headers={"x-api-key": KEY}, timeout=30) as client:
+    with httpx.Client(base_url=server.url, headers={"x-api-key": KEY}, timeout=patient()) as client:
         yield client.post("/represent", json={"img": "c2VjcmV0LWltYWdl"})
         yield client.post("/represent", content=b'{"img": "c2VjcmV0LWltYWdl"')
         yield client.post("/enroll", files={"img": b"c2VjcmV0LWltYWdl"}, data=named)

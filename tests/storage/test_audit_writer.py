@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 
 import pytest
 
+from tests.waiting import wait_until
 from vultus.storage.audit import Audit, AuditLine
 from vultus.storage.audit_writer import BackgroundAuditWriter
 
@@ -38,9 +38,7 @@ def test_lines_wait_for_the_flush_and_keep_their_order(database, audit):
 def test_a_line_is_written_without_being_asked_for(database, audit):
     audit_sink = BackgroundAuditWriter(database, flush_seconds=0.01)
     audit_sink.add(AuditLine("k", "find"))
-    deadline = time.monotonic() + 30
-    while not audit.lines() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_until(audit.lines, "the line to be written")
     assert len(audit.lines()) == 1
     audit_sink.close()
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.pool import StaticPool
 
 from tests.storage.synthetic import MODEL, new_face, sha256, unit
+from tests.waiting import patient
 from vultus.errors import StorageFailed
 from vultus.records import Float32
 from vultus.search.index import FlatIndex
@@ -218,6 +219,6 @@ def test_processes_may_start_together(url):
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    assert [process.communicate(timeout=60)[0].strip() for process in processes] == [str(VERSION)] * 3
+    assert [process.communicate(timeout=patient())[0].strip() for process in processes] == [str(VERSION)] * 3
     with open_database(url).reading() as connection:
         assert connection.exec_driver_sql("PRAGMA page_size").scalar_one() == 16_384

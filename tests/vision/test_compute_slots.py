@@ -8,10 +8,11 @@ import time
 import cv2
 import pytest
 
+from tests.waiting import patient
 from vultus.errors import QueueFull, QueueTimeout
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread, run_in_order
 
-SECONDS = 10  # longest wait for something that comes at once
+SECONDS = patient(10)  # longest wait for something that comes at once
 
 
 def this_thread() -> str:

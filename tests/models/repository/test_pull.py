@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
+from tests.waiting import patient, wait_until
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.models.card import FileSource, ModelFile, UrlSource, in_box_cards
 from vultus.models.repository.pull import pull
@@ -45,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
         wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
         server.asked.append(wanted)
         if server.hold is not None:
-            server.hold.wait(30)
+            server.hold.wait(patient())
         if server.status != 200:
             self.send_error(server.status)
             return
@@ -103,7 +104,7 @@ def content(store):
 @contextmanager
 def direct_client():
     """Without a proxy of the environment."""
-    with httpx.Client(trust_env=False, timeout=httpx.Timeout(10, connect=5)) as client:
+    with httpx.Client(trust_env=False, timeout=patient()) as client:
         yield client
 
 
@@ -218,7 +219,7 @@ def test_an_unreachable_port_fails_fast(tmp_path):
         started = time.monotonic()
         with pytest.raises(ModelNotInstalled, match=f"SHA-256 {DIGEST}.*--from"):
             run(store, card)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < patient(5)
 
 
 @pytest.mark.parametrize("address", ["ftp://example.org/weights.bin", "no address", "http://[::1"])
@@ -235,11 +236,10 @@ def test_two_at_once_fetch_once(store_and_card, behaviour):
     threads = [threading.Thread(target=lambda: found.extend(run(store, card))) for _ in range(3)]
     for thread in threads:
         thread.start()
-    while not behaviour.asked:
-        threads[0].join(0.01)
+    wait_until(lambda: behaviour.asked, "the first request")
     behaviour.hold.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(patient())
     assert found == [store.folder / "weights.bin"] * 3
     assert behaviour.asked == [None]
 
@@ -268,7 +268,7 @@ def test_a_full_disk_leaves_nothing(store_and_card, tmp_path, from_file):
     given = (store, card, tmp_path / "fetched.bin" if from_file else None, answers)
     process = context.Process(target=_pull_with_little_room, args=given)
     process.start()
-    assert "make room" in answers.get(timeout=30)
+    assert "make room" in answers.get(timeout=patient())
     process.join()
     assert content(store) == []
 

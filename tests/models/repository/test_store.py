@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.waiting import patient
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.files import leftovers, locked
 from vultus.models.card import ModelFile, PackageSource, UrlSource, find_card, in_box_cards
@@ -266,7 +267,7 @@ def test_full_disk_leaves_no_half_file_and_says_so(make_store, folder):
     answers = context.Queue()
     process = context.Process(target=_prepare_with_little_room, args=(make_store(card), card, answers))
     process.start()
-    answer = answers.get(timeout=30)
+    answer = answers.get(timeout=patient())
     process.join()
     assert "could not be prepared" in answer
     assert "make room there" in answer
@@ -281,7 +282,7 @@ def test_threads_preparing_at_once_convert_once(make_store):
     def convert(data, dynamic_axes):
         calls.append(data)
         started.release()
-        go.wait(30)
+        go.wait(patient())
         return b"converted: " + data
 
     store = make_store(card, convert=convert)
@@ -289,16 +290,16 @@ def test_threads_preparing_at_once_convert_once(make_store):
     threads = [threading.Thread(target=lambda: found.append(store.prepare(card)["net"].read_bytes())) for _ in "ab"]
     for thread in threads:
         thread.start()
-    assert started.acquire(timeout=30)
+    assert started.acquire(timeout=patient())
     go.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(patient())
     assert found == [CONVERTED, CONVERTED]
     assert len(calls) == 1
 
 
 def _prepare_after(barrier, store, card, answers):
-    barrier.wait(30)
+    barrier.wait(patient())
     answers.put(store.prepare(card)["net"].read_bytes())
 
 
@@ -317,7 +318,7 @@ def test_processes_preparing_at_once_all_get_the_whole_file(make_store, folder):
     processes = [context.Process(target=_prepare_after, args=(barrier, store, card, answers)) for _ in range(4)]
     for process in processes:
         process.start()
-    assert [answers.get(timeout=30) for _ in processes] == [CONVERTED] * 4
+    assert [answers.get(timeout=patient()) for _ in processes] == [CONVERTED] * 4
     for process in processes:
         process.join()
     assert conversions.value == 1
