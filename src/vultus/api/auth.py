@@ -13,7 +13,6 @@ from typing import Annotated
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from vultus.api.middleware.audit import begin_act
 from vultus.api.request_context import request_context
 from vultus.api.state import AppState, app_state
 from vultus.errors import CollectionNotAllowed, MissingApiKey, RateLimited, ScopeNotAllowed, StorageFailed
@@ -58,21 +57,33 @@ class Caller:
 
 
 class Gate:
-    """Dependency of a route: admits callers whose key has the scope."""
+    """Dependency of a route: admits callers whose key has the scope, and begins the audit of the call.
 
-    def __init__(self, scope: Scope) -> None:
+    action: what the audit calls it; None: not audited, as for lists. changes: whether it may change something; a call
+    that could and did not is audited as "unchanged".
+    """
+
+    def __init__(self, scope: Scope, *, action: str | None = None, changes: bool = False) -> None:
         self._scope: Scope = scope
+        self.action, self.changes = action, changes
 
     def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:
         state = app_state(request)
         keys = state.system().keys
         if state.settings.without_keys:
-            return Caller(None, begin_act(request, ANYONE, state.system().audit_sink))
+            return Caller(None, self._begin_act(request, ANYONE, state))
         key = _authenticate(keys, bearer.credentials if bearer else header, state.now())
         _count_against_rate(request, state, key)  # before the act begins: calls over the rate are not audited
-        act = begin_act(request, key.id, state.system().audit_sink)
+        act = self._begin_act(request, key.id, state)
         self._require_scope(key)
         return Caller(key, act)
+
+    def _begin_act(self, request: Request, actor: str, state: AppState) -> Act:
+        """From now on the outcome of the call is audited."""
+        context = request_context(request.scope)
+        context.act = Act(actor, context.request_id, self.action)
+        context.changes, context.audit_sink = self.changes, state.system().audit_sink
+        return context.act
 
     def _require_scope(self, key: ApiKey) -> None:
         if self._scope not in key.scopes and "admin" not in key.scopes:
@@ -107,12 +118,3 @@ def _count_against_rate(request: Request, state: AppState, key: ApiKey) -> None:
             f"this key may make {allowance.limit} requests a minute; ask again in {allowance.reset_seconds:.0f} s",
             allowance.reset_seconds,
         )
-
-
-MayEnroll = Annotated[Caller, Security(Gate("enroll"))]
-MayVerify = Annotated[Caller, Security(Gate("verify"))]
-MayFind = Annotated[Caller, Security(Gate("find"))]
-MayRepresent = Annotated[Caller, Security(Gate("represent"))]
-MayRead = Annotated[Caller, Security(Gate("read"))]
-MayErase = Annotated[Caller, Security(Gate("erase"))]
-MayAdminister = Annotated[Caller, Security(Gate("admin"))]

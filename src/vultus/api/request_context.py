@@ -45,13 +45,14 @@ OpenSystem = Callable[[], AbstractContextManager[System]]
 class RequestContext:
     """What the layers know about one request. headers: set on the answer, whichever layer makes it.
 
-    act, audit_sink: what is audited, and where its line goes; None before the caller is known. error: the code of the
-    failure, if the answer is one.
+    act, audit_sink: what is audited, and where its line goes; None before the caller is known. changes: whether the
+    call may change something. error: the code of the failure, if the answer is one.
     """
 
     request_id: str
     headers: dict[str, str] = field(default_factory=dict)
     act: Act | None = None
+    changes: bool = False
     audit_sink: AuditSink | None = None
     error: str | None = None
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response, Security
 from pydantic import BaseModel, ConfigDict, Field
 
-from vultus.api.auth import Caller, MayEnroll, MayErase, MayRead
+from vultus.api.auth import Caller, Gate
 from vultus.api.body import read_fields
 from vultus.api.cursors import decode_number_cursor, decode_subject_cursor, encode_cursor
 from vultus.api.middleware.path_segments import CollectionPath, IdPath, SubjectPath
@@ -19,6 +19,14 @@ from vultus.schemas.requests import CollectionFields, SubjectFields
 from vultus.service import FaceService
 
 router = APIRouter(tags=["galleries"], responses=RESOURCE_ERRORS)
+
+MayRead = Annotated[Caller, Security(Gate("read"))]
+MayReadPhoto = Annotated[Caller, Security(Gate("read", action="face.photo"))]
+MayCreateCollection = Annotated[Caller, Security(Gate("enroll", action="collection.create", changes=True))]
+MayEraseCollection = Annotated[Caller, Security(Gate("erase", action="collection.erase", changes=True))]
+MayUpdateSubject = Annotated[Caller, Security(Gate("enroll", action="subject.update", changes=True))]
+MayEraseSubject = Annotated[Caller, Security(Gate("erase", action="subject.erase", changes=True))]
+MayEraseFace = Annotated[Caller, Security(Gate("erase", action="face.erase", changes=True))]
 
 
 class Page(BaseModel):
@@ -56,7 +64,7 @@ async def list_collections(caller: MayRead, state: State) -> resources.Collectio
     openapi_extra=only_json(CollectionFields, {}, required=False),
 )
 async def put_collection(
-    request: Request, response: Response, collection: CollectionPath, caller: MayEnroll, state: State
+    request: Request, response: Response, collection: CollectionPath, caller: MayCreateCollection, state: State
 ) -> resources.CollectionAnswer:
     """Create a collection; 200 when it is there already with this model."""
     caller.require_collection(collection)
@@ -76,7 +84,9 @@ async def get_collection(collection: CollectionPath, caller: MayRead, state: Sta
 
 
 @router.delete("/collections/{collection}")
-async def delete_collection(collection: CollectionPath, caller: MayErase, state: State) -> resources.DeletedCollection:
+async def delete_collection(
+    collection: CollectionPath, caller: MayEraseCollection, state: State
+) -> resources.DeletedCollection:
     """Erase a collection with all its subjects, faces and photos."""
     caller.require_collection(collection)
     deleted = await state.run(state.system().service.acting_as(caller.act).galleries.delete_collection, collection)
@@ -122,7 +132,7 @@ async def get_subject(
     openapi_extra=only_json(SubjectFields, {"metadata": {"team": "lab"}}),
 )
 async def patch_subject(
-    request: Request, collection: CollectionPath, subject: SubjectPath, caller: MayEnroll, state: State
+    request: Request, collection: CollectionPath, subject: SubjectPath, caller: MayUpdateSubject, state: State
 ) -> resources.SubjectAnswer:
     """Change name or metadata of a subject; what is not sent stays."""
     caller.require_collection(collection)
@@ -134,7 +144,7 @@ async def patch_subject(
 
 @router.delete("/collections/{collection}/subjects/{subject}")
 async def delete_subject(
-    collection: CollectionPath, subject: SubjectPath, caller: MayErase, state: State
+    collection: CollectionPath, subject: SubjectPath, caller: MayEraseSubject, state: State
 ) -> resources.DeletedSubject:
     """Erase a person: faces, embeddings, and photos that no one else uses. The next /find cannot return it."""
     caller.require_collection(collection)
@@ -177,7 +187,7 @@ async def get_face(face_id: IdPath, caller: MayRead, state: State) -> resources.
 
 
 @router.delete("/faces/{face_id}")
-async def delete_face(face_id: IdPath, caller: MayErase, state: State) -> resources.DeletedFace:
+async def delete_face(face_id: IdPath, caller: MayEraseFace, state: State) -> resources.DeletedFace:
     """Erase one face, and its photo when no other face uses it."""
     await _face(face_id, caller, state)
     deleted = await state.run(state.system().service.acting_as(caller.act).galleries.delete_face, face_id)
@@ -189,7 +199,7 @@ async def delete_face(face_id: IdPath, caller: MayErase, state: State) -> resour
     response_class=Response,
     responses={200: {"description": "The stored photo.", "content": {"image/jpeg": {}}}},
 )
-async def get_photo(face_id: IdPath, caller: MayRead, state: State) -> Response:
+async def get_photo(face_id: IdPath, caller: MayReadPhoto, state: State) -> Response:
     """The stored photo of a face, a JPEG."""
     await _face(face_id, caller, state)
     photo = await state.run(state.system().service.galleries.face_photo, face_id)

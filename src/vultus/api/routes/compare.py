@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
 
-from vultus.api.auth import MayVerify
+from fastapi import APIRouter, Request, Security
+
+from vultus.api.auth import Caller, Gate
 from vultus.api.body import read_fields
 from vultus.api.openapi import COMPUTE_ERRORS, form_or_json
 from vultus.api.state import State
 from vultus.schemas.comparison import CompareAnswer, CompareFields, compare_answer
 
 router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
+
+MayCompare = Annotated[Caller, Security(Gate("verify", action="compare"))]
 
 
 @router.post(
@@ -19,7 +23,7 @@ router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
         CompareFields, {"source_vector": [0.6, 0.8], "target_vectors": [{"id": "a", "vector": [0.8, 0.6]}]}
     ),
 )
-async def compare(request: Request, caller: MayVerify, state: State) -> CompareAnswer:
+async def compare(request: Request, caller: MayCompare, state: State) -> CompareAnswer:
     """Compare a photo, or an embedding, with embeddings that you keep. Vectors are scaled to unit length first.
 
     curl -H "x-api-key: $KEY" -F img=@anna.jpg -F "target_vector=$VECTOR" http://127.0.0.1:8000/compare

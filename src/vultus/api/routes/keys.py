@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 
-from vultus.api.auth import MayAdminister
+from vultus.api.auth import Caller, Gate
 from vultus.api.body import read_fields
 from vultus.api.middleware.path_segments import IdPath
 from vultus.api.openapi import RESOURCE_ERRORS, only_json
@@ -23,9 +24,14 @@ from vultus.schemas.resources import (
 
 router = APIRouter(tags=["keys"], responses=RESOURCE_ERRORS)
 
+MayListKeys = Annotated[Caller, Security(Gate("admin"))]
+MayCreateKey = Annotated[Caller, Security(Gate("admin", action="key.create", changes=True))]
+MayRevokeKey = Annotated[Caller, Security(Gate("admin", action="key.revoke", changes=True))]
+MayRotateKey = Annotated[Caller, Security(Gate("admin", action="key.rotate", changes=True))]
+
 
 @router.get("/keys")
-async def list_keys(caller: MayAdminister, state: State) -> KeyList:
+async def list_keys(caller: MayListKeys, state: State) -> KeyList:
     """All keys, revoked ones too; never the keys themselves."""
     caller.require_all_collections()
     return KeyList(keys=[key_answer(key) for key in await state.run(state.system().keys.keys)])
@@ -34,7 +40,7 @@ async def list_keys(caller: MayAdminister, state: State) -> KeyList:
 @router.post(
     "/keys", status_code=201, openapi_extra=only_json(KeyFields, {"name": "front door", "scopes": ["verify", "find"]})
 )
-async def create_key(request: Request, response: Response, caller: MayAdminister, state: State) -> NewKeyAnswer:
+async def create_key(request: Request, response: Response, caller: MayCreateKey, state: State) -> NewKeyAnswer:
     """Make a key, not of scope admin. The answer is the only place where it is ever shown."""
     caller.require_all_collections()
     fields = await read_fields(request, KeyFields)
@@ -51,7 +57,7 @@ async def create_key(request: Request, response: Response, caller: MayAdminister
 
 
 @router.delete("/keys/{key_id}")
-async def revoke_key(key_id: IdPath, caller: MayAdminister, state: State) -> KeyAnswer:
+async def revoke_key(key_id: IdPath, caller: MayRevokeKey, state: State) -> KeyAnswer:
     """Revoke a key: from now on it is refused."""
     caller.require_all_collections()
     return key_answer(await state.run(state.system().keys.acting_as(caller.act).revoke, key_id))
@@ -59,7 +65,7 @@ async def revoke_key(key_id: IdPath, caller: MayAdminister, state: State) -> Key
 
 @router.post("/keys/{key_id}/rotate", openapi_extra=only_json(RotationFields, {"overlap_minutes": 60}, required=False))
 async def rotate_key(
-    request: Request, response: Response, key_id: IdPath, caller: MayAdminister, state: State
+    request: Request, response: Response, key_id: IdPath, caller: MayRotateKey, state: State
 ) -> RotatedKeyAnswer:
     """Give a key, not of scope admin, a new secret for the same grants. The old one works until the overlap ends."""
     caller.require_all_collections()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 
-from vultus.api.auth import Caller, MayEnroll, MayFind, MayRepresent, MayVerify
+from vultus.api.auth import Caller, Gate
 from vultus.api.body import read_fields
 from vultus.api.openapi import COMPUTE_ERRORS, TINY_PNG, form_or_json
 from vultus.api.state import State
@@ -18,6 +18,12 @@ from vultus.schemas.recognition import DetectAnswer, EnrollAnswer, FindAnswer, R
 from vultus.schemas.requests import DetectFields, EnrollFields, FindFields, RepresentFields, VerifyFields
 
 router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
+
+MayEnroll = Annotated[Caller, Security(Gate("enroll", action="enroll", changes=True))]
+MayVerify = Annotated[Caller, Security(Gate("verify", action="verify"))]
+MayFind = Annotated[Caller, Security(Gate("find", action="find"))]
+MayRepresent = Annotated[Caller, Security(Gate("represent", action="represent"))]
+MayDetect = Annotated[Caller, Security(Gate("represent", action="detect"))]
 
 
 @router.post(
@@ -161,7 +167,7 @@ async def represent(request: Request, caller: MayRepresent, state: State) -> lis
 
 
 @router.post("/detect", openapi_extra=form_or_json(DetectFields, {"img": TINY_PNG}))
-async def detect(request: Request, caller: MayRepresent, state: State) -> DetectAnswer:
+async def detect(request: Request, caller: MayDetect, state: State) -> DetectAnswer:
     """The faces in a photo, largest first; an empty list when there is none. Needs the scope `represent`.
 
     curl -H "x-api-key: $KEY" -F img=@group.jpg http://127.0.0.1:8000/detect
