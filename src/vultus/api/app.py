@@ -9,7 +9,7 @@ cannot be opened, `on_failure` is called with the exception; by default it logs 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from fastapi import FastAPI
@@ -20,7 +20,9 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 
 from vultus import __version__
-from vultus.api.errors import answer_framework_error
+from vultus.api.dialect import Dialect
+from vultus.api.dialects.native import NATIVE
+from vultus.api.framework_errors import answer_framework_error
 from vultus.api.image_urls.fetch import Fetcher
 from vultus.api.middleware.audit import AuditMiddleware
 from vultus.api.middleware.body_limit import BodyLimitMiddleware
@@ -42,30 +44,38 @@ Send a key as `Authorization: Bearer KEY` or `x-api-key: KEY`. Compute calls tak
 as files) or JSON (photos as base64 or `data:` URL); the fields are the same. Every failure has one shape:
 `{"error": code, "detail": sentence, "request_id": uuid}`. Send `x-request-id` (a UUID) to find a request in the log.
 """
+DIALECTS: Sequence[Dialect] = ()  # protocols of other services, each at the prefix of its router
 
 
-def create_app(system: System, *, fetcher: Fetcher | None = None, now: Callable[[], datetime] = utc_now) -> FastAPI:
+def create_app(
+    system: System,
+    *,
+    fetcher: Fetcher | None = None,
+    now: Callable[[], datetime] = utc_now,
+    dialects: Sequence[Dialect] = DIALECTS,
+) -> FastAPI:
     """The application around a system that is open already; the caller closes it.
 
     fetcher: for image URLs; default: the one that the settings describe. now: the wall clock, by which keys expire.
+    dialects: protocols beside the native one.
     """
-    return _application(AppState(system.settings, system=system, fetcher=fetcher, now=now))
+    return _application(AppState(system.settings, system=system, fetcher=fetcher, now=now), dialects)
 
 
 def create_opening_app(
     settings: Settings, open_system: OpenSystem, *, on_failure: Callable[[Exception], None] = stop_process
 ) -> FastAPI:
     """The application that opens its system when the server starts and closes it when the server stops."""
-    return _application(AppState(settings, open_system=open_system, on_failure=on_failure))
+    return _application(AppState(settings, open_system=open_system, on_failure=on_failure), DIALECTS)
 
 
-def _application(state: AppState) -> FastAPI:
+def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
     app: FastAPI = FastAPIOffline(
         title="Vultus",
         version=__version__,
         description=DESCRIPTION,
         lifespan=state.lifespan,
-        middleware=_middleware(state),
+        middleware=_middleware(state, dialects),
         exception_handlers={HTTPException: answer_framework_error, RequestValidationError: answer_framework_error},
         redirect_slashes=False,
         redoc_url=None,
@@ -74,13 +84,16 @@ def _application(state: AppState) -> FastAPI:
     app.state.vultus = state
     app.add_api_route("/", _redirect_to_docs, include_in_schema=False, response_class=RedirectResponse)
     routers = (recognition.router, compare.router, collections.router, system.router, keys.router)
-    app.state.routes = [*app.router.routes, *(route for router in routers for route in router.routes)]
+    others = tuple(dialect.router for dialect in dialects)
+    app.state.routes = [*app.router.routes, *(route for router in (*routers, *others) for route in router.routes)]
     for router in routers:
         app.include_router(router)
+    for router in others:
+        app.include_router(router, include_in_schema=False)
     return app
 
 
-def _middleware(state: AppState) -> list[Middleware]:
+def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware]:
     """Outermost first. The order matters: each layer relies on those before it.
 
     Security headers and the request id are set on every answer, also on one that another layer makes. The error
@@ -90,7 +103,7 @@ def _middleware(state: AppState) -> list[Middleware]:
     settings = state.settings
     return [
         Middleware(SecurityHeadersMiddleware),
-        Middleware(RequestIdMiddleware),
+        Middleware(RequestIdMiddleware, dialects=(*dialects, NATIVE)),
         Middleware(ErrorBoundaryMiddleware),
         Middleware(OverloadMiddleware),
         Middleware(AuditMiddleware),

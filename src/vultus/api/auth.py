@@ -15,17 +15,19 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 
 from vultus.api.request_context import request_context
 from vultus.api.state import AppState, app_state
-from vultus.errors import CollectionNotAllowed, MissingApiKey, RateLimited, ScopeNotAllowed, StorageFailed
+from vultus.errors import CollectionNotAllowed, RateLimited, ScopeNotAllowed, StorageFailed
 from vultus.records import ApiKey, Scope
 from vultus.storage.audit import ANYONE, Act
 from vultus.storage.keys import TOUCH_EVERY, KeyStore
 
 log = logging.getLogger(__name__)
 
-_bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="`Authorization: Bearer KEY`")
-_header = APIKeyHeader(name="x-api-key", auto_error=False, scheme_name="x-api-key", description="`x-api-key: KEY`")
-BearerKey = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
-HeaderKey = Annotated[str | None, Security(_header)]
+bearer_scheme = HTTPBearer(auto_error=False, scheme_name="bearer", description="`Authorization: Bearer KEY`")
+header_scheme = APIKeyHeader(
+    name="x-api-key", auto_error=False, scheme_name="x-api-key", description="`x-api-key: KEY`"
+)
+BearerKey = Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)]
+HeaderKey = Annotated[str | None, Security(header_scheme)]
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,13 @@ class Gate:
         self._scope: Scope = scope
         self.action, self.changes = action, changes
 
-    def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:
+    async def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:
+        """bearer, header: name the native schemes in the OpenAPI document; the dialect reads the key itself."""
         state = app_state(request)
         keys = state.system().keys
         if state.settings.without_keys:
             return Caller(None, self._begin_act(request, ANYONE, state))
-        key = _authenticate(keys, bearer.credentials if bearer else header, state.now())
+        key = await request_context(request.scope).dialect.authenticate(request, keys, state.now())
         _count_against_rate(request, state, key)  # before the act begins: calls over the rate are not audited
         act = self._begin_act(request, key.id, state)
         self._require_scope(key)
@@ -92,9 +95,8 @@ class Gate:
             )
 
 
-def _authenticate(keys: KeyStore, secret: str | None, now: datetime) -> ApiKey:
-    if not secret:
-        raise MissingApiKey('no API key was sent; send "Authorization: Bearer KEY" or "x-api-key: KEY"')
+def authenticate_secret(keys: KeyStore, secret: str, now: datetime) -> ApiKey:
+    """The key of a secret, whose use is stored. Reads the database. Raises InvalidApiKey."""
     key = keys.authenticate(secret, now)
     if key.last_used_at is None or abs(now - key.last_used_at) >= TOUCH_EVERY:  # abs: the clock may have been set back
         _touch(keys, key, now)

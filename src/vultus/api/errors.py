@@ -16,11 +16,8 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Match, Route
+from starlette.responses import JSONResponse
 
-from vultus.api.request_context import request_context
 from vultus.errors import LowQuality, ModelNotInstalled, TryLater, VultusError
 
 log = logging.getLogger(__name__)
@@ -138,19 +135,3 @@ def error_response(problem: Problem, request_id: str) -> JSONResponse:
     detail = problem.detail.encode("utf-8", "replace").decode("utf-8")
     body = {"error": problem.code, "detail": detail, "request_id": request_id}
     return JSONResponse(body, status_code=problem.status, headers=dict(problem.headers))
-
-
-async def answer_framework_error(request: Request, exc: Exception) -> Response:
-    """Exception handler for what Starlette and FastAPI raise themselves, before the error boundary sees it."""
-    if isinstance(exc, HTTPException) and exc.status_code == 405:
-        exc = _wrong_method(request)
-    problem, context = describe(exc), request_context(request.scope)
-    context.error = problem.code
-    return error_response(problem, context.request_id)
-
-
-def _wrong_method(request: Request) -> HTTPException:
-    routes = (route for route in request.app.state.routes if isinstance(route, Route))
-    matching = (route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL)
-    methods = ", ".join(sorted({method for methods in matching for method in methods}))
-    return HTTPException(405, f"this path does not answer {request.method}; it answers {methods}", {"Allow": methods})

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from vultus.api.dialect import Dialect
 from vultus.config import Settings
 from vultus.service import FaceService
 from vultus.storage.audit import Act
@@ -43,13 +44,14 @@ OpenSystem = Callable[[], AbstractContextManager[System]]
 
 @dataclass
 class RequestContext:
-    """What the layers know about one request. headers: set on the answer, whichever layer makes it.
+    """What the layers know about one request. dialect: of its path. headers: set on the answer, whichever layer writes.
 
     act, audit_sink: what is audited, and where its line goes; None before the caller is known. changes: whether the
     call may change something. error: the code of the failure, if the answer is one.
     """
 
     request_id: str
+    dialect: Dialect
     headers: dict[str, str] = field(default_factory=dict)
     act: Act | None = None
     changes: bool = False
@@ -60,9 +62,9 @@ class RequestContext:
 _CONTEXT = "vultus.context"
 
 
-def begin_request_context(scope: MutableMapping[str, Any], request_id: str) -> RequestContext:
+def begin_request_context(scope: MutableMapping[str, Any], request_id: str, dialect: Dialect) -> RequestContext:
     """Attach a RequestContext to an ASGI scope."""
-    context = RequestContext(request_id)
+    context = RequestContext(request_id, dialect)
     scope[_CONTEXT] = context
     return context
 

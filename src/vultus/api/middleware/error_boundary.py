@@ -1,4 +1,4 @@
-"""Answers every exception in the one error shape; faults of the server go to its log. Pure ASGI."""
+"""Answers every exception in the error shape of the dialect; faults of the server go to its log. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import PurePath
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vultus.api.errors import Problem, describe, error_response
+from vultus.api.errors import Problem, describe
 from vultus.api.request_context import request_context
 from vultus.errors import VultusError
 
@@ -38,11 +38,11 @@ class ErrorBoundaryMiddleware:
         except ClientDisconnect:
             return  # nobody reads an answer
         except Exception as exc:
-            problem, request_id = describe(exc), request_context(scope).request_id
-            _log_fault(problem, request_id, exc)
+            problem, context = describe(exc), request_context(scope)
+            _log_fault(problem, context.request_id, exc)
             if started:
                 raise  # a part of an answer is sent already; the server closes the connection
-            await error_response(problem, request_id)(scope, receive, send)
+            await context.dialect.write_error(problem, context.request_id)(scope, receive, send)
 
 
 def _log_fault(problem: Problem, request_id: str, exc: Exception) -> None:

@@ -1,0 +1,50 @@
+"""Dialect: what differs between the protocols that the application speaks.
+
+The native protocol is one dialect, see `vultus.api.dialects.native`; the protocol of another service is another, with
+its own router. All share limits, gates, audit and state. The layers find the dialect by the path, before routing, so
+that a failure outside any route, such as an unknown path, too large a body or an overloaded server, is also answered in
+the shape that the caller expects. Bytes that are no HTTP request have no path; `vultus.server.protocol_errors` answers
+them in the native shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from vultus.api.errors import Problem
+from vultus.records import ApiKey
+from vultus.storage.keys import KeyStore
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One protocol. Its routes use `Gate` and `State` like the native ones, with their own audit actions.
+
+    authenticate: the key of a request. Blocking work belongs in a thread; to check a signature it may read the body,
+    within the limits. Raises MissingApiKey or InvalidApiKey. write_error: the answer for a problem and a request id,
+    with the problem's headers. read_request_id: the id that the caller sent, None for a new one; raises InvalidRequest.
+    The id goes to log and audit as it is, so the rule bounds its length and characters. request_id_header: set on every
+    answer. router: mounted at its own prefix; no prefix means every path.
+    """
+
+    authenticate: Callable[[Request, KeyStore, datetime], Awaitable[ApiKey]]
+    write_error: Callable[[Problem, str], Response]
+    read_request_id: Callable[[Headers], str | None]
+    request_id_header: str
+    router: APIRouter = field(default_factory=APIRouter)
+
+    def speaks(self, path: str) -> bool:
+        """Whether a decoded path is under the prefix of this dialect."""
+        prefix = self.router.prefix
+        return not prefix or path == prefix or path.startswith(f"{prefix}/")
+
+
+def dialect_of(path: str, dialects: Sequence[Dialect]) -> Dialect:
+    """The first dialect that speaks at a path; the last of them, the native one, speaks at every path."""
+    return next(dialect for dialect in dialects if dialect.speaks(path))
