@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "vultus"
-GROUND = {"errors", "records", "cores", "identifiers", "files", "vectors", "__init__"}
+GROUND = {"errors", "records", "cores", "identifiers", "files", "findings", "vectors", "__init__"}
 FLOOR = GROUND | {"matching", "vision", "models", "search"}
 # folder or file -> those it may know, beside itself
 MAY_KNOW = {
@@ -20,6 +20,7 @@ MAY_KNOW = {
     "identifiers": set(),
     "files": set(),
     "vectors": {"errors", "records"},
+    "findings": set(),
     "config": {"cores"},
     "matching": GROUND,
     "vision": GROUND | {"matching"},

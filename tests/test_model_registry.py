@@ -15,14 +15,14 @@ from tests.waiting import patient
 from vultus.config import Settings
 from vultus.errors import InvalidRequest, ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
 from vultus.model_registry import MEMORY_FACTOR, ModelRegistry
-from vultus.models.card import FileSource, Int8, ModelFile, find_card, in_box_cards
+from vultus.models.card import FileSource, Int8Ranges, ModelFile, find_card, in_box_cards
 from vultus.models.importers import Quantizer
 from vultus.models.repository.store import ModelStore
 from vultus.records import CropRule, Face, InputRule
 from vultus.vision.session import Session
 from vultus.wiring import open_models
 
-INT8 = Int8("a-int8.onnx", "a test", 1, 99.9, (("input", -1.0, 1.0),))
+INT8 = Int8Ranges("a-int8.onnx", "a test", 1, 99.9, (("input", -1.0, 1.0),))
 
 
 @pytest.fixture

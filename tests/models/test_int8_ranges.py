@@ -10,7 +10,7 @@ from tests.models.test_card import CARD
 from vultus.errors import ModelInvalid, ModelNotInstalled
 from vultus.models.card import ModelFile, PackageSource, find_card, in_box_cards, parse_card
 from vultus.models.importers import Importer, Quantizer
-from vultus.models.int8_ranges import Int8
+from vultus.models.int8_ranges import Int8Ranges
 from vultus.models.repository.store import ModelStore
 
 TABLE = """
@@ -32,7 +32,7 @@ def card_with(table):
 def test_the_table_is_read():
     card = parse_card(card_with(TABLE), "small.toml")
     ranges = (("input", -1.0, 1.5), ("conv/relu", 0.0, 2.0))
-    assert card.int8 == Int8("small-int8.onnx", "a test", 3, 99.9, ranges)
+    assert card.int8 == Int8Ranges("small-int8.onnx", "a test", 3, 99.9, ranges)
     assert card.int8.bounds() == {"input": (-1.0, 1.5), "conv/relu": (0.0, 2.0)}
 
 
@@ -65,7 +65,7 @@ def test_wrong_field_is_named_with_what_to_write(old, new, said):
 
 
 def test_the_digest_is_of_the_ranges_in_any_order():
-    one = Int8("a", "b", 1, 99.0, (("x", 0.0, 1.0), ("y", 0.0, 2.0)))
+    one = Int8Ranges("a", "b", 1, 99.0, (("x", 0.0, 1.0), ("y", 0.0, 2.0)))
     assert replace(one, ranges=one.ranges[::-1]).digest() == one.digest()
     assert replace(one, ranges=(("x", 0.0, 1.0), ("y", 0.0, 2.5))).digest() != one.digest()
 
@@ -73,7 +73,7 @@ def test_the_digest_is_of_the_ranges_in_any_order():
 # --- the file -----------------------------------------------------------------------------------------------------
 
 SOURCE = b"weights"
-INT8 = Int8("small-int8.onnx", "a test", 1, 99.9, (("input", -1.0, 1.0),))
+INT8 = Int8Ranges("small-int8.onnx", "a test", 1, 99.9, (("input", -1.0, 1.0),))
 
 
 @pytest.fixture

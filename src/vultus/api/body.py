@@ -14,7 +14,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from vultus.api.errors import sentence_of
+from vultus.api.errors import request_sentence
 from vultus.api.state import app_state
 from vultus.errors import InvalidRequest, RequestTooLarge
 from vultus.schemas.field_types import FilePart, ImageLimits, refuse_constant
@@ -46,7 +46,7 @@ def parse_fields(body: bytes, content_type: str, kind: type[Fields], limits: Ima
     try:
         return kind.model_validate(present, context=limits)
     except ValidationError as exc:
-        raise InvalidRequest(sentence_of(exc.errors(include_input=False, include_url=False))) from exc
+        raise InvalidRequest(request_sentence(exc.errors(include_input=False, include_url=False))) from exc
 
 
 def _read(body: bytes, content_type: str, kind: type[CallFields]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from vultus.errors import LowQuality, ModelNotInstalled, TryLater, VultusError
+from vultus.findings import Wording, sentence_of
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,15 @@ STATUS: Mapping[str, int] = {
 HTTP_CODES = {404: "not_found", 413: "request_too_large"}
 INTERNAL_SENTENCE = "the server failed; nothing is wrong with the request. Its log has the cause under this request_id"
 FOLDER = re.compile(r"(?<= )/[^\s;,]*/")  # replaced in sentences: callers must not learn the folders of the server
+MOST_FINDINGS = 5  # in one sentence
+REQUEST_WORDING = Wording(
+    place=lambda steps: f'field "{steps[0]}"' if steps else "",
+    missing="{place} is missing",
+    unknown="unknown parameter {path!a}; see /docs for the known ones",
+    wrong="{place}: {message}",
+    said="{place}: {message}",
+    skipped=("path", "query", "body"),  # where FastAPI found the field
+)
 UNKNOWN_PATH = "nothing is at this path; /docs lists the calls that there are"
 
 
@@ -80,7 +90,7 @@ def describe(exc: Exception) -> Problem:
     if isinstance(exc, HTTPException):
         return _http_problem(exc)
     if isinstance(exc, RequestValidationError):
-        return Problem(400, "invalid_request", sentence_of(exc.errors()))
+        return Problem(400, "invalid_request", request_sentence(exc.errors()))
     return INTERNAL
 
 
@@ -113,21 +123,9 @@ def _http_problem(exc: HTTPException) -> Problem:
     return Problem(exc.status_code, code, detail, dict(exc.headers or {}))
 
 
-def sentence_of(errors: Sequence[Any]) -> str:
+def request_sentence(errors: Sequence[Any]) -> str:
     """pydantic's findings as one sentence that names the fields and never repeats what was sent in them."""
-    return "; ".join(_finding(error) for error in errors[:5])
-
-
-def _finding(error: Mapping[str, Any]) -> str:
-    place = [str(step) for step in error["loc"] if step not in ("path", "query", "body")]
-    name = f'field "{place[0]}"' if place else ""
-    if error["type"] == "missing":
-        return f"{name} is missing"
-    if error["type"] == "extra_forbidden":
-        return f"unknown parameter {'.'.join(place)[:60]!a}; see /docs for the known ones"
-    cause = error.get("ctx", {}).get("error")
-    text = str(cause) if isinstance(cause, ValueError) else str(error["msg"])
-    return f"{name}: {text[:1].lower()}{text[1:]}" if name else text
+    return sentence_of(errors, REQUEST_WORDING, at_most=MOST_FINDINGS)
 
 
 def error_response(problem: Problem, request_id: str) -> JSONResponse:

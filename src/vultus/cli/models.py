@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,10 +21,11 @@ from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
 from vultus.errors import ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
 from vultus.models.card import ModelCard, find_card
-from vultus.models.repository.download import Progress
-from vultus.models.repository.pull import pull
 from vultus.models.repository.store import ModelStatus, ModelStore, open_store
 from vultus.models.repository.verify import FileCheck, remove, verify
+
+if TYPE_CHECKING:
+    from vultus.models.repository.download import Progress
 
 app = typer.Typer(help="Models: list, show, pull, prepare, verify, remove.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Id or alias of a model.")]
@@ -61,6 +63,7 @@ def show_model(name: Name, model_dir: ModelDir = None, as_json: AsJson = False) 
     store = open_store(load_settings(model_dir=model_dir).model_dir)
     status = store.status(_card_named(store, name))
     card = {"state": status.state, "detail": status.detail, "bytes": status.bytes, **asdict(status.card)}
+    del card["decoder"]  # of the code, and nothing that an operator can choose by
     if as_json:
         print_json(card)
     else:
@@ -110,9 +113,11 @@ def pull_model(
     """Fetch the weights of a model, check them and convert them. A transfer that broke off is resumed."""
     store = open_store(load_settings(model_dir=model_dir).model_dir)
     card = _card_named(store, name)
+    # Imported here, because it loads httpx, which takes longer than all of `models list`.
+    pulling = import_module("vultus.models.repository.pull")
     with _progress_bar(card.id) as progress:
         for member in store.members(card):
-            pull(store, member, from_file=from_file, sha256=sha256, progress=progress)
+            pulling.pull(store, member, from_file=from_file, sha256=sha256, progress=progress)
     store.prepare(card)
     status = store.status(card)
     if as_json:

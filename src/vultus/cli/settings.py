@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from vultus.config import Settings
 from vultus.errors import RequestTooLarge, SettingsInvalid
+from vultus.findings import Steps, Wording, sentence_of
 
 
 def load_settings(**flags: Any) -> Settings:
@@ -17,17 +19,20 @@ def load_settings(**flags: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as exc:
-        raise SettingsInvalid("; ".join(_finding(error, given) for error in exc.errors())) from None
+        raise SettingsInvalid(sentence_of(exc.errors(), _wording(given))) from None
     except UnicodeDecodeError:
         raise SettingsInvalid("the .env file is not UTF-8 text; save it as UTF-8") from None
 
 
-def _finding(error: Any, given: dict[str, Any]) -> str:
-    """One finding of pydantic by the name of the variable; never its value, which may be a key."""
-    field = str(error["loc"][0]) if error["loc"] else "settings"
-    name = f"--{field.replace('_', '-')}" if field in given else f"VULTUS_{field.upper()}"
-    message = str(error["msg"])
-    return f"{name} is not usable: {message[:1].lower()}{message[1:]}"
+def _wording(flags: Collection[str]) -> Wording:
+    """Findings by the name of the flag or the variable; never the value, which may be a key."""
+
+    def place(steps: Steps) -> str:
+        field = str(steps[0]) if steps else "settings"
+        return f"--{field.replace('_', '-')}" if field in flags else f"VULTUS_{field.upper()}"
+
+    sentence = "{place} is not usable: {message}"
+    return Wording(place=place, missing=sentence, unknown=sentence, wrong=sentence, said=sentence)
 
 
 def read_photo(path: Path, max_bytes: int) -> bytes:

@@ -1,48 +1,45 @@
-"""Model cards: what a model is, where its weights come from, what it must be fed. Read from TOML, strictly."""
+"""Model cards: what a model is, where its weights come from, how its input is prepared. Read from TOML, strictly."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass as plain_dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal, cast
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_validator
+from pydantic.dataclasses import dataclass
 
 from vultus.errors import ModelInvalid
-from vultus.models.fields import Fields, parse_toml
-from vultus.models.int8_ranges import Int8, read_int8
-from vultus.models.parts import (
+from vultus.findings import FieldError
+from vultus.models.calibration import Calibration, CalibrationTable
+from vultus.models.card_fields import CARD_CONFIG, Count, PlainName, Table, Text, Texts, Write, quoted, table_items
+from vultus.models.card_parts import (
     Accuracy,
-    Calibration,
+    CropTable,
     FileSource,
+    InputTable,
     Licence,
     ModelFile,
     PackageSource,
+    RecognisabilityTable,
     Source,
     UrlSource,
-    read_accuracy,
-    read_calibration,
-    read_crop,
-    read_file,
-    read_fused,
-    read_input,
-    read_licence,
-    read_norm_range,
-    read_plain_name,
 )
+from vultus.models.int8_ranges import Int8Ranges
+from vultus.models.toml import parse_toml
 from vultus.records import CropRule, InputRule
 
 __all__ = [
+    "TASKS",
     "Accuracy",
     "Calibration",
     "FileSource",
-    "Int8",
+    "Int8Ranges",
     "Licence",
     "ModelCard",
     "ModelFile",
     "PackageSource",
     "Source",
-    "Task",
     "UrlSource",
     "find_card",
     "in_box_cards",
@@ -51,34 +48,100 @@ __all__ = [
     "refuse_shared_names",
 ]
 
-Task = Literal["recognition", "detection", "landmarks"]
+SUM_TOLERANCE = 1e-6  # of the weights of a fused model's members
 
 
-@dataclass(frozen=True)
+@plain_dataclass(frozen=True)
+class TaskFields:
+    """The fields that only the cards of some tasks have: those that a card needs, and those that it may have."""
+
+    needed: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+
+# A new kind of model adds its task here, with the fields that its decoder reads.
+TASKS: Mapping[str, TaskFields] = {
+    "recognition": TaskFields(needed=("output_dimension", "crop"), allowed=("int8",)),
+    "detection": TaskFields(allowed=("decoder",)),
+    "landmarks": TaskFields(),
+}
+_ALWAYS_NEEDED = ("aliases", "input", "files")  # the card has defaults for them, for models made up of others
+_NOT_FUSED = ("input", "files", "crop")  # a fused model has those of its members
+_OF_SOME_TASKS = frozenset(name for task in TASKS.values() for name in (*task.needed, *task.allowed))
+
+
+def _known_task(task: str) -> str:
+    if task not in TASKS:
+        raise ValueError(f"is {task!r}; write {quoted(tuple(TASKS))}")
+    return task
+
+
+def _members(value: Any) -> Any:
+    """A TOML table of fused members as pairs."""
+    if isinstance(value, tuple):
+        return value
+    members = table_items(value)
+    weights = [weight for _, weight in members if isinstance(weight, float) and 0 < weight < 1]
+    if len(members) < 2 or len(weights) < len(members):
+        raise ValueError('needs two members and more, each with a weight, as in "sface" = 0.7')
+    if abs(sum(weights) - 1) > SUM_TOLERANCE:
+        raise ValueError(f"has weights that sum to {sum(weights):g}; make it 1")
+    return members
+
+
+@dataclass(frozen=True, config=CARD_CONFIG)
 class ModelCard:
     """One model. input: width and height 0 mean any size. pipeline_version counts up when preprocessing changes.
 
-    int8: how its first file becomes an int8 one; None where nobody measured that.
-    norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None where they tell nothing.
+    int8: how its first file becomes an int8 one; None where the ranges were not measured.
+    norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None where they mean nothing.
     fused: (id of a recognition card, weight) of the models that make up this one; it then has no files of its own.
+    decoder: of a detector, how its outputs are read (`vision.detectors`); None: it is listed, and not served.
     """
 
-    id: str
-    title: str
-    task: Task
-    architecture: str
-    pipeline_version: int
+    id: PlainName
+    title: Text
+    task: Annotated[str, Strict(), AfterValidator(_known_task), Write(quoted(tuple(TASKS)))]
+    architecture: Text
+    pipeline_version: Count
     licence: Licence
     accuracy: Accuracy
-    input: InputRule | None = None
-    files: tuple[ModelFile, ...] = ()
-    aliases: tuple[str, ...] = ()
-    crop: CropRule | None = None
-    output_dimension: int | None = None
-    calibration: Calibration | None = None
-    int8: Int8 | None = None
-    fused: tuple[tuple[str, float], ...] = ()
-    norm_range: tuple[float, float] | None = None
+    input: Annotated[InputRule, Table(InputTable)] | None = None
+    files: Annotated[tuple[ModelFile, ...], Write("at least one table [[{path}]]")] = ()
+    aliases: Texts = ()
+    crop: Annotated[CropRule, Table(CropTable)] | None = None
+    output_dimension: Count | None = None
+    calibration: CalibrationTable | None = None
+    int8: Int8Ranges | None = None
+    fused: Annotated[tuple[tuple[str, float], ...], BeforeValidator(_members), Write("a table [{path}]")] = ()
+    norm_range: Annotated[
+        Annotated[tuple[float, float], Table(RecognisabilityTable)] | None, Field(alias="recognisability")
+    ] = None
+    decoder: PlainName | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fields_of_its_task(cls, card: Any) -> Any:
+        """Refuse a TOML table without a field that its task needs, or with one of another task."""
+        task = TASKS.get(str(card.get("task"))) if isinstance(card, dict) else None
+        if task is not None:
+            needed, others = {*_ALWAYS_NEEDED, *task.needed}, _OF_SOME_TASKS - {*task.needed, *task.allowed}
+            if "fused" in card:
+                needed, others = needed - {*_NOT_FUSED}, others | {*_NOT_FUSED}
+            if missing := sorted(needed - card.keys()):
+                raise FieldError(missing[0], kind="missing")
+            if unknown := sorted(others & card.keys()):
+                raise FieldError(unknown[0], kind="unknown")
+        return card
+
+    @model_validator(mode="after")
+    def _different_files(self) -> Self:
+        if not self.files and not self.fused:
+            raise FieldError("files", kind="missing")
+        for name, values in (("name", tuple(file.name for file in self.files)), ("output", self.output_names())):
+            if len(set(values)) != len(values):
+                raise FieldError("files", f"has two files with the same {name}; give each its own")
+        return self
 
     def file(self, name: str) -> ModelFile:
         """The file called `name`. Raises: ModelInvalid when the card has none."""
@@ -87,6 +150,14 @@ class ModelCard:
                 return file
         listed = ", ".join(file.name for file in self.files)
         raise ModelInvalid(f"model {self.id} has no file {name!r}; it has {listed}")
+
+    def names(self) -> set[str]:
+        """The id and the aliases, in lower case."""
+        return {name.casefold() for name in (self.id, *self.aliases)}
+
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the files that are made for the card."""
+        return (*(file.output for file in self.files), *(self.int8.output_names() if self.int8 else ()))
 
 
 def in_box_cards() -> tuple[ModelCard, ...]:
@@ -107,16 +178,16 @@ def read_card(path: Path) -> ModelCard:
 
 
 def find_card(cards: Iterable[ModelCard], name: str) -> ModelCard | None:
-    """The card with this id or alias, in whatever letter case; None when there is none."""
+    """The card with this id or alias, in any letter case; None when there is none."""
     wanted = name.casefold()
-    return next((card for card in cards if wanted in _names(card)), None)
+    return next((card for card in cards if wanted in card.names()), None)
 
 
 def refuse_shared_names(cards: Iterable[ModelCard]) -> None:
     """Raises: ModelInvalid when two cards have an id or an alias in common, or write the same file."""
     owners: dict[str, str] = {}
     for card in cards:
-        for name in (*sorted(_names(card)), *(f"the file {output}" for output in _outputs(card))):
+        for name in (*sorted(card.names()), *(f"the file {output}" for output in card.output_names())):
             if name in owners:
                 raise ModelInvalid(f"model cards {owners[name]} and {card.id} both claim {name!r}; rename one")
             owners[name] = card.id
@@ -127,41 +198,4 @@ def parse_card(text: str, name: str) -> ModelCard:
 
     Raises: ModelInvalid naming the card, the field and what to write, when a field is missing, unknown or mistyped.
     """
-    fields = parse_toml(text, name)
-    recognition = (task := fields.choice("task", ("recognition", "detection", "landmarks"))) == "recognition"
-    card = ModelCard(
-        id=read_plain_name(fields, "id"),
-        title=fields.text("title"),
-        task=cast(Task, task),
-        architecture=fields.text("architecture"),
-        aliases=fields.texts("aliases"),
-        pipeline_version=fields.integer("pipeline_version", least=1),
-        licence=read_licence(fields.table("licence")),
-        accuracy=read_accuracy(fields.table("accuracy")),
-        fused=(fused := read_fused(fields.table("fused")) if fields.has("fused") else ()),
-        input=None if fused else read_input(fields.table("input")),
-        files=() if fused else tuple(read_file(table) for table in fields.tables("files")),
-        # A recogniser without these two cannot be used; a detector has neither.
-        output_dimension=fields.integer("output_dimension", least=1) if recognition else None,
-        crop=read_crop(fields.table("crop")) if recognition and not fused else None,
-        norm_range=read_norm_range(fields.table("recognisability")) if fields.has("recognisability") else None,
-        calibration=read_calibration(fields.table("calibration")) if fields.has("calibration") else None,
-        int8=read_int8(fields.table("int8")) if recognition and fields.has("int8") else None,
-    )
-    fields.done()
-    _refuse_repeated_files(fields, card)
-    return card
-
-
-def _names(card: ModelCard) -> set[str]:
-    return {name.casefold() for name in (card.id, *card.aliases)}
-
-
-def _outputs(card: ModelCard) -> tuple[str, ...]:
-    return (*(file.output for file in card.files), *(card.int8.output_names() if card.int8 else ()))
-
-
-def _refuse_repeated_files(fields: Fields, card: ModelCard) -> None:
-    for name, values in (("name", [file.name for file in card.files]), ("output", _outputs(card))):
-        if len(set(values)) != len(values):
-            raise fields.invalid("files", f"has two files with the same {name}; give each its own")
+    return parse_toml(text, name, ModelCard)

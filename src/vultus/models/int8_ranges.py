@@ -1,33 +1,64 @@
-"""What a card says about its model's int8 form: the ranges that its activations were measured to have."""
-
-from __future__ import annotations
+"""The int8 form of a model in its card: the measured ranges of its activations."""
 
 import hashlib
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, Any, get_args
 
-from vultus.models.fields import Fields
-from vultus.models.parts import read_plain_name
+from pydantic import AfterValidator, BeforeValidator
+from pydantic.dataclasses import dataclass
+
+from vultus.findings import FieldError
+from vultus.models.card_fields import CARD_CONFIG, Count, Number, PlainName, Text, Write, table_items
 from vultus.models.precision import WeightBits
 
 Range = tuple[str, float, float]
 
 
-@dataclass(frozen=True)
-class Int8:
+def _ranges(value: Any) -> Any:
+    """A TOML table of tensors as ranges."""
+    return value if isinstance(value, tuple) else tuple(_range(tensor, one) for tensor, one in table_items(value))
+
+
+def _range(tensor: str, value: Any) -> Range:
+    wanted = "write [least, greatest value], as in [-1.0, 1.0]"
+    if not (isinstance(value, list) and len(value) == 2 and all(_is_number(number) for number in value)):
+        raise FieldError(tensor, f"is {value!r}; {wanted}")
+    least, greatest = (float(number) for number in value)
+    if not (math.isfinite(least) and math.isfinite(greatest) and least < greatest):
+        raise FieldError(tensor, f"is [{least}, {greatest}]; {wanted}")
+    return tensor, least, greatest
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _some(ranges: tuple[Range, ...]) -> tuple[Range, ...]:
+    if not ranges:
+        raise ValueError('is empty; write a range per tensor, as in "input" = [-1.0, 1.0]')
+    return ranges
+
+
+def _above_half(percentile: float) -> float:
+    if not 50 < percentile <= 100:
+        raise ValueError(f"is {percentile}; write a number above 50, at most 100 for none")
+    return percentile
+
+
+@dataclass(frozen=True, config=CARD_CONFIG)
+class Int8Ranges:
     """How the float model becomes an int8 one. output: the name of the file with 8-bit weights.
 
     ranges: (tensor, least, greatest value), measured on `crops` faces of `data`; the percentile cut the outliers off.
     """
 
-    output: str
-    data: str
-    crops: int
-    percentile: float
-    ranges: tuple[Range, ...]
+    output: PlainName
+    data: Text
+    crops: Count
+    percentile: Annotated[Number, AfterValidator(_above_half)]
+    ranges: Annotated[tuple[Range, ...], BeforeValidator(_ranges), AfterValidator(_some), Write("a table [{path}]")]
 
     def output_name(self, weight_bits: WeightBits) -> str:
         """The file's name by the bits of its weights: a file for one kind of processor is never taken for another's."""
@@ -45,38 +76,3 @@ class Int8:
     def digest(self) -> str:
         """The SHA-256 of the ranges, in whatever order they are written."""
         return hashlib.sha256(json.dumps(sorted(self.ranges)).encode()).hexdigest()
-
-
-def read_int8(fields: Fields) -> Int8:
-    """Read a card's [int8]. Raises: ModelInvalid."""
-    int8 = Int8(
-        output=read_plain_name(fields, "output"),
-        data=fields.text("data"),
-        crops=fields.integer("crops", least=1),
-        percentile=fields.number("percentile"),
-        ranges=_ranges(fields.table("ranges")),
-    )
-    if not 50 < int8.percentile <= 100:
-        raise fields.invalid("percentile", f"is {int8.percentile}; write a number above 50, at most 100 for none")
-    if not int8.ranges:
-        raise fields.invalid("ranges", 'is empty; write a range per tensor, as in "input" = [-1.0, 1.0]')
-    fields.done()
-    return int8
-
-
-def _ranges(fields: Fields) -> tuple[Range, ...]:
-    return tuple(_range(fields, tensor, value) for tensor, value in fields.items())
-
-
-def _range(fields: Fields, tensor: str, value: object) -> Range:
-    wanted = "write [least, greatest value], as in [-1.0, 1.0]"
-    if not (isinstance(value, list) and len(value) == 2 and all(_is_number(number) for number in value)):
-        raise fields.invalid(tensor, f"is {value!r}; {wanted}")
-    least, greatest = (float(number) for number in value)
-    if not (math.isfinite(least) and math.isfinite(greatest) and least < greatest):
-        raise fields.invalid(tensor, f"is [{least}, {greatest}]; {wanted}")
-    return tensor, least, greatest
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

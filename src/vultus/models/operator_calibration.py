@@ -10,12 +10,22 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic.dataclasses import dataclass
+
 from vultus.errors import ModelInvalid, StorageFailed
 from vultus.files import write_whole
-from vultus.models.calibration import SearchCalibration, Thresholds
+from vultus.models.calibration import Calibration, CalibrationTable, SearchCalibration, Thresholds
 from vultus.models.card import ModelCard
-from vultus.models.fields import parse_toml
-from vultus.models.parts import Calibration, read_calibration
+from vultus.models.card_fields import CARD_CONFIG, Text
+from vultus.models.toml import parse_toml
+
+
+@dataclass(frozen=True, config=CARD_CONFIG)
+class _CalibrationFile:
+    """The content of the file: the model's id and its calibration."""
+
+    model: Text
+    calibration: CalibrationTable
 
 
 def operator_calibration_path(folder: Path, model_id: str) -> Path:
@@ -35,9 +45,8 @@ def read_operator_calibration(folder: Path, card: ModelCard) -> Calibration | No
         return None
     except (OSError, UnicodeDecodeError) as exc:
         raise ModelInvalid(f"the calibration {path} cannot be read: {exc}; check the file or remove it") from exc
-    fields = parse_toml(text, path.name)
-    model_id, calibration = fields.text("model"), read_calibration(fields.table("calibration"))
-    fields.done()
+    content = parse_toml(text, path.name, _CalibrationFile)
+    model_id, calibration = content.model, content.calibration
     if (model_id, calibration.pipeline_version) != (card.id, card.pipeline_version):
         raise ModelInvalid(
             f"the calibration {path} was measured with {model_id}, pipeline version {calibration.pipeline_version}, "

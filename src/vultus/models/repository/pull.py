@@ -12,7 +12,7 @@ from typing import BinaryIO
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.files import CHUNK_BYTES, locked, sync_folder
 from vultus.models.card import ModelCard, ModelFile
-from vultus.models.parts import UrlSource
+from vultus.models.card_parts import UrlSource
 from vultus.models.repository.digests import check_digest, unreadable
 from vultus.models.repository.download import ClientFactory, Download, Progress, default_client, part_of
 from vultus.models.repository.store import ModelStore

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vultus.errors import ModelNotInstalled
 from vultus.models.card import ModelCard, ModelFile
-from vultus.models.parts import PackageSource, Source, UrlSource
+from vultus.models.card_parts import PackageSource, Source, UrlSource
 from vultus.models.repository.digests import FileDigests, check_digest
 from vultus.models.repository.trusted_digests import required_digest
 

@@ -16,7 +16,7 @@ from typing import Literal
 
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.files import leftovers, locked
-from vultus.models.card import Int8, ModelCard, ModelFile, find_card
+from vultus.models.card import Int8Ranges, ModelCard, ModelFile, find_card
 from vultus.models.catalogue import known_cards
 from vultus.models.importers import IMPORTERS, QUANTIZERS, Importer, Quantizer
 from vultus.models.precision import Precision, cpu_flags, int8_weight_bits
@@ -221,7 +221,7 @@ class ModelStore:
         check_digest(source, hashlib.sha256(data).hexdigest(), expected, "remove it and install it again")
         return self._importers[file.importer].convert(data, dict(file.dynamic_axes))
 
-    def _quantised(self, card: ModelCard, int8: Int8) -> bytes:
+    def _quantised(self, card: ModelCard, int8: Int8Ranges) -> bytes:
         return self._quantizer.convert(_read(self._ready_path(card, card.files[0])), int8.bounds())
 
     # --- float files ----------------------------------------------------------------------------------------------

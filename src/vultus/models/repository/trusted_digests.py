@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.files import write_whole
-from vultus.models.parts import ModelFile
+from vultus.models.card_parts import ModelFile
 
 _LINE = re.compile(r"([0-9a-f]{64})(?:[ \t]+\*?\S.*)?\s*")
 _MOST_BYTES = 4096  # a digest and a file name
