@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from vultus.errors import InvalidRequest, ModelInvalid, ModelNameNotAllowed
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel
-from vultus.models.card import Calibration, ModelCard, find_card
+from vultus.models.card import Calibration, ModelCard, cards_of, find_card
 from vultus.models.excluded_models import refusal
 from vultus.models.precision import Precision
 from vultus.models.repository.store import ModelStore
@@ -112,7 +112,7 @@ class ModelRegistry:
         Raises: ModelNameNotAllowed when no recognition card has the default's name.
         """
         self._store = store
-        self._cards = tuple(card for card in cards if card.task == "recognition")
+        self._cards = cards_of(cards, "recognition")
         self._operator_calibrations = dict(operator_calibrations or {})
         self._precision = precision
         self._allow_noncommercial = allow_noncommercial

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -15,7 +15,7 @@ from vultus.backup.restore import refuse_unfinished
 from vultus.config import Settings
 from vultus.errors import ModelInvalid, SettingsInvalid
 from vultus.model_registry import ModelRegistry
-from vultus.models.card import ModelCard, find_card
+from vultus.models.card import ModelCard, cards_of, find_card
 from vultus.models.catalogue import known_cards
 from vultus.models.operator_calibration import read_operator_calibrations
 from vultus.models.precision import PrecisionChoice, best_precision, cpu_flags
@@ -32,20 +32,12 @@ from vultus.storage.migrations.runner import migrate
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
-from vultus.vision.detect import Detector, YuNet
-from vultus.vision.mtcnn import MTCNN, ONet
+from vultus.vision.detectors import DECODERS, STOOD_IN_FOR, DetectorNetworks, check_decoders, open_detectors
 from vultus.vision.pipeline import Pipeline
-from vultus.vision.session import Session, SpreadSession
 
 log = logging.getLogger(__name__)
 
-DETECTORS = ("yunet", "mtcnn")
-# Detectors that clients of DeepFace name (deepface/modules/modeling.py, MIT) and the default one answers for. "skip" is
-# none of them: it means no detection, which is enforce_detection=false of a photo without a face, or a crop.
-STOOD_IN_FOR = (
-    *("opencv", "retinaface", "ssd", "dlib", "mediapipe", "fastmtcnn", "centerface", "yolov8"),
-    *(f"{family}{size}" for family in ("yolov8", "yolov11", "yolov12") for size in "nsml"),
-)
+FALLBACK_DETECTOR = "mtcnn"  # tried where the default one finds no face
 FACENET512_STAND_IN = {"facenet512-vggface2": "facenet512-casia-webface"}
 WARM_UP_SIDE = 640  # pixels
 
@@ -69,8 +61,8 @@ class System:
         settings = self.settings
         return {
             "models": self.models.capabilities(),
-            "detectors": list(DETECTORS),
-            "detector_aliases": dict.fromkeys(STOOD_IN_FOR, settings.default_detector),
+            "detectors": list(self.pipeline.detectors),
+            "detector_aliases": dict.fromkeys(self.pipeline.stood_in_for, settings.default_detector),
             "distance_metrics": ["cosine", "euclidean", "euclidean_l2"],
             "defaults": {
                 "model_name": self.models.default,
@@ -135,17 +127,26 @@ def check_settings(settings: Settings) -> None:
     cards = known_cards(settings.model_dir)
     known = find_card(cards, settings.default_model)
     if known is None or known.task != "recognition":
-        names = ", ".join(card.id for card in cards if card.task == "recognition")
+        names = ", ".join(card.id for card in cards_of(cards, "recognition"))
         raise SettingsInvalid(f"VULTUS_DEFAULT_MODEL is {settings.default_model!r}; use one of {names}")
-    if settings.default_detector not in DETECTORS:
+    detectors = detector_decoders(cards)
+    if settings.default_detector not in detectors:
         raise SettingsInvalid(
-            f"VULTUS_DEFAULT_DETECTOR is {settings.default_detector!r}; use one of {', '.join(DETECTORS)}"
+            f"VULTUS_DEFAULT_DETECTOR is {settings.default_detector!r}; use one of {', '.join(detectors)}"
         )
+
+
+def detector_decoders(cards: Sequence[ModelCard]) -> dict[str, str]:
+    """The detectors served: card id -> decoder, for every card of the task that names one. Raises ModelInvalid."""
+    decoders = {card.id: card.decoder for card in cards_of(cards, "detection") if card.decoder is not None}
+    check_decoders(decoders)
+    order = list(DECODERS)
+    return dict(sorted(decoders.items(), key=lambda one: order.index(one[1])))
 
 
 def prepare(store: ModelStore, cards: tuple[ModelCard, ...], settings: Settings) -> None:
     """Convert and verify what the default pipeline needs; quick when it was done before."""
-    for name in (settings.default_model, *DETECTORS):
+    for name in (settings.default_model, *detector_decoders(cards)):
         store.prepare(_card(cards, name))
 
 
@@ -176,25 +177,15 @@ def chosen_precision(settings: Settings) -> PrecisionChoice:
 def open_pipeline(
     settings: Settings, store: ModelStore, cards: tuple[ModelCard, ...], models: ModelRegistry
 ) -> Pipeline:
-    """The vision pipeline with both detectors loaded. OpenCV computes in the calling thread from then on."""
+    """The vision pipeline with all detectors loaded. OpenCV computes in the calling thread from then on."""
     compute_in_calling_thread()
-    mtcnn = _card(cards, "mtcnn")
-
     slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
-
-    def session(card: ModelCard, file: str) -> Session:
-        return Session(store.path(card, file))
-
-    onet = ONet(session(mtcnn, "onet"))
-    detectors: dict[str, Detector] = {
-        "yunet": YuNet(SpreadSession(store.path(_card(cards, "yunet"), "detector"), slots), refiner=onet),
-        "mtcnn": MTCNN(session(mtcnn, "pnet"), session(mtcnn, "rnet"), onet),
-    }
+    networks = DetectorNetworks(lambda model_id, file: store.path(_card(cards, model_id), file), slots)
     return Pipeline(
-        detectors,
+        open_detectors(detector_decoders(cards), networks),
         models.embedder,
         default_detector=settings.default_detector,
-        fallback="mtcnn",
+        fallback=FALLBACK_DETECTOR,
         stood_in_for=STOOD_IN_FOR,
         slots=slots,
         max_pixels=settings.max_image_pixels,

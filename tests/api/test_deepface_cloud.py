@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 from tests.pictures import drawn_photo, encoded, opened
 from vultus.api.app import create_app
 from vultus.errors import ModelNotInstalled
-from vultus.wiring import STOOD_IN_FOR, System
+from vultus.vision.detectors import STOOD_IN_FOR
+from vultus.wiring import System
 
 ANNA, ANNA_AGAIN = drawn_photo(1), drawn_photo(1, noise=6, photo=2)
 BERT, NOBODY = drawn_photo(2), drawn_photo()

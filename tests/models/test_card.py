@@ -169,6 +169,15 @@ def test_a_detector_has_no_dimension():
         parse_card(text, "small.toml")
 
 
+def test_a_detector_may_name_its_decoder():
+    text = re.sub(r"output_dimension = 4\n|\[crop\]\n(.+\n)+", "", CARD).replace("recognition", "detection")
+    assert parse_card(text, "small.toml").decoder is None
+    named = text.replace("pipeline_version = 2", 'pipeline_version = 2\ndecoder = "yunet"', 1)
+    assert parse_card(named, "small.toml").decoder == "yunet"
+    with pytest.raises(ModelInvalid, match="decoder is not a field of a model card"):
+        parse_card(CARD.replace('id = "small"', 'id = "small"\ndecoder = "yunet"'), "small.toml")
+
+
 def test_text_that_is_no_toml_is_refused():
     with pytest.raises(ModelInvalid, match=r"model card small\.toml is no TOML"):
         parse_card("id = ", "small.toml")

@@ -19,7 +19,7 @@ from vultus.models.card import ModelCard, find_card
 from vultus.models.repository.store import ModelStatus, ModelStore, open_store
 from vultus.storage.audit import COMMAND, Act
 from vultus.vision.pipeline import Pipeline
-from vultus.wiring import DETECTORS, System, check_settings, open_models, open_pipeline, open_system, prepare, warm_up
+from vultus.wiring import System, check_settings, open_models, open_pipeline, open_system, prepare, warm_up
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def record_comparison(
 
 def is_needed(card: ModelCard, settings: Settings) -> bool:
     """Whether a start with these settings loads the model."""
-    return any(find_card((card,), name) for name in (settings.default_model, *DETECTORS))
+    return card.decoder is not None or find_card((card,), settings.default_model) is not None
 
 
 def _needed_statuses(settings: Settings) -> tuple[ModelStatus, ...]:

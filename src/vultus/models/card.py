@@ -41,6 +41,7 @@ __all__ = [
     "PackageSource",
     "Source",
     "UrlSource",
+    "cards_of",
     "find_card",
     "in_box_cards",
     "parse_card",
@@ -175,6 +176,11 @@ def read_card(path: Path) -> ModelCard:
         return parse_card(path.read_text("utf-8"), path.name)
     except (OSError, UnicodeDecodeError) as exc:
         raise ModelInvalid(f"model card {path} cannot be read: {exc}; check the path and the file") from exc
+
+
+def cards_of(cards: Iterable[ModelCard], task: str) -> tuple[ModelCard, ...]:
+    """The cards of a task, in the order given."""
+    return tuple(card for card in cards if card.task == task)
 
 
 def find_card(cards: Iterable[ModelCard], name: str) -> ModelCard | None:

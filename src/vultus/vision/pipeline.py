@@ -41,7 +41,8 @@ class Pipeline:
         """
         self._detectors, self._embedder = dict(detectors), embedder
         self._default, self._fallback = default_detector, fallback
-        self._stood_in_for = frozenset(stood_in_for) - set(detectors)
+        self.detectors = tuple(detectors)
+        self.stood_in_for = tuple(name for name in stood_in_for if name not in detectors)
         self._slots = slots or ComputeSlots(1, queue=0, wait_seconds=1)
         self._max_pixels, self._max_faces = max_pixels, max_faces
 
@@ -63,7 +64,7 @@ class Pipeline:
         return name
 
     def _means_default(self, wanted: str | None) -> bool:
-        return wanted is None or wanted.lower() in self._stood_in_for
+        return wanted is None or wanted.lower() in self.stood_in_for
 
     def detect(self, photo: bytes, *, detector: str | None = None) -> DetectedPhoto:
         """Decode a photo and find its faces. Raises InvalidImage, RequestTooLarge, DetectorNotAllowed."""
