@@ -24,6 +24,7 @@ REPEATED = {
     "recognition": "enroll, verify, find: the route, its shapes, the use case, the commands",
     "comparison": "/compare: its shapes and the use case",
     "collections": "collections: the routes and the rows",
+    "identification": "1:N searches: the use case, and the measurement of its error rates",
     "keys": "API keys: the routes, the commands, the rows",
     "audit": "the audit: what a call adds, the command, the rows",
     "context": "what a command carries, and what the use cases share",

@@ -217,7 +217,7 @@ def test_the_same_source_photo_is_kept_once_per_subject(gallery):
     assert again[0].face == again[3].face == first
     assert again[1].face == again[2].face
     assert subject.faces == 2
-    assert gallery.add_faces("people", "berta", [new])[1][0][1]
+    assert gallery.add_faces("people", "berta", [new])[1][0].created
 
 
 def test_a_repeated_enrolment_changes_no_revision(gallery):
