@@ -7,8 +7,8 @@ in the order left eye, right eye, nose, left mouth corner, right mouth corner, l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -204,6 +204,21 @@ class KeyRotation:
     key: ApiKey
     secret: str
     old_until: datetime
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """One line of the audit. outcome: "ok" or the code of an error. number: its place, 0 before it is stored."""
+
+    actor: str
+    action: str
+    collection: str | None = None
+    objects: tuple[str, ...] = ()
+    object_count: int = 0
+    outcome: str = "ok"
+    request_id: str | None = None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    number: int = 0
 
 
 # --- what is answered ---------------------------------------------------------------------------------------------

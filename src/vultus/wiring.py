@@ -23,7 +23,7 @@ from vultus.models.repository.store import ModelStore
 from vultus.records import SCOPES
 from vultus.search.index import FlatIndex
 from vultus.service import FaceService, Policy, ServiceContext
-from vultus.storage.audit import SERVER, Act
+from vultus.storage.audit import SERVER, Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
@@ -55,6 +55,7 @@ class System:
     new_admin_key: str | None = None
     ready: bool = True
     audit_sink: AuditSink = field(default_factory=NullAuditSink)
+    audit: Audit | NoAudit = field(default_factory=NoAudit)
 
     def capabilities(self) -> Mapping[str, Any]:
         """The content of /capabilities: models, detectors, defaults."""
@@ -114,7 +115,9 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
             photos.remove_leftovers()
             service.galleries.sweep()
         new_key = _first_admin_key(keys, settings) if serving else None
-        yield System(settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink)
+        yield System(
+            settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink, audit=Audit(database)
+        )
 
 
 def check_settings(settings: Settings) -> None:

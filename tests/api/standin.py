@@ -30,6 +30,7 @@ from vultus.errors import (
 )
 from vultus.records import (
     ApiKey,
+    AuditLine,
     Candidate,
     Collection,
     Comparison,
@@ -51,7 +52,7 @@ from vultus.records import (
     Verification,
 )
 from vultus.search.recall import Recall, SearchState
-from vultus.storage.audit import Act, AuditLine
+from vultus.storage.audit import Act
 
 PHOTO = b"\x89PNG"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -48,7 +48,10 @@ NOT_AUDITED = {
     "list_subjects",
     "get_collection",
     "list_collections",
+    "list_collection_faces",
     "list_keys",
+    "show_own_key",
+    "list_audit",
 }
 
 

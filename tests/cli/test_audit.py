@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests import pictures
-from vultus.storage.audit import Audit, AuditLine
+from vultus.records import AuditLine
+from vultus.storage.audit import Audit
 from vultus.storage.database import open_database
 
 T = datetime(2030, 1, 1, 10, 30, tzinfo=UTC)

@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.storage.synthetic import DIMENSION, MODEL, new_face
 from vultus.errors import FaceNotFound, StorageFailed
-from vultus.storage.audit import Act, Audit, AuditLine, insert_lines
+from vultus.records import AuditLine
+from vultus.storage.audit import Act, Audit, insert_lines
 
 ACT = "0123456789abcdef0123456789abcdef"
 T = datetime(2030, 1, 1, tzinfo=UTC)

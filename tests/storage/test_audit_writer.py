@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from tests.waiting import wait_until
-from vultus.storage.audit import Audit, AuditLine
+from vultus.records import AuditLine
+from vultus.storage.audit import Audit
 from vultus.storage.audit_writer import BackgroundAuditWriter
 
 NEVER = 3600.0

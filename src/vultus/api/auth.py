@@ -59,14 +59,15 @@ class Caller:
 
 
 class Gate:
-    """Dependency of a route: admits callers whose key has the scope, and begins the audit of the call.
+    """Dependency of a route: admits callers whose key has the scope (None: any valid key), and begins the audit of the
+    call.
 
     action: what the audit calls it; None: not audited, as for lists. changes: whether it may change something; a call
     that could and did not is audited as "unchanged".
     """
 
-    def __init__(self, scope: Scope, *, action: str | None = None, changes: bool = False) -> None:
-        self._scope: Scope = scope
+    def __init__(self, scope: Scope | None, *, action: str | None = None, changes: bool = False) -> None:
+        self._scope = scope
         self.action, self.changes = action, changes
 
     async def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:
@@ -89,7 +90,7 @@ class Gate:
         return context.act
 
     def _require_scope(self, key: ApiKey) -> None:
-        if self._scope not in key.scopes and "admin" not in key.scopes:
+        if self._scope is not None and self._scope not in key.scopes and "admin" not in key.scopes:
             raise ScopeNotAllowed(
                 f'this call needs the scope "{self._scope}"; the key has {", ".join(key.scopes) or "none"}'
             )

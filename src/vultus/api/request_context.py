@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from vultus.api.dialect import Dialect
 from vultus.config import Settings
 from vultus.service import FaceService
-from vultus.storage.audit import Act
+from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink
 from vultus.storage.keys import KeyStore
 
@@ -30,6 +30,10 @@ class System(Protocol):
     @property
     def audit_sink(self) -> AuditSink:
         """Takes the audit lines of calls that change nothing."""
+
+    @property
+    def audit(self) -> Audit | NoAudit:
+        """The stored audit lines."""
 
     @property
     def ready(self) -> bool:

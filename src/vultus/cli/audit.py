@@ -14,7 +14,8 @@ from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, print_table
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
-from vultus.storage.audit import COMMAND, Act, Audit, AuditLine
+from vultus.records import AuditLine
+from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.migrations.runner import ready_database
 
 app = typer.Typer(help="The audit: who did what.", invoke_without_command=True)

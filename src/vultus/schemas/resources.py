@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from vultus.records import ApiKey, Collection, Deleted, EnrolledFace, KeyRotation, Scope, Subject
+from vultus.records import ApiKey, AuditLine, Collection, Deleted, EnrolledFace, KeyRotation, Scope, Subject
 from vultus.schemas.answers import area, photo_of, quality_of
 from vultus.schemas.recognition import FacialArea, PhotoAnswer
 from vultus.search.recall import SearchState
@@ -127,6 +127,23 @@ class KeyList(BaseModel):
     keys: list[KeyAnswer]
 
 
+class AuditLineAnswer(BaseModel):
+    number: int
+    at: AwareDatetime
+    actor: str = Field(description="The id of a key; or command, server, anyone.")
+    action: str
+    outcome: str = Field(description="ok, unchanged, or the code of the error.")
+    collection: str | None
+    objects: list[str] = Field(description="Ids of faces and keys, at most the first 100.")
+    object_count: int = Field(description="How many objects there are in all.")
+    request_id: str | None
+
+
+class AuditPage(BaseModel):
+    lines: list[AuditLineAnswer] = Field(description="Newest first.")
+    next_cursor: str | None = Field(description="Send it as cursor for the next page; null at the end.")
+
+
 class Health(BaseModel):
     status: str
 
@@ -191,3 +208,7 @@ def key_answer(key: ApiKey) -> KeyAnswer:
 def rotated_key_answer(rotation: KeyRotation) -> RotatedKeyAnswer:
     known = key_answer(rotation.key).model_dump()
     return RotatedKeyAnswer(**known, key=rotation.secret, old_key_until=rotation.old_until)
+
+
+def audit_line_answer(line: AuditLine) -> AuditLineAnswer:
+    return AuditLineAnswer(**{**asdict(line), "objects": list(line.objects)})

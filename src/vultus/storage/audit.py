@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
+from vultus.records import AuditLine
 from vultus.storage import tables as t
 from vultus.storage.database import Database
 
@@ -28,21 +29,6 @@ COMMAND, SERVER, ANYONE = "command", "server", "anyone"  # the command line; the
 OK = "ok"
 PRUNE = "audit.prune"
 MAX_OBJECTS = 100
-
-
-@dataclass(frozen=True)
-class AuditLine:
-    """One line. outcome: OK or the code of the error. number: its place in the audit, 0 before it is stored."""
-
-    actor: str
-    action: str
-    collection: str | None = None
-    objects: tuple[str, ...] = ()
-    object_count: int = 0
-    outcome: str = OK
-    request_id: str | None = None
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    number: int = 0
 
 
 @dataclass
@@ -91,6 +77,23 @@ def insert_lines(connection: Connection, lines: Sequence[AuditLine]) -> None:
     connection.execute(insert(t.audit), [_values(line) for line in lines])
 
 
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which lines are wanted; None: any. since: their moment or later."""
+
+    since: datetime | None = None
+    actor: str | None = None
+    action: str | None = None
+
+
+class NoAudit:
+    """An audit without lines: for a part of the system without a database."""
+
+    def page(self, wanted: AuditFilter, *, before: int | None, limit: int) -> tuple[AuditLine, ...]:
+        """Nothing."""
+        return ()
+
+
 class Audit:
     """The stored lines. Every method is one transaction and may raise StorageFailed."""
 
@@ -106,16 +109,22 @@ class Audit:
         self, *, since: datetime | None = None, actor: str | None = None, action: str | None = None, limit: int = 100
     ) -> tuple[AuditLine, ...]:
         """The last `limit` lines that meet all conditions, oldest first."""
+        return self.page(AuditFilter(since, actor, action), before=None, limit=limit)[::-1]
+
+    def page(self, wanted: AuditFilter, *, before: int | None, limit: int) -> tuple[AuditLine, ...]:
+        """At most `limit` lines, newest first; before: only lines of a lower number."""
         c = t.audit.c
         statement = select(t.audit).order_by(c.pk.desc()).limit(limit)
-        if since is not None:
-            statement = statement.where(c.at >= since)
-        if actor is not None:
-            statement = statement.where(c.actor == actor)
-        if action is not None:
-            statement = statement.where(c.action == action)
+        if wanted.since is not None:
+            statement = statement.where(c.at >= wanted.since)
+        if wanted.actor is not None:
+            statement = statement.where(c.actor == wanted.actor)
+        if wanted.action is not None:
+            statement = statement.where(c.action == wanted.action)
+        if before is not None:
+            statement = statement.where(c.pk < before)
         with self._database.reading() as connection:
-            return tuple(_line(row) for row in connection.execute(statement))[::-1]
+            return tuple(_line(row) for row in connection.execute(statement))
 
     def prune(self, before: datetime, act: Act) -> int:
         """Erase the lines up to the first that is not older than `before`; a new line records the actor and the count.

@@ -13,7 +13,8 @@ from collections import deque
 from typing import Protocol
 
 from vultus.errors import StorageFailed
-from vultus.storage.audit import SERVER, AuditLine, insert_lines
+from vultus.records import AuditLine
+from vultus.storage.audit import SERVER, insert_lines
 from vultus.storage.database import Database
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""/keys, for admins: create, list, revoke, rotate."""
+"""/keys: create, list, revoke, rotate, for admins; /keys/self for every key."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from vultus.api.body import read_fields
 from vultus.api.middleware.path_segments import IdPath
 from vultus.api.openapi import RESOURCE_ERRORS, only_json
 from vultus.api.state import State
+from vultus.errors import NotFound
 from vultus.schemas.requests import KeyFields, RotationFields
 from vultus.schemas.resources import (
     KeyAnswer,
@@ -24,6 +25,7 @@ from vultus.schemas.resources import (
 
 router = APIRouter(tags=["keys"], responses=RESOURCE_ERRORS)
 
+AnyKey = Annotated[Caller, Security(Gate(None))]
 MayListKeys = Annotated[Caller, Security(Gate("admin"))]
 MayCreateKey = Annotated[Caller, Security(Gate("admin", action="key.create", changes=True))]
 MayRevokeKey = Annotated[Caller, Security(Gate("admin", action="key.revoke", changes=True))]
@@ -35,6 +37,14 @@ async def list_keys(caller: MayListKeys, state: State) -> KeyList:
     """All keys, revoked ones too; never the keys themselves."""
     caller.require_all_collections()
     return KeyList(keys=[key_answer(key) for key in await state.run(state.system().keys.keys)])
+
+
+@router.get("/keys/self")
+async def show_own_key(caller: AnyKey) -> KeyAnswer:
+    """The key that this call was made with: its scopes, collections and limits. Any valid key may ask."""
+    if caller.key is None:
+        raise NotFound("this server asks for no keys; every call is allowed")
+    return key_answer(caller.key)
 
 
 @router.post(

@@ -1,0 +1,140 @@
+"""Lists by cursor: faces of a collection, subjects by name or id, the audit; the key of the caller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.conftest import Small
+from tests.pictures import drawn_photo
+from vultus.api.app import create_app
+from vultus.records import SCOPES
+from vultus.storage.audit import Audit
+from vultus.wiring import System
+
+
+def enroll(client: TestClient, subject: str, person: int, name: str = "") -> str:
+    fields = {"subject": subject, "name": name}
+    answer = client.post("/enroll", files={"img": drawn_photo(person)}, data=fields)
+    return str(answer.json()["faces"][0]["face_id"])
+
+
+def pages(client: TestClient, path: str, entry: str, limit: int) -> list[list[Any]]:
+    found, cursor = [], ""
+    while True:
+        answer = client.get(f"{path}{'&' if '?' in path else '?'}limit={limit}{cursor}").json()
+        found.append(answer[entry])
+        if answer["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={answer['next_cursor']}"
+
+
+def test_faces_of_a_collection_come_in_pages_in_the_order_of_enrolment(small_client):
+    ids = [enroll(small_client, subject, i) for i, subject in enumerate(("zoe", "ada", "mia"), start=1)]
+    found = pages(small_client, "/collections/default/faces", "faces", 2)
+    assert [[face["face_id"] for face in page] for page in found] == [ids[:2], ids[2:]]
+    assert found[0][0]["subject"] == "zoe"
+
+
+def test_a_face_erased_between_two_pages_loses_no_other(small_client):
+    ids = [enroll(small_client, f"s{i}", i) for i in range(1, 5)]
+    first = small_client.get("/collections/default/faces?limit=2").json()
+    small_client.delete(f"/faces/{ids[1]}")
+    rest = small_client.get(f"/collections/default/faces?limit=2&cursor={first['next_cursor']}").json()
+    assert [face["face_id"] for face in rest["faces"]] == ids[2:]
+
+
+@pytest.mark.parametrize("cursor", ["!", "YWJj", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk"])  # "abc", "-1", 20 nines
+def test_what_is_no_cursor_is_refused(small_client, cursor):
+    enroll(small_client, "ada", 1)
+    for path in ("/collections/default/faces", "/audit"):
+        answer = small_client.get(f"{path}?cursor={cursor}")
+        assert answer.status_code == 400
+        assert "begin without one" in answer.json()["detail"]
+
+
+def test_faces_of_an_unknown_collection_are_404(small_client):
+    assert small_client.get("/collections/none/faces").json()["error"] == "collection_not_found"
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("an", ["anna-1", "x2"]),  # an id that begins with it, a name that contains it
+        ("ANNA", ["anna-1"]),
+        ("straße", ["x3"]),
+        ("STRASSE", ["x3"]),
+        ("Élo", ["x4"]),
+        ("nna", ["anna-1"]),  # inside the name, not inside an id
+        ("%", []),
+        ("_", []),
+        ("", ["anna-1", "x2", "x3", "x4"]),
+        ("nobody", []),
+    ],
+)
+def test_subjects_are_found_by_name_or_by_the_beginning_of_their_id(small_client, query, found):
+    for i, (subject, name) in enumerate({"anna-1": "Anna", "x2": "Dan", "x3": "Straße", "x4": "élodie"}.items()):
+        enroll(small_client, subject, i + 1, name)
+    answer = small_client.get("/collections/default/subjects", params={"q": query}).json()
+    assert [subject["subject"] for subject in answer["subjects"]] == found
+
+
+def test_the_pages_of_a_query_go_on_where_they_were(small_client):
+    for i in range(1, 5):
+        enroll(small_client, f"s{i}", i, "Ann" if i != 2 else "Bob")
+    found = pages(small_client, "/collections/default/subjects?q=ann", "subjects", 1)
+    assert [page[0]["subject"] for page in found] == ["s1", "s3", "s4"]
+
+
+def test_a_key_of_any_scope_sees_itself(whole: System):
+    key, secret = whole.keys.create("door", ["find"], collections=["staff"], requests_per_minute=60)
+    with TestClient(create_app(whole), headers={"x-api-key": secret}) as client:
+        answer = client.get("/keys/self").json()
+    assert (answer["id"], answer["name"], answer["scopes"], answer["collections"]) == (
+        key.id,
+        "door",
+        ["find"],
+        ["staff"],
+    )
+    assert answer["requests_per_minute"] == 60
+    assert secret not in str(answer)
+
+
+def test_without_a_key_there_is_no_self(small_client):
+    assert small_client.get("/keys/self", headers={"x-api-key": "wrong"}).status_code == 401
+
+
+def test_a_server_without_keys_says_so(whole: System):
+    settings = whole.settings.model_copy(update={"without_keys": True})
+    with TestClient(create_app(System(**{**vars(whole), "settings": settings}))) as client:
+        answer = client.get("/keys/self")
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+    assert "asks for no keys" in answer.json()["detail"]
+
+
+@pytest.fixture
+def audited(small: Small, whole: System) -> System:
+    return System(**{**vars(whole), "audit": Audit(small.gallery._database)})
+
+
+def test_the_audit_is_read_by_admins_newest_first_in_pages(audited: System):
+    _, secret = audited.keys.create("boss", SCOPES)
+    with TestClient(create_app(audited), headers={"x-api-key": secret}) as client:
+        face = enroll(client, "ada", 1)
+        client.delete(f"/faces/{face}")
+        found = pages(client, "/audit", "lines", 1)
+        only = client.get("/audit", params={"action": "face.erase"}).json()["lines"]
+        later = client.get("/audit", params={"since": "2999-01-01T00:00:00Z"}).json()
+    assert [page[0]["action"] for page in found][:2] == ["face.erase", "enroll"]
+    assert [(line["action"], line["objects"], line["outcome"]) for line in only] == [("face.erase", [face], "ok")]
+    assert later == {"lines": [], "next_cursor": None}
+    assert "ada" not in str(found)
+
+
+def test_only_an_unlimited_admin_key_reads_the_audit(audited: System):
+    for scopes, collections, status in (["read"], None, 403), (SCOPES, ["default"], 403), (SCOPES, None, 200):
+        _, secret = audited.keys.create("key", scopes, collections=collections)
+        with TestClient(create_app(audited), headers={"x-api-key": secret}) as client:
+            assert client.get("/audit").status_code == status
