@@ -7,12 +7,15 @@ as `{"fault": {"kind": code}}`.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
+import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Security
 from fastapi.concurrency import run_in_threadpool
@@ -27,7 +30,7 @@ from vultus.api.dialect import Dialect
 from vultus.api.errors import Problem
 from vultus.api.middleware.overload import OVERLOADED
 from vultus.api.state import State
-from vultus.errors import InvalidRequest, MissingApiKey
+from vultus.errors import InvalidApiKey, InvalidRequest, MissingApiKey
 from vultus.records import ApiKey
 from vultus.storage.keys import KeyStore
 
@@ -134,6 +137,26 @@ def test_neither_dialect_takes_the_key_of_the_other(app: FastAPI, key: Callable[
     with TestClient(app) as client:
         assert fault(client.post("/fake/v1/search", headers={"x-api-key": key("admin")})) == (401, "missing_api_key")
         assert native_fault(client.post("/detect", headers={"x-fake-key": key("admin")})) == (401, "missing_api_key")
+
+
+def test_an_authenticator_may_check_a_signature_over_the_body_within_its_limit(
+    system: StandInSystem, key: Callable[..., str]
+) -> None:
+    async def signed(request: Request, keys: KeyStore, now: datetime) -> ApiKey:
+        if request.headers["x-fake-signature"] != hashlib.sha256(await request.body()).hexdigest():
+            raise InvalidApiKey("the signature is not that of the body")
+        return await authenticate(request, keys, now)
+
+    app = create_app(system, dialects=[replace(FAKE, authenticate=signed)])
+    with TestClient(app, headers={"x-fake-key": key("admin")}) as client:
+
+        def post(body: bytes, signed_body: bytes) -> httpx.Response:
+            headers = {"x-fake-signature": hashlib.sha256(signed_body).hexdigest()}
+            return client.post("/fake/v1/index", content=body, headers=headers)
+
+        assert post(b"abc", b"abc").json() == {"bytes": 3}
+        assert fault(post(b"abd", b"abc")) == (401, "invalid_api_key")
+        assert fault(post(b"x" * 20_001, b"")) == (413, "request_too_large")
 
 
 def test_overload_is_answered_in_the_shape_of_the_dialect(app: FastAPI) -> None:
