@@ -43,6 +43,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+FILE_FAILED = "file_failed"  # the code of an OSError: in --json, and in the counts of an import or an evaluation
+
 
 class VultusError(Exception):
     """Anything that Vultus refuses or cannot do."""

@@ -8,13 +8,12 @@ import typer
 from typer.core import TyperGroup
 
 from vultus.cli.output import print_json, say
-from vultus.errors import VultusError
+from vultus.errors import FILE_FAILED, VultusError
 
 REFUSED = 1
 PARTLY = 3
 NEGATIVE = 4
 INTERRUPTED = 130
-FILE_FAILED = "file_failed"  # the code of an OSError, in --json and in the counts of an import
 
 EXIT_CODES = """**Exit codes**
 

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from vultus.cli.exit_codes import FILE_FAILED, INTERRUPTED, PARTLY
+from vultus.cli.exit_codes import INTERRUPTED, PARTLY
 from vultus.cli.opening import opened
 from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir
 from vultus.cli.output import print_json, print_lines, progress, say
 from vultus.cli.settings import load_settings, read_photo
-from vultus.errors import BadInput, CollectionNotFound, FaceRefused, InvalidRequest
+from vultus.errors import FILE_FAILED, BadInput, CollectionNotFound, FaceRefused, InvalidRequest
 from vultus.evaluation.labelled_folder import PhotoFile, PhotoListing, list_photos
 from vultus.identifiers import DEFAULT_COLLECTION, check_subject
 from vultus.service import FaceService

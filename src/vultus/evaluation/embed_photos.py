@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.errors import BadInput, FaceRefused, ModelInvalid
+from vultus.errors import FILE_FAILED, BadInput, FaceRefused, ModelInvalid
 from vultus.evaluation.cache import CachedOutcome, EmbeddingCache
 from vultus.records import Face, Float32
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.face_selection import central_face, largest_face
 from vultus.vision.pipeline import Pipeline
 
-FILE_FAILED = "file_failed"  # the file could not be read
 CHOICES: Mapping[str, Callable[[DetectedPhoto], Face]] = {"central": central_face, "largest": largest_face}
 
 
