@@ -487,3 +487,15 @@ def test_threads_may_search_while_collections_are_dropped():
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(search, range(400)))
+
+
+def test_the_held_size_is_that_of_the_last_search_and_asks_nobody(gallery):
+    index = FlatIndex(gallery)
+    assert index.held_size("people") is None
+    gallery.add_faces("people", "anna", [new_face(1)])
+    index.search("people", unit(1)[None, :], 1)
+    gallery.add_faces("people", "berta", [new_face(2)])
+    assert index.held_size("people") == (1, 1)
+    assert index.size("people") == index.held_size("people") == (2, 2)
+    index.discard("people")
+    assert index.held_size("people") is None

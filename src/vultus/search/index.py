@@ -46,6 +46,9 @@ class SearchIndex(Protocol):
     def size(self, collection: str) -> tuple[int, int]:
         """Subjects with a face, and faces. Raises: CollectionNotFound."""
 
+    def held_size(self, collection: str) -> tuple[int, int] | None:
+        """The same as of the last search, without asking the source; None when the collection is not in memory."""
+
     def state(self, collection: str) -> SearchState:
         """How the collection is searched now, by what is in memory; an unknown one would be searched exactly."""
 
@@ -102,6 +105,13 @@ class FlatIndex:
     def size(self, collection: str) -> tuple[int, int]:
         """Subjects with a face, and faces. Raises: CollectionNotFound."""
         return self._pull(collection).size()
+
+    def held_size(self, collection: str) -> tuple[int, int] | None:
+        """The same as of the last search, without asking the source; None when the collection is not in memory."""
+        with self._guard:
+            loaded = self._collections.get(collection)
+        snapshot = loaded.snapshot if loaded else None
+        return snapshot.size() if snapshot else None
 
     def state(self, collection: str) -> SearchState:
         """How the collection is searched now: exactly while it is not in memory, or not known."""

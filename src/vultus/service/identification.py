@@ -154,7 +154,8 @@ class GallerySearch:
         found: Sequence[Sequence[Candidate]],
         options: SearchOptions,
     ) -> FindResult:
-        subjects, templates = self._context.index.size(gallery.name)
+        index = self._context.index  # just searched, so its size is at hand; evicted meanwhile, it is loaded again
+        subjects, templates = index.held_size(gallery.name) or index.size(gallery.name)
         rule = self._rule(gallery.model_id, options, templates)
         listed = sorted({line.subject for lines in found for line in lines})
         known = self._context.gallery.subjects_by_id(gallery.name, listed)
