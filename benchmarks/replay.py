@@ -170,9 +170,8 @@ def audit_of(environment: dict[str, str]) -> list[str]:
     """What was audited, sorted: lines about reads are written a moment later than those about changes."""
     done = _vultus(environment, "audit", "--json")
     lines = json.loads(done.stdout)["lines"]
-    return sorted(
-        json.dumps([line["action"], line["outcome"], line["collection"], line["object_count"]]) for line in lines
-    )
+    wanted = ("action", "outcome", "collection", "object_count")
+    return sorted(json.dumps([line[name] for name in wanted]) for line in lines)
 
 
 def _vultus(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -53,3 +53,10 @@ def test_a_curve_of_one_point_is_that_point():
 
 def test_a_curve_never_leaves_the_range_of_a_cosine():
     assert CURVE.cosine(1e-30) == 1.0
+
+
+def test_the_rate_of_a_gallery_is_computed_once(monkeypatch):
+    mixture = ProbeMixture(0.421, 0.323)
+    first = mixture.fmr(0.0123, 4567)
+    monkeypatch.setattr(ProbeMixture, "fpir", lambda *_: pytest.fail("computed again"))
+    assert ProbeMixture(0.421, 0.323).fmr(0.0123, 4567) == first

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -46,11 +47,17 @@ class ProbeMixture:
 
     def fmr(self, fpir: float, size: int) -> float:
         """The FMR at which a gallery of `size` subjects has that FPIR, both in (0, 1)."""
-        low, high = np.log(1e-300), 0.0  # FPIR rises with FMR, so bisection finds the one that has this FPIR
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.fpir(float(np.exp(middle)), size) < fpir else (low, middle)
-        return float(np.exp(high))
+        return _fmr_of(self, fpir, size)
+
+
+# Every search asks for the FMR of its gallery's size; this many galleries and rates are remembered.
+@lru_cache(maxsize=1024)
+def _fmr_of(mixture: ProbeMixture, fpir: float, size: int) -> float:
+    low, high = np.log(1e-300), 0.0  # FPIR rises with FMR, so bisection finds the one that has this FPIR
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if mixture.fpir(float(np.exp(middle)), size) < fpir else (low, middle)
+    return float(np.exp(high))
 
 
 def _mixed_fpir(fmr: float, size: int, shape: float) -> float:
