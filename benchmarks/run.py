@@ -110,20 +110,20 @@ def _filled(data_dir: Path, photos: Photos) -> tuple[Settings, dict[str, Any]]:
     _say("models")
     prepare(store, cards, settings)
     models = open_models(settings, store)
-    model = models.default
+    model = models.served(models.default)
     _say(f"gallery of {FACES:,} faces")
     fill(
         settings,
-        model_id=model,
-        pipeline_version=models.pipeline_version(model),
-        dimension=models.dimension(model),
+        model_id=model.id,
+        pipeline_version=model.pipeline_version,
+        dimension=model.dimension,
         count=FACES,
     )
     return settings, {
         "machine": machine.facts(),
         "faces": FACES,
-        "model": model,
-        "precision": models.precision(model),
+        "model": model.id,
+        "precision": model.precision,
         "photos": photos.source,
     }
 

@@ -96,7 +96,7 @@ def _laps(watch: Stopwatch, work: Callable[[int], object], bounds: Bounds) -> li
 
 
 def _face(system: System, photos: Photos, bounds: Bounds) -> Iterator[Row]:
-    pipeline, model = system.pipeline, system.models.embedder(system.models.default)
+    pipeline, model = system.pipeline, system.models.served(system.models.default).embedder()
     for size in SIZES:
         detected = pipeline.detect(photos.some(size, 1)[0])
         if not detected.faces:
@@ -130,9 +130,9 @@ def _embedding(settings: Settings, faces: list[tuple[RGB, Any]], bounds: Bounds)
         for precision in ("fp32", "int8"):
             chosen = settings.model_copy(update={"precision": precision, "allow_noncommercial": True})
             models = open_models(chosen, store)
-            if models.precision(card.id) != precision:
+            if models.served(card.id).precision != precision:
                 continue
-            model = models.embedder(card.id)
+            model = models.served(card.id).embedder()
             for batch in BATCHES:
                 crops = [model.crop(pixels, face) for pixels, face in faces[:batch]]
                 taken = repeat(lambda _: model.embed(crops), bounds)  # noqa: B023

@@ -57,7 +57,6 @@ def open_small(folder: Path, *, slots: ComputeSlots | None = None) -> Iterator[S
     compute_in_calling_thread()
     pipeline = Pipeline(
         {"frames": detector},
-        models.embedder,
         default_detector="frames",
         stood_in_for=("opencv", "retinaface"),
         slots=slots or ComputeSlots(2, queue=8, wait_seconds=5),

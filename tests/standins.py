@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.pictures import FRAME
-from vultus.errors import InvalidRequest, ModelNameNotAllowed
+from vultus.errors import ModelNameNotAllowed
 from vultus.matching.decision import ThresholdTable
 from vultus.records import RGB, CropRule, Face, InputRule
 from vultus.vision.embed import Embedder
@@ -63,48 +64,51 @@ class FrameDetector:
         return Face((x0, y0, x1, y1), landmarks.astype(np.float32), 0.95)
 
 
+@dataclass
+class TinyModel:
+    """A recognition model, as the service sees it. Its version may be set, to stand for that of a later release."""
+
+    id: str
+    dimension: int
+    network: Embedder
+    pipeline_version: int = 1
+    precision: str = "fp32"
+    calibration: ThresholdTable | None = None
+
+    def thresholds(self) -> ThresholdTable:
+        return self.calibration or ThresholdTable(self.id, THRESHOLDS)
+
+    def embedder(self) -> Embedder:
+        return self.network
+
+
 class TinyModels:
     """Two recognition models, as the service sees them."""
 
     default = TINY
 
     def __init__(self, folder: Path) -> None:
-        self.runs, self.calibrated = 0, True
-        self._embedders = {
-            model_id: _embedder(write_tiny_network(folder / f"{model_id}.onnx", dimension=dimension), model_id)
+        self.runs = 0
+        self._models = {
+            model_id: TinyModel(
+                model_id,
+                dimension,
+                _embedder(write_tiny_network(folder / f"{model_id}.onnx", dimension=dimension), model_id),
+                calibration=ThresholdTable(model_id, THRESHOLDS),
+            )
             for model_id, dimension in DIMENSIONS.items()
         }
 
-    def resolve(self, name: str | None) -> str:
+    def resolve(self, name: str | None) -> TinyModel:
         wanted = name or TINY
         if wanted not in DIMENSIONS:
             raise ModelNameNotAllowed(f"model_name {wanted!r} is not served; use one of: {', '.join(DIMENSIONS)}")
-        return wanted
+        return self._models[wanted]
 
-    def pipeline_version(self, model_id: str) -> int:
-        return 1
-
-    def precision(self, model_id: str) -> str:
-        return "fp32"
-
-    def dimension(self, model_id: str) -> int:
-        return DIMENSIONS[model_id]
-
-    def calibration(self, model_id: str) -> ThresholdTable | None:
-        return ThresholdTable(model_id, THRESHOLDS) if self.calibrated else None
-
-    def thresholds(self, model_id: str) -> ThresholdTable:
-        table = self.calibration(model_id)
-        if table is None:
-            raise InvalidRequest(f"{model_id} has no calibration")
-        return table
+    served = resolve
 
     def capabilities(self) -> list[dict[str, object]]:
         return [{"model_id": model_id, "dimension": dimension} for model_id, dimension in DIMENSIONS.items()]
-
-    def embedder(self, model_id: str) -> Embedder:
-        self.runs += 1
-        return self._embedders[model_id]
 
 
 def _embedder(path: Path, model_id: str) -> Embedder:

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from tests.waiting import patient
-from vultus.model_registry import LoadedModels
+from vultus.loaded_models import LoadedModels
 
 
 def test_a_model_is_loaded_once():

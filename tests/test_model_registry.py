@@ -60,13 +60,29 @@ def serve(folder, *cards, **given):
 
 
 def embedded(models, name):
-    embedder = models.embedder(name)
+    embedder = models.served(name).embedder()
     return embedder.embed([embedder.blank() + np.uint8(7)])
 
 
 def test_names_and_aliases_resolve_to_ids(folder):
     models = serve(folder, make_card(folder, "a"), make_card(folder, "b"))
-    assert [models.resolve(name) for name in (None, "B", "alias-of-b")] == ["a", "b", "b"]
+    assert [models.resolve(name).id for name in (None, "B", "alias-of-b")] == ["a", "b", "b"]
+
+
+def test_a_name_is_resolved_once_to_a_model_that_is_passed_down(folder):
+    models = serve(folder, make_card(folder, "a", calibration=None), make_card(folder, "b"))
+    model = models.resolve("alias-of-b")
+    assert (model.id, model.dimension, model.pipeline_version, model.precision) == ("b", 32, 1, "fp32")
+    assert models.resolve("b") is model
+    assert model.thresholds() is model.thresholds()
+    assert model.embedder() is models.served("b").embedder()
+
+
+def test_a_model_without_a_calibration_says_how_to_make_one(folder):
+    model = serve(folder, make_card(folder, "a", calibration=None)).resolve("a")
+    assert model.calibration is None
+    with pytest.raises(InvalidRequest, match="vultus calibrate FOLDER --model a"):
+        model.thresholds()
 
 
 def test_unknown_and_refused_names_say_why(folder):
@@ -97,7 +113,7 @@ def test_parallel_first_uses_load_one_network(folder):
 
     def use():
         barrier.wait(patient())
-        found.append(models.embedder("a"))
+        found.append(models.served("a").embedder())
 
     threads = [threading.Thread(target=use) for _ in range(4)]
     for thread in threads:
@@ -112,12 +128,12 @@ def test_models_beyond_the_budget_are_unloaded_and_loaded_again(folder):
     cards = [make_card(folder, name) for name in ("a", "b", "c")]
     size = MEMORY_FACTOR * (folder / "a.bin").stat().st_size
     models = serve(folder, *cards, memory_bytes=2 * size)
-    first = models.embedder("a")
+    first = models.served("a").embedder()
     for name in ("b", "c"):
         embedded(models, name)
     assert [each["warm"] for each in models.capabilities()] == [False, True, True]
     assert first.embed([first.blank() + np.uint8(7)]).shape == (1, 32)  # in use: it goes on working
-    assert models.embedder("a") is not first
+    assert models.served("a").embedder() is not first
 
 
 # --- licences -----------------------------------------------------------------------------------------------------
@@ -125,7 +141,7 @@ def test_models_beyond_the_budget_are_unloaded_and_loaded_again(folder):
 
 def test_weights_not_for_commerce_are_refused_by_name(folder):
     models = serve(folder, make_card(folder, "a"), make_card(folder, "b", commercial=False))
-    for call in (models.resolve, models.embedder, models.dimension):
+    for call in (models.resolve, models.served):
         with pytest.raises(
             ModelNameNotAllowed, match=r"b is not served: its weights \(a licence\) may not.*VULTUS_ALLOW_NONCOMMERCIAL"
         ):
@@ -140,7 +156,7 @@ def test_weights_not_for_commerce_are_refused_by_name(folder):
 
 def test_weights_not_for_commerce_are_served_where_the_operator_says_so(folder):
     models = serve(folder, make_card(folder, "a"), make_card(folder, "b", commercial=False), allow_noncommercial=True)
-    assert models.resolve("b") == "b"
+    assert models.resolve("b").id == "b"
     assert embedded(models, "b").shape == (1, 32)
     assert [each["allowed"] for each in models.capabilities()] == [True, True]
 
@@ -156,13 +172,13 @@ def test_the_default_may_not_be_one_that_is_not_allowed(folder):
 def test_a_file_that_is_not_what_its_card_says_is_refused(folder):
     models = serve(folder, make_card(folder, "a"), make_card(folder, "b", dimension=16))
     with pytest.raises(ModelInvalid, match=r"b\.bin answers \(N, 32\), but its card says \(N, 16\)"):
-        models.embedder("b")
+        models.served("b").embedder()
 
 
 def test_a_file_of_another_digest_is_never_loaded(folder):
     models = serve(folder, make_card(folder, "a"))
     write_tiny_network(folder / "a.bin", seed=99)
-    for call in (models.resolve, models.embedder):
+    for call in (models.resolve, lambda name: models.served(name).embedder()):
         with pytest.raises(ModelInvalid, match="is not the expected file"):
             call("a")
 
@@ -183,14 +199,14 @@ def test_the_file_of_the_precision_is_loaded(folder, asked, used):
     card = make_card(folder, "aaa", int8=INT8)
     fp32 = embedded(serve(folder, card), "aaa")
     models = serve(folder, card, precision=asked)
-    assert models.precision("aaa") == used
+    assert models.served("aaa").precision == used
     assert models.capabilities()[0]["precision"] == used
     assert bool(np.allclose(embedded(models, "aaa"), fp32)) is (used == "fp32")  # the stand-in makes another network
 
 
 def test_a_model_without_ranges_computes_in_fp32(folder):
     models = serve(folder, make_card(folder, "a"), precision="int8")
-    assert models.precision("a") == "fp32"
+    assert models.served("a").precision == "fp32"
     assert embedded(models, "a").shape == (1, 32)
 
 
@@ -202,7 +218,9 @@ def test_int8_embeddings_are_nearly_those_of_fp32(name, real, model_dir):
     store = ModelStore(model_dir, in_box_cards())
     store.prepare(card)
     exact, fast = (
-        open_models(Settings(default_model=name, model_dir=model_dir, precision=precision), store).embedder(name)
+        open_models(Settings(default_model=name, model_dir=model_dir, precision=precision), store)
+        .served(name)
+        .embedder()
         for precision in ("fp32", "int8")
     )
     photos = [pictures.astronaut(), pictures.portrait(), *pictures.variants(pictures.astronaut()).values()]
@@ -237,12 +255,12 @@ def test_a_fused_model_is_its_members_joined(folder):
     joined = embedded_pair(models, "both")
     each = [embedded_pair(models, name) for name in ("a", "bb")]
     assert pictures.cosine(*joined) == pytest.approx(np.mean([pictures.cosine(*pair) for pair in each]), abs=1e-5)
-    assert models.resolve("both") == "both"
+    assert models.resolve("both").id == "both"
 
 
 def embedded_pair(models, name):
     """The embeddings of two faces by a model."""
-    model = models.embedder(name)
+    model = models.served(name).embedder()
     face = Face((4, 4, 60, 60), np.array(TEMPLATE, np.float32) * 2, 0.9)
     photos = [np.random.default_rng(i).integers(0, 256, (64, 64, 3)).astype(np.uint8) for i in range(2)]
     return model.embed([model.crop(photo, face) for photo in photos])
@@ -264,16 +282,16 @@ def test_a_fused_card_that_names_nobody_or_the_wrong_dimension_is_refused(folder
         folder, make_card(folder, "a"), make_card(folder, "bb"), fused_card(folder, dimension=5, a=0.5, bb=0.5)
     )
     with pytest.raises(ModelInvalid, match="64 numbers"):
-        models.embedder("both")
+        models.served("both").embedder()
 
 
 def test_an_alias_means_the_stand_in_only_while_the_weights_are_missing_and_only_if_the_operator_says_so(folder):
     cards = make_card(folder, "a"), make_card(folder, "bb")
     store = ModelStore(folder, cards)
     models = ModelRegistry(store, cards, default="a", stand_ins={"bb": "a"})
-    assert models.resolve("alias-of-bb") == "bb"
+    assert models.resolve("alias-of-bb").id == "bb"
     (folder / "bb.bin").unlink()
-    assert models.resolve("alias-of-bb") == "a"
+    assert models.resolve("alias-of-bb").id == "a"
     for name, served in (("bb", models), ("alias-of-bb", ModelRegistry(store, cards, default="a"))):
         with pytest.raises(ModelNotInstalled):
             served.resolve(name)

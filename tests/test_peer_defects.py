@@ -278,7 +278,7 @@ def test_nan_or_zero_embedding_accepted(client: TestClient, small: Small, monkey
     found_face = Face((20.0, 20.0, 100.0, 100.0), np.full((5, 2), np.nan, np.float32), 0.9)
     monkeypatch.setattr(small.detector, "detect", lambda pixels: [found_face])
     for bad_network in (np.nan, 0.0):
-        model = small.models.embedder("tiny-32")
+        model = small.models.resolve("tiny-32").embedder()
         bad_rows = np.full((1, 32), bad_network, np.float32)
         monkeypatch.setattr(model._session, "run", lambda batch, rows=bad_rows: [rows])
         answer = client.post("/enroll", files={"img": encoded(Image.fromarray(flat))}, data={"min_quality": "0"})

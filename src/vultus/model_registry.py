@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from vultus.errors import InvalidRequest, ModelInvalid, ModelNameNotAllowed
+from vultus.loaded_models import LoadedModels
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel
 from vultus.models.card import Calibration, ModelCard, cards_of, find_card
@@ -23,69 +22,41 @@ from vultus.vision.session import Session
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
-
-
-class LoadedModels(Generic[T]):
-    """A cache of loaded models by name, the least recently used ones dropped first. Safe in several threads.
-
-    Dropping a model drops the cache's reference: a caller that still uses it keeps it alive until then. So memory may
-    for a while be above the budget by the models in use.
-    """
-
-    def __init__(self, budget_bytes: int) -> None:
-        self._budget = budget_bytes
-        self._kept: OrderedDict[str, tuple[T, int]] = OrderedDict()
-        self._lock = threading.Lock()
-        self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-
-    def get(self, name: str, load: Callable[[], tuple[T, int]]) -> T:
-        """The model of this name. load: returns the model and its bytes; called once, while other callers for the same
-        model wait and callers for another model do not."""
-        kept = self._find(name)
-        if kept is not None:
-            return kept
-        with self._lock:
-            loading = self._loading[name]
-        with loading:
-            kept = self._find(name)  # another thread may have loaded it while this one waited
-            if kept is not None:
-                return kept
-            model, size = load()
-            self._keep(name, model, size)
-            return model
-
-    def __contains__(self, name: str) -> bool:
-        with self._lock:
-            return name in self._kept
-
-    def _find(self, name: str) -> T | None:
-        with self._lock:
-            if name not in self._kept:
-                return None
-            self._kept.move_to_end(name)
-            return self._kept[name][0]
-
-    def _keep(self, name: str, model: T, size: int) -> None:
-        dropped: list[tuple[str, T]] = []
-        with self._lock:
-            while self._kept and self._used() + size > self._budget:
-                oldest, (released, _) = self._kept.popitem(last=False)
-                dropped.append((oldest, released))
-            self._kept[name] = model, size
-        # Freeing hundreds of megabytes takes a while: `dropped` holds the references until the lock is released.
-        for oldest, _ in dropped:
-            _log.info("%s is unloaded to make room for %s", oldest, name)
-        if size > self._budget:
-            _log.warning("%s takes about %d bytes, more than the budget of %d for models", name, size, self._budget)
-
-    def _used(self) -> int:
-        return sum(size for _, size in self._kept.values())
-
-
 # Memory of a loaded network over the size of its file: 2.5 to 3.3, measured with FaceNet and SFace, fp32 and int8.
 MEMORY_FACTOR = 3
 DEFAULT_MEMORY_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, eq=False)
+class ServedModel:
+    """A recognition model that a name was resolved to; passed down instead of the name.
+
+    calibration: the operator's, or else the card's; None without either. load: the network, loaded at its first use.
+    """
+
+    id: str
+    card: ModelCard
+    dimension: int
+    pipeline_version: int
+    precision: Precision
+    calibration: ThresholdTable | None
+    load: Callable[[], Recogniser[Any]] = field(repr=False)
+
+    def thresholds(self) -> ThresholdTable:
+        """The calibration. Raises: InvalidRequest when the model has none."""
+        if self.calibration is None:
+            raise InvalidRequest(
+                f"{self.id} has no calibration, so no error rate can be asked of it; send a threshold, or calibrate "
+                f"it once: vultus calibrate FOLDER --model {self.id}"
+            )
+        return self.calibration
+
+    def embedder(self) -> Recogniser[Any]:
+        """The loaded model; the first caller loads it, callers at the same time wait for that one load.
+
+        Raises: ModelNotInstalled; ModelInvalid when the file is not the one that the card describes.
+        """
+        return self.load()
 
 
 class ModelRegistry:
@@ -118,56 +89,41 @@ class ModelRegistry:
         self._allow_noncommercial = allow_noncommercial
         self._stand_ins = dict(stand_ins or {})
         self._loaded: LoadedModels[Recogniser[Any]] = LoadedModels(memory_bytes)
+        self._served: dict[str, ServedModel] = {}
         self.default = self._card(default).id
 
-    def resolve(self, name: str | None) -> str:
-        """The id of a model by id or alias; None means the default.
+    def resolve(self, name: str | None) -> ServedModel:
+        """The model of an id or alias, its files verified; None means the default.
 
-        Raises ModelNameNotAllowed, ModelNotInstalled (with the command that installs it).
+        Raises: ModelNameNotAllowed; ModelNotInstalled with the command that installs it.
         """
         card = self._meant(self.default if name is None else name)
         if card.id not in self._loaded:
             for member in self._store.members(card):
                 self._path(member)
-        return card.id
+        return self.served(card.id)
 
-    def precision(self, model_id: str) -> Precision:
-        """The arithmetic that the model computes in. Embeddings of both kinds compare with each other."""
-        members = self._store.members(self._card(model_id))
-        return self._precision if all(member.int8 is not None for member in members) else "fp32"
+    def served(self, name: str) -> ServedModel:
+        """The model of an id or alias, whether or not its files are there. Raises: ModelNameNotAllowed."""
+        known = self._served.get(name)
+        if known is None:
+            card = self._card(name)
+            known = self._served.setdefault(card.id, self._serve(card))
+        return known
 
-    def pipeline_version(self, model_id: str) -> int:
-        """The version of the model's preprocessing."""
-        return self._card(model_id).pipeline_version
-
-    def dimension(self, model_id: str) -> int:
-        """The length of the model's embeddings."""
-        return _required(self._card(model_id).output_dimension, model_id, "output_dimension")
-
-    def calibration(self, model_id: str) -> ThresholdTable | None:
-        """The thresholds by the operator's calibration, else by the card's; None when the model has neither."""
-        calibration = self._operator_calibrations.get(model_id) or self._card(model_id).calibration
-        if calibration is None:
-            return None
-        return ThresholdTable(model_id, calibration.thresholds, search=_search_model(calibration))
-
-    def thresholds(self, model_id: str) -> ThresholdTable:
-        """As `calibration`. Raises InvalidRequest when the model has none."""
-        table = self.calibration(model_id)
-        if table is None:
-            raise InvalidRequest(
-                f"{model_id} has no calibration, so no error rate can be asked of it; send a threshold, or calibrate "
-                f"it once: vultus calibrate FOLDER --model {model_id}"
-            )
-        return table
-
-    def embedder(self, model_id: str) -> Recogniser[Any]:
-        """The loaded model; the first caller loads it, callers at the same time wait for that one load.
-
-        Raises ModelNameNotAllowed, ModelNotInstalled, ModelInvalid when the file is not the one its card describes.
-        """
-        card = self._card(model_id)
-        return self._loaded.get(card.id, lambda: self._load(card))
+    def _serve(self, card: ModelCard) -> ServedModel:
+        # Embeddings of fp32 and int8 compare with each other.
+        int8 = all(member.int8 is not None for member in self._store.members(card))
+        calibration = self._operator_calibrations.get(card.id) or card.calibration
+        return ServedModel(
+            id=card.id,
+            card=card,
+            dimension=_required(card.output_dimension, card.id, "output_dimension"),
+            pipeline_version=card.pipeline_version,
+            precision=self._precision if int8 else "fp32",
+            calibration=None if calibration is None else _threshold_table(card.id, calibration),
+            load=lambda: self._loaded.get(card.id, lambda: self._load(card)),
+        )
 
     def capabilities(self) -> list[dict[str, Any]]:
         """One plain dictionary per recognition model, for programs."""
@@ -199,7 +155,7 @@ class ModelRegistry:
         return card.licence.commercial_use or self._allow_noncommercial
 
     def _path(self, card: ModelCard) -> Path:
-        return self._store.path(card, card.files[0].name, self.precision(card.id))
+        return self._store.path(card, card.files[0].name, self.served(card.id).precision)
 
     def _load(self, card: ModelCard) -> tuple[Recogniser[Any], int]:
         """The model, and the bytes it takes in memory."""
@@ -213,7 +169,7 @@ class ModelRegistry:
         return fused, sum(size for _, size in loaded)
 
     def _load_network(self, card: ModelCard) -> tuple[Embedder, int]:
-        path, dimension = self._path(card), self.dimension(card.id)
+        path, dimension = self._path(card), self.served(card.id).dimension
         session = Session(path)
         input_rule, crop_rule = _required(card.input, card.id, "input"), _required(card.crop, card.id, "crop")
         check_recogniser(session, input_rule=input_rule, dimension=dimension)
@@ -235,7 +191,7 @@ class ModelRegistry:
             "dimension": card.output_dimension,
             "installed": status.state == "prepared",
             "state": status.state,
-            "precision": self.precision(card.id) if self._may_serve(card) else "fp32",
+            "precision": self.served(card.id).precision if self._may_serve(card) else "fp32",
             "warm": card.id in self._loaded,
             "licence": card.licence.weights,
             "commercial_use": card.licence.commercial_use,
@@ -244,8 +200,11 @@ class ModelRegistry:
         }
 
 
+def _threshold_table(model_id: str, calibration: Calibration) -> ThresholdTable:
+    return ThresholdTable(model_id, calibration.thresholds, search=_search_model(calibration))
+
+
 def _search_model(calibration: Calibration) -> SearchModel | None:
-    """What a calibration knows of searches, as the comparison uses it."""
     search = calibration.search
     if search is None:
         return None

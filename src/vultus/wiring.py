@@ -106,7 +106,7 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
         store = ModelStore(settings.model_dir, cards)
         prepare(store, cards, settings)
         models = open_models(settings, store)
-        pipeline = open_pipeline(settings, store, cards, models)
+        pipeline = open_pipeline(settings, store, cards)
         index = FlatIndex(gallery, memory_bytes=settings.index_memory_bytes, pq_from_faces=settings.pq_from_faces)
         stack.callback(index.close)
         service = FaceService(ServiceContext(pipeline, models, gallery, photos, index, _policy(settings)))
@@ -177,16 +177,13 @@ def chosen_precision(settings: Settings) -> PrecisionChoice:
     return best_precision(settings.precision, cpu_flags())
 
 
-def open_pipeline(
-    settings: Settings, store: ModelStore, cards: tuple[ModelCard, ...], models: ModelRegistry
-) -> Pipeline:
+def open_pipeline(settings: Settings, store: ModelStore, cards: tuple[ModelCard, ...]) -> Pipeline:
     """The vision pipeline with all detectors loaded. OpenCV computes in the calling thread from then on."""
     compute_in_calling_thread()
     slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
     networks = DetectorNetworks(lambda model_id, file: store.path(_card(cards, model_id), file), slots)
     return Pipeline(
         open_detectors(detector_decoders(cards), networks),
-        models.embedder,
         default_detector=settings.default_detector,
         fallback=FALLBACK_DETECTOR,
         stood_in_for=STOOD_IN_FOR,
@@ -200,7 +197,7 @@ def warm_up(pipeline: Pipeline, models: ModelRegistry) -> None:
     """Run every network of the default pipeline once, so that the first request finds them warm."""
     grey = np.full((WARM_UP_SIDE, WARM_UP_SIDE, 3), 127, np.uint8)
     pipeline.warm_up(grey)
-    embedder = models.embedder(models.default)
+    embedder = models.served(models.default).embedder()
     embedder.embed([embedder.blank()])
 
 

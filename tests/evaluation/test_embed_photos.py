@@ -10,6 +10,7 @@ from tests.standins import TINY, FrameDetector, TinyModels
 from vultus.evaluation.cache import EmbeddingCache, Recipe
 from vultus.evaluation.embed_photos import Outcome, PhotoEmbedder, gather
 from vultus.vision.compute_slots import compute_in_calling_thread
+from vultus.vision.embed import Embedder
 from vultus.vision.pipeline import Pipeline
 
 
@@ -21,7 +22,12 @@ def detector() -> FrameDetector:
 @pytest.fixture
 def pipeline(tmp_path, detector) -> Pipeline:
     compute_in_calling_thread()
-    return Pipeline({"frames": detector}, TinyModels(tmp_path).embedder, default_detector="frames")
+    return Pipeline({"frames": detector}, default_detector="frames")
+
+
+@pytest.fixture
+def model(tmp_path) -> Embedder:
+    return TinyModels(tmp_path).resolve(TINY).embedder()
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -29,33 +35,33 @@ def write(path: Path, data: bytes) -> Path:
     return path
 
 
-def test_the_embedding_is_that_of_the_pipeline(tmp_path, pipeline):
-    outcome = PhotoEmbedder(pipeline, TINY, Path.read_bytes).embed(write(tmp_path / "a.png", pictures.drawn_photo(1)))
+def test_the_embedding_is_that_of_the_pipeline(tmp_path, pipeline, model):
+    outcome = PhotoEmbedder(pipeline, model, Path.read_bytes).embed(write(tmp_path / "a.png", pictures.drawn_photo(1)))
     assert outcome.failure is None
     assert np.linalg.norm(outcome.embedding) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_bad_file_is_a_reason_and_no_exception(tmp_path, pipeline):
-    embedder = PhotoEmbedder(pipeline, TINY, Path.read_bytes)
+def test_a_bad_file_is_a_reason_and_no_exception(tmp_path, pipeline, model):
+    embedder = PhotoEmbedder(pipeline, model, Path.read_bytes)
     broken = write(tmp_path / "broken.jpg", b"no picture")
     empty = write(tmp_path / "empty.png", pictures.drawn_photo())
     reasons = [embedder.embed(path).failure for path in (tmp_path / "gone.png", broken, empty)]
     assert reasons == ["file_failed", "invalid_image", "no_face_detected"]
 
 
-def test_a_cached_photo_is_not_embedded_again(tmp_path, pipeline, detector):
+def test_a_cached_photo_is_not_embedded_again(tmp_path, pipeline, model, detector):
     cache = EmbeddingCache(tmp_path / "cache", Recipe(TINY, 1, "fp32", "frames", "largest"), 32)
-    embedder = PhotoEmbedder(pipeline, TINY, Path.read_bytes, cache=cache)
+    embedder = PhotoEmbedder(pipeline, model, Path.read_bytes, cache=cache)
     first = embedder.embed(write(tmp_path / "a.png", pictures.drawn_photo(1)))
     copy = embedder.embed(write(tmp_path / "copy.png", pictures.drawn_photo(1)))
     assert detector.calls == 1
     assert copy.embedding.tolist() == first.embedding.tolist()
 
 
-def test_the_central_face_is_another_than_the_largest(tmp_path, pipeline):
+def test_the_central_face_is_another_than_the_largest(tmp_path, pipeline, model):
     photo = write(tmp_path / "two.png", pictures.drawn_photo(1, 2))  # the second is nearer to the middle
-    largest = PhotoEmbedder(pipeline, TINY, Path.read_bytes, face="largest").embed(photo).embedding
-    central = PhotoEmbedder(pipeline, TINY, Path.read_bytes, face="central").embed(photo).embedding
+    largest = PhotoEmbedder(pipeline, model, Path.read_bytes, face="largest").embed(photo).embedding
+    central = PhotoEmbedder(pipeline, model, Path.read_bytes, face="central").embed(photo).embedding
     assert float(largest @ central) < 0.9
 
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from vultus.matching.decision import ThresholdTable
+from vultus.matching.decision import ThresholdTable, explicit_rule
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel, independent_fmr
+from vultus.records import ThresholdRule
 
 CURVE = RateCurve([(1e-1, 0.2), (1e-3, 0.5), (1e-5, 0.7)])
 # Shape 0.5 at every FMR: n FMR / a = 1500 * 0.001 / 0.5 = 3, FPIR = 1 - 4^-0.5 = 0.5.
@@ -44,7 +45,7 @@ def test_a_larger_gallery_never_lowers_the_threshold():
 
 
 def test_an_explicit_threshold_stays_as_given():
-    assert TABLE.explicit(0.123).similarity == 0.123
+    assert explicit_rule("m", 0.123) == ThresholdRule("explicit", 0.123, None, "m")
 
 
 def test_a_curve_of_one_point_is_that_point():

@@ -58,9 +58,9 @@ def test_the_overlay_wins_over_the_card(tmp_path, card):
     models = ModelRegistry(
         store, store.cards, default=card.id, operator_calibrations=read_operator_calibrations(tmp_path, store.cards)
     )
-    assert models.thresholds(card.id).for_fmr(1e-4).similarity == pytest.approx(0.99)
+    assert models.served(card.id).thresholds().for_fmr(1e-4).similarity == pytest.approx(0.99)
     plain = ModelRegistry(store, store.cards, default=card.id)
-    assert plain.thresholds(card.id).for_fmr(1e-4).similarity == pytest.approx(0.594, abs=0.01)
+    assert plain.served(card.id).thresholds().for_fmr(1e-4).similarity == pytest.approx(0.594, abs=0.01)
 
 
 @pytest.mark.parametrize(

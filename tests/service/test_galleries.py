@@ -116,6 +116,6 @@ def test_the_sweep_removes_photos_without_a_row_and_keeps_the_others(small):
 
 def test_a_collection_of_another_preprocessing_version_is_refused(small):
     small.service.galleries.create_collection("c")
-    small.models.pipeline_version = lambda model_id: 2
+    small.models.resolve("tiny-32").pipeline_version = 2
     with pytest.raises(ModelMismatch, match="version 1 of tiny-32, and version 2"):
         small.service.identification.find(drawn_photo(1), collection="c")

@@ -64,10 +64,10 @@ def calibrate(
     choices = Choices(vision.models.resolve(model), detector, face, cache)
     embedded = embed_photos(vision, [photo.path for photo in photos.photos], choices, settings)
     calibration = _calibrate(vision, choices, photos, embedded, data)
-    path = out or operator_calibration_path(settings.model_dir, choices.model_id)
-    write_operator_calibration(path, choices.model_id, calibration)
+    path = out or operator_calibration_path(settings.model_dir, choices.model.id)
+    write_operator_calibration(path, choices.model.id, calibration)
     say(f"calibration written to {path}" + ("" if out else "; the service uses it from its next start on"))
-    _print(choices.model_id, calibration, str(path), as_json)
+    _print(choices.model.id, calibration, str(path), as_json)
 
 
 def _calibrate(
@@ -84,8 +84,8 @@ def _calibrate(
         data=f"{words}: {len(subjects):,} photos of {len(set(subjects)):,} people, {choices.face} face",
         comparisons=found.comparisons,
         date=f"{datetime.now(UTC):%Y-%m-%d}",
-        pipeline_version=vision.models.pipeline_version(choices.model_id),
-        precision=vision.models.precision(choices.model_id),
+        pipeline_version=choices.model.pipeline_version,
+        precision=choices.model.precision,
         weighting="all pairs",
         smallest_fmr=found.smallest_fmr,
         search=_search(found),

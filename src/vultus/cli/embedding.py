@@ -17,6 +17,7 @@ from vultus.cli.settings import read_photo
 from vultus.config import Settings
 from vultus.evaluation.cache import Recipe, open_cache
 from vultus.evaluation.embed_photos import EmbeddedPhotos, Outcome, PhotoEmbedder, gather
+from vultus.model_registry import ServedModel
 
 MANY_PHOTOS = 500  # from here on a cache is recommended, as the run takes a while
 FaceChoice = Literal["central", "largest"]
@@ -39,9 +40,9 @@ CacheOption = Annotated[
 
 @dataclass(frozen=True)
 class Choices:
-    """The options of the command. model_id: resolved."""
+    """What the command was asked for: see the options."""
 
-    model_id: str
+    model: ServedModel
     detector: str | None
     face: FaceChoice
     cache: Path | None
@@ -53,35 +54,33 @@ def embed_photos(vision: Vision, paths: Sequence[Path], choices: Choices, settin
     Raises DetectorNotAllowed, ModelInvalid, OSError when the cache cannot be written, KeyboardInterrupt.
     """
     vision.pipeline.detector_name(choices.detector)
-    vision.models.embedder(
-        choices.model_id
-    )  # loaded first, so that a broken model ends the run and is not a failure of each photo
-    dimension = vision.models.dimension(choices.model_id)
+    # loaded first, so that a broken model ends the run and is not a failure of each photo
+    model = choices.model.embedder()
     with ExitStack() as stack:
         cache = None
         if choices.cache is not None:
-            cache = stack.enter_context(open_cache(choices.cache, recipe_of(vision, choices), dimension))
+            cache = stack.enter_context(open_cache(choices.cache, recipe_of(vision, choices), model.dimension))
         elif len(paths) >= MANY_PHOTOS:
             say("tip: with --cache FOLDER a stopped run can go on where it was")
         embedder = PhotoEmbedder(
             vision.pipeline,
-            choices.model_id,
+            model,
             lambda path: read_photo(path, settings.max_image_bytes),
             choices.face,
             choices.detector,
             cache,
         )
         outcomes = _run(embedder, list(dict.fromkeys(paths)), settings.compute_slots)
-    return gather(paths, outcomes, dimension)
+    return gather(paths, outcomes, model.dimension)
 
 
 def recipe_of(vision: Vision, choices: Choices) -> Recipe:
     """The recipe of the embeddings that these choices make."""
-    models, model_id = vision.models, choices.model_id
+    model = choices.model
     return Recipe(
-        model_id,
-        models.pipeline_version(model_id),
-        models.precision(model_id),
+        model.id,
+        model.pipeline_version,
+        model.precision,
         detector_of(vision, choices),
         choices.face,
     )

@@ -72,7 +72,7 @@ def evaluate(
     data = _read(folder, pairs, attributes, column, words)
     vision = openers_of(ctx).open_vision(settings)
     choices = Choices(vision.models.resolve(model), detector, face, cache)
-    in_use = _thresholds(vision, choices)
+    in_use = _thresholds(choices)
     photos = embed_photos(vision, data.paths, choices, settings)
     found = _measure(data, photos, _setup(vision, choices, data), in_use, gallery, templates)
     _publish(found, report, as_json)
@@ -135,12 +135,11 @@ def _root_of(pairs: Path, folder: Path | None) -> Path | None:
 
 
 def _setup(vision: Vision, choices: Choices, data: Data) -> Setup:
-    models = vision.models
     return Setup(
         data=data.name,
-        model_id=choices.model_id,
-        pipeline_version=models.pipeline_version(choices.model_id),
-        precision=models.precision(choices.model_id),
+        model_id=choices.model.id,
+        pipeline_version=choices.model.pipeline_version,
+        precision=choices.model.precision,
         detector=shown_detector(vision, choices),
         face=choices.face,
         vultus_version=__version__,
@@ -148,9 +147,9 @@ def _setup(vision: Vision, choices: Choices, data: Data) -> Setup:
     )
 
 
-def _thresholds(vision: Vision, choices: Choices) -> dict[float, float] | None:
+def _thresholds(choices: Choices) -> dict[float, float] | None:
     """The thresholds that the service uses now, by FMR; None for a model without a calibration."""
-    table = vision.models.calibration(choices.model_id)
+    table = choices.model.calibration
     return None if table is None else {rate: table.for_fmr(rate).similarity for rate in IN_USE_FMRS}
 
 

@@ -66,7 +66,7 @@ def run_self_test(settings: Settings) -> float:
     started = perf_counter()
     warm_up(vision.pipeline, vision.models)
     seconds = perf_counter() - started
-    embedder = vision.models.embedder(vision.models.default)
+    embedder = vision.models.served(vision.models.default).embedder()
     if not np.isclose(np.linalg.norm(embedder.embed([embedder.blank()])[0]), 1, atol=1e-3):
         raise ModelInvalid(f"{vision.models.default} answers no embedding of length 1; run: vultus models prepare")
     return seconds
@@ -120,4 +120,4 @@ def _announce_preparation(settings: Settings) -> None:
 
 def _vision(settings: Settings, store: ModelStore) -> Vision:
     models = open_models(settings, store)
-    return Vision(open_pipeline(settings, store, store.cards, models), models)
+    return Vision(open_pipeline(settings, store, store.cards), models)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from vultus.errors import FILE_FAILED, BadInput, FaceRefused, ModelInvalid
 from vultus.evaluation.cache import CachedOutcome, EmbeddingCache
 from vultus.records import Face, Float32
 from vultus.vision.detected_photo import DetectedPhoto
+from vultus.vision.embed import Recogniser
 from vultus.vision.face_selection import central_face, largest_face
 from vultus.vision.pipeline import Pipeline
 
@@ -38,7 +40,7 @@ class PhotoEmbedder:
     """
 
     pipeline: Pipeline
-    model_id: str
+    model: Recogniser[Any]
     read: Callable[[Path], bytes]
     face: str = "largest"
     detector: str | None = None
@@ -70,7 +72,7 @@ class PhotoEmbedder:
             with self.pipeline.slot():
                 detected = self.pipeline.detect(photo, detector=self.detector)
                 chosen = CHOICES[self.face](detected)
-                (template,) = self.pipeline.embed([(detected, chosen)], self.model_id)
+                (template,) = self.pipeline.embed([(detected, chosen)], self.model)
         except (BadInput, FaceRefused, ModelInvalid) as refusal:
             return CachedOutcome(None, refusal.code)
         return CachedOutcome(template.embedding, None)

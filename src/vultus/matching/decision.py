@@ -38,6 +38,11 @@ def to_similarity(distance: float, metric: Metric) -> float:
     return 1 - distance if metric == "cosine" else 1 - distance * distance / 2
 
 
+def explicit_rule(model_id: str, cosine: float) -> ThresholdRule:
+    """The caller's own threshold: no rate is claimed for it, so the model needs no calibration."""
+    return ThresholdRule("explicit", cosine, None, model_id)
+
+
 class ThresholdTable:
     """The thresholds of a model by error rate, from its measured false match rates and its search model, if known."""
 
@@ -70,10 +75,6 @@ class ThresholdTable:
         fmr = self._search.mixture.fmr(fpir, n)
         note = self._search.why_unsupported(fpir, n, fmr)
         return self._search_rule(self._search.curve.cosine(fmr), fpir, n, note is None, note)
-
-    def explicit(self, cosine: float) -> ThresholdRule:
-        """The caller's own threshold."""
-        return ThresholdRule("explicit", cosine, None, self.model_id)
 
     def _search_rule(
         self, cosine: float, fpir: float, templates: int, supported: bool, note: str | None

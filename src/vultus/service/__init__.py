@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vultus.service.comparison import VectorComparison
-from vultus.service.context import Models, Policy, ServiceContext
+from vultus.service.context import Model, Models, Policy, ServiceContext
 from vultus.service.enrolment import Enrolment
 from vultus.service.galleries import Galleries
 from vultus.service.identification import GallerySearch
 from vultus.service.recognition import Recognition
 from vultus.storage.audit import Act
 
-__all__ = ["FaceService", "Models", "Policy", "ServiceContext"]
+__all__ = ["FaceService", "Model", "Models", "Policy", "ServiceContext"]
 
 
 class FaceService:

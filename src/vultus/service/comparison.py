@@ -8,7 +8,7 @@ import numpy as np
 
 from vultus.errors import InvalidRequest, VectorMismatch
 from vultus.records import Comparison, Float32, Metric
-from vultus.service.context import ServiceContext
+from vultus.service.context import Model, ServiceContext
 from vultus.vectors import has_direction, lengths, unit_length
 from vultus.vision.face_selection import largest_face
 
@@ -38,18 +38,17 @@ class VectorComparison:
         Vectors are scaled to unit length first. face_index: which face of the photo, largest first; None: the largest.
         Raises VectorMismatch (dimension, NaN, zero), InvalidRequest (no such face), and what `verify` raises.
         """
-        model_id = self._context.models.resolve(model_name)
-        rule = self._context.verification_rule(model_id, metric, target_fmr, threshold)
-        dimension = self._context.models.dimension(model_id)
-        rows = unit_vectors(targets, dimension, model_id, what="target vector")
+        model = self._context.models.resolve(model_name)
+        rule = self._context.verification_rule(model, metric, target_fmr, threshold)
+        rows = unit_vectors(targets, model.dimension, model.id, what="target vector")
         if isinstance(source, bytes):
-            probe = self._photo_vector(source, model_id, detector, enforce_detection, align, face_index)
+            probe = self._photo_vector(source, model, detector, enforce_detection, align, face_index)
         else:
-            (probe,) = unit_vectors([source], dimension, model_id, what="source vector")
-        return Comparison(tuple(np.clip(rows @ probe, -1, 1).tolist()), rule, metric, model_id)
+            (probe,) = unit_vectors([source], model.dimension, model.id, what="source vector")
+        return Comparison(tuple(np.clip(rows @ probe, -1, 1).tolist()), rule, metric, model.id)
 
     def _photo_vector(
-        self, photo: bytes, model_id: str, detector: str | None, enforce: bool, align: bool, face_index: int | None
+        self, photo: bytes, model: Model, detector: str | None, enforce: bool, align: bool, face_index: int | None
     ) -> Float32:
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
@@ -59,7 +58,7 @@ class VectorComparison:
                 raise InvalidRequest(
                     f"face_index is {index}, but img has {len(faces)} faces; count from 0, largest first"
                 )
-            (template,) = self._context.pipeline.embed([(detected, faces[index])], model_id, align=align)
+            (template,) = self._context.pipeline.embed([(detected, faces[index])], model.embedder(), align=align)
         return template.embedding
 
 

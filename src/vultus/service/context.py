@@ -4,33 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from vultus.errors import InvalidRequest, ModelMismatch
-from vultus.matching.decision import ThresholdTable, to_similarity
+from vultus.matching.decision import ThresholdTable, explicit_rule, to_similarity
 from vultus.records import Caution, Collection, Metric, Quality, ThresholdRule
 from vultus.search.index import SearchIndex
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import PhotoStore
+from vultus.vision.embed import Recogniser
 from vultus.vision.pipeline import Pipeline
 
 WEAK_PART = 50  # of 100: a part below it is named when a face is refused or flagged
 
 
+class Model(Protocol):
+    """A recognition model that a name was resolved to."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def pipeline_version(self) -> int:
+        """The version of its preprocessing: its vectors compare only with vectors of the same version."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of its embeddings."""
+
+    def thresholds(self) -> ThresholdTable:
+        """Its calibration. Raises InvalidRequest when it has none."""
+
+    def embedder(self) -> Recogniser[Any]:
+        """Its network, loaded at the first call."""
+
+
 class Models(Protocol):
     """The recognition models that are served."""
 
-    def resolve(self, name: str | None) -> str:
-        """The id of a model by id or alias; None means the default. Raises ModelNameNotAllowed, ModelNotInstalled."""
-
-    def pipeline_version(self, model_id: str) -> int:
-        """The version of the model's preprocessing: its vectors compare only with vectors of the same version."""
-
-    def dimension(self, model_id: str) -> int:
-        """The length of its embeddings."""
-
-    def thresholds(self, model_id: str) -> ThresholdTable:
-        """Its calibration."""
+    def resolve(self, name: str | None) -> Model:
+        """The model of an id or alias; None means the default. Raises ModelNameNotAllowed, ModelNotInstalled."""
 
 
 @dataclass(frozen=True)
@@ -56,42 +69,40 @@ class ServiceContext:
     index: SearchIndex
     policy: Policy = Policy()
 
-    def bound_collection(self, name: str, model_name: str | None) -> Collection:
-        """An existing collection, which must be bound to the model asked for (None: any) as it is served today.
+    def bound_collection(self, name: str, model_name: str | None) -> tuple[Collection, Model]:
+        """An existing collection and its model, which must be the one asked for (None: any) as it is served today.
 
         Its counts are left at 0: counting takes longer the larger the collection is.
 
         Raises CollectionNotFound, ModelMismatch.
         """
         collection = self.gallery.binding(name)
-        if model_name is not None and self.models.resolve(model_name) != collection.model_id:
+        if model_name is not None and self.models.resolve(model_name).id != collection.model_id:
             raise ModelMismatch(
                 f"collection {name!r} is bound to model {collection.model_id}, not {model_name!r}; "
                 "leave model_name out or use another collection"
             )
-        self.check_version(collection)
-        return collection
+        return collection, self.model_of(collection)
 
-    def check_version(self, collection: Collection) -> None:
+    def model_of(self, collection: Collection) -> Model:
         """Raises ModelMismatch when the collection was filled by another version of its model's preprocessing."""
-        model_id = self.models.resolve(collection.model_id)
-        served = self.models.pipeline_version(model_id)
-        if collection.pipeline_version != served:
+        model = self.models.resolve(collection.model_id)
+        if collection.pipeline_version != model.pipeline_version:
             raise ModelMismatch(
-                f"collection {collection.name!r} was filled with version {collection.pipeline_version} of "
-                f"{model_id}, and version {served} is served; their embeddings do not compare: enroll anew"
+                f"collection {collection.name!r} was filled with version {collection.pipeline_version} of {model.id}, "
+                f"and version {model.pipeline_version} is served; their embeddings do not compare: enroll anew"
             )
+        return model
 
     def verification_rule(
-        self, model_id: str, metric: Metric, target_fmr: float | None, threshold: float | None
+        self, model: Model, metric: Metric, target_fmr: float | None, threshold: float | None
     ) -> ThresholdRule:
         """The threshold of a 1:1 comparison, from what the request says or else the policy. Raises InvalidRequest."""
-        table = self.models.thresholds(model_id)
         if threshold is None:
-            return table.for_fmr(self.policy.target_fmr if target_fmr is None else target_fmr)
+            return model.thresholds().for_fmr(self.policy.target_fmr if target_fmr is None else target_fmr)
         if target_fmr is not None:
             raise InvalidRequest("threshold and target_fmr are both given; give one of them")
-        return table.explicit(to_similarity(threshold, metric))
+        return explicit_rule(model.id, to_similarity(threshold, metric))
 
     def cautions(self, qualities: Mapping[str, Quality]) -> tuple[Caution, ...]:
         """What to say of the probes below the quality floor, by their images' names: answered, but flagged."""
@@ -102,13 +113,10 @@ class ServiceContext:
             if quality.score < floor
         )
 
-    def create_collection(self, name: str, model_id: str) -> tuple[Collection, bool]:
+    def create_collection(self, name: str, model: Model) -> tuple[Collection, bool]:
         """The collection, bound to the model as it is served, and whether it is new. Raises ModelMismatch."""
         return self.gallery.create_collection(
-            name,
-            model_id=model_id,
-            pipeline_version=self.models.pipeline_version(model_id),
-            dimension=self.models.dimension(model_id),
+            name, model_id=model.id, pipeline_version=model.pipeline_version, dimension=model.dimension
         )
 
     def remove_photos(self, keys: Sequence[str]) -> int:

@@ -20,7 +20,7 @@ from vultus.records import (
     RejectedPhoto,
     Template,
 )
-from vultus.service.context import ServiceContext, low_quality_sentence
+from vultus.service.context import Model, ServiceContext, low_quality_sentence
 from vultus.vision.face_selection import largest_face, only_face
 
 FaceChoice = Literal["only", "largest"]
@@ -66,8 +66,7 @@ class Enrolment:
         The same photo bytes for the same subject again cost no inference and add nothing. Of several photos the
         refused ones are listed in `rejected`; when none is left, the first refusal is raised and nothing is written.
         """
-        existing = self._existing(collection, model_name)
-        model_id = existing.model_id if existing else self._context.models.resolve(model_name)
+        existing, model = self._existing(collection, model_name)
         floor = self._context.policy.min_quality if min_quality is None else min_quality
         sources = [hashlib.sha256(photo).hexdigest() for photo in photos]
         known = self._known(collection, subject, sources)
@@ -77,12 +76,12 @@ class Enrolment:
             if sources[i] in known:
                 continue
             try:
-                accepted[i] = self._accept(photo, sources[i], model_id, detector, face, floor, align)
+                accepted[i] = self._accept(photo, sources[i], model, detector, face, floor, align)
             except (BadInput, FaceRefused) as refusal:
                 refused[i] = refusal
         if refused and not accepted and not known:
             raise _all_refused(refused)
-        target = existing or self._context.create_collection(collection, model_id)[0]
+        target = existing or self._context.create_collection(collection, model)[0]
         new = {
             i: one.stored_as(self._context.photos.put(one.jpeg)) for i, one in accepted.items()
         }  # photos first: see _ensure_photos
@@ -98,12 +97,12 @@ class Enrolment:
         rejected = tuple(RejectedPhoto(i, error.code, str(error)) for i, error in sorted(refused.items()))
         return EnrollResult(owner, target, faces, rejected)
 
-    def _existing(self, collection: str, model_name: str | None) -> Collection | None:
-        """The collection, None while it is new. Raises ModelMismatch."""
+    def _existing(self, collection: str, model_name: str | None) -> tuple[Collection | None, Model]:
+        """The collection, None while it is new, and its model. Raises ModelMismatch."""
         try:
             return self._context.bound_collection(collection, model_name)
         except CollectionNotFound:
-            return None
+            return None, self._context.models.resolve(model_name)
 
     def _known(self, collection: str, subject: str | None, sources: Sequence[str]) -> dict[str, EnrolledFace]:
         if subject is None:
@@ -117,7 +116,7 @@ class Enrolment:
         self,
         photo: bytes,
         source: str,
-        model_id: str,
+        model: Model,
         detector: str | None,
         choice: FaceChoice,
         floor: float,
@@ -126,7 +125,7 @@ class Enrolment:
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             face = only_face(detected) if choice == "only" else largest_face(detected)
-            (template,) = self._context.pipeline.embed([(detected, face)], model_id, align=align)
+            (template,) = self._context.pipeline.embed([(detected, face)], model.embedder(), align=align)
             if template.quality.score < floor:
                 raise _too_low(template.quality, floor)
             jpeg, width, height = self._context.pipeline.stored_photo(detected)

@@ -10,7 +10,7 @@ import numpy as np
 
 from vultus.errors import InvalidRequest
 from vultus.identifiers import DEFAULT_COLLECTION
-from vultus.matching.decision import decide, similarity
+from vultus.matching.decision import decide, explicit_rule, similarity
 from vultus.records import (
     Candidate,
     Collection,
@@ -24,7 +24,7 @@ from vultus.records import (
     Subject,
     ThresholdRule,
 )
-from vultus.service.context import ServiceContext
+from vultus.service.context import Model, ServiceContext
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
 
@@ -74,16 +74,16 @@ class GallerySearch:
     ) -> FindResult:
         """Search by a photo: one answer for each face asked about, one line for each subject. See SearchOptions."""
         options = SearchOptions(top_k, target_fpir, threshold)
-        gallery = self._context.bound_collection(collection, model_name)
+        gallery, model = self._context.bound_collection(collection, model_name)
         pipeline = self._context.pipeline
         with pipeline.slot():
             detected = pipeline.detect(photo, detector=detector)
             largest = largest_face(detected)
             wanted = detected.faces if faces == "all" else (largest,)
-            templates = pipeline.embed([(detected, face) for face in wanted], gallery.model_id)
+            templates = pipeline.embed([(detected, face) for face in wanted], model.embedder())
         probes = [_Probe(template.embedding, template.face, template.quality) for template in templates]
         found = self._candidates(collection, probes, options.top_k)
-        return self._answers(gallery, detected.detector, probes, found, options)
+        return self._answers(gallery, model, detected.detector, probes, found, options)
 
     def find_face(
         self,
@@ -100,11 +100,11 @@ class GallerySearch:
         """
         options = SearchOptions(top_k, target_fpir, threshold)
         face, embedding = self._context.gallery.face_embedding(face_id)
-        gallery = self._context.bound_collection(face.collection, model_name)
+        gallery, model = self._context.bound_collection(face.collection, model_name)
         probe = _Probe(embedding, quality=face.quality)
         (lines,) = self._candidates(face.collection, [probe], options.top_k + 1)
         lines = self._without_itself(lines, face, embedding)[: max(options.top_k, 2)]
-        return self._answers(gallery, None, [probe], [lines], options)
+        return self._answers(gallery, model, None, [probe], [lines], options)
 
     def find_embedding(
         self,
@@ -122,10 +122,10 @@ class GallerySearch:
         Raises ModelMismatch; VectorMismatch when it has another dimension, is not finite or not of unit length.
         """
         options = SearchOptions(top_k, target_fpir, threshold)
-        gallery = self._context.bound_collection(collection, model_name)
-        probe = _Probe(require_embedding(embedding, gallery.dimension, gallery.model_id))
+        gallery, model = self._context.bound_collection(collection, model_name)
+        probe = _Probe(require_embedding(embedding, model.dimension, model.id))
         found = self._candidates(collection, [probe], options.top_k)
-        return self._answers(gallery, None, [probe], found, options)
+        return self._answers(gallery, model, None, [probe], found, options)
 
     def _candidates(self, collection: str, probes: Sequence[_Probe], top_k: int) -> list[list[Candidate]]:
         """At least two lines for each probe, as a decision needs the second best."""
@@ -149,6 +149,7 @@ class GallerySearch:
     def _answers(
         self,
         gallery: Collection,
+        model: Model,
         detector: str | None,
         probes: Sequence[_Probe],
         found: Sequence[Sequence[Candidate]],
@@ -156,7 +157,7 @@ class GallerySearch:
     ) -> FindResult:
         index = self._context.index  # just searched, so its size is at hand; evicted meanwhile, it is loaded again
         subjects, templates = index.held_size(gallery.name) or index.size(gallery.name)
-        rule = self._rule(gallery.model_id, options, templates)
+        rule = self._rule(model, options, templates)
         listed = sorted({line.subject for lines in found for line in lines})
         known = self._context.gallery.subjects_by_id(gallery.name, listed)
         answers = []
@@ -166,12 +167,11 @@ class GallerySearch:
             answers.append(replace(answer, cautions=cautions))
         return FindResult(replace(gallery, subjects=subjects, faces=templates), detector, tuple(answers))
 
-    def _rule(self, model_id: str, options: SearchOptions, templates: int) -> ThresholdRule:
-        table = self._context.models.thresholds(model_id)
+    def _rule(self, model: Model, options: SearchOptions, templates: int) -> ThresholdRule:
         if options.threshold is not None:
-            return table.explicit(options.threshold)
+            return explicit_rule(model.id, options.threshold)
         target_fpir = self._context.policy.target_fpir if options.target_fpir is None else options.target_fpir
-        return table.for_fpir(target_fpir, templates)
+        return model.thresholds().for_fpir(target_fpir, templates)
 
 
 def _identify(

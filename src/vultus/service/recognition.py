@@ -39,20 +39,21 @@ class Recognition:
 
         threshold: a distance in `metric`; excludes target_fmr (default: the policy's).
         """
-        model_id = self._context.models.resolve(model_name)
-        rule = self._context.verification_rule(model_id, metric, target_fmr, threshold)
+        model = self._context.models.resolve(model_name)
+        rule = self._context.verification_rule(model, metric, target_fmr, threshold)
         with self._context.pipeline.slot():
             one, two = self._context.pipeline.detect_all([first, second], detector=detector)
             face_one = largest_face(one, which="img1", enforce=enforce_detection)
             face_two = largest_face(two, which="img2", enforce=enforce_detection)
-            reference, probe = self._context.pipeline.embed([(one, face_one), (two, face_two)], model_id, align=align)
+            faces = [(one, face_one), (two, face_two)]
+            reference, probe = self._context.pipeline.embed(faces, model.embedder(), align=align)
         score = similarity(reference.embedding, probe.embedding)
         return Verification(
             verified=score >= rule.similarity,
             similarity=score,
             rule=rule,
             metric=metric,
-            model_id=model_id,
+            model_id=model.id,
             detector=one.detector,
             faces=(reference.face, probe.face),
             chosen=(how_chosen(one), how_chosen(two)),
@@ -74,22 +75,22 @@ class Recognition:
         align: bool = True,
     ) -> Verification:
         """Compare a photo with an enrolled subject: the best of its faces counts."""
-        model_id = self._context.bound_collection(collection, model_name).model_id
-        rule = self._context.verification_rule(model_id, metric, target_fmr, threshold)
+        _, model = self._context.bound_collection(collection, model_name)
+        rule = self._context.verification_rule(model, metric, target_fmr, threshold)
         face_ids, enrolled = self._context.gallery.embeddings(collection, subject)
         if not len(enrolled):
             raise SubjectNotFound(f"the subject has no faces in collection {collection!r}; enroll a photo first")
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             face = largest_face(detected, which="img", enforce=enforce_detection)
-            (probe,) = self._context.pipeline.embed([(detected, face)], model_id, align=align)
+            (probe,) = self._context.pipeline.embed([(detected, face)], model.embedder(), align=align)
         score, face_id = max(zip((similarity(probe.embedding, row) for row in enrolled), face_ids, strict=True))
         return Verification(
             verified=score >= rule.similarity,
             similarity=score,
             rule=rule,
             metric=metric,
-            model_id=model_id,
+            model_id=model.id,
             detector=detected.detector,
             faces=(probe.face, None),
             chosen=(how_chosen(detected), None),
@@ -107,12 +108,12 @@ class Recognition:
         align: bool = True,
     ) -> tuple[Template, ...]:
         """The templates of all faces in a photo, largest first."""
-        model_id = self._context.models.resolve(model_name)
+        model = self._context.models.resolve(model_name)
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             largest = largest_face(detected, enforce=enforce_detection)
             faces = detected.faces or (largest,)
-            return self._context.pipeline.embed([(detected, face) for face in faces], model_id, align=align)
+            return self._context.pipeline.embed([(detected, face) for face in faces], model.embedder(), align=align)
 
     def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
         """All faces of a photo in its upright pixels, largest first; empty when there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -26,7 +26,6 @@ class Pipeline:
     def __init__(
         self,
         detectors: Mapping[str, Detector],
-        embedder: Callable[[str], Recogniser[Any]],
         *,
         default_detector: str,
         fallback: str | None = None,
@@ -35,11 +34,11 @@ class Pipeline:
         max_pixels: int = MAX_PIXELS,
         max_faces: int = 64,
     ) -> None:
-        """embedder: the model of an id. fallback: the detector tried when the default one finds nothing.
+        """fallback: the detector tried when the default one finds nothing.
 
         stood_in_for: names of other detectors that clients ask for; the default one answers for them.
         """
-        self._detectors, self._embedder = dict(detectors), embedder
+        self._detectors = dict(detectors)
         self._default, self._fallback = default_detector, fallback
         self.detectors = tuple(detectors)
         self.stood_in_for = tuple(name for name in stood_in_for if name not in detectors)
@@ -89,18 +88,16 @@ class Pipeline:
         return assess(photograph.pixels, near, reduction=photograph.reduction)
 
     def embed(
-        self, faces: Sequence[tuple[DetectedPhoto, Face]], model_id: str, *, align: bool = True
+        self, faces: Sequence[tuple[DetectedPhoto, Face]], model: Recogniser[Any], *, align: bool = True
     ) -> tuple[Template, ...]:
-        """Templates of faces, which may be of several photos. Raises ModelInvalid, and errors of loading the model."""
-        model = self._embedder(model_id)
+        """Templates of faces, which may be of several photos. Raises ModelInvalid."""
         crops = [self._crop(model, *one, align=align) for one in faces]
         vectors, recognisability = self._recognise(model, crops)
-        return tuple(
-            Template(
-                vector, model_id, detected.upright(face), with_recognisability(self.quality(detected, face), known)
-            )
-            for vector, known, (detected, face) in zip(vectors, recognisability, faces, strict=True)
-        )
+        templates = []
+        for vector, known, (detected, face) in zip(vectors, recognisability, faces, strict=True):
+            quality = with_recognisability(self.quality(detected, face), known)
+            templates.append(Template(vector, model.model_id, detected.upright(face), quality))
+        return tuple(templates)
 
     def _crop(self, model: Recogniser[Any], detected: DetectedPhoto, face: Face, *, align: bool) -> Any:
         photograph, near = detected.closer(face)
