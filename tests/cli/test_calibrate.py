@@ -38,6 +38,14 @@ def test_the_calibration_is_written_into_the_model_folder(run, people, surroundi
     assert json.loads(answer.stdout)["calibration"]["precision"] == "fp32"
 
 
+def test_thresholds_that_are_equal_once_rounded_are_refused_and_leave_no_file(run, people, surroundings, monkeypatch):
+    monkeypatch.setattr("vultus.cli.calibrate.COSINE_DIGITS", 0)
+    answer = run("calibrate", people)
+    assert answer.exit_code == 1
+    assert "no calibration that can be used: thresholds must fall in rate and rise in cosine" in answer.stderr
+    assert not list(surroundings.rglob("*.calibration.toml"))
+
+
 def test_out_writes_elsewhere_and_takes_no_effect(run, people, surroundings, tmp_path):
     assert run("calibrate", people, "--out", tmp_path / "table.toml").exit_code == 0
     assert (tmp_path / "table.toml").is_file()

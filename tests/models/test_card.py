@@ -183,6 +183,20 @@ def test_text_that_is_no_toml_is_refused():
         parse_card("id = ", "small.toml")
 
 
+def test_brackets_nested_by_the_thousand_are_refused():
+    with pytest.raises(ModelInvalid, match=r"model card small\.toml is no TOML"):
+        parse_card("id = " + "[" * 10_000, "small.toml")
+
+
+def test_a_field_has_its_name_in_toml_only():
+    text = "\n[recognisability]\nnorm_low = 1\nnorm_high = 5\n"
+    assert parse_card(CARD + text, "small.toml").norm_range == (1.0, 5.0)
+    with pytest.raises(ModelInvalid, match="norm_range is not a field of a model card"):
+        parse_card(f"norm_range = [1, 5]\n{CARD}", "small.toml")
+    with pytest.raises(ModelInvalid, match=r"recognisability\.norm_high is missing; write a number"):
+        parse_card(CARD + text.replace("norm_high = 5\n", ""), "small.toml")
+
+
 def test_read_card_reads_a_file(tmp_path):
     path = tmp_path / "small.toml"
     path.write_text(CARD)

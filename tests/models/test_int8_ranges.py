@@ -51,6 +51,7 @@ def test_a_card_without_the_table_has_no_int8_form():
         ("[-1, 1.5]", "[1.5, -1]", r"int8\.ranges\.input is \[1\.5, -1\.0\]; write \[least, greatest value\]"),
         ("[-1, 1.5]", "[0, inf]", r"int8\.ranges\.input is \[0\.0, inf\]"),
         ("[-1, 1.5]", "[nan, 1]", r"int8\.ranges\.input is \[nan, 1\.0\]"),
+        ("[-1, 1.5]", f"[0, 1{'0' * 400}]", r"int8\.ranges\.input holds a number that is too large; write"),
         ("[-1, 1.5]", "[1]", r"int8\.ranges\.input is \[1\]"),
         ("[-1, 1.5]", "[true, 2]", r"int8\.ranges\.input is \[True, 2\]"),
         ("[-1, 1.5]", '"wide"', r"int8\.ranges\.input is 'wide'"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from vultus.cli.embedding import CacheOption, Choices, DataOption, DetectorOption, FaceOption, embed_photos
 from vultus.cli.opening import Vision, openers_of
@@ -19,6 +20,7 @@ from vultus.errors import InvalidRequest, ModelNameNotAllowed
 from vultus.evaluation.calibrate import Thresholds, measure_thresholds
 from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.labelled_folder import LabelledFolder, read_folder
+from vultus.findings import sentence_of
 from vultus.matching.decision import to_distance
 from vultus.models.calibration import SearchCalibration
 from vultus.models.card import Calibration, ModelCard, find_card
@@ -28,6 +30,7 @@ from vultus.models.operator_calibration import (
     read_operator_calibration,
     write_operator_calibration,
 )
+from vultus.models.toml import wording_of
 
 RATE_DIGITS, COSINE_DIGITS = 2, 4  # of the numbers that are written
 
@@ -79,17 +82,23 @@ def _calibrate(
     for note in (*photos.notes, *([found.note] if found.note else [])):
         say(note)
     words = data or photos.root.resolve().name
-    return Calibration(
-        thresholds=_rounded(found.points),
-        data=f"{words}: {len(subjects):,} photos of {len(set(subjects)):,} people, {choices.face} face",
-        comparisons=found.comparisons,
-        date=f"{datetime.now(UTC):%Y-%m-%d}",
-        pipeline_version=choices.model.pipeline_version,
-        precision=choices.model.precision,
-        weighting="all pairs",
-        smallest_fmr=found.smallest_fmr,
-        search=_search(found),
-    )
+    try:
+        return Calibration(
+            thresholds=_rounded(found.points),
+            data=f"{words}: {len(subjects):,} photos of {len(set(subjects)):,} people, {choices.face} face",
+            comparisons=found.comparisons,
+            date=f"{datetime.now(UTC):%Y-%m-%d}",
+            pipeline_version=choices.model.pipeline_version,
+            precision=choices.model.precision,
+            weighting="all pairs",
+            smallest_fmr=found.smallest_fmr,
+            search=_search(found),
+        )
+    except ValidationError as exc:  # such as equal thresholds of two rates; a file with them would be refused
+        said = sentence_of(exc.errors(), wording_of(Calibration), at_most=1).partition(";")[0]
+        raise InvalidRequest(
+            f"these photos give no calibration that can be used: {said}; use more photos, of more people"
+        ) from exc
 
 
 def _search(found: Thresholds) -> SearchCalibration | None:

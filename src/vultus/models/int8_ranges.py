@@ -25,7 +25,10 @@ def _range(tensor: str, value: Any) -> Range:
     wanted = "write [least, greatest value], as in [-1.0, 1.0]"
     if not (isinstance(value, list) and len(value) == 2 and all(_is_number(number) for number in value)):
         raise FieldError(tensor, f"is {value!r}; {wanted}")
-    least, greatest = (float(number) for number in value)
+    try:
+        least, greatest = (float(number) for number in value)
+    except OverflowError:  # TOML's whole numbers have no limit
+        raise FieldError(tensor, f"holds a number that is too large; {wanted}") from None
     if not (math.isfinite(least) and math.isfinite(greatest) and least < greatest):
         raise FieldError(tensor, f"is [{least}, {greatest}]; {wanted}")
     return tensor, least, greatest

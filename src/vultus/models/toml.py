@@ -28,18 +28,22 @@ def parse_toml(text: str, name: str, kind: type[T]) -> T:
         # By alias alone: a field that has another name in TOML than in code is unknown under the latter.
         found: T = _validator(cast(Hashable, kind)).validate_python(tomllib.loads(text), by_alias=True, by_name=False)
         return found
-    except tomllib.TOMLDecodeError as exc:
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:  # the latter from brackets nested by the thousand
         raise ModelInvalid(f"model card {name} is no TOML: {exc}; correct that line") from exc
     except ValidationError as exc:
-        wording = Wording(
-            place=lambda steps: dotted(_fields(steps)),
-            missing="{place} is missing; write {wanted}",
-            unknown=UNKNOWN_FIELD,
-            wrong="{place} is {value!r}; write {wanted}",
-            said="{place} {message}",
-            wanted=lambda steps: what_to_write(kind, _fields(steps)),
-        )
-        raise ModelInvalid(f"model card {name}: {sentence_of(exc.errors(), wording, at_most=1)}") from exc
+        raise ModelInvalid(f"model card {name}: {sentence_of(exc.errors(), wording_of(kind), at_most=1)}") from exc
+
+
+def wording_of(kind: type[Any]) -> Wording:
+    """The words about a wrong card, or a part of one: the path of the field and what to write there."""
+    return Wording(
+        place=lambda steps: dotted(_fields(steps)),
+        missing="{place} is missing; write {wanted}",
+        unknown=UNKNOWN_FIELD,
+        wrong="{place} is {value!r}; write {wanted}",
+        said="{place} {message}",
+        wanted=lambda steps: what_to_write(kind, _fields(steps)),
+    )
 
 
 @cache
