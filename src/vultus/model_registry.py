@@ -106,10 +106,12 @@ class ModelRegistry:
     def served(self, name: str) -> ServedModel:
         """The model of an id or alias, whether or not its files are there. Raises: ModelNameNotAllowed."""
         known = self._served.get(name)
-        if known is None:
-            card = self._card(name)
-            known = self._served.setdefault(card.id, self._serve(card))
-        return known
+        if known is not None:
+            return known
+        card = self._card(name)
+        if card.id not in self._served:
+            self._served.setdefault(card.id, self._serve(card))  # of two threads the first one's stays
+        return self._served[card.id]
 
     def _serve(self, card: ModelCard) -> ServedModel:
         # Embeddings of fp32 and int8 compare with each other.
