@@ -114,7 +114,7 @@ class ModelCard:
     output_dimension: Count | None = None
     calibration: CalibrationTable | None = None
     int8: Int8Ranges | None = None
-    fused: Annotated[tuple[tuple[str, float], ...], BeforeValidator(_members), Write("a table [{path}]")] = ()
+    fused: Annotated[tuple[tuple[str, float], ...], BeforeValidator(_members)] = ()
     norm_range: Annotated[
         Annotated[tuple[float, float], Table(RecognisabilityTable)] | None, Field(alias="recognisability")
     ] = None

@@ -144,7 +144,7 @@ class ModelFile:
         Write("at least one table [[{path}]]"),
     ]
     converted_sha256: Digest | None = None
-    dynamic_axes: Annotated[tuple[tuple[int, str], ...], BeforeValidator(_axes), Write("a table [{path}]")] = ()
+    dynamic_axes: Annotated[tuple[tuple[int, str], ...], BeforeValidator(_axes)] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

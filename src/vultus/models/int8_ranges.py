@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from vultus.findings import FieldError
-from vultus.models.card_fields import CARD_CONFIG, Count, Number, PlainName, Text, Write, table_items
+from vultus.models.card_fields import CARD_CONFIG, Count, Number, PlainName, Text, table_items
 from vultus.models.precision import WeightBits
 
 Range = tuple[str, float, float]
@@ -61,7 +61,7 @@ class Int8Ranges:
     data: Text
     crops: Count
     percentile: Annotated[Number, AfterValidator(_above_half)]
-    ranges: Annotated[tuple[Range, ...], BeforeValidator(_ranges), AfterValidator(_some), Write("a table [{path}]")]
+    ranges: Annotated[tuple[Range, ...], BeforeValidator(_ranges), AfterValidator(_some)]
 
     def output_name(self, weight_bits: WeightBits) -> str:
         """The file's name by the bits of its weights: a file for one kind of processor is never taken for another's."""

@@ -41,6 +41,7 @@ class Pipeline:
         self._detectors = dict(detectors)
         self._default, self._fallback = default_detector, fallback
         self.detectors = tuple(detectors)
+        self._by_lower_case = {name.lower(): name for name in detectors}
         self.stood_in_for = tuple(name for name in stood_in_for if name not in detectors)
         self._slots = slots or ComputeSlots(1, queue=0, wait_seconds=1)
         self._max_pixels, self._max_faces = max_pixels, max_faces
@@ -56,8 +57,8 @@ class Pipeline:
 
         Raises DetectorNotAllowed.
         """
-        name = self._default if self._means_default(wanted) else (wanted or "").lower()
-        if name not in self._detectors:
+        name = self._default if self._means_default(wanted) else self._by_lower_case.get((wanted or "").lower())
+        if name is None:
             served = ", ".join(sorted(self._detectors))
             raise DetectorNotAllowed(f"detector_backend {wanted!r} is not served; use one of: {served}")
         return name
