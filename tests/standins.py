@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.pictures import FRAME
-from vultus.errors import ModelNameNotAllowed
+from vultus.errors import InvalidRequest, ModelNameNotAllowed
 from vultus.matching.decision import ThresholdTable
 from vultus.records import RGB, CropRule, Face, InputRule
 from vultus.vision.embed import Embedder
@@ -76,7 +76,9 @@ class TinyModel:
     calibration: ThresholdTable | None = None
 
     def thresholds(self) -> ThresholdTable:
-        return self.calibration or ThresholdTable(self.id, THRESHOLDS)
+        if self.calibration is None:
+            raise InvalidRequest(f"{self.id} has no calibration; send a threshold")
+        return self.calibration
 
     def embedder(self) -> Embedder:
         return self.network

@@ -184,3 +184,18 @@ def test_a_probe_of_low_quality_is_answered_and_flagged(small):
         "img2",
     ]
     assert [caution.image for caution in strict.recognition.verify_subject(drawn_photo(1), "ada").cautions] == ["img"]
+
+
+def test_a_model_without_a_calibration_compares_with_an_explicit_threshold_only(small):
+    small.service.enrolment.enroll([drawn_photo(1)], subject="ada")
+    small.models.resolve(None).calibration = None
+    recognition, identification = small.service.recognition, small.service.identification
+    verified = recognition.verify(drawn_photo(1), drawn_photo(1), threshold=0.5)
+    assert (verified.verified, verified.rule.kind, verified.rule.expected) == (True, "explicit", None)
+    assert identification.find(drawn_photo(1), threshold=0.5).faces[0].decision == "match"
+    for ask in (
+        lambda: recognition.verify(drawn_photo(1), drawn_photo(1)),
+        lambda: identification.find(drawn_photo(1)),
+    ):
+        with pytest.raises(InvalidRequest, match="no calibration"):
+            ask()
