@@ -61,7 +61,7 @@ def test_a_second_run_with_a_cache_embeds_no_photo(run, small, people, tmp_path)
 
 
 def test_a_model_without_a_calibration_is_measured_and_the_rates_in_use_are_left_out(run, small, people):
-    small.models.calibrated = False
+    small.models.resolve(None).calibration = None
     found = evaluated(run, people)
     assert found["folder"]["verification"]["mated"] == 12
     assert found["folder"]["thresholds_in_use"] == []
