@@ -27,12 +27,11 @@ from tests.storage.synthetic import MadeFace, MadeGallery
 from tests.test_no_pickle import SOURCE, found
 from tests.waiting import patient
 from vultus.api.app import create_app
-from vultus.cli.check import check
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
 from vultus.records import SCOPES, Face
 from vultus.search.index import FlatIndex
-from vultus.wiring import System
+from vultus.wiring import System, check_settings
 
 ANNA, BERT, BOTH = drawn_photo(1), drawn_photo(2), drawn_photo(1, 2)
 PUBLIC = {"/", "/health", "/readiness", "/capabilities", "/docs", "/openapi.json", "/docs/oauth2-redirect"}
@@ -73,7 +72,7 @@ def test_auth_off_by_default(system: System) -> None:
         assert stranger.post("/represent", files={"img": ANNA}).status_code == 401
         assert stranger.get("/collections").status_code == 401
     with pytest.raises(SettingsInvalid):
-        check(Settings(without_keys=True, host="0.0.0.0"))
+        check_settings(Settings(without_keys=True, host="0.0.0.0"))
 
 
 def test_internal_port_without_key(system: System) -> None:

@@ -206,7 +206,9 @@ class StandInService:
         del self.known_collections[self.collection(name).name]
         return Deleted(1, 2, 2)
 
-    def subjects(self, collection: str, *, cursor: str | None, limit: int) -> tuple[tuple[Subject, ...], str | None]:
+    def subjects(
+        self, collection: str, *, cursor: str | None, limit: int, query: str | None = None
+    ) -> tuple[tuple[Subject, ...], str | None]:
         ids = sorted(id for where, id in self.people if where == collection and id > (cursor or ""))
         page = tuple(self.people[collection, id] for id in ids[:limit])
         return page, page[-1].id if len(ids) > limit else None
