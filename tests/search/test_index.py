@@ -52,6 +52,18 @@ class AnyOrder(RuleBasedStateMachine):
         subject = data.draw(st.sampled_from(sorted({face.subject for face in self.made.faces})))
         self.made.remove(*(face.id for face in self.made.faces if face.subject == subject))
 
+    @precondition(lambda self: self.made.faces)
+    @rule(data=st.data(), subject=st.integers(0, 8))
+    def move_some(self, data: st.DataObject, subject: int) -> None:
+        ids = [face.id for face in self.made.faces]
+        self.made.move(f"subject {subject}", *data.draw(st.lists(st.sampled_from(ids), min_size=1, unique=True)))
+
+    @precondition(lambda self: self.made.faces)
+    @rule(data=st.data(), subject=st.integers(0, 8))
+    def merge(self, data: st.DataObject, subject: int) -> None:
+        merged = data.draw(st.sampled_from(sorted({face.subject for face in self.made.faces})))
+        self.made.move(f"subject {subject}", *(face.id for face in self.made.faces if face.subject == merged))
+
     @rule()
     def create_again(self) -> None:
         self.made.__init__(collection_pk=self.made.collection_pk + 1)
@@ -378,6 +390,30 @@ def test_a_face_erased_during_a_search_is_not_found_and_hides_no_other(number_gi
     (found,) = FlatIndex(made).search("people", unit(1_000)[None, :], 3)
     assert_same(found, made.brute_force(unit(1_000), 3))
     assert len(found) == 3
+
+
+def test_a_face_moved_during_a_search_is_found_under_its_new_subject():
+    """Another search has applied the move already, in the arrays that this one reads."""
+    made = Interrupted()
+    for seed in range(200):
+        made.add(f"s{seed}", unit(seed))
+    (nearest,) = made.add("nearest", unit(1_000))
+    index = FlatIndex(made)
+    index.size("people")
+
+    def slow_kernel(probes, rows):
+        happens, made.happens = made.happens, lambda: None
+        happens()
+        return numpy_products(probes, rows)
+
+    def move() -> None:
+        made.move("another", nearest)
+        index.refresh("people")
+
+    index._kernel, made.happens = slow_kernel, move
+    (found,) = index.search("people", unit(1_000)[None, :], 3)
+    assert_same(found, made.brute_force(unit(1_000), 3))
+    assert found[0].subject == "another"
 
 
 def test_a_face_whose_row_is_lost_is_left_out():

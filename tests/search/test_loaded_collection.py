@@ -143,6 +143,26 @@ def test_the_codes_of_an_erased_face_leave_the_memory():
     assert empty == [3, 7]
 
 
+def test_the_codes_of_a_moved_face_stay_until_it_is_erased():
+    loaded = LoadedCollection()
+    loaded.apply(changes(1, range(10), fresh=True))
+    (moved,) = loaded.apply(changes(2, [3])).blocks
+    assert (len(moved), moved.dead, moved.erased, moved.alive[3], moved.alive[10]) == (11, 1, 0, False, True)
+    assert moved.rows.codes.values[3].tolist() == moved.rows.codes.values[10].tolist() != [0] * DIMENSION
+    (erased,) = loaded.apply(changes(3, [], [3])).blocks
+    assert (erased.dead, erased.erased) == (2, 2)
+    assert not erased.rows.codes.values[[3, 10]].any()
+
+
+def test_the_number_of_an_erased_face_given_again_is_no_move():
+    loaded = LoadedCollection()
+    loaded.apply(changes(1, range(10), fresh=True))
+    (block,) = loaded.apply(changes(2, [9], [9])).blocks
+    assert (block.dead, block.erased, block.alive[10]) == (1, 1, True)
+    assert not block.rows.codes.values[9].any()
+    assert block.rows.codes.values[10].any()
+
+
 @pytest.mark.parametrize("numbers", [[], [0], [5, 5, 5], [3, 1, 3], [10**15, 7, 10**15]])
 def test_subjects_are_counted_once(numbers):
     loaded = LoadedCollection()

@@ -133,6 +133,22 @@ def test_the_codes_of_erased_faces_are_overwritten():
 
 
 @with_faiss
+def test_moved_faces_are_found_under_their_new_subject_and_their_codes_go_when_they_are_erased():
+    made = BigGallery()
+    index = built(made, candidates=50)
+    codes, probe = index._collections["people"].snapshot.pq._codes._index, near(made.faces[7].embedding, 1)
+    best = index.search("people", probe[None, :], 60)[0]
+    made.move("moved", *(line.face_id for line in best))
+    assert index.search("people", probe[None, :], 1)[0][0].subject == "moved"
+    assert index.state("people").faces == FACES - 60
+    assert not np.array_equal(codes.reconstruct(7), codes.reconstruct(8))
+    made.remove("face 7", "face 8")
+    index.refresh("people")
+    assert np.array_equal(codes.reconstruct(7), codes.reconstruct(8))
+    assert index.search("people", probe[None, :], 1)[0][0].face_id == made.brute_force(probe, 1)[0].face_id
+
+
+@with_faiss
 def test_what_is_enrolled_since_is_found_at_once():
     made = BigGallery()
     index = built(made, candidates=50)
@@ -278,6 +294,8 @@ def test_with_all_faces_as_candidates_the_answer_is_that_of_brute_force_whatever
     for turn in range(12):
         gone = rng.choice(len(made.faces), 150, replace=False)
         made.remove(*(made.faces[n].id for n in gone))
+        moved = rng.choice(len(made.faces), 40, replace=False)
+        made.move(f"moved {turn % 3}", *(made.faces[n].id for n in moved))
         made.add(f"late {turn % 5}", *(unit(60_000 + turn * 200 + n, D) for n in range(200)))
         probe = unit(turn, D)
         assert same(index.search("people", probe[None, :], everything)[0], made.brute_force(probe, everything))

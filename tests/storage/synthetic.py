@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,6 +83,13 @@ class MadeGallery:
         self.revision += 1
         self.removed += [(self.revision, face.pk) for face in self.faces if face.id in face_ids]
         self.faces = [face for face in self.faces if face.id not in face_ids]
+
+    def move(self, subject: str, *face_ids: str) -> None:
+        """Move faces to a subject in one transaction."""
+        self.revision += 1
+        self.subject_pks.setdefault(subject, len(self.subject_pks) + 1)
+        moved = {"revision": self.revision, "subject": subject}
+        self.faces = [replace(face, **moved) if face.id in face_ids else face for face in self.faces]
 
     def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
         fresh = since is None or since.collection_pk != self.collection_pk

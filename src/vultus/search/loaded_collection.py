@@ -1,4 +1,4 @@
-"""A collection in memory: segments that only grow, erased rows marked as dead, and snapshots that searches read."""
+"""A collection in memory: segments that only grow, rows of erased and moved faces marked as dead, and snapshots."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ class LoadedCollection:
             self._segments = [Segment(rows, self.segment_rows) for rows in changes.added]
         else:
             self._remove(changes.removed)  # first: SQLite may give the number of a face that is gone to a new one
+            self._replace(changes.added)
             self._append(changes.added, changes.dimension)
         if self._dead() > self._living():  # compacting copies all that lives, so not at each erasure
             self._compact(changes.dimension)
@@ -116,6 +117,13 @@ class LoadedCollection:
             ordered = np.sort(face_pks)
             for segment in self._segments:
                 segment.remove(ordered)
+
+    def _replace(self, added: Iterable[Rows]) -> None:
+        """Mark the older rows of added faces as dead: these faces have moved to another subject."""
+        for rows in added:
+            ordered = np.sort(rows.face_pks)
+            for segment in self._segments:
+                segment.replace(ordered)
 
     def _dead(self) -> int:
         return sum(segment.block.dead for segment in self._segments)

@@ -108,7 +108,7 @@ class PqIndex:
     """An index of the rows of some blocks that were alive when it was built. The blocks may lose rows, never gain any.
 
     candidates: how many faces a probe is compared with exactly. recall: measured with so many, None before.
-    erased: how many of its rows were erased since it was built.
+    erased: how many of its rows died since it was built, as their faces were erased or moved to another subject.
     """
 
     def __init__(self, codes: PqCodes, blocks: Sequence[Block], places: Places) -> None:
@@ -120,7 +120,8 @@ class PqIndex:
         self._rows = tuple(block.rows for block in blocks)
         self._starts = np.cumsum([0, *map(len, blocks[:-1])])
         self._kept = np.ones(len(places), np.bool_)
-        self._dead = [-1] * len(blocks)  # dead rows of each block when erased ones were last overwritten
+        self._written = np.ones(len(places), np.bool_)
+        self._seen = [(-1, -1)] * len(blocks)  # dead and overwritten rows of each block when `erase` last looked
 
     def __len__(self) -> int:
         return len(self._places)
@@ -133,7 +134,7 @@ class PqIndex:
     @property
     def nbytes(self) -> int:
         """Bytes of memory."""
-        return self._codes.nbytes + self._places.nbytes + self._kept.nbytes
+        return self._codes.nbytes + self._places.nbytes + self._kept.nbytes + self._written.nbytes
 
     def covers(self, blocks: Sequence[Block]) -> bool:
         """Whether these blocks begin with those it was built of."""
@@ -146,15 +147,21 @@ class PqIndex:
         self._codes.add(floats(self._gathered(self._places[start:stop]).codes))
 
     def erase(self, blocks: Sequence[Block]) -> None:
-        """Overwrite the codes of the rows that are dead in these blocks. For one thread at a time."""
+        """Count the rows that are dead in these blocks; overwrite the codes of erased ones. For one thread at a time.
+
+        The codes of moved faces stay, as in the blocks: see `Segment.replace`.
+        """
         for number, (block, start) in enumerate(zip(blocks[: self.blocks], self._starts.tolist(), strict=True)):
-            if block.dead != self._dead[number]:
+            if (block.dead, block.erased) != self._seen[number]:
                 low, high = np.searchsorted(self._places, (start, start + len(block)))
-                dead = ~block.alive[self._places[low:high] - start] & self._kept[low:high]
-                gone = low + np.flatnonzero(dead)
+                places = self._places[low:high] - start
+                died = low + np.flatnonzero(~block.alive[places] & self._kept[low:high])
+                self._kept[died], self.erased = False, self.erased + len(died)
+                overwritten = ~block.alive[places] & (block.rows.codes.scales[places] == 0)
+                gone = low + np.flatnonzero(overwritten & self._written[low:high])
                 self._codes.erase(gone.astype(np.int64))
-                self._kept[gone], self.erased = False, self.erased + len(gone)
-                self._dead[number] = block.dead
+                self._written[gone] = False
+                self._seen[number] = block.dead, block.erased
 
     def nearest(self, probes: NDArray[np.floating], blocks: Sequence[Block], count: int) -> list[Rows]:
         """Per probe of (Q, D) the living faces that may be the most similar: `count`, or all where there are fewer."""

@@ -59,11 +59,12 @@ def empty_rows(count: int, dimension: int) -> Rows:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A segment at one moment. alive: (N,) bool; dead: how many rows are not."""
+    """A segment at one moment. alive: (N,) bool; dead: how many rows are not; erased: how many are overwritten."""
 
     rows: Rows
     alive: NDArray[np.bool_]
     dead: int
+    erased: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -79,6 +80,7 @@ class Segment:
         """rows: its first rows, not copied."""
         self._rows, self._limit = rows, limit
         self.block = Block(rows, np.ones(len(rows), np.bool_), 0)
+        self._lowest, self._highest = _bounds(rows.face_pks)
 
     @property
     def free_rows(self) -> int:
@@ -97,27 +99,51 @@ class Segment:
             self._grow(min(self._limit, max(stop, 2 * len(self._rows), MIN_CAPACITY)))
         self._rows.put(start, rows)
         alive = np.concatenate([self.block.alive, np.ones(len(rows), np.bool_)])
-        self.block = Block(self._rows.part(0, stop), alive, self.block.dead)
+        self.block = Block(self._rows.part(0, stop), alive, self.block.dead, self.block.erased)
+        lowest, highest = _bounds(rows.face_pks)
+        self._lowest, self._highest = min(self._lowest, lowest), max(self._highest, highest)
 
     def remove(self, face_pks: Int64) -> None:
-        """Mark the rows of these faces as dead and overwrite their codes; none of them need be here. face_pks: sorted.
+        """Mark the rows of these faces as dead and overwrite their codes, also of rows that were replaced before.
 
-        A search that still reads an older block finds, when it fetches the face, that it is gone, and searches again.
+        None of them need be here. face_pks: sorted. A search that still reads an older block finds, when it fetches the
+        face, that it is gone, and searches again.
         """
-        block = self.block
-        if not len(block) or face_pks[-1] < block.rows.face_pks.min() or face_pks[0] > block.rows.face_pks.max():
+        if not self._may_hold(face_pks):
             return
-        gone = np.isin(block.rows.face_pks, face_pks) & block.alive
+        codes = self.block.rows.codes
+        gone = np.isin(self.block.rows.face_pks, face_pks) & (self.block.alive | (codes.scales != 0))
         if gone.any():
-            self.block = Block(block.rows, block.alive & ~gone, block.dead + int(np.count_nonzero(gone)))
-            codes = block.rows.codes
+            self._mark_dead(gone, erased=int(np.count_nonzero(gone)))
             codes.values[gone], codes.scales[gone], codes.errors[gone] = 0, 0, 0
+
+    def replace(self, face_pks: Int64) -> None:
+        """Mark the rows of these faces as dead, as newer rows follow; none of them need be here. face_pks: sorted.
+
+        Their codes stay: a search that reads an older block must still find the face, to learn that it has changed.
+        """
+        if self._may_hold(face_pks):
+            self._mark_dead(np.isin(self.block.rows.face_pks, face_pks) & self.block.alive)
 
     def living(self) -> Rows:
         """The rows that are alive, copied."""
         return self.block.rows.take(np.flatnonzero(self.block.alive))
 
+    def _may_hold(self, face_pks: Int64) -> bool:
+        """Whether the numbers overlap with those here. New faces have higher numbers, so most enrolments do not."""
+        return bool(len(face_pks) and face_pks[-1] >= self._lowest and face_pks[0] <= self._highest)
+
+    def _mark_dead(self, rows: NDArray[np.bool_], *, erased: int = 0) -> None:
+        block, dying = self.block, int(np.count_nonzero(rows & self.block.alive))
+        if dying or erased:
+            self.block = Block(block.rows, block.alive & ~rows, block.dead + dying, block.erased + erased)
+
     def _grow(self, capacity: int) -> None:
         larger = empty_rows(capacity, self._rows.codes.values.shape[1])
         larger.put(0, self.block.rows)
         self._rows = larger
+
+
+def _bounds(face_pks: Int64) -> tuple[float, float]:
+    """The lowest and the highest number; infinities that overlap with nothing where there is none."""
+    return (int(face_pks.min()), int(face_pks.max())) if len(face_pks) else (np.inf, -np.inf)

@@ -26,9 +26,10 @@ class ChangeSet:
     """The changes of a collection's faces up to `mark`.
 
     fresh: True: these are all its faces, and older ones are to be dropped; False: the changes since the mark given.
-    dimension: D of the collection. added: new faces in the order of enrolment, at most SEGMENT_ROWS at a time; the
-    arrays may be kept without a copy. removed: (R,) int64, numbers of erased faces; some may be unknown to the reader,
-    and an added face may have the number of a removed one: remove first.
+    dimension: D of the collection. added: new faces, and faces that moved to another subject, in the order of these
+    changes, at most SEGMENT_ROWS at a time; the arrays may be kept without a copy; a moved face takes the place of its
+    older row. removed: (R,) int64, numbers of erased faces; some may be unknown to the reader, and an added face may
+    have the number of a removed one: remove first.
     """
 
     mark: Mark
