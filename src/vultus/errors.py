@@ -24,6 +24,8 @@
     ├── Conflict
     │   ├── ModelMismatch           model_mismatch
     │   ├── CollectionExists        collection_exists
+    │   ├── SubjectExists           subject_exists
+    │   ├── UndoNotPossible         undo_not_possible
     │   └── RequestIdConflict       request_id_conflict
     ├── TryLater                    says after how many seconds
     │   ├── RateLimited             rate_limited
@@ -186,6 +188,18 @@ class CollectionExists(Conflict):
     """The collection exists with other properties."""
 
     code = "collection_exists"
+
+
+class SubjectExists(Conflict):
+    """The id belongs to another subject of the collection."""
+
+    code = "subject_exists"
+
+
+class UndoNotPossible(Conflict):
+    """What would be undone was changed again since."""
+
+    code = "undo_not_possible"
 
 
 class RequestIdConflict(Conflict):

@@ -148,8 +148,19 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Undo:
+    """How long a change of subjects can be undone, and by which id."""
+
+    id: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Photo:
-    """One stored photo. sha256: of the stored JPEG, its key. source_sha256: of the bytes the caller sent."""
+    """One stored photo. sha256: of the stored JPEG, its key. source_sha256: of the bytes the caller sent.
+
+    A face that moved to a subject with a face of the same photo has another source_sha256, see storage/face_moves.py.
+    """
 
     sha256: str
     source_sha256: str
@@ -347,6 +358,33 @@ class EnrollResult:
     collection: Collection
     faces: tuple[EnrolledPhoto, ...]
     rejected: tuple[RejectedPhoto, ...]
+
+
+@dataclass(frozen=True)
+class ChangedSubject:
+    """The answer to a rename or a merge: the subject as it is now. moved: how many faces came to it."""
+
+    subject: Subject
+    undo: Undo
+    moved: int = 0
+
+
+@dataclass(frozen=True)
+class MovedFace:
+    """The answer to a move: the face as it is now. created: whether its subject is new."""
+
+    face: EnrolledFace
+    undo: Undo
+    created: bool
+
+
+@dataclass(frozen=True)
+class Undone:
+    """The answer to an undo. action: what was undone. subject: the one that has its id or faces again."""
+
+    action: str
+    subject: Subject
+    moved: int
 
 
 @dataclass(frozen=True)

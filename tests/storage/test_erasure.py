@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,39 @@ def test_no_trace_is_left_among_many_that_stay(tmp_path, big):
     content = raw(tmp_path / "data")
     assert [seed for seed in erased if traces(content, seed)] == []
     assert all(big.subject("people", subject).faces == 1 for subject in subjects.values())
+
+
+@pytest.mark.parametrize("kind", ["rename", "merge", "move"])
+def test_an_erased_person_is_in_no_file_although_a_change_could_still_be_undone(tmp_path, big, kind):
+    """The undo log holds the id, and of a merge the name, until the erasure."""
+    subject, day = enroll(big, 1), timedelta(hours=24)
+    big.add_faces("people", "other", [new_face(2, embedding=unit(2, BIG))])
+    if kind == "rename":
+        big.corrections.rename("people", subject, "new", undo_for=day)
+        assert traces(raw(tmp_path / "data"), 1)
+        big.delete_subject("people", "new")
+    elif kind == "merge":
+        big.corrections.merge("people", subject, "other", undo_for=day)
+        assert len(traces(raw(tmp_path / "data"), 1)) == len(pieces(1)) + 3
+        big.delete_subject("people", "other")
+    else:
+        (face,) = big.faces("people", subject)
+        big.corrections.move(face.id, "other", undo_for=day)
+        big.delete_subject("people", subject)
+        big.delete_face(face.id)
+    assert traces(raw(tmp_path / "data"), 1) == []
+
+
+def test_an_old_id_is_in_no_file_when_the_time_to_undo_is_over(tmp_path, big):
+    subject = enroll(big, 1)
+    big.corrections.rename("people", subject, "new", undo_for=timedelta(0))
+    assert subject.encode() in raw(tmp_path / "data")
+    big.corrections.sweep()
+    assert subject.encode() not in raw(tmp_path / "data")
+
+
+def test_an_undone_change_leaves_no_new_id(tmp_path, big):
+    subject = enroll(big, 1)
+    undo = big.corrections.rename("people", subject, "a quite different id", undo_for=timedelta(hours=24)).undo
+    big.corrections.undo(undo.id)
+    assert b"a quite different id" not in raw(tmp_path / "data")

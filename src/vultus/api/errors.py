@@ -34,6 +34,8 @@ STATUS: Mapping[str, int] = {
     "face_not_found": 404,
     "model_mismatch": 409,
     "collection_exists": 409,
+    "subject_exists": 409,
+    "undo_not_possible": 409,
     "request_id_conflict": 409,
     "request_too_large": 413,
     "invalid_request": 400,

@@ -27,7 +27,7 @@ ERROR_TOLERANCE = 1e-4  # of the stored rounding error, which processors sum up 
 TRIGGERS = ("audit_goes_only_by_prune", "audit_keeps_lines", "audit_keeps_numbers")
 Kind = Literal["database", "rows", "revisions", "embeddings", "codes", "photos", "unreferenced", "audit"]
 
-# Each query returns the ids of the faces, or the names of the collections, to which its sentence applies.
+# Each query returns the ids of the faces or entries, or the names of the collections, to which its sentence applies.
 _ROW_CHECKS: tuple[tuple[Kind, str, str], ...] = (
     (
         "rows",
@@ -39,6 +39,18 @@ _ROW_CHECKS: tuple[tuple[Kind, str, str], ...] = (
         "faces in another collection than their subject",
         "SELECT faces.id FROM faces JOIN subjects ON subjects.pk = faces.subject_pk "
         "WHERE subjects.collection_pk <> faces.collection_pk",
+    ),
+    (
+        "rows",
+        "entries of the undo log with a face of another collection",
+        "SELECT DISTINCT undo_log.id FROM undo_log JOIN undo_faces ON undo_faces.undo_pk = undo_log.pk "
+        "JOIN faces ON faces.pk = undo_faces.face_pk WHERE faces.collection_pk <> undo_log.collection_pk",
+    ),
+    (
+        "rows",
+        "merges in the undo log whose subject is there all the same",
+        "SELECT undo_log.id FROM undo_log JOIN subjects ON subjects.pk = undo_log.subject_pk "
+        "WHERE undo_log.kind = 'subject.merge'",
     ),
     (
         "revisions",

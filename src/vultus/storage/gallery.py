@@ -15,7 +15,9 @@ from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
+from vultus.storage import undo_log as u
 from vultus.storage.audit import Act, record
+from vultus.storage.corrections import Corrections
 from vultus.storage.database import Database
 from vultus.storage.search_source import select_changes, select_stored_embeddings
 
@@ -41,6 +43,11 @@ class Gallery:
         acting = copy(self)
         acting._act = act
         return acting
+
+    @property
+    def corrections(self) -> Corrections:
+        """Renames, merges and moves, on behalf of the same actor."""
+        return Corrections(self._database, self._act)
 
     # --- collections ----------------------------------------------------------------------------------------------
 
@@ -135,6 +142,7 @@ class Gallery:
             row = c.collection_row(connection, collection, lock=True)
             subject_pk = s.subject_row(connection, row, subject_id).pk
             gone, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject_pk)
+            u.forget_subject(connection, subject_pk)
             s.delete_subject_row(connection, subject_pk)
             record(connection, self._act, "subject.erase", collection=collection, objects=gone)
         return Deleted(1, len(gone), len(orphans)), orphans
@@ -279,6 +287,8 @@ def _erase(connection: Connection, collection_pk: int, condition: f.FaceConditio
     """Delete faces of a collection; their ids, and the keys of the photos that no other face uses."""
     gone = f.face_ids(connection, condition)
     orphans = f.photos_only_of(connection, condition)
+    u.expire(connection, datetime.now(UTC))
     if gone:
+        u.forget_faces(connection, condition)
         f.delete_faces(connection, condition, c.raise_revision(connection, collection_pk))
     return gone, orphans

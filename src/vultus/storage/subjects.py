@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, union_all, update
 
 from vultus.errors import InvalidRequest, SubjectNotFound
 from vultus.records import Subject
@@ -33,10 +33,28 @@ def find_subject_row(connection: Connection, collection_pk: int, subject_id: str
     return connection.execute(statement).one_or_none()
 
 
-def insert_subject(connection: Connection, collection_pk: int, subject_id: str, created_at: datetime) -> None:
-    """Store a new subject without name and faces."""
+def insert_subject(
+    connection: Connection, collection_pk: int, subject_id: str, created_at: datetime, *, pk: int | None = None
+) -> None:
+    """Store a subject without name and faces. pk: the number that it had before; None: it is new.
+
+    A new number is higher than all that the undo log names, so that a merged subject can have its own back.
+    """
+    columns = (t.subjects.c.pk, t.undo_log.c.subject_pk, t.undo_log.c.other_pk)
+    highest = union_all(*(select(func.max(column).label("pk")) for column in columns)).subquery()
+    following = select(func.coalesce(func.max(highest.c.pk), 0) + 1).scalar_subquery()
     values = {"collection_pk": collection_pk, "id": subject_id, "metadata_json": "{}", "created_at": created_at}
-    connection.execute(insert(t.subjects).values(values))
+    connection.execute(insert(t.subjects).values(pk=following if pk is None else pk, **values))
+
+
+def find_subject_by_pk(connection: Connection, subject_pk: int) -> Row[Any] | None:
+    """The row of a subject, or None."""
+    return connection.execute(select(t.subjects).where(t.subjects.c.pk == subject_pk)).one_or_none()
+
+
+def change_subject_row(connection: Connection, subject_pk: int, **values: Any) -> None:
+    """Set columns of a subject's row."""
+    connection.execute(update(t.subjects).where(t.subjects.c.pk == subject_pk).values(values))
 
 
 def update_subject_row(
@@ -49,7 +67,7 @@ def update_subject_row(
     if metadata is not None:
         values["metadata_json"] = _json(metadata)
     if values:
-        connection.execute(update(t.subjects).where(t.subjects.c.pk == subject_pk).values(values))
+        change_subject_row(connection, subject_pk, **values)
 
 
 def delete_subject_row(connection: Connection, subject_pk: int) -> None:

@@ -1,7 +1,8 @@
 """The tables, as SQLAlchemy Core; their history is in `migrations/`.
 
     collections ──< subjects ──< faces ──── embeddings
-         └───────< removals        └─────── codes        api_keys ──< replaced_secrets        audit
+         │├──────< removals        │├────── codes        api_keys ──< replaced_secrets        audit
+         └───────< undo_log ──< undo_faces
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 created later under the same name is another collection.
@@ -141,6 +142,35 @@ removals = Table(
     Column("revision", Integer, nullable=False),
     Column("face_pk", Integer, nullable=False),
     Index("removals_by_revision", "collection_pk", "revision"),
+)
+
+# See `undo_log.py`. No foreign keys to subjects: the subject of a merge is gone until it is undone.
+undo_log = Table(
+    "undo_log",
+    METADATA,
+    Column("pk", Integer, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("subject_pk", Integer, nullable=False),  # the subject that an undo gives something back to
+    Column("other_pk", Integer),  # the subject that has the faces meanwhile
+    Column("payload", Text, nullable=False),
+    Index("undo_log_by_until", "until"),
+    Index("undo_log_by_subject", "subject_pk"),
+    Index("undo_log_by_other", "other_pk"),
+)
+
+# The faces that a change moved: their revision by it, and before it.
+undo_faces = Table(
+    "undo_faces",
+    METADATA,
+    Column("undo_pk", ForeignKey("undo_log.pk", ondelete="CASCADE"), primary_key=True),
+    Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("revision_before", Integer, nullable=False),
+    Column("source_before", String(64)),  # where it was replaced, see `face_moves.py`
+    Index("undo_faces_by_face", "face_pk"),
 )
 
 api_keys = Table(
