@@ -74,6 +74,13 @@ class Settings(BaseSettings):
         0.01, gt=0, lt=1, description="False-positive identification rate asked of /find by default."
     )
     min_quality: float = Field(20.0, ge=0, le=100, description="Quality below which a photo is not enrolled, 0..100.")
+    undo_hours: int = Field(
+        24,
+        ge=1,
+        le=720,
+        description="How long a rename, a merge or a move can be undone, hours, 1 to 720. Until then the old id, and "
+        "the name and metadata of a merged subject, stay in the database.",
+    )
 
     index_memory_bytes: int = Field(
         2048 * MIB,

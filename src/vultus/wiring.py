@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
@@ -114,6 +115,7 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
         if serving:
             photos.remove_leftovers()
             service.galleries.sweep()
+            gallery.corrections.sweep()
         new_key = _first_admin_key(keys, settings) if serving else None
         yield System(
             settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink, audit=Audit(database)
@@ -209,7 +211,8 @@ def _card(cards: tuple[ModelCard, ...], name: str) -> ModelCard:
 
 
 def _policy(settings: Settings) -> Policy:
-    return Policy(settings.target_fmr, settings.target_fpir, settings.min_quality)
+    undo_for = timedelta(hours=settings.undo_hours)
+    return Policy(settings.target_fmr, settings.target_fpir, settings.min_quality, undo_for)
 
 
 def _first_admin_key(keys: KeyStore, settings: Settings) -> str | None:

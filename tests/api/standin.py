@@ -97,7 +97,7 @@ class StandInService:
         """All parts of the real service in one."""
         return self
 
-    enrolment = recognition = identification = comparison = galleries = itself
+    enrolment = recognition = identification = comparison = galleries = corrections = itself
 
     def _model(self, name: str | None) -> str:
         if name not in (None, MODEL, "Facenet"):
@@ -236,6 +236,9 @@ class StandInService:
         if face_id not in self.stored:
             raise FaceNotFound("there is no such face; list the faces of the subject")
         return self.stored[face_id]
+
+    def collection_of(self, undo_id: str) -> str:
+        raise NotFound("there is nothing to undo under this id")
 
     def delete_face(self, face_id: str) -> Deleted:
         del self.stored[self.face(face_id).id]

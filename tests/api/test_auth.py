@@ -31,6 +31,10 @@ CALLS = [
     ("GET", "/faces/f", "read"),
     ("DELETE", "/faces/f", "erase"),
     ("GET", "/faces/f/photo", "read"),
+    ("POST", "/collections/c/subjects/s/rename", "enroll"),
+    ("POST", "/collections/c/subjects/s/merge", "enroll"),
+    ("POST", "/faces/f/move", "enroll"),
+    ("POST", "/undo/u", "enroll"),
     ("GET", "/keys", "admin"),
     ("POST", "/keys", "admin"),
     ("DELETE", "/keys/k", "admin"),
@@ -96,6 +100,8 @@ LIMITED: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/collections/b/subjects", {}),
     ("PATCH", "/collections/b/subjects/s", {"json": {"name": "x"}}),
     ("DELETE", "/collections/b/subjects/s", {}),
+    ("POST", "/collections/b/subjects/s/rename", {"json": {"subject": "t"}}),
+    ("POST", "/collections/b/subjects/s/merge", {"json": {"into": "t"}}),
 ]
 
 

@@ -130,7 +130,7 @@ def test_the_examples_can_be_sent_as_they_are(client: TestClient, document: dict
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             body = call.get("requestBody", {}).get("content", {}).get("application/json")
-            if body is None or "{subject}" in path or "{key_id}" in path:
+            if body is None or any(f"{{{one}}}" in path for one in ("subject", "face_id", "key_id")):
                 continue
             sent += 1
             answer = client.request(method, path.replace("{collection}", "c"), json=body["example"])

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from vultus.service.comparison import VectorComparison
 from vultus.service.context import Model, Models, Policy, ServiceContext
+from vultus.service.corrections import SubjectCorrections
 from vultus.service.enrolment import Enrolment
 from vultus.service.galleries import Galleries
 from vultus.service.identification import GallerySearch
@@ -25,6 +26,7 @@ class FaceService:
         self.identification = GallerySearch(context)
         self.comparison = VectorComparison(context)
         self.galleries = Galleries(context)
+        self.corrections = SubjectCorrections(context)
 
     def acting_as(self, act: Act) -> FaceService:
         """The same service on behalf of an actor: each change has its audit line, in the same transaction."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from vultus.errors import InvalidRequest, ModelMismatch
@@ -51,11 +52,13 @@ class Policy:
     """The answers to what a request leaves open.
 
     target_fmr, target_fpir: error rates asked of /verify and /find. min_quality: floor of an enrolment, 0..100.
+    undo_for: how long a rename, a merge or a move can be undone.
     """
 
     target_fmr: float = 1e-4
     target_fpir: float = 0.01
     min_quality: float = 20.0
+    undo_for: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True)

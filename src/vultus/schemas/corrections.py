@@ -1,0 +1,78 @@
+"""Renames, merges, moves and undo: the fields of the calls, their answers, and the converters."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from vultus.records import ChangedSubject, MovedFace, Undo, Undone
+from vultus.schemas.field_types import SubjectId
+from vultus.schemas.requests import CallFields
+from vultus.schemas.resources import FaceAnswer, SubjectAnswer, face_answer, subject_answer
+
+Action = Literal["subject.rename", "subject.merge", "face.move"]
+
+
+class RenameFields(CallFields):
+    """POST /collections/{collection}/subjects/{subject}/rename."""
+
+    subject: SubjectId = Field(description="The new id. It must be free.")
+
+
+class MergeFields(CallFields):
+    """POST /collections/{collection}/subjects/{subject}/merge."""
+
+    into: SubjectId = Field(description="The subject of the same collection that gets all faces and stays.")
+
+
+class MoveFields(CallFields):
+    """POST /faces/{face_id}/move."""
+
+    subject: SubjectId = Field(description="The subject of the same collection that gets the face; created when new.")
+
+
+class UndoAnswer(BaseModel):
+    id: str = Field(description="POST /undo/{id} undoes the change, once.")
+    until: AwareDatetime = Field(description="Until then, unless a face or subject of the change is erased.")
+
+
+class RenamedSubject(SubjectAnswer):
+    undo: UndoAnswer
+
+
+class MergedSubject(SubjectAnswer):
+    moved: int = Field(description="How many faces came to the subject.")
+    undo: UndoAnswer
+
+
+class MovedFaceAnswer(FaceAnswer):
+    created: bool = Field(description="Whether the subject is new.")
+    undo: UndoAnswer
+
+
+class UndoneAnswer(BaseModel):
+    undone: Action
+    subject: SubjectAnswer = Field(description="The subject that has its id, or its faces, again.")
+    moved: int = Field(description="How many faces came back to it.")
+
+
+def renamed_subject(changed: ChangedSubject) -> RenamedSubject:
+    return RenamedSubject(**vars(subject_answer(changed.subject)), undo=undo_answer(changed.undo))
+
+
+def merged_subject(changed: ChangedSubject) -> MergedSubject:
+    known = vars(subject_answer(changed.subject))
+    return MergedSubject(**known, moved=changed.moved, undo=undo_answer(changed.undo))
+
+
+def moved_face(moved: MovedFace) -> MovedFaceAnswer:
+    return MovedFaceAnswer(**vars(face_answer(moved.face)), created=moved.created, undo=undo_answer(moved.undo))
+
+
+def undo_answer(undo: Undo) -> UndoAnswer:
+    return UndoAnswer(id=undo.id, until=undo.until)
+
+
+def undone_answer(undone: Undone) -> UndoneAnswer:
+    return UndoneAnswer(undone=cast(Action, undone.action), subject=subject_answer(undone.subject), moved=undone.moved)
