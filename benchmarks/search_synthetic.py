@@ -20,6 +20,7 @@ from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import migrate
 from vultus.vectors import unit_length
+from vultus.vision.quality import QUALITY_VERSION
 
 PROBES, LINES = 100, 10
 IDENTITIES_AT_ONCE = 8_192
@@ -96,12 +97,12 @@ def store(connection: Connection, start: int, subjects: NDArray[np.int64], rows:
     people = [(int(pk), f"s{pk}", MOMENT) for pk in np.unique(subjects)]
     connection.exec_driver_sql("INSERT OR IGNORE INTO subjects VALUES (?, 1, ?, NULL, '{}', ?)", people)
     box, marks, parts = "[10.5, 20.0, 90.0, 110.25]", json.dumps([[30.25, 40.5]] * 5), '{"size": 90.0, "blur": 81.25}'
-    tail = (640, 480, 12345, box, marks, 0.97, 81.5, parts, MOMENT)
+    tail = (640, 480, 12345, box, marks, 0.97, 81.5, parts, MOMENT, QUALITY_VERSION)
     described = [
         (pk, uuid4().hex, 1, int(subject), 1, f"{pk:064x}", f"{pk:064x}", *tail)
         for pk, subject in zip(pks, subjects, strict=True)
     ]
-    connection.exec_driver_sql(f"INSERT INTO faces VALUES ({', '.join('?' * 16)})", described)
+    connection.exec_driver_sql(f"INSERT INTO faces VALUES ({', '.join('?' * 17)})", described)
     floats = [(pk, row.tobytes()) for pk, row in zip(pks, rows, strict=True)]
     connection.exec_driver_sql("INSERT INTO embeddings VALUES (?, ?)", floats)
     coded = list(zip(pks, to_blobs(quantise(rows)), strict=True))

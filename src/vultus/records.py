@@ -96,10 +96,14 @@ class Face:
 
 @dataclass(frozen=True)
 class Quality:
-    """0..100, higher predicts fewer false non-matches; `parts` are the named scores, 0..100 each."""
+    """0..100, higher predicts fewer false non-matches; `parts` are the named scores, 0..100 each.
+
+    version: of the rule that made the score; scores of two versions do not compare.
+    """
 
     score: float
     parts: Mapping[str, float]
+    version: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +123,21 @@ class Template:
 
 
 @dataclass(frozen=True)
+class CollectionPolicies:
+    """Limits that a collection sets to its requests, in place of the server's defaults; None: no limit.
+
+    A request may be stricter; a looser one needs the scope `override`. min_quality: the lowest floor of an enrolment,
+    0..100. target_fmr, target_fpir: the highest error rates of /verify and /find, in (0, 1). store_photos: whether the
+    photos of its faces are kept.
+    """
+
+    min_quality: float | None = None
+    target_fmr: float | None = None
+    target_fpir: float | None = None
+    store_photos: bool = True
+
+
+@dataclass(frozen=True)
 class Collection:
     """One named gallery, bound to one recognition model and preprocessing version.
 
@@ -133,6 +152,7 @@ class Collection:
     created_at: datetime
     subjects: int = 0
     faces: int = 0
+    policies: CollectionPolicies = CollectionPolicies()
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,19 @@ import pytest
 
 from tests.storage.synthetic import DIMENSION, MODEL, new_face, sha256, unit
 from vultus.errors import (
+    CollectionExists,
     CollectionNotFound,
     FaceNotFound,
     InvalidRequest,
     ModelMismatch,
+    StorageFailed,
     SubjectNotFound,
     VectorMismatch,
 )
+from vultus.records import CollectionPolicies
 from vultus.search.int8_codes import quantise
 from vultus.search.source import ChangeSet
+from vultus.storage.audit import Act, Audit
 
 HOSTILE_IDS = [
     "",
@@ -64,9 +68,50 @@ def test_another_model_is_refused_naming_both(gallery, other):
         bind(gallery, **other)
 
 
+def test_a_collection_keeps_its_policies(gallery):
+    policies = CollectionPolicies(min_quality=40, target_fmr=1e-5, store_photos=False)
+    made, _ = bind(gallery, "staff", policies=policies)
+    assert made.policies == gallery.collection("staff").policies == gallery.binding("staff").policies == policies
+    assert gallery.collection("people").policies == CollectionPolicies()
+
+
+def test_a_collection_is_not_made_again_with_other_policies(gallery):
+    policies = CollectionPolicies(min_quality=40)
+    made, _ = bind(gallery, "staff", policies=policies)
+    assert bind(gallery, "staff") == bind(gallery, "staff", policies=policies) == (made, False)
+    for other in CollectionPolicies(), CollectionPolicies(min_quality=40, target_fmr=1e-5):
+        with pytest.raises(CollectionExists, match="'staff' exists with other policies; change them with PATCH"):
+            bind(gallery, "staff", policies=other)
+
+
+def test_policies_change_one_by_one_and_none_takes_one_away(gallery):
+    bind(gallery, "staff", policies=CollectionPolicies(min_quality=40, store_photos=False))
+    changed = gallery.change_policies("staff", {"target_fpir": 0.001, "min_quality": None, "store_photos": None})
+    assert changed.policies == gallery.collection("staff").policies == CollectionPolicies(target_fpir=0.001)
+    assert gallery.collection("people").policies == CollectionPolicies()
+
+
+def test_a_change_of_policies_is_one_audit_line_and_no_change_is_none(database, gallery):
+    ours = gallery.acting_as(Act("command"))
+    for changes in {"min_quality": 40}, {"min_quality": 40}, {}, {"target_fmr": None}:
+        ours.change_policies("people", changes)
+    (line,) = Audit(database).lines()
+    assert (line.action, line.collection, line.objects) == ("collection.policy", "people", ())
+
+
+@pytest.mark.parametrize("stored", ['{"liveness": 0.9}', "[1]", "{"])
+def test_a_policy_that_this_code_does_not_know_is_not_ignored(database, gallery, stored):
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE collections SET policies = ?", (stored,))
+    for call in gallery.binding, gallery.collection, lambda _: gallery.collections():
+        with pytest.raises(StorageFailed, match="'people' has policies that this Vultus does not know"):
+            call("people")
+
+
 def test_an_unknown_collection_is_named_by_every_method(gallery):
     calls = [
         lambda: gallery.collection("x"),
+        lambda: gallery.change_policies("x", {}),
         lambda: gallery.delete_collection("x"),
         lambda: gallery.add_faces("x", "anna", [new_face(1)]),
         lambda: gallery.find_faces_by_source("x", "anna", []),
@@ -198,6 +243,13 @@ def test_a_face_comes_back_as_it_went_in(gallery):
     assert (face.box, face.detector_score, face.quality) == (new.template.face.box, 0.97, new.template.quality)
     assert face.landmarks == ((30, 40), (70, 40), (50, 60), (35, 80), (65, 80))
     assert face.created_at.tzinfo is UTC
+
+
+def test_a_stored_quality_keeps_the_version_of_its_rule(gallery):
+    new = new_face(1)
+    later = replace(new.template, quality=replace(new.template.quality, version=7))
+    _, (enrolled,) = gallery.add_faces("people", "anna", [replace(new, template=later)])
+    assert gallery.face(enrolled.face.id).quality.version == 7
 
 
 def test_embeddings_come_back_bit_for_bit(gallery):

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.synthetic import DIMENSION, MODEL, new_face, unit
+from tests.storage.synthetic import DIMENSION, unit
+from tests.storage.test_migrations import fill_version_1
 from vultus.backup.integrity import faults
 from vultus.errors import StorageFailed
+from vultus.records import CollectionPolicies, Quality
 from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import open_database
@@ -67,6 +69,8 @@ def test_a_database_of_the_release_is_taken_over_as_it_is(tmp_path, released, ur
     for seed, subject in ((0, "s0"), (1, "s1"), (2, "s0")):
         assert FlatIndex(gallery).search("people", unit(seed)[None, :], 1)[0][0].subject == subject
         LocalPhotoStore(tmp_path / "photos").put(f"photo {seed}".encode())
+    assert gallery.collection("people").policies == CollectionPolicies()
+    assert [gallery.faces("people", "s0")[place].quality.version for place in (0, 1)] == [1, 1]
     assert list(faults(database, LocalPhotoStore(tmp_path / "photos"))) == []
     database.close()
 
@@ -118,16 +122,10 @@ def test_a_released_database_from_the_future_is_left_as_it_is(released, url):
 
 
 def test_keys_and_faces_of_version_2_get_audit_and_rotation(tmp_path, url):
+    fill_version_1(url, {DIMENSION: 1})
     database = open_database(url)
     migrate(database, until=2)
-    gallery = Gallery(database)
-    gallery.create_collection("people", model_id=MODEL, pipeline_version=1, dimension=DIMENSION)
-    with database.writing() as connection:  # `add_faces` would number a new subject with the help of later tables
-        connection.exec_driver_sql(
-            "INSERT INTO subjects VALUES (1, 1, 'anna', 'Anna', '{}', '2026-01-01 00:00:00.000000')"
-        )
-    _, (enrolled,) = gallery.add_faces("people", "anna", [new_face(1)])
-    face = enrolled.face
+    face_id = f"{1:032x}"
     digest = hashlib.sha256(SECRET.encode()).hexdigest()
     key = ("k" * 32, "door", digest, '["find"]', None, "2026-01-01 00:00:00.000000", None, None, None, None)
     with database.writing() as connection:
@@ -138,14 +136,15 @@ def test_keys_and_faces_of_version_2_get_audit_and_rotation(tmp_path, url):
     database = open_database(url)
     assert migrate(database) == newest_schema()
     gallery, keys, audit = Gallery(database), KeyStore(database), Audit(database)
-    assert gallery.face(face.id) == face
-    assert FlatIndex(gallery).search("people", unit(1)[None, :], 1)[0][0].face_id == face.id
+    assert gallery.face(face_id).quality == Quality(80.0, {}, version=1)
+    assert gallery.collection("d16").policies == CollectionPolicies()
+    assert FlatIndex(gallery).search("d16", unit(0)[None, :], 1)[0][0].face_id == face_id
     now = datetime.now(UTC)
     rotation = keys.acting_as(Act("command")).rotate("k" * 32, overlap=timedelta(hours=1))
     assert keys.authenticate(SECRET, now) == keys.authenticate(rotation.secret, now) == rotation.key
-    gallery.acting_as(Act("command")).delete_subject("people", "anna")
+    gallery.acting_as(Act("command")).delete_subject("d16", "s0")
     assert [(line.action, line.objects) for line in audit.lines()] == [
         ("key.rotate", ("k" * 32,)),
-        ("subject.erase", (face.id,)),
+        ("subject.erase", (face_id,)),
     ]
     assert list(faults(database, LocalPhotoStore(tmp_path / "photos"))) == []

@@ -4,7 +4,7 @@ import pytest
 
 from tests import pictures
 from vultus.records import Face
-from vultus.vision.quality import assess, with_recognisability
+from vultus.vision.quality import QUALITY_VERSION, assess, with_recognisability
 
 # The astronaut's face, as the detector finds it in the 512x512 picture.
 FACE = Face(
@@ -47,6 +47,18 @@ def test_a_profile_a_cut_face_and_a_small_face_are_named(pixels):
     assert assess(pixels, shifted).parts["crop"] == 0
     tiny = Face((200.0, 100.0, 215.0, 115.0), FACE.landmarks, 0.93)
     assert assess(pixels, tiny).parts["size"] == 0
+
+
+def test_the_rule_has_not_changed_without_its_version(pixels):
+    """Scores of two versions do not compare: with new numbers here goes a new QUALITY_VERSION."""
+    seen = Face(FACE.box, FACE.landmarks, 0.8, landmark_shift=0.2)
+    blurred = cv2.GaussianBlur((pixels * 0.4).astype(np.uint8), (5, 5), 1)
+    quality = with_recognisability(assess(blurred, seen, reduction=0.5), 60.0)
+    assert quality.version == QUALITY_VERSION == 1
+    parts = {"size": 31.1, "sharpness": 35.8, "brightness": 78.6, "contrast": 80.2, "pose": 100, "crop": 100}
+    parts |= {"detector": 69.8, "landmarks": 55.6, "recognisability": 60}
+    assert quality.parts == pytest.approx(parts, abs=0.3)
+    assert quality.score == pytest.approx(61.4, abs=0.3)
 
 
 def test_one_part_at_zero_means_zero(pixels):

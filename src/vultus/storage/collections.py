@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
-from vultus.errors import CollectionNotFound, ModelMismatch
-from vultus.records import Collection
+from vultus.errors import CollectionExists, CollectionNotFound, ModelMismatch, StorageFailed
+from vultus.records import Collection, CollectionPolicies
 from vultus.storage import tables as t
 
 SHOWN_CHARACTERS = 80
 _NAMED = select(t.collections).where(t.collections.c.name == bindparam("name"))  # made once: every request runs it
 _NAMED_LOCKED = _NAMED.with_for_update()
+_NO_POLICIES = CollectionPolicies()
 
 
 def quoted(text: str) -> str:
@@ -54,8 +58,15 @@ def insert_collection(connection: Connection, wanted: Collection) -> None:
             dimension=wanted.dimension,
             revision=0,
             created_at=wanted.created_at,
+            policies=_policies_text(wanted.policies),
         )
     )
+
+
+def update_policies(connection: Connection, collection_pk: int, policies: CollectionPolicies) -> None:
+    """Replace the policies of a collection."""
+    statement = update(t.collections).where(t.collections.c.pk == collection_pk)
+    connection.execute(statement.values(policies=_policies_text(policies)))
 
 
 def select_collections(connection: Connection, name: str | None = None) -> tuple[Collection, ...]:
@@ -80,9 +91,38 @@ def require_same_model(existing: Collection, wanted: Collection) -> None:
         )
 
 
+def require_same_policies(existing: Collection, wanted: CollectionPolicies) -> None:
+    """Raises: CollectionExists, when the collection has other policies than wanted."""
+    if existing.policies != wanted:
+        raise CollectionExists(
+            f"collection {quoted(existing.name)} exists with other policies; change them with PATCH, or leave them out"
+        )
+
+
 def new_collection(name: str, model_id: str, pipeline_version: int, dimension: int, created_at: datetime) -> Collection:
     """An empty collection, not stored yet."""
     return Collection(name, model_id, pipeline_version, dimension, revision=0, created_at=created_at)
+
+
+def changed_policies(old: CollectionPolicies, changes: Mapping[str, Any]) -> CollectionPolicies:
+    """The policies with those in `changes` replaced, by name; None takes one away."""
+    defaults = asdict(_NO_POLICIES)
+    return replace(old, **{name: defaults[name] if value is None else value for name, value in changes.items()})
+
+
+def _policies_text(policies: CollectionPolicies) -> str:
+    defaults = asdict(_NO_POLICIES)
+    return json.dumps({name: value for name, value in asdict(policies).items() if value != defaults[name]})
+
+
+def _policies(row: Row[Any]) -> CollectionPolicies:
+    """Raises: StorageFailed, when there is a policy that this code does not know: to ignore it would loosen it."""
+    try:
+        return CollectionPolicies(**json.loads(row.policies))
+    except (TypeError, ValueError) as exc:
+        raise StorageFailed(
+            f"collection {quoted(row.name)} has policies that this Vultus does not know; install the newer Vultus again"
+        ) from exc
 
 
 def _binding(collection: Collection) -> str:
@@ -106,4 +146,5 @@ def collection_of(row: Row[Any]) -> Collection:
         created_at=row.created_at,
         subjects=getattr(row, "subjects", 0),
         faces=getattr(row, "faces", 0),
+        policies=_policies(row),
     )

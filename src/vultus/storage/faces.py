@@ -188,6 +188,7 @@ def _values(new: NewFace, subject: Row[Any], revision: int, created_at: datetime
         "quality_score": float(quality.score),
         "quality_parts": json.dumps({name: float(score) for name, score in quality.parts.items()}),
         "created_at": created_at,
+        "quality_version": quality.version,
     }
 
 
@@ -209,7 +210,7 @@ def _face(row: Row[Any]) -> EnrolledFace:
         box=(x_min, y_min, x_max, y_max),
         landmarks=tuple((x, y) for x, y in json.loads(row.landmarks)),
         detector_score=row.detector_score,
-        quality=Quality(row.quality_score, json.loads(row.quality_parts)),
+        quality=Quality(row.quality_score, json.loads(row.quality_parts), row.quality_version),
         model_id=row.model_id,
         created_at=row.created_at,
     )

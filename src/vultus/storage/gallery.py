@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from vultus.records import Collection, Deleted, EnrolledFace, EnrolledPhoto, Float32, NewFace, Subject
+from vultus.records import (
+    Collection,
+    CollectionPolicies,
+    Deleted,
+    EnrolledFace,
+    EnrolledPhoto,
+    Float32,
+    NewFace,
+    Subject,
+)
 from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
 from vultus.storage import collections as c
 from vultus.storage import faces as f
@@ -52,17 +62,41 @@ class Gallery:
     # --- collections ----------------------------------------------------------------------------------------------
 
     def create_collection(
-        self, name: str, *, model_id: str, pipeline_version: int, dimension: int
+        self,
+        name: str,
+        *,
+        model_id: str,
+        pipeline_version: int,
+        dimension: int,
+        policies: CollectionPolicies | None = None,
     ) -> tuple[Collection, bool]:
-        """The collection and whether it is new. Raises: ModelMismatch, when it exists with another model."""
+        """The collection and whether it is new. policies: None means any that it has, and none when it is new.
+
+        Raises: ModelMismatch, CollectionExists, when it exists with another model or other policies.
+        """
         wanted = c.new_collection(name, model_id, pipeline_version, dimension, datetime.now(UTC))
+        if policies is not None:
+            wanted = replace(wanted, policies=policies)
         with self._database.writing() as connection:
             for existing in c.select_collections(connection, name):
                 c.require_same_model(existing, wanted)
+                if policies is not None:
+                    c.require_same_policies(existing, policies)
                 return existing, False
             c.insert_collection(connection, wanted)
             record(connection, self._act, "collection.create", collection=name)
         return wanted, True
+
+    def change_policies(self, name: str, changes: Mapping[str, Any]) -> Collection:
+        """Replace some policies of a collection, by name; None takes one away. Raises: CollectionNotFound."""
+        with self._database.writing() as connection:
+            row = c.collection_row(connection, name, lock=True)
+            old = c.collection_of(row).policies
+            new = c.changed_policies(old, changes)
+            if new != old:
+                c.update_policies(connection, row.pk, new)
+                record(connection, self._act, "collection.policy", collection=name)
+            return c.select_collections(connection, name)[0]
 
     def collection(self, name: str) -> Collection:
         """Raises: CollectionNotFound."""

@@ -27,6 +27,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -79,6 +80,7 @@ collections = Table(
     Column("dimension", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("policies", Text, nullable=False, server_default="{}"),  # a JSON object of those that are set
     sqlite_autoincrement=True,
 )
 
@@ -113,6 +115,7 @@ faces = Table(
     Column("quality_score", Float, nullable=False),
     Column("quality_parts", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("quality_version", Integer, nullable=False, server_default=text("1")),
     UniqueConstraint("subject_pk", "source_sha256"),
     Index("faces_by_revision", "collection_pk", "revision", "subject_pk"),
     Index("faces_by_photo", "photo_sha256"),

@@ -15,6 +15,8 @@ import numpy as np
 from vultus.records import RGB, Face, Float32, Quality
 from vultus.vision.align import crop_by_box
 
+# Stored with every score. Raise it with each change of the parts, their ramps or their weights.
+QUALITY_VERSION = 1
 GREY_SIDE = 112  # pixels of the grey face on which sharpness and light are measured
 WEIGHTS = {"landmarks": 3.0, "recognisability": 4.0}  # of the other parts: 1
 
@@ -50,7 +52,7 @@ def _joined(parts: Mapping[str, float]) -> Quality:
     weights = np.array([WEIGHTS.get(name, 1.0) for name in parts])
     shares = np.array(list(parts.values())) / 100
     score = 100 * float(np.prod(shares ** (weights / weights.sum())))
-    return Quality(round(score, 1), {name: round(part, 1) for name, part in parts.items()})
+    return Quality(round(score, 1), {name: round(part, 1) for name, part in parts.items()}, QUALITY_VERSION)
 
 
 def _ramp(value: float, low: float, high: float) -> float:
