@@ -16,7 +16,8 @@
     │   ├── MissingApiKey           missing_api_key
     │   ├── InvalidApiKey           invalid_api_key
     │   ├── ScopeNotAllowed         scope_not_allowed
-    │   └── CollectionNotAllowed    collection_not_allowed
+    │   ├── CollectionNotAllowed    collection_not_allowed
+    │   └── PolicyLoosened          policy_loosened
     ├── NotFound                    not_found
     │   ├── SubjectNotFound         subject_not_found
     │   ├── CollectionNotFound      collection_not_found
@@ -146,6 +147,12 @@ class CollectionNotAllowed(Denied):
     """The key is limited to other collections."""
 
     code = "collection_not_allowed"
+
+
+class PolicyLoosened(Denied):
+    """The request asks for less than the policy of the collection, without the scope for it."""
+
+    code = "policy_loosened"
 
 
 class NotFound(VultusError):

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 RGB = NDArray[np.uint8]  # (H, W, 3), upright
 Box = tuple[float, float, float, float]
-Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "admin"]
-SCOPES: tuple[Scope, ...] = ("enroll", "verify", "find", "represent", "read", "erase", "admin")
+Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "override", "admin"]
+SCOPES: tuple[Scope, ...] = ("enroll", "verify", "find", "represent", "read", "erase", "override", "admin")
 Metric = Literal["cosine", "euclidean", "euclidean_l2"]
 
 

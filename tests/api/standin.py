@@ -33,6 +33,7 @@ from vultus.records import (
     AuditLine,
     Candidate,
     Collection,
+    CollectionPolicies,
     Comparison,
     Deleted,
     EnrolledFace,
@@ -195,12 +196,19 @@ class StandInService:
     def search_state(self, name: str) -> SearchState:
         return SearchState("pq", Recall(1.0, 0.998), 4, 2)
 
-    def create_collection(self, name: str, *, model_name: str | None = None) -> tuple[Collection, bool]:
+    def create_collection(
+        self, name: str, *, model_name: str | None = None, policies: CollectionPolicies | None = None
+    ) -> tuple[Collection, bool]:
         created = name not in self.known_collections
         model = self._model(model_name)
         return self.known_collections.setdefault(
-            name, Collection(name, model, 1, 2, 0, NOW, subjects=1, faces=1)
+            name, Collection(name, model, 1, 2, 0, NOW, subjects=1, faces=1, policies=policies or CollectionPolicies())
         ), created
+
+    def change_policies(self, name: str, changes: Mapping[str, Any]) -> Collection:
+        old = self.collection(name)
+        self.known_collections[name] = replace(old, policies=replace(old.policies, **changes))
+        return self.known_collections[name]
 
     def delete_collection(self, name: str) -> Deleted:
         del self.known_collections[self.collection(name).name]

@@ -33,6 +33,7 @@ ACTIONS = {
     "get_photo": ("face.photo", READ),
     "enroll": ("enroll", CHANGE),
     "put_collection": ("collection.create", CHANGE),
+    "patch_collection": ("collection.policy", CHANGE),
     "delete_collection": ("collection.erase", CHANGE),
     "rename_subject": ("subject.rename", CHANGE),
     "merge_subject": ("subject.merge", CHANGE),

@@ -22,6 +22,7 @@ CALLS = [
     ("GET", "/collections", "read"),
     ("PUT", "/collections/c", "enroll"),
     ("GET", "/collections/c", "read"),
+    ("PATCH", "/collections/c", "admin"),
     ("DELETE", "/collections/c", "erase"),
     ("GET", "/collections/c/subjects", "read"),
     ("GET", "/collections/c/subjects/s", "read"),
@@ -40,7 +41,7 @@ CALLS = [
     ("DELETE", "/keys/k", "admin"),
     ("POST", "/keys/k/rotate", "admin"),
 ]
-SCOPES = ("enroll", "verify", "find", "represent", "read", "erase")
+SCOPES = ("enroll", "verify", "find", "represent", "read", "erase", "override")
 
 
 @pytest.mark.parametrize(

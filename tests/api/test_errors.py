@@ -134,7 +134,7 @@ def test_an_internal_error_is_logged_under_its_request_id_without_its_message(
 
 def test_wrong_method_names_all_methods_of_the_path(client: TestClient) -> None:
     answer = client.post("/collections/c")
-    assert answer.headers["allow"] == "DELETE, GET, PUT"
+    assert answer.headers["allow"] == "DELETE, GET, PATCH, PUT"
 
 
 def test_401_names_the_scheme(anonymous: TestClient) -> None:

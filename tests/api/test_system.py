@@ -135,4 +135,4 @@ def test_the_examples_can_be_sent_as_they_are(client: TestClient, document: dict
             sent += 1
             answer = client.request(method, path.replace("{collection}", "c"), json=body["example"])
             assert answer.status_code in (200, 201), answer.text
-    assert sent == len(COMPUTE) + 2
+    assert sent == len(COMPUTE) + 3

@@ -75,25 +75,29 @@ class Gate:
         state = app_state(request)
         keys = state.system().keys
         if state.settings.without_keys:
-            return Caller(None, self._begin_act(request, ANYONE, state))
+            return Caller(None, self._begin_act(request, ANYONE, state, may_override=True))
         key = await request_context(request.scope).dialect.authenticate(request, keys, state.now())
         _count_against_rate(request, state, key)  # before the act begins: calls over the rate are not audited
-        act = self._begin_act(request, key.id, state)
+        act = self._begin_act(request, key.id, state, may_override=_has_scope(key, "override"))
         self._require_scope(key)
         return Caller(key, act)
 
-    def _begin_act(self, request: Request, actor: str, state: AppState) -> Act:
+    def _begin_act(self, request: Request, actor: str, state: AppState, *, may_override: bool) -> Act:
         """From now on the outcome of the call is audited."""
         context = request_context(request.scope)
-        context.act = Act(actor, context.request_id, self.action)
+        context.act = Act(actor, context.request_id, self.action, may_override=may_override)
         context.changes, context.audit_sink = self.changes, state.system().audit_sink
         return context.act
 
     def _require_scope(self, key: ApiKey) -> None:
-        if self._scope is not None and self._scope not in key.scopes and "admin" not in key.scopes:
+        if self._scope is not None and not _has_scope(key, self._scope):
             raise ScopeNotAllowed(
                 f'this call needs the scope "{self._scope}"; the key has {", ".join(key.scopes) or "none"}'
             )
+
+
+def _has_scope(key: ApiKey, scope: Scope) -> bool:
+    return scope in key.scopes or "admin" in key.scopes
 
 
 def authenticate_secret(keys: KeyStore, secret: str, now: datetime) -> ApiKey:

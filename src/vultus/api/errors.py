@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from vultus.errors import LowQuality, ModelNotInstalled, TryLater, VultusError
-from vultus.findings import Wording, sentence_of
+from vultus.findings import Steps, Wording, sentence_of
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ STATUS: Mapping[str, int] = {
     "invalid_api_key": 401,
     "scope_not_allowed": 403,
     "collection_not_allowed": 403,
+    "policy_loosened": 403,
     "not_found": 404,
     "subject_not_found": 404,
     "collection_not_found": 404,
@@ -62,7 +64,7 @@ INTERNAL_SENTENCE = "the server failed; nothing is wrong with the request. Its l
 FOLDER = re.compile(r"(?<= )/[^\s;,]*/")  # replaced in sentences: callers must not learn the folders of the server
 MOST_FINDINGS = 5  # in one sentence
 REQUEST_WORDING = Wording(
-    place=lambda steps: f'field "{steps[0]}"' if steps else "",
+    place=lambda steps: f'field "{_names(steps)}"' if steps else "",
     missing="{place} is missing",
     unknown="unknown parameter {path!a}; see /docs for the known ones",
     wrong="{place}: {message}",
@@ -128,6 +130,11 @@ def _http_problem(exc: HTTPException) -> Problem:
 def request_sentence(errors: Sequence[Any]) -> str:
     """pydantic's findings as one sentence that names the fields and never repeats what was sent in them."""
     return sentence_of(errors, REQUEST_WORDING, at_most=MOST_FINDINGS)
+
+
+def _names(steps: Steps) -> str:
+    """The names that lead to a field; not its positions in a list, and what follows them."""
+    return ".".join(str(step) for step in takewhile(lambda step: isinstance(step, str), steps))
 
 
 def error_response(problem: Problem, request_id: str) -> JSONResponse:

@@ -14,7 +14,7 @@ BASE64 = "base64, or a data:image/...;base64, URL"
 CAUSES = {
     400: "invalid_request, invalid_image, model_name_not_allowed, detector_backend_not_allowed, vector_mismatch",
     401: "missing_api_key, invalid_api_key",
-    403: "scope_not_allowed, collection_not_allowed",
+    403: "scope_not_allowed, collection_not_allowed, policy_loosened",
     404: "not_found, subject_not_found, collection_not_found, face_not_found",
     409: "model_mismatch, collection_exists, subject_exists, undo_not_possible, request_id_conflict",
     413: "request_too_large",
@@ -63,9 +63,22 @@ def only_json(kind: type[CallFields], example: Mapping[str, Any], *, required: b
 
 
 def _schema(kind: type[CallFields], change: Any) -> dict[str, Any]:
-    schema = kind.model_json_schema()
+    referring = kind.model_json_schema()
+    schema: dict[str, Any] = _inlined(referring, referring.pop("$defs", {}))
     schema["properties"] = {name: change(field) for name, field in schema["properties"].items()}
     return schema
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema with its definitions in place of the references: these would lead nowhere in the whole document."""
+    if isinstance(schema, list):
+        return [_inlined(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inside = {name: _inlined(value, definitions) for name, value in schema.items() if name != "$ref"}
+    if "$ref" not in schema:
+        return inside
+    return {**_inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions), **inside}
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from vultus.errors import ModelInvalid
 from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, find_card
 from vultus.models.repository.store import ModelStatus, ModelStore, open_store
-from vultus.storage.audit import COMMAND, Act
+from vultus.storage.audit import COMMAND, OVERRIDE, Act
 from vultus.vision.pipeline import Pipeline
 from vultus.wiring import System, check_settings, open_models, open_pipeline, open_system, prepare, warm_up
 
@@ -90,9 +90,15 @@ def openers_of(ctx: typer.Context) -> Openers:
 
 @contextmanager
 def opened(ctx: typer.Context, settings: Settings) -> Iterator[System]:
-    """The open system for a command; its changes are audited as made by a command."""
+    """The open system for a command; its changes are audited as made by a command.
+
+    The operator of the machine may loosen the policies of a collection, as an admin key may.
+    """
+    act = Act(COMMAND, may_override=True)
     with openers_of(ctx).open_system(settings) as system:
-        yield replace(system, service=system.service.acting_as(Act(COMMAND)))
+        yield replace(system, service=system.service.acting_as(act))
+        if act.overridden:
+            system.audit_sink.add(act.line(OVERRIDE))
 
 
 def record_comparison(

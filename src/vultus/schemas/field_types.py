@@ -142,6 +142,12 @@ def _metadata(value: Any) -> Any:
     return check_metadata(value)
 
 
+def _json_object(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError('must be a JSON object, like {"min_quality": 40}')
+    return value
+
+
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=refuse_constant)
@@ -173,6 +179,7 @@ FaceId = Annotated[str, AfterValidator(check_id)]
 SubjectId = Annotated[str, AfterValidator(check_subject)]
 CollectionName = Annotated[str, AfterValidator(check_collection)]
 PersonName = Annotated[str, AfterValidator(check_name)]
+JsonObject = BeforeValidator(_json_object)
 Metadata = Annotated[dict[str, Any], BeforeValidator(_metadata)]
 
 

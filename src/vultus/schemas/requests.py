@@ -7,8 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from vultus.errors import InvalidRequest
 from vultus.identifiers import ADMIN_BY_COMMAND, DEFAULT_COLLECTION, DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
-from vultus.records import Metric, Scope
+from vultus.records import CollectionPolicies, Metric, Scope
 from vultus.schemas.field_types import (
     Blank,
     CollectionName,
@@ -19,6 +20,7 @@ from vultus.schemas.field_types import (
     Flag,
     Image,
     Images,
+    JsonObject,
     Metadata,
     ModelName,
     Normalization,
@@ -154,10 +156,46 @@ class DetectFields(CallFields):
     detector_backend: DetectorName = Field(None, description=DETECTOR)
 
 
+class PolicyFields(BaseModel):
+    """The policies of a collection in PUT and PATCH."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    min_quality: Score | None = Field(None, description="The lowest min_quality of /enroll, 0..100.")
+    target_fmr: Rate | None = Field(None, description="The highest target_fmr of /verify with a subject.")
+    target_fpir: Rate | None = Field(None, description="The highest target_fpir of /find.")
+    store_photos: Flag | None = Field(None, description="Whether photos are kept. false is not supported yet.")
+
+
 class CollectionFields(CallFields):
     """PUT /collections/{collection}."""
 
     model: ModelName = Field(None, description="Recognition model of a new collection. Default: the server's.")
+    policies: Annotated[PolicyFields, JsonObject] | None = Field(
+        None, description="Policies of a new collection. Default: none."
+    )
+
+    def wanted_policies(self) -> CollectionPolicies | None:
+        """All policies, those that are absent or null by their defaults; None when none were sent."""
+        if self.policies is None:
+            return None
+        sent = self.policies.model_dump()
+        return CollectionPolicies(**{name: value for name, value in sent.items() if value is not None})
+
+
+class CollectionChanges(CallFields):
+    """PATCH /collections/{collection}: what is absent stays as it is."""
+
+    policies: Annotated[PolicyFields, JsonObject] = Field(
+        description="The policies to change; null takes one away, an absent one stays."
+    )
+
+    def changes(self) -> dict[str, Any]:
+        """The policies that were sent, by name; None: to take away. Raises InvalidRequest, when none was."""
+        sent = self.policies.model_dump(exclude_unset=True)
+        if not sent:
+            raise InvalidRequest(f"no policy to change was sent; send one of {', '.join(PolicyFields.model_fields)}")
+        return sent
 
 
 class SubjectFields(CallFields):

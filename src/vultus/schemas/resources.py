@@ -29,6 +29,15 @@ class SearchAnswer(BaseModel):
     building: bool = Field(description="An index is being made in the background.")
 
 
+class PoliciesAnswer(BaseModel):
+    """Limits that a collection sets to its requests; null: none."""
+
+    min_quality: float | None = Field(description="The lowest min_quality of /enroll, 0..100.")
+    target_fmr: float | None = Field(description="The highest target_fmr of /verify with a subject.")
+    target_fpir: float | None = Field(description="The highest target_fpir of /find.")
+    store_photos: bool = Field(description="Whether the photos of its faces are kept.")
+
+
 class CollectionAnswer(BaseModel):
     collection: str
     model: str = Field(description="The id of the recognition model that the collection is bound to.")
@@ -37,6 +46,7 @@ class CollectionAnswer(BaseModel):
     faces: int
     created_at: AwareDatetime
     search: SearchAnswer
+    policies: PoliciesAnswer
 
 
 class CollectionList(BaseModel):
@@ -64,6 +74,7 @@ class FaceAnswer(BaseModel):
     facial_area: FacialArea
     face_confidence: float
     quality: dict[str, float]
+    quality_version: int = Field(description="Of the rule behind quality: scores of two versions do not compare.")
     photo: PhotoAnswer
     model_id: str
     created_at: AwareDatetime
@@ -157,6 +168,7 @@ def collection_answer(collection: Collection, state: SearchState) -> CollectionA
         faces=collection.faces,
         created_at=collection.created_at,
         search=search_answer(state),
+        policies=PoliciesAnswer(**asdict(collection.policies)),
     )
 
 
@@ -191,6 +203,7 @@ def face_answer(face: EnrolledFace) -> FaceAnswer:
         facial_area=area(face.box, face.landmarks),
         face_confidence=face.detector_score,
         quality=quality_of(face.quality),
+        quality_version=face.quality.version,
         photo=photo_of(face),
         model_id=face.model_id,
         created_at=face.created_at,

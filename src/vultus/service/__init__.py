@@ -30,4 +30,4 @@ class FaceService:
 
     def acting_as(self, act: Act) -> FaceService:
         """The same service on behalf of an actor: each change has its audit line, in the same transaction."""
-        return FaceService(replace(self.context, gallery=self.context.gallery.acting_as(act)))
+        return FaceService(replace(self.context, gallery=self.context.gallery.acting_as(act), act=act))

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 from vultus.errors import InvalidRequest, ModelMismatch
 from vultus.matching.decision import ThresholdTable, explicit_rule, to_similarity
-from vultus.records import Caution, Collection, Metric, Quality, ThresholdRule
+from vultus.records import Caution, Collection, CollectionPolicies, Metric, Quality, ThresholdRule
 from vultus.search.index import SearchIndex
+from vultus.service.policies import NO_POLICIES, Effective, Limit, effective_limit, effective_threshold
+from vultus.storage.audit import Act
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import PhotoStore
 from vultus.vision.embed import Recogniser
@@ -63,7 +65,10 @@ class Policy:
 
 @dataclass(frozen=True)
 class ServiceContext:
-    """The parts that the use cases share, and what several of them do with these."""
+    """The parts that the use cases share, and what several of them do with these.
+
+    act: the action in progress; without one no policy of a collection can be loosened.
+    """
 
     pipeline: Pipeline
     models: Models
@@ -71,6 +76,7 @@ class ServiceContext:
     photos: PhotoStore
     index: SearchIndex
     policy: Policy = Policy()
+    act: Act | None = None
 
     def bound_collection(self, name: str, model_name: str | None) -> tuple[Collection, Model]:
         """An existing collection and its model, which must be the one asked for (None: any) as it is served today.
@@ -98,28 +104,65 @@ class ServiceContext:
         return model
 
     def verification_rule(
-        self, model: Model, metric: Metric, target_fmr: float | None, threshold: float | None
+        self,
+        model: Model,
+        metric: Metric,
+        target_fmr: float | None,
+        threshold: float | None,
+        policies: CollectionPolicies = NO_POLICIES,
     ) -> ThresholdRule:
-        """The threshold of a 1:1 comparison, from what the request says or else the policy. Raises InvalidRequest."""
+        """The threshold of a 1:1 comparison, from what the request says or else the policy.
+
+        Raises InvalidRequest; PolicyLoosened.
+        """
         if threshold is None:
-            return model.thresholds().for_fmr(self.policy.target_fmr if target_fmr is None else target_fmr)
+            return model.thresholds().for_fmr(self.effective_limit("target_fmr", target_fmr, policies))
         if target_fmr is not None:
             raise InvalidRequest("threshold and target_fmr are both given; give one of them")
-        return explicit_rule(model.id, to_similarity(threshold, metric))
+        rule = None if policies.target_fmr is None else model.thresholds().for_fmr(policies.target_fmr)
+        return explicit_rule(model.id, self.effective_threshold(to_similarity(threshold, metric), rule))
 
-    def cautions(self, qualities: Mapping[str, Quality]) -> tuple[Caution, ...]:
+    def effective_limit(self, limit: Limit, asked: float | None, policies: CollectionPolicies) -> float:
+        """What a request asks for, within the policies of its collection. Raises PolicyLoosened."""
+        policy, default = getattr(policies, limit), getattr(self.policy, limit)
+        may = self.act is not None and self.act.may_override
+        return self._noted(effective_limit(limit, asked, policy=policy, default=default, may_override=may))
+
+    def effective_threshold(self, asked: float, policy: ThresholdRule | None) -> float:
+        """The cosine threshold that a request asks for, within the policy of its collection. Raises PolicyLoosened."""
+        may = self.act is not None and self.act.may_override
+        return self._noted(effective_threshold(asked, policy=policy, may_override=may))
+
+    def _noted(self, effective: Effective) -> float:
+        """The value; where it overrides a policy, the audit will say so."""
+        if effective.overridden and self.act is not None:
+            self.act.overridden = True
+        return effective.value
+
+    def cautions(
+        self, qualities: Mapping[str, Quality], policies: CollectionPolicies = NO_POLICIES
+    ) -> tuple[Caution, ...]:
         """What to say of the probes below the quality floor, by their images' names: answered, but flagged."""
-        floor = self.policy.min_quality
+        floor = self.effective_limit("min_quality", None, policies)
         return tuple(
             Caution("low_quality", image, low_quality_sentence(quality, floor))
             for image, quality in qualities.items()
             if quality.score < floor
         )
 
-    def create_collection(self, name: str, model: Model) -> tuple[Collection, bool]:
-        """The collection, bound to the model as it is served, and whether it is new. Raises ModelMismatch."""
+    def create_collection(
+        self, name: str, model: Model, policies: CollectionPolicies | None = None
+    ) -> tuple[Collection, bool]:
+        """The collection, bound to the model as it is served, and whether it is new. policies: None means any.
+
+        Raises ModelMismatch, CollectionExists.
+        """
         return self.gallery.create_collection(
-            name, model_id=model.id, pipeline_version=model.pipeline_version, dimension=model.dimension
+            name,
+            model_id=model.id,
+            pipeline_version=model.pipeline_version,
+            dimension=model.dimension,
+            policies=policies,
         )
 
     def remove_photos(self, keys: Sequence[str]) -> int:

@@ -21,6 +21,7 @@ from vultus.records import (
     Template,
 )
 from vultus.service.context import Model, ServiceContext, low_quality_sentence
+from vultus.service.policies import NO_POLICIES, require_photos_kept
 from vultus.vision.face_selection import largest_face, only_face
 
 FaceChoice = Literal["only", "largest"]
@@ -65,9 +66,12 @@ class Enrolment:
 
         The same photo bytes for the same subject again cost no inference and add nothing. Of several photos the
         refused ones are listed in `rejected`; when none is left, the first refusal is raised and nothing is written.
+        The policies of the collection are read once, at the beginning. Raises PolicyLoosened.
         """
         existing, model = self._existing(collection, model_name)
-        floor = self._context.policy.min_quality if min_quality is None else min_quality
+        policies = existing.policies if existing else NO_POLICIES
+        require_photos_kept(policies)
+        floor = self._context.effective_limit("min_quality", min_quality, policies)
         sources = [hashlib.sha256(photo).hexdigest() for photo in photos]
         known = self._known(collection, subject, sources)
         accepted: dict[int, _AcceptedPhoto] = {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from vultus.records import Collection, Deleted, EnrolledFace, Subject
+from vultus.records import Collection, CollectionPolicies, Deleted, EnrolledFace, Subject
 from vultus.search.recall import SearchState
 from vultus.service.context import ServiceContext
+from vultus.service.policies import NO_POLICIES, require_photos_kept
 
 
 class Galleries:
@@ -24,9 +26,23 @@ class Galleries:
         """One collection. Raises CollectionNotFound."""
         return self._context.gallery.collection(name)
 
-    def create_collection(self, name: str, *, model_name: str | None = None) -> tuple[Collection, bool]:
-        """The collection, and whether it is new. Raises ModelMismatch when it exists with another model."""
-        return self._context.create_collection(name, self._context.models.resolve(model_name))
+    def create_collection(
+        self, name: str, *, model_name: str | None = None, policies: CollectionPolicies | None = None
+    ) -> tuple[Collection, bool]:
+        """The collection, and whether it is new. policies: None means any that it has, and none when it is new.
+
+        Raises ModelMismatch, CollectionExists, when it exists with another model or other policies.
+        """
+        require_photos_kept(policies or NO_POLICIES)
+        return self._context.create_collection(name, self._context.models.resolve(model_name), policies)
+
+    def change_policies(self, name: str, changes: Mapping[str, Any]) -> Collection:
+        """Replace some policies of a collection, by name; None takes one away. Requests that run keep the old ones.
+
+        Raises CollectionNotFound.
+        """
+        require_photos_kept(replace(NO_POLICIES, **{key: value for key, value in changes.items() if value is not None}))
+        return self._context.gallery.change_policies(name, changes)
 
     def search_state(self, collection: str) -> SearchState:
         """How a collection is searched just now; exactly, when it is not in memory."""

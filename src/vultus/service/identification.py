@@ -55,7 +55,10 @@ class SearchOptions:
 
 
 class GallerySearch:
-    """Searches collections; nothing is stored."""
+    """Searches collections; nothing is stored.
+
+    Every search may raise PolicyLoosened: target_fpir and threshold may only be stricter than the collection's policy.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -75,6 +78,7 @@ class GallerySearch:
         """Search by a photo: one answer for each face asked about, one line for each subject. See SearchOptions."""
         options = SearchOptions(top_k, target_fpir, threshold)
         gallery, model = self._context.bound_collection(collection, model_name)
+        options = self._within_policies(gallery, model, options)
         pipeline = self._context.pipeline
         with pipeline.slot():
             detected = pipeline.detect(photo, detector=detector)
@@ -101,6 +105,7 @@ class GallerySearch:
         options = SearchOptions(top_k, target_fpir, threshold)
         face, embedding = self._context.gallery.face_embedding(face_id)
         gallery, model = self._context.bound_collection(face.collection, model_name)
+        options = self._within_policies(gallery, model, options)
         probe = _Probe(embedding, quality=face.quality)
         (lines,) = self._candidates(face.collection, [probe], options.top_k + 1)
         lines = self._without_itself(lines, face, embedding)[: max(options.top_k, 2)]
@@ -123,9 +128,25 @@ class GallerySearch:
         """
         options = SearchOptions(top_k, target_fpir, threshold)
         gallery, model = self._context.bound_collection(collection, model_name)
+        options = self._within_policies(gallery, model, options)
         probe = _Probe(require_embedding(embedding, model.dimension, model.id))
         found = self._candidates(collection, [probe], options.top_k)
         return self._answers(gallery, model, None, [probe], found, options)
+
+    def _within_policies(self, gallery: Collection, model: Model, options: SearchOptions) -> SearchOptions:
+        """The options with the rate or the threshold that holds; called before the work, which a refusal then spares.
+
+        Raises PolicyLoosened.
+        """
+        asked, policy = options.threshold, gallery.policies.target_fpir
+        if asked is None:
+            rate = self._context.effective_limit("target_fpir", options.target_fpir, gallery.policies)
+            return replace(options, target_fpir=rate)
+        if policy is None:
+            return options
+        templates = self._context.index.size(gallery.name)[1]
+        rule = model.thresholds().for_fpir(policy, templates)
+        return replace(options, threshold=self._context.effective_threshold(asked, rule))
 
     def _candidates(self, collection: str, probes: Sequence[_Probe], top_k: int) -> list[list[Candidate]]:
         """At least two lines for each probe, as a decision needs the second best."""
@@ -163,15 +184,15 @@ class GallerySearch:
         answers = []
         for probe, lines in zip(probes, found, strict=True):
             answer = _identify(probe, lines, options.top_k, rule, known)
-            cautions = self._context.cautions({"img": probe.quality}) if probe.quality else ()
+            cautions = self._context.cautions({"img": probe.quality}, gallery.policies) if probe.quality else ()
             answers.append(replace(answer, cautions=cautions))
         return FindResult(replace(gallery, subjects=subjects, faces=templates), detector, tuple(answers))
 
     def _rule(self, model: Model, options: SearchOptions, templates: int) -> ThresholdRule:
         if options.threshold is not None:
             return explicit_rule(model.id, options.threshold)
-        target_fpir = self._context.policy.target_fpir if options.target_fpir is None else options.target_fpir
-        return model.thresholds().for_fpir(target_fpir, templates)
+        assert options.target_fpir is not None  # `_within_policies` sets one of the two
+        return model.thresholds().for_fpir(options.target_fpir, templates)
 
 
 def _identify(

@@ -74,9 +74,9 @@ class Recognition:
         enforce_detection: bool = True,
         align: bool = True,
     ) -> Verification:
-        """Compare a photo with an enrolled subject: the best of its faces counts."""
-        _, model = self._context.bound_collection(collection, model_name)
-        rule = self._context.verification_rule(model, metric, target_fmr, threshold)
+        """Compare a photo with an enrolled subject: the best of its faces counts. Raises PolicyLoosened."""
+        gallery, model = self._context.bound_collection(collection, model_name)
+        rule = self._context.verification_rule(model, metric, target_fmr, threshold, gallery.policies)
         face_ids, enrolled = self._context.gallery.embeddings(collection, subject)
         if not len(enrolled):
             raise SubjectNotFound(f"the subject has no faces in collection {collection!r}; enroll a photo first")
@@ -95,7 +95,7 @@ class Recognition:
             faces=(probe.face, None),
             chosen=(how_chosen(detected), None),
             face_id=face_id,
-            cautions=self._context.cautions({"img": probe.quality}),
+            cautions=self._context.cautions({"img": probe.quality}, gallery.policies),
         )
 
     def represent(

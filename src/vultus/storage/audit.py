@@ -28,6 +28,7 @@ from vultus.storage.database import Database
 COMMAND, SERVER, ANYONE = "command", "server", "anyone"  # the command line; the service itself; served without keys
 OK = "ok"
 PRUNE = "audit.prune"
+OVERRIDE = "policy.override"  # a line beside that of the action itself
 MAX_OBJECTS = 100
 
 
@@ -36,7 +37,8 @@ class Act:
     """An action in progress, with its actor.
 
     action: its name in the audit, unless the part that makes the change names it. recorded: whether a line with
-    outcome OK was written in the transaction of a change.
+    outcome OK was written in the transaction of a change. may_override: whether the actor may loosen the policies of a
+    collection; overridden: whether this action did.
     """
 
     actor: str
@@ -45,6 +47,8 @@ class Act:
     collection: str | None = None
     objects: tuple[str, ...] = ()
     recorded: bool = False
+    may_override: bool = False
+    overridden: bool = False
 
     def line(self, action: str, outcome: str = OK) -> AuditLine:
         """The line about this act."""

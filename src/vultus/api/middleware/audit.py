@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vultus.api.errors import describe
 from vultus.api.request_context import RequestContext, request_context
-from vultus.storage.audit import OK
+from vultus.storage.audit import OK, OVERRIDE
 
 UNCHANGED = "unchanged"  # outcome of a call that may change something and found nothing to change
 
@@ -45,3 +45,5 @@ def _send_line(context: RequestContext) -> None:
         audit_sink.add(act.line(act.action, context.error))
     elif not act.recorded:
         audit_sink.add(act.line(act.action, UNCHANGED if context.changes else OK))
+    if act.overridden and context.error is None:
+        audit_sink.add(act.line(OVERRIDE))

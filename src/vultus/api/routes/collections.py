@@ -1,4 +1,7 @@
-"""Collections, subjects, faces, photos as resources. Scopes: read to GET, enroll to PUT and PATCH, erase to DELETE."""
+"""Collections, subjects, faces, photos as resources.
+
+Scopes: read to GET, enroll to PUT and PATCH, erase to DELETE; admin to change the policies of a collection.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from vultus.api.openapi import COMPUTE_ERRORS, RESOURCE_ERRORS, only_json
 from vultus.api.state import State
 from vultus.records import Collection, EnrolledFace
 from vultus.schemas import resources
-from vultus.schemas.requests import CollectionFields, SubjectFields
+from vultus.schemas.requests import CollectionChanges, CollectionFields, SubjectFields
 from vultus.service import FaceService
 
 router = APIRouter(tags=["galleries"], responses=RESOURCE_ERRORS)
@@ -23,6 +26,7 @@ router = APIRouter(tags=["galleries"], responses=RESOURCE_ERRORS)
 MayRead = Annotated[Caller, Security(Gate("read"))]
 MayReadPhoto = Annotated[Caller, Security(Gate("read", action="face.photo"))]
 MayCreateCollection = Annotated[Caller, Security(Gate("enroll", action="collection.create", changes=True))]
+MayChangePolicies = Annotated[Caller, Security(Gate("admin", action="collection.policy", changes=True))]
 MayEraseCollection = Annotated[Caller, Security(Gate("erase", action="collection.erase", changes=True))]
 MayUpdateSubject = Annotated[Caller, Security(Gate("enroll", action="subject.update", changes=True))]
 MayEraseSubject = Annotated[Caller, Security(Gate("erase", action="subject.erase", changes=True))]
@@ -66,11 +70,12 @@ async def list_collections(caller: MayRead, state: State) -> resources.Collectio
 async def put_collection(
     request: Request, response: Response, collection: CollectionPath, caller: MayCreateCollection, state: State
 ) -> resources.CollectionAnswer:
-    """Create a collection; 200 when it is there already with this model."""
+    """Create a collection; 200 when it is there already with this model and, if they are sent, these policies."""
     caller.require_collection(collection)
     fields = await read_fields(request, CollectionFields)
     service = state.system().service.acting_as(caller.act)
-    found, created = await state.run(service.galleries.create_collection, collection, model_name=fields.model)
+    create, policies = service.galleries.create_collection, fields.wanted_policies()
+    found, created = await state.run(create, collection, model_name=fields.model, policies=policies)
     response.status_code = 201 if created else 200
     return _answer(found, service)
 
@@ -81,6 +86,20 @@ async def get_collection(collection: CollectionPath, caller: MayRead, state: Sta
     caller.require_collection(collection)
     service = state.system().service
     return _answer(await state.run(service.galleries.collection, collection), service)
+
+
+@router.patch(
+    "/collections/{collection}",
+    openapi_extra=only_json(CollectionChanges, {"policies": {"min_quality": 40, "target_fpir": None}}),
+)
+async def patch_collection(
+    request: Request, collection: CollectionPath, caller: MayChangePolicies, state: State
+) -> resources.CollectionAnswer:
+    """Change policies of a collection; what is not sent stays, null takes a policy away. Needs the scope `admin`."""
+    caller.require_collection(collection)
+    fields = await read_fields(request, CollectionChanges)
+    service = state.system().service.acting_as(caller.act)
+    return _answer(await state.run(service.galleries.change_policies, collection, fields.changes()), service)
 
 
 @router.delete("/collections/{collection}")

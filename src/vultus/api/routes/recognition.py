@@ -77,7 +77,7 @@ async def verify(request: Request, caller: MayVerify, state: State) -> VerifyAns
 
 
 async def _verification(fields: VerifyFields, caller: Caller, state: State) -> Verification:
-    service, options = state.system().service, _verify_options(fields)
+    service, options = state.system().service.acting_as(caller.act), _verify_options(fields)
     if fields.img1 is not None and fields.img2 is not None:
         return await state.run(service.recognition.verify, fields.img1, fields.img2, **options)
     caller.require_collection(fields.collection)
@@ -116,7 +116,7 @@ async def find(request: Request, caller: MayFind, state: State) -> FindAnswer:
 
 
 async def _search(fields: FindFields, caller: Caller, state: State) -> FindResult:
-    service = state.system().service
+    service = state.system().service.acting_as(caller.act)
     rule: dict[str, Any] = {
         "top_k": fields.top_k,
         "target_fpir": fields.target_fpir,

@@ -1,0 +1,72 @@
+"""Which value holds for a request: its own, within the policy of its collection, or else a default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vultus.errors import InvalidRequest, PolicyLoosened
+from vultus.records import CollectionPolicies, ThresholdRule
+
+Limit = Literal["min_quality", "target_fmr", "target_fpir"]
+NO_POLICIES = CollectionPolicies()
+# Answers have six decimals: a threshold that a caller read in one and sends back is not looser than itself.
+ROUNDING = 1e-6
+USE_OVERRIDE = 'or use a key that has the scope "override"'
+
+
+@dataclass(frozen=True)
+class Effective:
+    """The value that holds for a request. overridden: it is looser than the policy, by the scope `override`."""
+
+    value: float
+    overridden: bool = False
+
+
+def effective_limit(
+    limit: Limit, asked: float | None, *, policy: float | None, default: float, may_override: bool
+) -> Effective:
+    """What the request asks for, else the policy, else the default.
+
+    A higher min_quality and a lower error rate are stricter. Raises PolicyLoosened, when the request asks for less than
+    the policy and may not override it.
+    """
+    if asked is None:
+        return Effective(default if policy is None else policy)
+    if policy is None or _as_strict(limit, asked, policy):
+        return Effective(asked)
+    if not may_override:
+        bound = "at least" if limit == "min_quality" else "at most"
+        raise PolicyLoosened(
+            f"the policy of the collection is a {limit} of {bound} {policy:g}, and {asked:g} is asked for; "
+            f"leave {limit} out, {USE_OVERRIDE}"
+        )
+    return Effective(asked, overridden=True)
+
+
+def effective_threshold(asked: float, *, policy: ThresholdRule | None, may_override: bool) -> Effective:
+    """The cosine threshold that the request asks for; policy: the rule that holds without it, None where there is none.
+
+    Raises PolicyLoosened, when it is below that of the policy and may not override it.
+    """
+    if policy is None or asked >= policy.similarity:
+        return Effective(asked)
+    if asked >= policy.similarity - ROUNDING:
+        return Effective(policy.similarity)
+    if not may_override:
+        raise PolicyLoosened(
+            f"the policy of the collection, a {policy.kind} of {policy.expected:g}, needs a similarity of at least "
+            f"{policy.similarity:.6f}, and the threshold asked for is one of {asked:.6f}; "
+            f"leave threshold out, {USE_OVERRIDE}"
+        )
+    return Effective(asked, overridden=True)
+
+
+def require_photos_kept(policies: CollectionPolicies) -> None:
+    """Raises InvalidRequest, when the photos of a collection shall not be kept."""
+    if not policies.store_photos:
+        raise InvalidRequest("store_photos=false is not supported yet; leave it out, or send true")
+
+
+def _as_strict(limit: Limit, asked: float, policy: float) -> bool:
+    return asked >= policy if limit == "min_quality" else asked <= policy
