@@ -17,6 +17,11 @@ def test_a_new_key_works_at_once(run, small):
     assert (key.name, key.scopes, key.collections, key.expires_at) == ("front door", ("verify", "find"), None, None)
 
 
+def test_the_scope_override_is_given_like_any_other(run, small):
+    secret = run("keys", "create", "door", "--scope", "override", "--scope", "find").stdout.split()[-1]
+    assert small.keys.authenticate(secret, NOW).scopes == ("find", "override")
+
+
 def test_all_limits_are_kept(run):
     options = ("--collection", "staff", "--collection", "guests", "--expires-in-days", 2, "--requests-per-minute", 30)
     key = json.loads(run("keys", "create", "x", "--scope", "read", *options, "--json").stdout)

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from tests import pictures
+from tests.api.standin import StandInAuditSink
 from vultus.cli.commands import app
 from vultus.cli.context import CommandContext
 from vultus.cli.opening import Openers
+from vultus.config import Settings
+from vultus.records import CollectionPolicies
+from vultus.wiring import System
 
 
 @pytest.fixture
@@ -28,6 +35,26 @@ def test_enroll_shows_face_and_subject(run, photo):
     answer = run("enroll", photo(1), "--subject", "anna", "--collection", "staff")
     assert answer.exit_code == 0
     assert "faces of anna in collection staff: 1" in answer.stdout
+
+
+def test_the_operator_may_loosen_a_policy_and_the_audit_says_so(small, surroundings, photo):
+    lines = StandInAuditSink()
+
+    @contextmanager
+    def open_small(settings: Settings) -> Iterator[System]:
+        parts: Any = small
+        pipeline = parts.service.context.pipeline
+        yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, pipeline, audit_sink=lines)
+
+    def enroll(*options: str) -> int:
+        command = ["enroll", str(photo(1)), "--subject", "anna", *options]
+        return CliRunner().invoke(app, command, obj=CommandContext(Openers(open_system=open_small))).exit_code
+
+    small.service.galleries.create_collection("default", policies=CollectionPolicies(min_quality=99.9))
+    assert enroll() == 1
+    assert lines.lines == []
+    assert enroll("--min-quality", "0") == 0
+    assert [(line.actor, line.action) for line in lines.lines] == [("command", "policy.override")]
 
 
 def test_enroll_in_json_has_the_shape_of_the_http_answer(run, photo):
