@@ -117,7 +117,7 @@ def test_an_unknown_collection_is_named_by_every_method(gallery):
         lambda: gallery.find_faces_by_source("x", "anna", []),
         lambda: gallery.subjects("x", limit=1),
         lambda: gallery.subject("x", "anna"),
-        lambda: gallery.subjects_by_id("x", []),
+        lambda: gallery.subjects_of_faces("x", []),
         lambda: gallery.update_subject("x", "anna"),
         lambda: gallery.delete_subject("x", "anna"),
         lambda: gallery.faces("x", "anna"),
@@ -190,7 +190,7 @@ def test_ids_and_names_are_only_data(gallery, hostile):
     face = enrolled.face
     assert (subject.id, subject.collection, subject.name, subject.metadata) == (*[hostile] * 3, {hostile: hostile})
     assert gallery.subject(hostile, hostile) == subject
-    assert gallery.subjects_by_id(hostile, [hostile, "nobody"]) == {hostile: subject}
+    assert gallery.subjects_of_faces(hostile, [face.id, "nothing"]) == {face.id: subject}
     assert gallery.faces(hostile, hostile) == (face,)
     changes = gallery.changes_since(hostile, None)
     found = gallery.stored_embeddings(changes.mark, changes.added[0].face_pks.tolist())

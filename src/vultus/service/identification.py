@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,6 @@ from vultus.matching.decision import decide, explicit_rule, similarity
 from vultus.records import (
     Candidate,
     Collection,
-    EnrolledFace,
     Face,
     FindResult,
     Float32,
@@ -27,6 +27,8 @@ from vultus.records import (
 from vultus.service.context import Model, ServiceContext
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
+
+SEARCHES = 3  # at most for one answer, where subjects change in the middle of each
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +88,8 @@ class GallerySearch:
             wanted = detected.faces if faces == "all" else (largest,)
             templates = pipeline.embed([(detected, face) for face in wanted], model.embedder())
         probes = [_Probe(template.embedding, template.face, template.quality) for template in templates]
-        found = self._candidates(collection, probes, options.top_k)
-        return self._answers(gallery, model, detected.detector, probes, found, options)
+        search = partial(self._candidates, collection, probes, options.top_k)
+        return self._answers(gallery, model, detected.detector, probes, search, options)
 
     def find_face(
         self,
@@ -107,9 +109,12 @@ class GallerySearch:
         gallery, model = self._context.bound_collection(face.collection, model_name)
         options = self._within_policies(gallery, model, options)
         probe = _Probe(embedding, quality=face.quality)
-        (lines,) = self._candidates(face.collection, [probe], options.top_k + 1)
-        lines = self._without_itself(lines, face, embedding)[: max(options.top_k, 2)]
-        return self._answers(gallery, model, None, [probe], [lines], options)
+
+        def search() -> list[list[Candidate]]:
+            (lines,) = self._candidates(face.collection, [probe], options.top_k + 1)
+            return [self._without_itself(lines, face_id, embedding)[: max(options.top_k, 2)]]
+
+        return self._answers(gallery, model, None, [probe], search, options)
 
     def find_embedding(
         self,
@@ -130,8 +135,8 @@ class GallerySearch:
         gallery, model = self._context.bound_collection(collection, model_name)
         options = self._within_policies(gallery, model, options)
         probe = _Probe(require_embedding(embedding, model.dimension, model.id))
-        found = self._candidates(collection, [probe], options.top_k)
-        return self._answers(gallery, model, None, [probe], found, options)
+        search = partial(self._candidates, collection, [probe], options.top_k)
+        return self._answers(gallery, model, None, [probe], search, options)
 
     def _within_policies(self, gallery: Collection, model: Model, options: SearchOptions) -> SearchOptions:
         """The options with the rate or the threshold that holds; called before the work, which a refusal then spares.
@@ -153,19 +158,39 @@ class GallerySearch:
         vectors = np.stack([probe.embedding for probe in probes])
         return self._context.index.search(collection, vectors, max(top_k, 2))
 
-    def _without_itself(self, lines: list[Candidate], face: EnrolledFace, embedding: Float32) -> list[Candidate]:
-        """The lines with the best other face of the subject in place of the face itself, best first."""
-        others = [line for line in lines if line.face_id != face.id]
-        if len(others) == len(lines):
+    def _without_itself(self, lines: list[Candidate], face_id: str, embedding: Float32) -> list[Candidate]:
+        """The lines with the best other face of the subject in place of the face itself, best first.
+
+        Raises FaceNotFound, when the face was erased since.
+        """
+        itself = [line for line in lines if line.face_id == face_id]
+        if not itself:
             return lines
-        face_ids, enrolled = self._context.gallery.embeddings(face.collection, face.subject)
-        own = [
-            Candidate(face.subject, face_id, similarity(embedding, row))
-            for face_id, row in zip(face_ids, enrolled, strict=True)
-            if face_id != face.id
+        others = [line for line in lines if line.face_id != face_id]
+        face_ids, enrolled = self._context.gallery.embeddings_beside(face_id, len(embedding))
+        own = [  # the subject as the search saw it: if it is another one now, `_settled` searches again
+            Candidate(itself[0].subject, other, similarity(embedding, row))
+            for other, row in zip(face_ids, enrolled, strict=True)
+            if other != face_id
         ]
         best = sorted(own, key=lambda line: -line.similarity)[:1]
         return sorted([*others, *best], key=lambda line: -line.similarity)
+
+    def _settled(
+        self, collection: str, search: Callable[[], list[list[Candidate]]]
+    ) -> tuple[list[list[Candidate]], dict[str, Subject]]:
+        """The candidates, and the subjects of their faces, by face id.
+
+        A subject may be renamed, merged or erased between the search and the look-up, or a face moved: then the search
+        is done again, so that nobody is missing who is enrolled the whole time.
+        """
+        for _ in range(SEARCHES):
+            found = search()
+            face_ids = sorted({line.face_id for lines in found for line in lines})
+            owners = self._context.gallery.subjects_of_faces(collection, face_ids)
+            if all(_is_current(line, owners) for lines in found for line in lines):
+                break
+        return found, owners
 
     def _answers(
         self,
@@ -173,17 +198,16 @@ class GallerySearch:
         model: Model,
         detector: str | None,
         probes: Sequence[_Probe],
-        found: Sequence[Sequence[Candidate]],
+        search: Callable[[], list[list[Candidate]]],
         options: SearchOptions,
     ) -> FindResult:
+        found, owners = self._settled(gallery.name, search)
         index = self._context.index  # just searched, so its size is at hand; evicted meanwhile, it is loaded again
         subjects, templates = index.held_size(gallery.name) or index.size(gallery.name)
         rule = self._rule(model, options, templates)
-        listed = sorted({line.subject for lines in found for line in lines})
-        known = self._context.gallery.subjects_by_id(gallery.name, listed)
         answers = []
         for probe, lines in zip(probes, found, strict=True):
-            answer = _identify(probe, lines, options.top_k, rule, known)
+            answer = _identify(probe, lines, options.top_k, rule, owners)
             cautions = self._context.cautions({"img": probe.quality}, gallery.policies) if probe.quality else ()
             answers.append(replace(answer, cautions=cautions))
         return FindResult(replace(gallery, subjects=subjects, faces=templates), detector, tuple(answers))
@@ -196,13 +220,19 @@ class GallerySearch:
 
 
 def _identify(
-    probe: _Probe, lines: Sequence[Candidate], top_k: int, rule: ThresholdRule, known: Mapping[str, Subject]
+    probe: _Probe, lines: Sequence[Candidate], top_k: int, rule: ThresholdRule, owners: Mapping[str, Subject]
 ) -> Identification:
-    """The answer for one face. A candidate whose subject was erased since the search is left out."""
-    present = [line for line in lines if line.subject in known]
+    """The answer for one face. owners: by face id. A candidate whose subject changed since the search is left out."""
+    present = [line for line in lines if _is_current(line, owners)]
     decision, reason = decide([line.similarity for line in present], rule)
     matches = tuple(
-        Match(line, known[line.subject].name, known[line.subject].metadata, line.similarity >= rule.similarity)
+        Match(line, owners[line.face_id].name, owners[line.face_id].metadata, line.similarity >= rule.similarity)
         for line in present[:top_k]
     )
     return Identification(probe.face, probe.quality, decision, reason, rule, matches)
+
+
+def _is_current(line: Candidate, owners: Mapping[str, Subject]) -> bool:
+    """Whether the face still belongs to the subject of this id."""
+    owner = owners.get(line.face_id)
+    return owner is not None and owner.id == line.subject

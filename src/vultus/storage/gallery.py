@@ -146,11 +146,11 @@ class Gallery:
             row = c.collection_row(connection, collection)
             return s.select_subject(connection, row, subject_id)
 
-    def subjects_by_id(self, collection: str, ids: Sequence[str]) -> dict[str, Subject]:
-        """The subjects that exist among `ids`. Raises: CollectionNotFound."""
+    def subjects_of_faces(self, collection: str, face_ids: Sequence[str]) -> dict[str, Subject]:
+        """The subjects of those of the faces that are there, by face id. Raises: CollectionNotFound."""
         with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
-            return s.select_subjects_by_id(connection, row, ids)
+            return s.select_subjects_of_faces(connection, row, face_ids)
 
     def update_subject(
         self, collection: str, subject_id: str, *, name: str | None = None, metadata: Mapping[str, Any] | None = None
@@ -282,6 +282,11 @@ class Gallery:
             row = c.collection_row(connection, collection)
             subject = s.subject_row(connection, row, subject_id)
             return f.select_embeddings(connection, subject.pk, row.dimension)
+
+    def embeddings_beside(self, face_id: str, dimension: int) -> tuple[tuple[str, ...], Float32]:
+        """The ids and embeddings, (N, D) float32, of all faces of a face's subject. Raises: FaceNotFound."""
+        with self._database.reading() as connection:
+            return f.select_embeddings(connection, f.face_row(connection, face_id).subject_pk, dimension)
 
     def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
         """The changes of a collection's faces after a mark (None: everything), as of one moment.

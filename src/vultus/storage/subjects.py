@@ -100,12 +100,14 @@ def select_subjects(
     return tuple(_subject(row, collection) for row in connection.execute(statement))
 
 
-def select_subjects_by_id(connection: Connection, collection: Row[Any], ids: Sequence[str]) -> dict[str, Subject]:
-    """The subjects that exist among `ids`."""
+def select_subjects_of_faces(
+    connection: Connection, collection: Row[Any], face_ids: Sequence[str]
+) -> dict[str, Subject]:
+    """The subjects of those of the faces that are there, by face id."""
     found: dict[str, Subject] = {}
-    for some in in_chunks(ids):
-        for row in connection.execute(_AMONG_IDS, {"collection_pk": collection.pk, "ids": some}):
-            found[row.id] = _subject(row, collection)
+    for some in in_chunks(face_ids):
+        for row in connection.execute(_OF_FACES, {"collection_pk": collection.pk, "face_ids": some}):
+            found[row.face_id] = _subject(row, collection)
     return found
 
 
@@ -132,7 +134,13 @@ def _with_counts(collection_pk: Any) -> Select[Any]:
     return select(t.subjects, faces.label("faces")).where(t.subjects.c.collection_pk == collection_pk)
 
 
-_AMONG_IDS = _with_counts(bindparam("collection_pk")).where(t.subjects.c.id.in_(bindparam("ids", expanding=True)))
+_SHOWN = t.faces.alias("shown")
+_OF_FACES = (  # made once: every search runs it
+    _with_counts(bindparam("collection_pk"))
+    .add_columns(_SHOWN.c.id.label("face_id"))
+    .join(_SHOWN, _SHOWN.c.subject_pk == t.subjects.c.pk)
+    .where(_SHOWN.c.id.in_(bindparam("face_ids", expanding=True)))
+)
 
 
 def _subject(row: Row[Any], collection: Row[Any]) -> Subject:
