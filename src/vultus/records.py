@@ -107,14 +107,17 @@ class Quality:
 
 
 @dataclass(frozen=True, eq=False)
-class Template:
-    """A comparable face: `embedding` (D,) float32 of unit length, the model that made it, the face it came from.
-
-    face: in pixels of the upright original photo.
-    """
+class ModelEmbedding:
+    """An embedding, (D,) float32 of unit length, and the model that made it."""
 
     embedding: Float32
     model_id: str
+
+
+@dataclass(frozen=True, eq=False)
+class Template(ModelEmbedding):
+    """A comparable face: its embedding, and the face it came from, in pixels of the upright original photo."""
+
     face: Face
     quality: Quality
 
@@ -191,26 +194,42 @@ class Photo:
 
 @dataclass(frozen=True)
 class EnrolledFace:
-    """A face in the gallery. box and landmarks: pixels of the upright original photo (source_width x source_height)."""
+    """A face in the gallery. box and landmarks: pixels of the upright original photo.
+
+    photo: None when no photo is kept. box, detector_score, quality: None for a face that was enrolled by its embedding;
+    it has no landmarks. source_size: width and height of the upright original photo, None where they are not known.
+    """
 
     id: str
     collection: str
     subject: str
-    photo: Photo
-    box: Box
+    photo: Photo | None
+    box: Box | None
     landmarks: tuple[tuple[float, float], ...]
-    detector_score: float
-    quality: Quality
+    detector_score: float | None
+    quality: Quality | None
     model_id: str
     created_at: datetime
+    source_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
 class NewFace:
-    """What `Gallery.add_face` stores: a template, the photo it came from."""
+    """What `Gallery.add_faces` stores: an embedding, with its face and quality when it is a `Template`.
 
-    template: Template
-    photo: Photo
+    photo: None when no photo is kept; then `digest` identifies what the caller sent. source_size: width and height of
+    the upright original photo.
+    """
+
+    template: ModelEmbedding
+    photo: Photo | None = None
+    digest: str = ""
+    source_size: tuple[int, int] | None = None
+
+    @property
+    def source_sha256(self) -> str:
+        """The sha256 of what the caller sent: a subject has each source once."""
+        return self.photo.source_sha256 if self.photo else self.digest
 
 
 @dataclass(frozen=True)
@@ -284,9 +303,9 @@ class ThresholdRule:
 
 @dataclass(frozen=True)
 class Caution:
-    """Why an answer deserves less trust. code: low_quality. image: the name of the image in the request."""
+    """Why an answer deserves less trust. image: the name of the image, or of the embedding, in the request."""
 
-    code: Literal["low_quality"]
+    code: Literal["low_quality", "no_photo"]
     image: str
     detail: str
 
@@ -365,19 +384,26 @@ class EnrolledPhoto:
 
 @dataclass(frozen=True)
 class RejectedPhoto:
-    """One refused photo of an enrolment: its index among the photos sent, the error's code and sentence."""
+    """One refused photo of an enrolment: its index among the photos sent, the error's code and sentence.
+
+    face: the refused face of the photo, largest first from 0; None where the photo as a whole is refused.
+    """
 
     index: int
     error: str
     detail: str
+    face: int | None = None
 
 
 @dataclass(frozen=True)
 class EnrollResult:
-    subject: Subject
+    """The answer to an enrolment. subject: None where the faces are of several subjects."""
+
+    subject: Subject | None
     collection: Collection
     faces: tuple[EnrolledPhoto, ...]
     rejected: tuple[RejectedPhoto, ...]
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)

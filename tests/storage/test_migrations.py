@@ -72,7 +72,8 @@ def schema(engine: Engine, table: str) -> object:
             return [tuple(row) for row in connection.exec_driver_sql(f"PRAGMA {what}({name})")]
 
         indexes = {(row[2], tuple(ask("index_info", str(row[1])))) for row in ask("index_list", table)}
-        return ask("table_info", table), ask("foreign_key_list", table), indexes
+        foreign_keys = {row[2:] for row in ask("foreign_key_list", table)}  # without their order
+        return ask("table_info", table), foreign_keys, indexes
 
 
 # --- from the schema before codes

@@ -79,7 +79,7 @@ def _add_photos(writer: ArchiveWriter, copy: Path, photos: PhotoStore) -> list[s
 
 def _photo_keys(copy: Path) -> Iterator[str]:
     with closing(sqlite3.connect(copy)) as connection:
-        rows = connection.execute("SELECT DISTINCT photo_sha256 FROM faces ORDER BY photo_sha256")
+        rows = connection.execute("SELECT DISTINCT photo_sha256 FROM faces WHERE photo_sha256 IS NOT NULL ORDER BY 1")
         while some := rows.fetchmany(ROWS_AT_ONCE):
             yield from (row[0] for row in some)
 

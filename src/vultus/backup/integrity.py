@@ -161,7 +161,8 @@ def _audit(database: Database, connection: Connection) -> Iterator[Fault]:
 def _missing_photos(database: Database, photos: LocalPhotoStore, digests: bool) -> Iterator[Fault]:
     with database.reading() as connection:
         columns = (t.faces.c.id, t.faces.c.photo_sha256, t.faces.c.photo_bytes)
-        rows: Sequence[Any] = connection.execute(select(*columns)).all()
+        kept = t.faces.c.photo_sha256.is_not(None)
+        rows: Sequence[Any] = connection.execute(select(*columns).where(kept)).all()
     for row in rows:
         problem = _photo_problem(row, photos, digests)
         if problem and _is_there(database, row.id):  # not erased since

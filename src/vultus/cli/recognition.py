@@ -68,9 +68,15 @@ def _show_enrolled(result: EnrollResult, files: list[Path], model: str | None, s
     if as_json:
         print_json(enroll_answer(result, model, seconds).model_dump(mode="json"))
         return
-    rows = [(face.face.id, face.face.quality.score, face.created) for face in result.faces]
-    print_table(("face", "quality", "new"), rows)
-    print_lines([f"faces of {result.subject.id} in collection {result.collection.name}: {result.subject.faces}"])
+    rows = [
+        (one.face.subject, one.face.id, one.face.quality and one.face.quality.score, one.created)
+        for one in result.faces
+    ]
+    if result.subject is None:
+        print_table(("subject", "face", "quality", "new"), rows)
+    else:
+        print_table(("face", "quality", "new"), [row[1:] for row in rows])
+        print_lines([f"faces of {result.subject.id} in collection {result.collection.name}: {result.subject.faces}"])
     for refusal in result.rejected:
         say(f"{files[refusal.index]} refused ({refusal.error}): {refusal.detail}")
 

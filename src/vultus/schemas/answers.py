@@ -16,6 +16,7 @@ from vultus.records import (
     Identification,
     Match,
     Quality,
+    RejectedPhoto,
     Template,
     ThresholdRule,
     Verification,
@@ -62,6 +63,11 @@ def _point(xy: Sequence[float]) -> Point | None:
     return (round(x), round(y)) if math.isfinite(x) and math.isfinite(y) else None
 
 
+def stored_area(face: EnrolledFace) -> FacialArea | None:
+    """The area of an enrolled face, None for one that was enrolled by its embedding."""
+    return None if face.box is None else area(face.box, face.landmarks)
+
+
 def area_of(face: Face, chosen: str | None = None) -> FacialArea:
     """The area of a detected face."""
     return area(face.box, face.landmarks.tolist(), chosen)
@@ -70,6 +76,11 @@ def area_of(face: Face, chosen: str | None = None) -> FacialArea:
 def quality_of(quality: Quality) -> dict[str, float]:
     """The score first, then its parts."""
     return {"score": quality.score, **quality.parts}
+
+
+def stored_quality(face: EnrolledFace) -> dict[str, float] | None:
+    """The quality of an enrolled face, None for one that was enrolled by its embedding."""
+    return None if face.quality is None else quality_of(face.quality)
 
 
 def rounded(value: float) -> float:
@@ -89,33 +100,42 @@ def rule_of(rule: ThresholdRule) -> Rule:
     )
 
 
-def photo_of(face: EnrolledFace) -> PhotoAnswer:
-    return PhotoAnswer(sha256=face.photo.sha256, width=face.photo.width, height=face.photo.height)
+def photo_of(face: EnrolledFace) -> PhotoAnswer | None:
+    """The stored photo, None where none is kept."""
+    photo = face.photo
+    return None if photo is None else PhotoAnswer(sha256=photo.sha256, width=photo.width, height=photo.height)
 
 
 def enroll_answer(result: EnrollResult, asked: str | None, seconds: float) -> EnrollAnswer:
     """asked: the model name of the request."""
+    owner = result.subject
     faces = [
         NewFaceAnswer(
+            subject=None if owner else photo.face.subject,
             face_id=photo.face.id,
-            facial_area=area(photo.face.box, photo.face.landmarks),
+            facial_area=stored_area(photo.face),
             face_confidence=photo.face.detector_score,
-            quality=quality_of(photo.face.quality),
+            quality=stored_quality(photo.face),
             photo=photo_of(photo.face),
             created=photo.created,
         )
         for photo in result.faces
     ]
     return EnrollAnswer(
-        subject=result.subject.id,
-        name=result.subject.name or None,
+        subject=owner.id if owner else None,
+        name=(owner.name or None) if owner else None,
         collection=result.collection.name,
         model=asked or result.collection.model_id,
         model_id=result.collection.model_id,
         faces=faces,
-        rejected=[RejectedAnswer(index=no.index, error=no.error, detail=no.detail) for no in result.rejected],
+        rejected=[_rejected(refusal) for refusal in result.rejected],
+        cautions=[_caution(caution) for caution in result.cautions],
         time=seconds,
     )
+
+
+def _rejected(refusal: RejectedPhoto) -> RejectedAnswer:
+    return RejectedAnswer(index=refusal.index, face=refusal.face, error=refusal.error, detail=refusal.detail)
 
 
 def verify_answer(result: Verification, asked: str | None, seconds: float) -> VerifyAnswer:

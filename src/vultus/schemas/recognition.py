@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from vultus.records import Metric
 
 Point = tuple[int, int]
+NO_PHOTO = "null for a face that was enrolled by its embedding."
 EYES = "left_eye is the person's own left eye, the right one in the photo; null when the detector gives none."
 
 
@@ -44,6 +45,14 @@ class Rule(BaseModel):
     templates: int | None = Field(default=None, exclude_if=lambda templates: templates is None)
 
 
+class CautionAnswer(BaseModel):
+    """Why this answer deserves less trust."""
+
+    code: Literal["low_quality", "no_photo"]
+    image: str = Field(description="Which image of the request, or its embedding.")
+    detail: str
+
+
 class PhotoAnswer(BaseModel):
     sha256: str
     width: int
@@ -51,42 +60,45 @@ class PhotoAnswer(BaseModel):
 
 
 class NewFaceAnswer(BaseModel):
+    subject: str | None = Field(
+        default=None, exclude_if=lambda subject: subject is None, description="Whose face it is, with face=all."
+    )
     face_id: str
-    facial_area: FacialArea
-    face_confidence: float
-    quality: dict[str, float] = Field(description="score and its named parts, 0..100 each.")
-    photo: PhotoAnswer
-    created: bool = Field(description="false: the subject had this very photo already.")
+    facial_area: FacialArea | None = Field(description=NO_PHOTO)
+    face_confidence: float | None = Field(description=NO_PHOTO)
+    quality: dict[str, float] | None = Field(description=f"score and its named parts, 0..100 each; {NO_PHOTO}")
+    photo: PhotoAnswer | None = Field(description="null when no photo is kept.")
+    created: bool = Field(description="false: the subject had this very photo, or embedding, already.")
 
 
 class RejectedAnswer(BaseModel):
     index: int = Field(description="Which of the photos sent, from 0.")
+    face: int | None = Field(
+        default=None,
+        exclude_if=lambda face: face is None,
+        description="Which face of the photo, largest first, from 0; with face=all.",
+    )
     error: str
     detail: str
 
 
 class EnrollAnswer(BaseModel):
-    subject: str
+    subject: str | None = Field(description="null with face=all: each face names its own.")
     name: str | None
     collection: str
     model: str
     model_id: str
     faces: list[NewFaceAnswer]
     rejected: list[RejectedAnswer]
+    cautions: list[CautionAnswer] = Field(
+        default=[], exclude_if=lambda cautions: not cautions, description="Present when no photo was sent."
+    )
     time: float = Field(description="Seconds.")
 
 
 class FacialAreas(BaseModel):
     img1: FacialArea | None
     img2: FacialArea | None = Field(description="null when img was compared with a subject.")
-
-
-class CautionAnswer(BaseModel):
-    """Why this answer deserves less trust."""
-
-    code: Literal["low_quality"]
-    image: str = Field(description="Which image of the request.")
-    detail: str
 
 
 CAUTIONS: Any = Field(

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from vultus.records import ApiKey, AuditLine, Collection, Deleted, EnrolledFace, KeyRotation, Scope, Subject
-from vultus.schemas.answers import area, photo_of, quality_of
-from vultus.schemas.recognition import FacialArea, PhotoAnswer
+from vultus.schemas.answers import photo_of, stored_area, stored_quality
+from vultus.schemas.recognition import NO_PHOTO, FacialArea, PhotoAnswer
 from vultus.search.recall import SearchState
 
 
@@ -71,11 +71,13 @@ class FaceAnswer(BaseModel):
     face_id: str
     subject: str
     collection: str
-    facial_area: FacialArea
-    face_confidence: float
-    quality: dict[str, float]
-    quality_version: int = Field(description="Of the rule behind quality: scores of two versions do not compare.")
-    photo: PhotoAnswer
+    facial_area: FacialArea | None = Field(description=NO_PHOTO)
+    face_confidence: float | None = Field(description=NO_PHOTO)
+    quality: dict[str, float] | None = Field(description=NO_PHOTO)
+    quality_version: int | None = Field(
+        description="Of the rule behind quality: scores of two versions do not compare. " + NO_PHOTO
+    )
+    photo: PhotoAnswer | None = Field(description="null when no photo is kept.")
     model_id: str
     created_at: AwareDatetime
 
@@ -200,10 +202,10 @@ def face_answer(face: EnrolledFace) -> FaceAnswer:
         face_id=face.id,
         subject=face.subject,
         collection=face.collection,
-        facial_area=area(face.box, face.landmarks),
+        facial_area=stored_area(face),
         face_confidence=face.detector_score,
-        quality=quality_of(face.quality),
-        quality_version=face.quality.version,
+        quality=stored_quality(face),
+        quality_version=None if face.quality is None else face.quality.version,
         photo=photo_of(face),
         model_id=face.model_id,
         created_at=face.created_at,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from vultus.records import Collection, CollectionPolicies, Deleted, EnrolledFace, Subject
+from vultus.errors import NotFound
+from vultus.records import Collection, CollectionPolicies, Deleted, EnrolledFace, Photo, Subject
 from vultus.search.recall import SearchState
 from vultus.service.context import ServiceContext
 from vultus.service.policies import NO_POLICIES, require_photos_kept
@@ -106,8 +107,8 @@ class Galleries:
         return self._with_photos(*deleted)
 
     def face_photo(self, face_id: str) -> bytes:
-        """The stored JPEG of a face's photo. Raises FaceNotFound."""
-        return self._context.photos.get(self._context.gallery.face(face_id).photo.sha256)
+        """The stored JPEG of a face's photo. Raises FaceNotFound; NotFound when no photo is kept of it."""
+        return self._context.photos.get(stored_photo_of(self._context.gallery.face(face_id)).sha256)
 
     def sweep(self) -> int:
         """Remove the photos that no face uses: what a crash left between a photo and its row. How many went."""
@@ -115,3 +116,10 @@ class Galleries:
 
     def _with_photos(self, deleted: Deleted, photo_keys: tuple[str, ...]) -> Deleted:
         return Deleted(deleted.subjects, deleted.faces, self._context.remove_photos(photo_keys))
+
+
+def stored_photo_of(face: EnrolledFace) -> Photo:
+    """The photo that is kept of a face. Raises NotFound."""
+    if face.photo is None:
+        raise NotFound(f"no photo is kept of face {face.id}; enroll one if you need it")
+    return face.photo

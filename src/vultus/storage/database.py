@@ -37,6 +37,12 @@ class Database(Protocol):
     def erasing(self) -> AbstractContextManager[Connection]:
         """As `writing`; then the deleted content also leaves the database's logs, now or with a later write."""
 
+    def migrating(self) -> AbstractContextManager[Connection]:
+        """As `writing`, with foreign keys enforced only at its end: a table may be replaced; deletes do not cascade.
+
+        Raises: StorageFailed, when a row would belong to nothing at the end; then nothing is changed.
+        """
+
     def is_undamaged(self, connection: Connection, *, thorough: bool = False) -> bool:
         """Whether the database passes its own check. thorough: the one that reads everything."""
 

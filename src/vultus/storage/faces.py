@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from vultus.errors import FaceNotFound, ModelMismatch
-from vultus.records import EnrolledFace, Float32, NewFace, Photo, Quality, Template
+from vultus.records import EnrolledFace, Float32, ModelEmbedding, NewFace, Photo, Quality, Template
 from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted
@@ -35,7 +35,7 @@ FaceCondition = Callable[[FromClause], ColumnElement[bool]]
 """From the faces table, or an alias of it, to the condition on its rows."""
 
 
-def require_fitting(collection: Row[Any], template: Template) -> None:
+def require_fitting(collection: Row[Any], template: ModelEmbedding) -> None:
     """Raises: ModelMismatch, VectorMismatch, when a template cannot belong to the collection."""
     if template.model_id != collection.model_id:
         raise ModelMismatch(
@@ -49,7 +49,7 @@ def new_faces(connection: Connection, subject_pk: int, faces: Sequence[NewFace])
     """By source_sha256: the faces whose source photo the subject does not have; the first of several."""
     by_source: dict[str, NewFace] = {}
     for face in faces:
-        by_source.setdefault(face.photo.source_sha256, face)
+        by_source.setdefault(face.source_sha256, face)
     known = select_faces_by_source(connection, subject_pk, tuple(by_source))
     return {source: face for source, face in by_source.items() if source not in known}
 
@@ -144,7 +144,7 @@ def photos_only_of(connection: Connection, condition: FaceCondition) -> tuple[st
     """The keys of photos that show only faces that meet the condition."""
     other = t.faces.alias()  # a photo with several faces stays as long as one of them does
     kept = exists().where(other.c.photo_sha256 == t.faces.c.photo_sha256, not_(condition(other)))
-    statement = select(t.faces.c.photo_sha256).distinct().where(condition(t.faces), not_(kept))
+    statement = _kept_photos().where(condition(t.faces), not_(kept))
     return tuple(connection.scalars(statement))
 
 
@@ -157,13 +157,17 @@ def delete_faces(connection: Connection, condition: FaceCondition, revision: int
 
 def all_photos(connection: Connection) -> frozenset[str]:
     """The photo keys of all faces."""
-    return frozenset(connection.scalars(select(t.faces.c.photo_sha256).distinct()))
+    return frozenset(connection.scalars(_kept_photos()))
 
 
 def referenced_photos(connection: Connection, keys: Iterable[str]) -> frozenset[str]:
     """Those of the photo keys that belong to a face."""
-    statement = select(t.faces.c.photo_sha256).distinct().where(t.faces.c.photo_sha256.in_(tuple(keys)))
-    return frozenset(connection.scalars(statement))
+    return frozenset(connection.scalars(_kept_photos().where(t.faces.c.photo_sha256.in_(tuple(keys)))))
+
+
+def _kept_photos() -> Select[Any]:
+    key = t.faces.c.photo_sha256
+    return select(key).distinct().where(key.is_not(None))
 
 
 def _no_face(face_id: str) -> FaceNotFound:
@@ -171,23 +175,41 @@ def _no_face(face_id: str) -> FaceNotFound:
 
 
 def _values(new: NewFace, subject: Row[Any], revision: int, created_at: datetime) -> dict[str, Any]:
-    face, photo, quality = new.template.face, new.photo, new.template.quality
+    width, height = new.source_size or (None, None)
     return {
         "id": uuid4().hex,
         "collection_pk": subject.collection_pk,
         "subject_pk": subject.pk,
         "revision": revision,
-        "photo_sha256": photo.sha256,
-        "source_sha256": photo.source_sha256,
-        "photo_width": photo.width,
-        "photo_height": photo.height,
-        "photo_bytes": photo.size_bytes,
+        "source_sha256": new.source_sha256,
+        "created_at": created_at,
+        "source_width": width,
+        "source_height": height,
+        **_photo_values(new.photo),
+        **_template_values(new.template),
+    }
+
+
+def _photo_values(photo: Photo | None) -> dict[str, Any]:
+    return {
+        "photo_sha256": photo and photo.sha256,
+        "photo_width": photo and photo.width,
+        "photo_height": photo and photo.height,
+        "photo_bytes": photo and photo.size_bytes,
+    }
+
+
+def _template_values(template: ModelEmbedding) -> dict[str, Any]:
+    """Face and quality, all None for a bare embedding."""
+    if not isinstance(template, Template):
+        return dict.fromkeys(("box", "landmarks", "detector_score", "quality_score", "quality_parts"))
+    face, quality = template.face, template.quality
+    return {
         "box": json.dumps([float(edge) for edge in face.box]),
         "landmarks": json.dumps(np.asarray(face.landmarks, np.float64).tolist()),
         "detector_score": float(face.score),
         "quality_score": float(quality.score),
         "quality_parts": json.dumps({name: float(score) for name, score in quality.parts.items()}),
-        "created_at": created_at,
         "quality_version": quality.version,
     }
 
@@ -201,16 +223,28 @@ def _faces() -> Select[Any]:
 
 
 def _face(row: Row[Any]) -> EnrolledFace:
-    x_min, y_min, x_max, y_max = json.loads(row.box)
     return EnrolledFace(
         id=row.id,
         collection=row.collection,
         subject=row.subject,
-        photo=Photo(row.photo_sha256, row.source_sha256, row.photo_width, row.photo_height, row.photo_bytes),
-        box=(x_min, y_min, x_max, y_max),
-        landmarks=tuple((x, y) for x, y in json.loads(row.landmarks)),
+        photo=_photo(row),
+        box=row.box and tuple(json.loads(row.box)),
+        landmarks=tuple((x, y) for x, y in json.loads(row.landmarks or "[]")),
         detector_score=row.detector_score,
-        quality=Quality(row.quality_score, json.loads(row.quality_parts), row.quality_version),
+        quality=_quality(row),
         model_id=row.model_id,
         created_at=row.created_at,
+        source_size=None if row.source_width is None else (row.source_width, row.source_height),
     )
+
+
+def _photo(row: Row[Any]) -> Photo | None:
+    if row.photo_sha256 is None:
+        return None
+    return Photo(row.photo_sha256, row.source_sha256, row.photo_width, row.photo_height, row.photo_bytes)
+
+
+def _quality(row: Row[Any]) -> Quality | None:
+    if row.quality_score is None:
+        return None
+    return Quality(row.quality_score, json.loads(row.quality_parts), row.quality_version)

@@ -7,7 +7,6 @@ from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
@@ -26,6 +25,7 @@ from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
 from vultus.storage import undo_log as u
+from vultus.storage.additions import add_to_subject, face_ids_of
 from vultus.storage.audit import Act, record
 from vultus.storage.corrections import Corrections
 from vultus.storage.database import Database
@@ -199,29 +199,36 @@ class Gallery:
         before_commit: called last, while no other write can happen; an exception from it undoes everything.
         Raises: CollectionNotFound, ModelMismatch, VectorMismatch, InvalidRequest (metadata that is no JSON object).
         """
-        subject_id, now = subject_id if subject_id is not None else uuid4().hex, datetime.now(UTC)
         with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
-            for face in faces:
-                f.require_fitting(row, face.template)
-            is_new = s.find_subject_row(connection, row.pk, subject_id) is None
-            if is_new:
-                s.insert_subject(connection, row.pk, subject_id, now)
-            subject = s.subject_row(connection, row, subject_id)
-            s.update_subject_row(connection, subject.pk, name, metadata)
-            new = f.new_faces(connection, subject.pk, faces)
-            if new:
-                revision = c.raise_revision(connection, row.pk)
-                f.insert_faces(connection, subject, revision, tuple(new.values()), now)
-            sources = [face.photo.source_sha256 for face in faces]
-            stored = f.select_faces_by_source(connection, subject.pk, sources)
-            answer = s.select_subject(connection, row, subject_id)
-            if new or is_new or name is not None or metadata is not None:
-                ids = tuple(dict.fromkeys(stored[source].id for source in sources))
-                record(connection, self._act, "enroll", collection=collection, objects=ids)
+            added = add_to_subject(connection, row, subject_id, faces, datetime.now(UTC), name=name, metadata=metadata)
+            answer = s.select_subject(connection, row, added.subject_id)
+            if added.changed:
+                record(connection, self._act, "enroll", collection=collection, objects=face_ids_of([added]))
             # Inside the write lock: an erasure that removes the same photo comes wholly before or wholly after.
             before_commit()
-        return answer, tuple(EnrolledPhoto(stored[source], new.pop(source, None) is not None) for source in sources)
+        return answer, added.faces
+
+    def add_faces_of_several(
+        self,
+        collection: str,
+        faces: Sequence[tuple[str | None, NewFace]],
+        *,
+        before_commit: Callable[[], None] = _nothing,
+    ) -> tuple[EnrolledPhoto, ...]:
+        """Add one face to each of several subjects, as `add_faces` does; each face, and whether it is new.
+
+        A subject has a revision of its own: an index takes all faces of a revision for those of one subject.
+        Raises: CollectionNotFound, ModelMismatch, VectorMismatch.
+        """
+        now = datetime.now(UTC)
+        with self._database.writing() as connection:
+            row = c.collection_row(connection, collection, lock=True)
+            added = [add_to_subject(connection, row, subject_id, [face], now) for subject_id, face in faces]
+            if any(one.changed for one in added):
+                record(connection, self._act, "enroll", collection=collection, objects=face_ids_of(added))
+            before_commit()
+        return tuple(face for one in added for face in one.faces)
 
     def find_faces_by_source(
         self, collection: str, subject_id: str, source_sha256s: Sequence[str]

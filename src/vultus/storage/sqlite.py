@@ -80,6 +80,32 @@ class SQLiteDatabase:
             yield connection
             self._wal_holds_erased = True
 
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """As `writing`, with foreign keys enforced only at its end.
+
+        SQLite drops a column's NOT NULL only by replacing the table, and with foreign keys on, dropping the old table
+        deletes the rows that reference it (https://sqlite.org/lang_altertable.html, section 7).
+
+        Raises: StorageFailed, when a row would belong to nothing at the end; then nothing is changed.
+        """
+        with self._write_queue, _driver_errors(), self._write_engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.execute("PRAGMA foreign_keys=OFF")  # before the transaction: within one it has no effect
+            try:
+                with connection.begin():
+                    yield connection
+                    self._require_no_orphans(connection)
+            finally:
+                driver.execute("PRAGMA foreign_keys=ON")  # the pool gives this connection out again
+
+    def _require_no_orphans(self, connection: Connection) -> None:
+        count = self.orphans(connection)
+        if count:
+            problem = f"{count} rows of the database belong to nothing, so it was left as it was"
+            raise StorageFailed(f"{problem}; restore a backup")
+
     def truncate_wal(self) -> bool:
         """Move the write-ahead log into the database and cut it to nothing, so that no erased page stays in it.
 

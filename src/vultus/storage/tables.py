@@ -96,6 +96,9 @@ subjects = Table(
     UniqueConstraint("collection_pk", "id"),
 )
 
+# photo_*: NULL when no photo is kept. box to quality_parts: NULL for a face enrolled by its embedding.
+# source_width, source_height: pixels of the upright original photo, in which box and landmarks are given; NULL for
+# faces of releases that did not keep them.
 faces = Table(
     "faces",
     METADATA,
@@ -104,18 +107,20 @@ faces = Table(
     Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
     Column("subject_pk", ForeignKey("subjects.pk", ondelete="CASCADE"), nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("photo_sha256", String(64), nullable=False),
+    Column("photo_sha256", String(64)),
     Column("source_sha256", String(64), nullable=False),
-    Column("photo_width", Integer, nullable=False),
-    Column("photo_height", Integer, nullable=False),
-    Column("photo_bytes", Integer, nullable=False),
-    Column("box", Text, nullable=False),
-    Column("landmarks", Text, nullable=False),
-    Column("detector_score", Float, nullable=False),
-    Column("quality_score", Float, nullable=False),
-    Column("quality_parts", Text, nullable=False),
+    Column("photo_width", Integer),
+    Column("photo_height", Integer),
+    Column("photo_bytes", Integer),
+    Column("box", Text),
+    Column("landmarks", Text),
+    Column("detector_score", Float),
+    Column("quality_score", Float),
+    Column("quality_parts", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("quality_version", Integer, nullable=False, server_default=text("1")),
+    Column("source_width", Integer),
+    Column("source_height", Integer),
     UniqueConstraint("subject_pk", "source_sha256"),
     Index("faces_by_revision", "collection_pk", "revision", "subject_pk"),
     Index("faces_by_photo", "photo_sha256"),

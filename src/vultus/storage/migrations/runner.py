@@ -51,7 +51,7 @@ def migrate(database: Database, *, until: int | None = None, folders: Sequence[P
     with database.reading() as connection:  # first without the write lock: most starts find nothing to do
         stored = _stored(connection)
     while not stored.by_alembic or stored.schema < (newest if until is None else until):
-        with database.writing() as connection:
+        with database.migrating() as connection:
             stored = _advance(connection, scripts, newest if until is None else until)
     _require_known(stored.schema, newest)
     return stored.schema
