@@ -75,7 +75,6 @@ def test_patch_changes_what_is_sent_and_null_takes_away(small_client: TestClient
         ({"target_fpir": -0.1}, 'field "policies.target_fpir"'),
         ({"target_fpir": "inf"}, 'field "policies.target_fpir"'),
         ({"store_photos": "maybe"}, "must be true or false"),
-        ({"store_photos": False}, "store_photos=false is not supported yet"),
         ({"liveness": 0.5}, "unknown parameter 'policies.liveness'"),
         ("min_quality", "must be a JSON object"),
         ([], "must be a JSON object"),

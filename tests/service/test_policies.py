@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import Small
 from tests.pictures import drawn_photo
-from vultus.errors import CollectionExists, InvalidRequest, LowQuality, PolicyLoosened
+from tests.standins import TINY
+from vultus.errors import CollectionExists, LowQuality, PolicyLoosened
 from vultus.records import CollectionPolicies, ThresholdRule
 from vultus.service import FaceService
 from vultus.service.policies import Effective, effective_limit, effective_threshold
@@ -211,19 +212,26 @@ def test_a_collection_that_an_enrolment_makes_has_none(small: Small) -> None:
     assert enroll(small.service).collection.policies == CollectionPolicies()
 
 
-def test_photos_are_kept_so_far(small: Small) -> None:
-    small.service.galleries.create_collection("staff")
-    for refused in (
-        lambda: small.service.galleries.create_collection("other", policies=CollectionPolicies(store_photos=False)),
-        lambda: small.service.galleries.change_policies("staff", {"store_photos": False}),
-    ):
-        with pytest.raises(InvalidRequest, match="store_photos=false is not supported yet"):
-            refused()
-    small.gallery.change_policies("staff", {"store_photos": False})
-    with pytest.raises(InvalidRequest, match="not supported yet"):
-        enroll(small.service, collection="staff")
+def test_a_policy_keeps_no_photo_and_the_rest_works(small: Small) -> None:
+    small.service.galleries.create_collection("staff", policies=CollectionPolicies(store_photos=False))
+    (line,) = enroll(small.service, collection="staff").faces
+    assert line.face.photo is None
     assert list(small.photos.keys()) == []
-    assert small.service.galleries.change_policies("staff", {"store_photos": True}).policies == CollectionPolicies()
+    (again,) = enroll(small.service, collection="staff").faces  # the same photo is still known by its digest
+    assert (again.face.id, again.created) == (line.face.id, False)
+    small.service.galleries.change_policies("staff", {"store_photos": True})
+    assert small.gallery.face(line.face.id).photo is None  # what was not kept does not come back
+
+
+def test_an_embedding_has_no_quality_and_needs_an_override_where_a_policy_asks_for_one(small: Small) -> None:
+    small.service.galleries.create_collection("staff", policies=CollectionPolicies(min_quality=50))
+    unit = [1.0] + [0.0] * 31
+    given: dict[str, Any] = {"model_name": TINY, "collection": "staff", "subject": "ada"}
+    with pytest.raises(PolicyLoosened, match="min_quality of at least 50, and an embedding has no quality"):
+        small.service.enrolment.enroll_embeddings([unit], **given)
+    act = Act("k", may_override=True)
+    small.service.acting_as(act).enrolment.enroll_embeddings([unit], **given)
+    assert act.overridden
 
 
 def test_an_enrolment_keeps_the_policies_that_it_began_with(small: Small) -> None:

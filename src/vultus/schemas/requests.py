@@ -164,7 +164,10 @@ class PolicyFields(BaseModel):
     min_quality: Score | None = Field(None, description="The lowest min_quality of /enroll, 0..100.")
     target_fmr: Rate | None = Field(None, description="The highest target_fmr of /verify with a subject.")
     target_fpir: Rate | None = Field(None, description="The highest target_fpir of /find.")
-    store_photos: Flag | None = Field(None, description="Whether photos are kept. false is not supported yet.")
+    store_photos: Flag | None = Field(
+        None,
+        description="Whether photos are kept; without them no face can be shown, or embedded again by another model.",
+    )
 
 
 class CollectionFields(CallFields):

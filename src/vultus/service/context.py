@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from vultus.errors import InvalidRequest, ModelMismatch
+from vultus.errors import InvalidRequest, ModelMismatch, PolicyLoosened
 from vultus.matching.decision import ThresholdTable, explicit_rule, to_similarity
 from vultus.records import Caution, Collection, CollectionPolicies, Metric, Quality, ThresholdRule
 from vultus.search.index import SearchIndex
@@ -132,6 +132,12 @@ class ServiceContext:
         """The cosine threshold that a request asks for, within the policy of its collection. Raises PolicyLoosened."""
         may = self.act is not None and self.act.may_override
         return self._noted(effective_threshold(asked, policy=policy, may_override=may))
+
+    def require_override(self, problem: str) -> None:
+        """What a policy forbids and only the scope `override` allows. Raises PolicyLoosened with the problem."""
+        if self.act is None or not self.act.may_override:
+            raise PolicyLoosened(problem)
+        self.act.overridden = True
 
     def _noted(self, effective: Effective) -> float:
         """The value; where it overrides a policy, the audit will say so."""

@@ -1,45 +1,40 @@
-"""Enroll: photos to templates of a subject, all accepted ones in one transaction."""
+"""Enroll photos of a subject, all faces of a photo, or embeddings: what is accepted is stored in one transaction."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from vultus.errors import BadInput, CollectionNotFound, FaceRefused, LowQuality, VultusError
+import numpy as np
+
+from vultus.errors import BadInput, CollectionNotFound, FaceRefused, VultusError
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records import (
+    Caution,
     Collection,
+    CollectionPolicies,
     EnrolledFace,
     EnrolledPhoto,
     EnrollResult,
+    ModelEmbedding,
     NewFace,
-    Photo,
-    Quality,
     RejectedPhoto,
-    Template,
 )
-from vultus.service.context import Model, ServiceContext, low_quality_sentence
-from vultus.service.policies import NO_POLICIES, require_photos_kept
+from vultus.service.accepted_faces import AcceptedFace, ensure_photos, photo_to_keep, require_quality, source_size
+from vultus.service.context import Model, ServiceContext
+from vultus.service.group_enrolment import accept_all_faces, check_subjects
+from vultus.service.policies import NO_POLICIES, USE_OVERRIDE
+from vultus.vectors import require_embedding, unit_length
 from vultus.vision.face_selection import largest_face, only_face
 
 FaceChoice = Literal["only", "largest"]
-
-
-@dataclass(frozen=True, eq=False)
-class _AcceptedPhoto:
-    """A photo that passed: its face as a template, and the JPEG to store. source: sha256 of the bytes sent."""
-
-    template: Template
-    source: str
-    jpeg: bytes
-    width: int
-    height: int
-
-    def stored_as(self, key: str) -> NewFace:
-        """The face to enroll, its photo stored under this key."""
-        return NewFace(self.template, Photo(key, self.source, self.width, self.height, len(self.jpeg)))
+NO_PHOTO = Caution(
+    "no_photo",
+    "embedding",
+    "enrolled without a photo: the quality of the face is not known, it cannot be shown, and no other model can embed "
+    "it again; enroll photos where you have them",
+)
 
 
 class Enrolment:
@@ -61,52 +56,130 @@ class Enrolment:
         face: FaceChoice = "only",
         min_quality: float | None = None,
         align: bool = True,
+        store_photo: bool = True,
     ) -> EnrollResult:
         """Add one template per photo to a subject; collection and subject are created when new.
 
         The same photo bytes for the same subject again cost no inference and add nothing. Of several photos the
         refused ones are listed in `rejected`; when none is left, the first refusal is raised and nothing is written.
-        The policies of the collection are read once, at the beginning. Raises PolicyLoosened.
+        store_photo: whether the photos are kept, if the policy of the collection keeps them; without, their faces can
+        neither be shown nor embedded again. Raises PolicyLoosened.
         """
-        existing, model = self._existing(collection, model_name)
-        policies = existing.policies if existing else NO_POLICIES
-        require_photos_kept(policies)
+        existing, model, policies = self._binding(collection, model_name)
+        store_photo = store_photo and policies.store_photos
         floor = self._context.effective_limit("min_quality", min_quality, policies)
         sources = [hashlib.sha256(photo).hexdigest() for photo in photos]
         known = self._known(collection, subject, sources)
-        accepted: dict[int, _AcceptedPhoto] = {}
+        accepted: dict[int, AcceptedFace] = {}
         refused: dict[int, VultusError] = {}
         for i, photo in enumerate(photos):
             if sources[i] in known:
                 continue
             try:
-                accepted[i] = self._accept(photo, sources[i], model, detector, face, floor, align)
+                accepted[i] = self._accept(photo, sources[i], model, detector, face, floor, align, store_photo)
             except (BadInput, FaceRefused) as refusal:
                 refused[i] = refusal
         if refused and not accepted and not known:
-            raise _all_refused(refused)
+            raise _all_refused(refused, "photo")
         target = existing or self._context.create_collection(collection, model)[0]
-        new = {
-            i: one.stored_as(self._context.photos.put(one.jpeg)) for i, one in accepted.items()
-        }  # photos first: see _ensure_photos
+        photos_kept = self._context.photos
+        new = {i: one.stored(photos_kept) for i, one in accepted.items()}  # photos first: see ensure_photos
         owner, stored = self._context.gallery.add_faces(
             collection,
             subject,
             tuple(new.values()),
             name=name,
             metadata=metadata,
-            before_commit=lambda: self._ensure_photos(new, accepted),
+            before_commit=lambda: ensure_photos(photos_kept, zip(new.values(), accepted.values(), strict=True)),
         )
         faces = _in_order(sources, known, dict(zip(new, stored, strict=True)))
         rejected = tuple(RejectedPhoto(i, error.code, str(error)) for i, error in sorted(refused.items()))
         return EnrollResult(owner, target, faces, rejected)
 
-    def _existing(self, collection: str, model_name: str | None) -> tuple[Collection | None, Model]:
-        """The collection, None while it is new, and its model. Raises ModelMismatch."""
+    def enroll_all_faces(
+        self,
+        photo: bytes,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        subjects: Sequence[str | None] | None = None,
+        model_name: str | None = None,
+        detector: str | None = None,
+        min_quality: float | None = None,
+        align: bool = True,
+        store_photo: bool = True,
+    ) -> EnrollResult:
+        """Add each face of a photo to a subject of its own, all in one transaction.
+
+        subjects: one for each face, largest first, None for a new one; absent: all are new. A face below the quality
+        floor is listed in `rejected`; when none is left, the first refusal is raised and nothing is written. A subject
+        that has this photo already keeps the face that it has of it.
+
+        Raises NoFaceDetected, LowQuality, InvalidRequest (a subject twice, another number of subjects than faces).
+        """
+        check_subjects(subjects or ())
+        existing, model, policies = self._binding(collection, model_name)
+        accepted, refused = accept_all_faces(
+            self._context,
+            photo,
+            subjects,
+            model,
+            detector=detector,
+            floor=self._context.effective_limit("min_quality", min_quality, policies),
+            align=align,
+            store_photo=store_photo and policies.store_photos,
+        )
+        if not accepted:
+            raise _all_refused(refused, "face")
+        target = existing or self._context.create_collection(collection, model)[0]
+        faces, kept = [face for _, face in accepted.values()], self._context.photos
+        new = [face.stored(kept) for face in faces]
+        stored = self._context.gallery.add_faces_of_several(
+            collection,
+            [(owner, face) for (owner, _), face in zip(accepted.values(), new, strict=True)],
+            before_commit=lambda: ensure_photos(kept, zip(new, faces, strict=True)),
+        )
+        rejected = tuple(RejectedPhoto(0, error.code, str(error), face) for face, error in sorted(refused.items()))
+        return EnrollResult(None, target, stored, rejected)
+
+    def enroll_embeddings(
+        self,
+        embeddings: Sequence[Sequence[float]],
+        *,
+        model_name: str,
+        collection: str = DEFAULT_COLLECTION,
+        subject: str | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> EnrollResult:
+        """Add embeddings that the caller kept to a subject; all or none. model_name: the model that made them, which
+        must be the collection's.
+
+        Such a face has no photo, box or quality: it can neither be shown nor embedded again by another model. The same
+        embedding again adds nothing.
+
+        Raises ModelMismatch; VectorMismatch when one has another dimension, is not finite or not of unit length.
+        """
+        existing, model, policies = self._binding(collection, model_name)
+        if policies.min_quality is not None:
+            self._context.require_override(
+                f"the policy of the collection is a min_quality of at least {policies.min_quality:g}, and an embedding "
+                f"has no quality; enroll photos, {USE_OVERRIDE}"
+            )
+        new = tuple(_bare_face(values, model.dimension, model.id) for values in embeddings)
+        target = existing or self._context.create_collection(collection, model)[0]
+        owner, stored = self._context.gallery.add_faces(collection, subject, new, name=name, metadata=metadata)
+        return EnrollResult(owner, target, stored, (), cautions=(NO_PHOTO,))
+
+    def _binding(self, collection: str, model_name: str | None) -> tuple[Collection | None, Model, CollectionPolicies]:
+        """The collection, None while it is new; its model; its policies, read once at the beginning.
+
+        Raises ModelMismatch.
+        """
         try:
-            return self._context.bound_collection(collection, model_name)
+            existing, model = self._context.bound_collection(collection, model_name)
         except CollectionNotFound:
-            return None, self._context.models.resolve(model_name)
+            return None, self._context.models.resolve(model_name), NO_POLICIES
+        return existing, model, existing.policies
 
     def _known(self, collection: str, subject: str | None, sources: Sequence[str]) -> dict[str, EnrolledFace]:
         if subject is None:
@@ -125,21 +198,15 @@ class Enrolment:
         choice: FaceChoice,
         floor: float,
         align: bool,
-    ) -> _AcceptedPhoto:
+        store_photo: bool,
+    ) -> AcceptedFace:
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             face = only_face(detected) if choice == "only" else largest_face(detected)
             (template,) = self._context.pipeline.embed([(detected, face)], model.embedder(), align=align)
-            if template.quality.score < floor:
-                raise _too_low(template.quality, floor)
-            jpeg, width, height = self._context.pipeline.stored_photo(detected)
-        return _AcceptedPhoto(template, source, jpeg, width, height)
-
-    def _ensure_photos(self, new: Mapping[int, NewFace], accepted: Mapping[int, _AcceptedPhoto]) -> None:
-        """Put back what a deletion of the same picture removed since it was stored."""
-        for i, face in new.items():
-            if not self._context.photos.exists(face.photo.sha256):
-                self._context.photos.put(accepted[i].jpeg)
+            require_quality(template.quality, floor)
+            kept = photo_to_keep(self._context.pipeline, detected, source) if store_photo else None
+        return AcceptedFace(template, source, source_size(detected), kept)
 
 
 def _in_order(
@@ -155,13 +222,17 @@ def _in_order(
     return tuple(lines)
 
 
-def _all_refused(refused: Mapping[int, VultusError]) -> VultusError:
+def _all_refused(refused: Mapping[int, VultusError], what: str) -> VultusError:
     first = refused[min(refused)]
     if len(refused) > 1:
-        reasons = "; ".join(f"photo {i}: {error}" for i, error in sorted(refused.items()))
-        first.args = (f"none of the {len(refused)} photos was accepted: {reasons}",)
+        reasons = "; ".join(f"{what} {i}: {error}" for i, error in sorted(refused.items()))
+        first.args = (f"none of the {len(refused)} {what}s was accepted: {reasons}",)
     return first
 
 
-def _too_low(quality: Quality, floor: float) -> LowQuality:
-    return LowQuality(low_quality_sentence(quality, floor), quality.parts)
+def _bare_face(values: Sequence[float], dimension: int, model_id: str) -> NewFace:
+    """A face to enroll that is known by its embedding only; its source is the embedding as float32."""
+    sent = require_embedding(values, dimension, model_id)
+    # Stored at exactly unit length, as the models make it: what is sent may be off by LENGTH_TOLERANCE.
+    (embedding,) = unit_length(sent[None].astype(np.float64)).astype(np.float32)
+    return NewFace(ModelEmbedding(embedding, model_id), digest=hashlib.sha256(sent.astype("<f4").tobytes()).hexdigest())

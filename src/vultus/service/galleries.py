@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from vultus.errors import NotFound
 from vultus.records import Collection, CollectionPolicies, Deleted, EnrolledFace, Photo, Subject
 from vultus.search.recall import SearchState
 from vultus.service.context import ServiceContext
-from vultus.service.policies import NO_POLICIES, require_photos_kept
 
 
 class Galleries:
@@ -34,7 +32,6 @@ class Galleries:
 
         Raises ModelMismatch, CollectionExists, when it exists with another model or other policies.
         """
-        require_photos_kept(policies or NO_POLICIES)
         return self._context.create_collection(name, self._context.models.resolve(model_name), policies)
 
     def change_policies(self, name: str, changes: Mapping[str, Any]) -> Collection:
@@ -42,7 +39,6 @@ class Galleries:
 
         Raises CollectionNotFound.
         """
-        require_photos_kept(replace(NO_POLICIES, **{key: value for key, value in changes.items() if value is not None}))
         return self._context.gallery.change_policies(name, changes)
 
     def search_state(self, collection: str) -> SearchState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vultus.errors import InvalidRequest, PolicyLoosened
+from vultus.errors import PolicyLoosened
 from vultus.records import CollectionPolicies, ThresholdRule
 
 Limit = Literal["min_quality", "target_fmr", "target_fpir"]
@@ -60,12 +60,6 @@ def effective_threshold(asked: float, *, policy: ThresholdRule | None, may_overr
             f"leave threshold out, {USE_OVERRIDE}"
         )
     return Effective(asked, overridden=True)
-
-
-def require_photos_kept(policies: CollectionPolicies) -> None:
-    """Raises InvalidRequest, when the photos of a collection shall not be kept."""
-    if not policies.store_photos:
-        raise InvalidRequest("store_photos=false is not supported yet; leave it out, or send true")
 
 
 def _as_strict(limit: Limit, asked: float, policy: float) -> bool:

@@ -1,0 +1,65 @@
+"""Faces that passed all checks of an enrolment, and the photos to keep of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vultus.errors import LowQuality
+from vultus.records import NewFace, Photo, Quality, Template
+from vultus.service.context import low_quality_sentence
+from vultus.storage.photos import PhotoStore
+from vultus.vision.detected_photo import DetectedPhoto
+from vultus.vision.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class PhotoToKeep:
+    """The JPEG to store. source: sha256 of the bytes sent."""
+
+    jpeg: bytes
+    width: int
+    height: int
+    source: str
+
+    def put(self, photos: PhotoStore) -> Photo:
+        """Store it durably."""
+        return Photo(photos.put(self.jpeg), self.source, self.width, self.height, len(self.jpeg))
+
+
+@dataclass(frozen=True, eq=False)
+class AcceptedFace:
+    """A face that passed. photo: None when none is kept. source: sha256 of the bytes sent."""
+
+    template: Template
+    source: str
+    source_size: tuple[int, int]
+    photo: PhotoToKeep | None
+
+    def stored(self, photos: PhotoStore) -> NewFace:
+        """The face to enroll, its photo stored."""
+        photo = None if self.photo is None else self.photo.put(photos)
+        return NewFace(self.template, photo, self.source, self.source_size)
+
+
+def photo_to_keep(pipeline: Pipeline, detected: DetectedPhoto, source: str) -> PhotoToKeep:
+    """What is kept of a photo: a small JPEG."""
+    return PhotoToKeep(*pipeline.stored_photo(detected), source)
+
+
+def source_size(detected: DetectedPhoto) -> tuple[int, int]:
+    """Width and height of the upright original."""
+    return detected.photograph.width, detected.photograph.height
+
+
+def require_quality(quality: Quality, floor: float) -> None:
+    """Raises LowQuality."""
+    if quality.score < floor:
+        raise LowQuality(low_quality_sentence(quality, floor), quality.parts)
+
+
+def ensure_photos(photos: PhotoStore, new: Iterable[tuple[NewFace, AcceptedFace]]) -> None:
+    """Put back what a deletion of the same picture removed since it was stored."""
+    for face, accepted in new:
+        if face.photo is not None and accepted.photo is not None and not photos.exists(face.photo.sha256):
+            photos.put(accepted.photo.jpeg)
