@@ -38,7 +38,8 @@ def unit_length(rows: NDArray[F]) -> NDArray[F]:
 
 def require_embedding(values: Sequence[float] | Float32, dimension: int, model_id: str) -> Float32:
     """The (D,) float32 embedding of a model. Raises VectorMismatch: wrong dimension, not finite, not of unit length."""
-    vector = np.asarray(values, np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
+        vector = np.asarray(values, np.float32)
     if vector.shape != (dimension,):
         raise VectorMismatch(f"an embedding has shape {vector.shape}; {model_id} has ({dimension},)")
     if not np.isfinite(vector).all():

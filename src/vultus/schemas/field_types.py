@@ -184,7 +184,7 @@ Metadata = Annotated[dict[str, Any], BeforeValidator(_metadata)]
 
 
 def _json_text(value: Any) -> Any:
-    """A form sends a vector as its JSON text."""
+    """A form sends an array as its JSON text."""
     if not isinstance(value, str):
         return value
     try:
@@ -221,5 +221,19 @@ def _with_id(position: int, value: Any) -> tuple[str | int, Any]:
     return known, _vector(value["vector"])
 
 
+def _embeddings(value: Any, info: ValidationInfo) -> list[Any]:
+    """One vector, or a list of vectors; as many as images may be sent."""
+    value = _json_text(value)
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be an array of numbers, or of such arrays")
+    rows = value if isinstance(value[0], list) else [value]
+    most = _limits(info).max_images
+    if len(rows) > most:
+        raise RequestTooLarge(f"{len(rows)} embeddings were sent, the limit is {most}; send fewer at a time")
+    return [_vector(row) for row in rows]
+
+
 Vector = Annotated[list[float], BeforeValidator(_vector)]
+Embeddings = Annotated[list[list[float]], BeforeValidator(_embeddings)]
+SubjectIds = Annotated[list[SubjectId | None], BeforeValidator(_json_text)]
 Vectors = Annotated[list[tuple[str | int, list[float]]], BeforeValidator(_vectors)]

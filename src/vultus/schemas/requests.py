@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from vultus.errors import InvalidRequest
 from vultus.identifiers import ADMIN_BY_COMMAND, DEFAULT_COLLECTION, DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
@@ -16,6 +27,7 @@ from vultus.schemas.field_types import (
     Count,
     CountTo100,
     DetectorName,
+    Embeddings,
     FaceId,
     Flag,
     Image,
@@ -29,6 +41,7 @@ from vultus.schemas.field_types import (
     Rate,
     Score,
     SubjectId,
+    SubjectIds,
     Vector,
 )
 
@@ -47,25 +60,67 @@ class CallFields(BaseModel):
     repeatable: ClassVar[frozenset[str]] = frozenset()
 
 
+def _required_without_embedding(value: Any, info: ValidationInfo) -> Any:
+    if value is None and info.data.get("embedding", ...) is None:  # absent from data: sent, and refused
+        raise PydanticKnownError("missing")
+    return value
+
+
 class EnrollFields(CallFields):
     """POST /enroll."""
 
     repeatable = frozenset({"img"})
 
-    img: Images = Field(description="One or more photos of one person; in JSON a string or a list of strings.")
+    embedding: Embeddings | None = Field(
+        None,
+        description="In place of img: one embedding of unit length, or a list, each a face of the person; model_name "
+        "says which model made them.",
+    )
+    img: Annotated[Images | None, BeforeValidator(_required_without_embedding)] = Field(
+        None,
+        validate_default=True,
+        description="One or more photos of one person; in JSON a string or a list of strings.",
+    )
     subject: SubjectId | None = Field(None, description="Your id of the person. Absent: a new id is made.")
+    subjects: Annotated[SubjectIds | None, Blank] = Field(
+        None,
+        description="With face=all: the subject of each face, largest first, null for a new one. Default: all new.",
+    )
     name: Annotated[PersonName | None, Blank] = Field(None, description="What the person is called.")
     collection: CollectionName = Field(DEFAULT_COLLECTION, description="The gallery; created when it is new.")
     metadata: Annotated[Metadata | None, Blank] = Field(None, description="A JSON object, up to 16 KiB.")
     model_name: ModelName = Field(None, description=MODEL + " Only when the collection is new.")
     detector_backend: DetectorName = Field(None, description=DETECTOR)
-    face: Literal["only", "largest"] = Field(
-        "only", description="only: a photo with several faces is refused. largest: the largest face is enrolled."
+    face: Literal["only", "largest", "all"] = Field(
+        "only",
+        description="only: a photo with several faces is refused. largest: the largest face is enrolled. all: each "
+        "face of one photo is enrolled for a subject of its own.",
     )
     min_quality: Annotated[Score | None, Blank] = Field(
         None, description="Quality below which a photo is refused, 0..100. Default: the server's."
     )
     align: Flag = Field(True, description=ALIGN)
+
+    @model_validator(mode="after")
+    def _one_way_to_enroll(self) -> Self:
+        if self.embedding is not None:
+            self._refuse("an embedding", ("img", "subjects", "detector_backend", "face", "min_quality", "align"))
+            if self.model_name is None:
+                raise ValueError("an embedding needs model_name, the model that made it")
+        elif self.face == "all":
+            self._refuse("face=all", ("subject", "name", "metadata"))
+            if len(self.img or ()) > 1:
+                raise ValueError(f"face=all takes one photo, {len(self.img or ())} were sent; send them one by one")
+        elif self.subjects is not None:
+            raise ValueError("subjects needs face=all; for photos of one person send subject")
+        return self
+
+    def _refuse(self, way: str, names: Sequence[str]) -> None:
+        """Fields that would be ignored."""
+        fields = type(self).model_fields
+        sent = [name for name in names if getattr(self, name) != fields[name].default]
+        if sent:
+            raise ValueError(f"{way} excludes {', '.join(sent)}; leave out one or the other")
 
 
 class VerifyFields(CallFields):

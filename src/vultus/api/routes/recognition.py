@@ -12,10 +12,11 @@ from vultus.api.body import read_fields
 from vultus.api.openapi import COMPUTE_ERRORS, TINY_PNG, form_or_json
 from vultus.api.state import State
 from vultus.errors import InvalidRequest
-from vultus.records import FindResult, Verification
+from vultus.records import EnrollResult, FindResult, Verification
 from vultus.schemas.answers import detected_face, enroll_answer, find_answer, representation, verify_answer
 from vultus.schemas.recognition import DetectAnswer, EnrollAnswer, FindAnswer, Representation, VerifyAnswer
 from vultus.schemas.requests import DetectFields, EnrollFields, FindFields, RepresentFields, VerifyFields
+from vultus.service.enrolment import Enrolment
 
 router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
 
@@ -33,7 +34,7 @@ MayDetect = Annotated[Caller, Security(Gate("represent", action="detect"))]
     openapi_extra=form_or_json(EnrollFields, {"img": [TINY_PNG], "subject": "anna-1", "metadata": {"team": "lab"}}),
 )
 async def enroll(request: Request, response: Response, caller: MayEnroll, state: State) -> EnrollAnswer:
-    """Add photos of one person to a collection.
+    """Add photos or embeddings of one person to a collection, or all faces of a photo, each for a subject of its own.
 
     Of several photos the good ones are enrolled and the others are listed in `rejected`. Sending the same photo again
     changes nothing.
@@ -43,22 +44,26 @@ async def enroll(request: Request, response: Response, caller: MayEnroll, state:
     fields = await read_fields(request, EnrollFields)
     caller.require_collection(fields.collection)
     begun = perf_counter()
-    result = await state.run(
-        state.system().service.acting_as(caller.act).enrolment.enroll,
-        fields.img,
-        collection=fields.collection,
-        subject=fields.subject,
-        name=fields.name,
-        metadata=fields.metadata,
-        model_name=fields.model_name,
-        detector=fields.detector_backend,
-        face=fields.face,
-        min_quality=fields.min_quality,
-        align=fields.align,
-    )
+    result = await _enrolled(fields, state.system().service.acting_as(caller.act).enrolment, state)
     caller.act.objects = tuple(photo.face.id for photo in result.faces)
     response.status_code = 201 if any(photo.created for photo in result.faces) else 200
     return enroll_answer(result, fields.model_name, _seconds_since(begun))
+
+
+async def _enrolled(fields: EnrollFields, enrolment: Enrolment, state: State) -> EnrollResult:
+    binding: dict[str, Any] = {"collection": fields.collection, "model_name": fields.model_name}
+    person: dict[str, Any] = {"subject": fields.subject, "name": fields.name, "metadata": fields.metadata}
+    if fields.embedding is not None:
+        return await state.run(enrolment.enroll_embeddings, fields.embedding, **binding, **person)
+    photos = fields.img or []  # EnrollFields checks that there are photos, and one with face=all
+    seen: dict[str, Any] = {
+        "detector": fields.detector_backend,
+        "min_quality": fields.min_quality,
+        "align": fields.align,
+    }
+    if fields.face == "all":
+        return await state.run(enrolment.enroll_all_faces, photos[0], subjects=fields.subjects, **binding, **seen)
+    return await state.run(enrolment.enroll, photos, face=fields.face, **binding, **person, **seen)
 
 
 @router.post("/verify", openapi_extra=form_or_json(VerifyFields, {"img1": TINY_PNG, "img2": TINY_PNG}))
