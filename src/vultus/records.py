@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 RGB = NDArray[np.uint8]  # (H, W, 3), upright
 Box = tuple[float, float, float, float]
 Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "override", "admin"]

@@ -10,6 +10,8 @@ from vultus.records import Collection, CollectionPolicies, Deleted, EnrolledFace
 from vultus.search.recall import SearchState
 from vultus.service.context import ServiceContext
 
+CROP_VERSION = 1  # raised when `face_crop` cuts or encodes in another way, so that callers do not keep old pictures
+
 
 class Galleries:
     """What is enrolled. Erasing goes rows first, photos second: a crash between leaves files that a sweep removes."""
@@ -105,6 +107,16 @@ class Galleries:
     def face_photo(self, face_id: str) -> bytes:
         """The stored JPEG of a face's photo. Raises FaceNotFound; NotFound when no photo is kept of it."""
         return self._context.photos.get(stored_photo_of(self._context.gallery.face(face_id)).sha256)
+
+    def face_crop(self, face_id: str, *, size: int) -> bytes:
+        """A square JPEG of the face, size x size pixels, from its stored photo.
+
+        Raises FaceNotFound; NotFound when no photo is kept of it, or the face is not found in it any more.
+        """
+        face = self._context.gallery.face(face_id)
+        photo = self._context.photos.get(stored_photo_of(face).sha256)
+        with self._context.pipeline.slot():
+            return self._context.pipeline.face_picture(photo, face, size=size)
 
     def sweep(self) -> int:
         """Remove the photos that no face uses: what a crash left between a photo and its row. How many went."""

@@ -33,6 +33,14 @@ def crop_by_box(pixels: RGB, box: Box, *, width: int, height: int) -> RGB:
     return _warp(pixels, np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]]), width, height)
 
 
+def crop_square(pixels: RGB, left: float, top: float, side: float, *, size: int) -> RGB:
+    """The (size, size, 3) uint8 picture of a square of the picture. Outside the picture the edge is repeated."""
+    scale = size / side
+    # Pixel centres: the square's edge is half a pixel before the centre of its first pixel.
+    shift = (np.array([-left, -top]) + 0.5) * scale - 0.5
+    return _warp(pixels, np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]), size, size)
+
+
 def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The (2, 3) rotation, scale and shift that takes source (N, 2) nearest to target (N, 2), least squares.
 

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from vultus.errors import DetectorNotAllowed
-from vultus.records import RGB, Face, Float32, Photograph, Quality, Template
+from vultus.errors import DetectorNotAllowed, NotFound
+from vultus.records import RGB, Box, EnrolledFace, Face, Float32, Photograph, Quality, Template
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.detect import Detector
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.embed import Recogniser
+from vultus.vision.face_crop import crop_face, scale_to, scaled_box
 from vultus.vision.image import MAX_PIXELS, decode, encode_jpeg
 from vultus.vision.quality import assess, with_recognisability
 
@@ -127,6 +128,24 @@ class Pipeline:
     def stored_photo(self, detected: DetectedPhoto) -> tuple[bytes, int, int]:
         """The JPEG to store, at most PHOTO_SIDE pixels on the long side, with its width and height."""
         return encode_jpeg(detected.photograph.pixels, max_side=PHOTO_SIDE)
+
+    def face_picture(self, photo: bytes, face: EnrolledFace, *, size: int) -> bytes:
+        """The JPEG of a face, size x size pixels, from the photo stored of it. Raises NotFound, InvalidImage."""
+        pixels = decode(photo, max_pixels=self._max_pixels).pixels
+        return encode_jpeg(crop_face(pixels, self._box_in(photo, pixels, face), size=size), max_side=size)[0]
+
+    def _box_in(self, photo: bytes, pixels: RGB, face: EnrolledFace) -> Box:
+        """Where the face is in the stored photo; for one of a release that did not keep the original's size, by
+        detecting it again."""
+        height, width = pixels.shape[:2]
+        across = down = 1.0 if max(width, height) < PHOTO_SIDE else None  # smaller photos are stored as they are
+        if face.source_size is not None:
+            across, down = width / face.source_size[0], height / face.source_size[1]
+        elif across is None:
+            across = down = scale_to(self.detect(photo).faces, face)
+        if face.box is None or across is None or down is None:
+            raise NotFound(f"where face {face.id} is in its photo is not known any more; get the whole photo")
+        return scaled_box(face.box, across, down)
 
 
 def _decode_to(photo: bytes, max_pixels: int, side: int) -> Photograph:

@@ -19,10 +19,12 @@ PAGE = (
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 CACHEABLE = "/static-"  # scripts and styles of /docs; any other answer may be about people
+OF_THE_CALLER = "private, max-age="  # how the Cache-Control of an answer begins that the caller's own cache may keep
 
 
 class SecurityHeadersMiddleware:
-    """Gives every answer its content security policy, nosniff and no referrer; `no-store` to all but static files."""
+    """Gives every answer its content security policy, nosniff and no referrer; `no-store` to all but static files and
+    what a route marks as cacheable by its caller."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -52,7 +54,8 @@ class _SecuredAnswer:
 
     async def _begin(self, message: Message) -> None:
         headers = MutableHeaders(scope=message)
-        set_security_headers(headers, keep=self._keep)
+        keep = self._keep or headers.get("cache-control", "").startswith(OF_THE_CALLER)
+        set_security_headers(headers, keep=keep)
         if headers.get("content-type", "").startswith("text/html"):
             self._start = message
         else:

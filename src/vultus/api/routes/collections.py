@@ -5,13 +5,14 @@ Scopes: read to GET, enroll to PUT and PATCH, erase to DELETE; admin to change t
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query, Request, Response, Security
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vultus.api.auth import Caller, Gate
 from vultus.api.body import read_fields
+from vultus.api.caching import cache_headers, entity_tag, not_modified
 from vultus.api.cursors import decode_number_cursor, decode_subject_cursor, encode_cursor
 from vultus.api.middleware.path_segments import CollectionPath, IdPath, SubjectPath
 from vultus.api.openapi import COMPUTE_ERRORS, RESOURCE_ERRORS, only_json
@@ -20,6 +21,7 @@ from vultus.records import Collection, EnrolledFace
 from vultus.schemas import resources
 from vultus.schemas.requests import CollectionChanges, CollectionFields, SubjectFields
 from vultus.service import FaceService
+from vultus.service.galleries import CROP_VERSION, stored_photo_of
 
 router = APIRouter(tags=["galleries"], responses=RESOURCE_ERRORS)
 
@@ -48,6 +50,21 @@ class SubjectQuery(Page):
     q: str | None = Field(
         None, max_length=256, description="Only subjects whose id begins with it, or whose name contains it."
     )
+
+
+class PhotoQuery(BaseModel):
+    """The whole photo, or the face in it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    crop: Literal["face"] | None = Field(None, description="face: a square around the face instead of the photo.")
+    size: int = Field(160, ge=32, le=512, description="Width and height of the crop, pixels.")
+
+    @model_validator(mode="after")
+    def _size_of_a_crop(self) -> Self:
+        if self.crop is None and "size" in self.model_fields_set:
+            raise ValueError("size needs crop=face; the whole photo has one size")
+        return self
 
 
 # --- collections --------------------------------------------------------------------------------------------------
@@ -216,12 +233,25 @@ async def delete_face(face_id: IdPath, caller: MayEraseFace, state: State) -> re
 @router.get(
     "/faces/{face_id}/photo",
     response_class=Response,
-    responses={200: {"description": "The stored photo.", "content": {"image/jpeg": {}}}},
+    responses={
+        200: {"description": "The stored photo, or the face.", "content": {"image/jpeg": {}}},
+        304: {"description": "The face that If-None-Match names."},
+    },
 )
-async def get_photo(face_id: IdPath, caller: MayReadPhoto, state: State) -> Response:
-    """The stored photo of a face, a JPEG."""
-    await _face(face_id, caller, state)
-    photo = await state.run(state.system().service.galleries.face_photo, face_id)
+async def get_photo(
+    request: Request, face_id: IdPath, query: Annotated[PhotoQuery, Query()], caller: MayReadPhoto, state: State
+) -> Response:
+    """The stored photo of a face, a JPEG; with crop=face only the face, which the caller's own cache may keep."""
+    face = await _face(face_id, caller, state)
+    galleries = state.system().service.galleries
+    if query.crop is not None:
+        tag = entity_tag(stored_photo_of(face).sha256, face.box, query.size, CROP_VERSION)
+        return not_modified(request, tag) or Response(
+            await state.run(galleries.face_crop, face_id, size=query.size),
+            media_type="image/jpeg",
+            headers=cache_headers(tag),
+        )
+    photo = await state.run(galleries.face_photo, face_id)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(photo, media_type="image/jpeg", headers=headers)
 
