@@ -93,6 +93,40 @@ def test_several_faces_are_refused_unless_the_largest_is_asked_for(run, photo):
     assert run("enroll", file, "--subject", "anna", "--face", "largest").exit_code == 0
 
 
+def test_all_faces_of_a_photo_become_new_subjects(run, photo):
+    file = photo(1, 2)
+    answer = json.loads(run("enroll", file, "--face", "all", "--json").stdout)
+    subjects = {face["subject"] for face in answer["faces"]}
+    assert (answer["subject"], len(subjects)) == (None, 2)
+    listed = run("enroll", file, "--face", "all")
+    assert listed.exit_code == 0
+    assert listed.stdout.splitlines()[1].split() == ["subject", "face", "quality", "new"]
+
+
+def test_a_face_below_the_floor_is_named_by_its_place(run, photo):
+    file = photo(1, 2)
+    scores = [
+        face["quality"]["score"] for face in json.loads(run("enroll", file, "--face", "all", "--json").stdout)["faces"]
+    ]
+    answer = run("enroll", file, "--face", "all", "--min-quality", sum(scores) / 2)
+    assert answer.exit_code == 3
+    assert f"{file}, face 1, refused (low_quality)" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--face", "all", "--subject", "anna"), "leave out --subject"),
+        (("--face", "all", "again.png"), "one photo"),
+        ((), "--subject"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage(run, photo, options, said):
+    answer = run("enroll", photo(1, 2), *options)
+    assert answer.exit_code == 2
+    assert said in " ".join(answer.stderr.split())
+
+
 def test_a_quality_floor_is_passed_on(run, photo):
     answer = run("enroll", photo(1), "--subject", "anna", "--min-quality", 100, "--json")
     assert json.loads(answer.stdout)["error"] == "low_quality"

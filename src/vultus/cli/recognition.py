@@ -30,12 +30,16 @@ from vultus.schemas.answers import enroll_answer, find_answer, verify_answer
 
 def enroll(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Photos of one person.")],
-    subject: Annotated[str, typer.Option("--subject", help="Id of the person.", callback=check_subject)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Photos of one person; with --face all, one.")],
+    subject: Annotated[
+        str | None,
+        typer.Option("--subject", help="Id of the person; not with --face all.", callback=check_subject),
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the person.", callback=check_name)] = None,
     collection: InCollection = DEFAULT_COLLECTION,
     face: Annotated[
-        Literal["only", "largest"], typer.Option("--face", help="Allow one face only, or take the largest.")
+        Literal["only", "largest", "all"],
+        typer.Option("--face", help="Allow one face only, take the largest, or make a new subject of each."),
     ] = "only",
     min_quality: Annotated[
         float | None, typer.Option("--min-quality", min=0, max=100, help="Refuse faces of lower quality, 0..100.")
@@ -45,23 +49,40 @@ def enroll(
     model_dir: ModelDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add photos of one person to a collection."""
+    """Add photos of one person to a collection, or all faces of one photo."""
+    _check_enrolment(face, subject, name, files)
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
     photos = [read_photo(file, settings.max_image_bytes) for file in files]
     with opened(ctx, settings) as system:
         started = perf_counter()
-        result = system.service.enrolment.enroll(
-            photos,
-            collection=collection,
-            subject=subject,
-            name=name,
-            model_name=model,
-            face=face,
-            min_quality=min_quality,
-        )
+        enrolment = system.service.enrolment
+        if face == "all":
+            result = enrolment.enroll_all_faces(
+                photos[0], collection=collection, model_name=model, min_quality=min_quality
+            )
+        else:
+            result = enrolment.enroll(
+                photos,
+                collection=collection,
+                subject=subject,
+                name=name,
+                model_name=model,
+                face=face,
+                min_quality=min_quality,
+            )
         seconds = perf_counter() - started
     _show_enrolled(result, files, model, seconds, as_json)
     raise typer.Exit(PARTLY if result.rejected else 0)
+
+
+def _check_enrolment(face: str, subject: str | None, name: str | None, files: list[Path]) -> None:
+    if face != "all":
+        if subject is None:
+            raise typer.BadParameter("is missing; only with --face all new subjects are made", param_hint="--subject")
+    elif subject is not None or name is not None:
+        raise typer.BadParameter("all makes a new subject of each face; leave out --subject and --name")
+    elif len(files) > 1:
+        raise typer.BadParameter(f"all takes one photo, {len(files)} are named; enroll them one by one")
 
 
 def _show_enrolled(result: EnrollResult, files: list[Path], model: str | None, seconds: float, as_json: bool) -> None:
@@ -78,7 +99,8 @@ def _show_enrolled(result: EnrollResult, files: list[Path], model: str | None, s
         print_table(("face", "quality", "new"), [row[1:] for row in rows])
         print_lines([f"faces of {result.subject.id} in collection {result.collection.name}: {result.subject.faces}"])
     for refusal in result.rejected:
-        say(f"{files[refusal.index]} refused ({refusal.error}): {refusal.detail}")
+        which = "" if refusal.face is None else f", face {refusal.face},"
+        say(f"{files[refusal.index]}{which} refused ({refusal.error}): {refusal.detail}")
 
 
 def verify(
