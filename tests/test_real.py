@@ -6,6 +6,7 @@ import pytest
 
 from tests import pictures
 from vultus.errors import MultipleFaces, NoFaceDetected
+from vultus.vision.face_crop import scale_to
 
 pytestmark = pytest.mark.real
 
@@ -73,3 +74,35 @@ def test_a_face_read_sideways_by_exif_has_its_box_in_the_upright_picture(real):
     ((upright, _),) = real.service.recognition.detect(pictures.astronaut())
     ((sideways, _),) = real.service.recognition.detect(VARIANTS["sideways by EXIF"])
     assert sideways.box == pytest.approx(upright.box, abs=6)
+
+
+def test_the_faces_of_a_group_are_enrolled_shown_and_found(real):
+    enrolled = real.service.enrolment.enroll_all_faces(pictures.group(), collection="group", min_quality=0)
+    assert len({line.face.subject for line in enrolled.faces}) == 6
+    for line in enrolled.faces:
+        crop = real.service.galleries.face_crop(line.face.id, size=320)
+        (seen, _) = real.service.recognition.detect(crop)[0]
+        left, top, right, bottom = seen.box
+        assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((160, 160), abs=48)
+    found = real.service.identification.find(pictures.group(), collection="group", faces="all")
+    owners = [face.matches[0].candidate.subject for face in found.faces]
+    assert owners == [line.face.subject for line in enrolled.faces]
+
+
+def test_a_face_of_an_older_release_is_located_by_detecting_it_again(real):
+    group = pictures.opened(pictures.group())
+    large = pictures.encoded(group.resize((group.width * 2, group.height * 2)), "JPEG", quality=90)
+    enrolled = real.service.enrolment.enroll_all_faces(large, collection="older", min_quality=0)
+    for line in enrolled.faces:
+        known, jpeg = line.face, real.service.galleries.face_photo(line.face.id)
+        found = real.service.context.pipeline.detect(jpeg).faces
+        assert scale_to(found, known) == pytest.approx(known.photo.width / known.source_size[0], rel=0.01)
+
+
+def test_an_embedding_enrolls_the_person_of_its_photo(real):
+    (template,) = real.service.recognition.represent(pictures.astronaut())
+    enrolled = real.service.enrolment.enroll_embeddings(
+        [template.embedding.tolist()], model_name=template.model_id, subject="eileen", collection="bare"
+    )
+    (found,) = real.service.identification.find(VARIANTS["mirror"], collection="bare").faces
+    assert (found.decision, found.matches[0].candidate.face_id) == ("match", enrolled.faces[0].face.id)

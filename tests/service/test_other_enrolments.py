@@ -131,6 +131,20 @@ def test_when_no_face_is_good_enough_nothing_is_stored(small):
     assert list(small.photos.keys()) == []
 
 
+def test_a_photo_erased_while_its_faces_are_enrolled_is_put_back(small, monkeypatch):
+    """As when another process erases the last face of the same picture between the photo and the rows."""
+    add = small.gallery.add_faces_of_several
+
+    def after_an_erasure(collection, faces, **options):
+        for key in list(small.photos.keys()):
+            small.photos.delete(key)
+        return add(collection, faces, **options)
+
+    monkeypatch.setattr(small.gallery, "add_faces_of_several", after_an_erasure)
+    result = small.service.enrolment.enroll_all_faces(drawn_photo(1, 2))
+    assert [small.service.galleries.face_photo(line.face.id)[:2] for line in result.faces] == [b"\xff\xd8"] * 2
+
+
 # --- without keeping the photo
 
 
