@@ -99,6 +99,7 @@ class SQLiteDatabase:
                     self._require_no_orphans(connection)
             finally:
                 driver.execute("PRAGMA foreign_keys=ON")  # the pool gives this connection out again
+        self.truncate_wal()  # a replaced table is in the log as a whole
 
     def _require_no_orphans(self, connection: Connection) -> None:
         count = self.orphans(connection)

@@ -1,7 +1,8 @@
 """Revision 0006: faces without a stored photo, or enrolled by their embedding alone; the size of the original photo.
 
 The table is replaced, as SQLite drops NOT NULL in no other way. The new one is made of what is there: numbers, indexes,
-foreign keys, and columns of any other revision stay.
+foreign keys, and columns of any other revision stay. 1,000,000 faces: 46 s on two busy cores; the file grows by the
+size of the old table (0.75 GB), and its log by twice that until the end.
 """
 
 from __future__ import annotations
