@@ -94,6 +94,12 @@ def test_three_photos_of_one_person_are_one_commit(small, counted):
     assert (costs["commits"], costs["decodes"], costs["photos"]) == (1, 3, 3)
 
 
+def test_all_faces_of_a_photo_are_one_commit_and_one_stored_photo(small, counted):
+    with counted() as costs:
+        small.service.enrolment.enroll_all_faces(drawn_photo(6, 7, 8))
+    assert (costs["commits"], costs["decodes"], costs["detections"], costs["photos"]) == (1, 1, 1, 1)
+
+
 def test_neither_a_find_nor_an_enrolment_takes_more_statements_in_a_larger_gallery(small, counted):
     def statements() -> tuple[int, int]:
         small.service.identification.find(drawn_photo(1), top_k=2)  # the index learns of what is new

@@ -38,7 +38,10 @@ class AcceptedFace:
 
     def stored(self, photos: PhotoStore) -> NewFace:
         """The face to enroll, its photo stored."""
-        photo = None if self.photo is None else self.photo.put(photos)
+        return self.with_photo(None if self.photo is None else self.photo.put(photos))
+
+    def with_photo(self, photo: Photo | None) -> NewFace:
+        """The face to enroll, its photo stored already."""
         return NewFace(self.template, photo, self.source, self.source_size)
 
 

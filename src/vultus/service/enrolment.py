@@ -132,7 +132,8 @@ class Enrolment:
             raise _all_refused(refused, "face")
         target = existing or self._context.create_collection(collection, model)[0]
         faces, kept = [face for _, face in accepted.values()], self._context.photos
-        new = [face.stored(kept) for face in faces]
+        photo_kept = faces[0].photo.put(kept) if faces[0].photo else None  # once: all faces share it
+        new = [face.with_photo(photo_kept) for face in faces]
         stored = self._context.gallery.add_faces_of_several(
             collection,
             [(owner, face) for (owner, _), face in zip(accepted.values(), new, strict=True)],
