@@ -106,8 +106,10 @@ def select_subjects_of_faces(
     """The subjects of those of the faces that are there, by face id."""
     found: dict[str, Subject] = {}
     for some in in_chunks(face_ids):
-        for row in connection.execute(_OF_FACES, {"collection_pk": collection.pk, "face_ids": some}):
-            found[row.face_id] = _subject(row, collection)
+        for row in connection.execute(_OF_FACES, {"face_ids": some}):
+            # Filtered here: as a WHERE condition, SQLite goes through all subjects of the collection.
+            if row.collection_pk == collection.pk:
+                found[row.face_id] = _subject(row, collection)
     return found
 
 
@@ -129,15 +131,15 @@ def _json(metadata: Mapping[str, Any]) -> str:
         raise InvalidRequest(problem) from None
 
 
-def _with_counts(collection_pk: Any) -> Select[Any]:
-    faces = select(func.count()).where(t.faces.c.subject_pk == t.subjects.c.pk).scalar_subquery()
-    return select(t.subjects, faces.label("faces")).where(t.subjects.c.collection_pk == collection_pk)
+def _with_counts(collection_pk: int) -> Select[Any]:
+    return _COUNTED.where(t.subjects.c.collection_pk == collection_pk)
 
 
+_FACE_COUNT = select(func.count()).where(t.faces.c.subject_pk == t.subjects.c.pk).scalar_subquery()
+_COUNTED = select(t.subjects, _FACE_COUNT.label("faces"))
 _SHOWN = t.faces.alias("shown")
 _OF_FACES = (  # made once: every search runs it
-    _with_counts(bindparam("collection_pk"))
-    .add_columns(_SHOWN.c.id.label("face_id"))
+    _COUNTED.add_columns(_SHOWN.c.id.label("face_id"))
     .join(_SHOWN, _SHOWN.c.subject_pk == t.subjects.c.pk)
     .where(_SHOWN.c.id.in_(bindparam("face_ids", expanding=True)))
 )

@@ -108,11 +108,12 @@ def close_entry(connection: Connection, entry: Row[Any], revision: int | None) -
 
     The faces are again as before the change, so the entries before it become possible to undo.
     """
-    mine = t.undo_faces.alias()
-    undone = (mine.c.undo_pk == entry.pk) & (mine.c.face_pk == _FACES.face_pk)
-    before = exists().where(undone, mine.c.revision_before == _FACES.revision)
     if revision is not None:
-        others = update(t.undo_faces).where(_FACES.undo_pk != entry.pk, before)
+        mine = t.undo_faces.alias()
+        moved = select(mine.c.face_pk).where(mine.c.undo_pk == entry.pk)
+        same = (mine.c.undo_pk == entry.pk) & (mine.c.face_pk == _FACES.face_pk)
+        before = exists().where(same, mine.c.revision_before == _FACES.revision)
+        others = update(t.undo_faces).where(_FACES.face_pk.in_(moved), _FACES.undo_pk != entry.pk, before)
         connection.execute(others.values(revision=revision))
     connection.execute(delete(t.undo_log).where(_LOG.pk == entry.pk))
 
