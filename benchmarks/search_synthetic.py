@@ -26,6 +26,11 @@ PROBES, LINES = 100, 10
 IDENTITIES_AT_ONCE = 8_192
 DECAY = 55.0  # eigenvalues exp(-i / 55): a participation ratio of 2 * 55
 MODEL = "made-512"
+FACE_COLUMNS = (
+    *("pk", "id", "collection_pk", "subject_pk", "revision", "photo_sha256", "source_sha256"),
+    *("photo_width", "photo_height", "photo_bytes", "box", "landmarks", "detector_score"),
+    *("quality_score", "quality_parts", "created_at", "quality_version"),
+)
 MOMENT = "2026-01-01 00:00:00.000000"
 
 
@@ -102,7 +107,8 @@ def store(connection: Connection, start: int, subjects: NDArray[np.int64], rows:
         (pk, uuid4().hex, 1, int(subject), 1, f"{pk:064x}", f"{pk:064x}", *tail)
         for pk, subject in zip(pks, subjects, strict=True)
     ]
-    connection.exec_driver_sql(f"INSERT INTO faces VALUES ({', '.join('?' * 17)})", described)
+    marks_for = ", ".join("?" * len(FACE_COLUMNS))
+    connection.exec_driver_sql(f"INSERT INTO faces ({', '.join(FACE_COLUMNS)}) VALUES ({marks_for})", described)
     floats = [(pk, row.tobytes()) for pk, row in zip(pks, rows, strict=True)]
     connection.exec_driver_sql("INSERT INTO embeddings VALUES (?, ?)", floats)
     coded = list(zip(pks, to_blobs(quantise(rows)), strict=True))

@@ -53,7 +53,7 @@ from vultus.records import (
     Verification,
 )
 from vultus.search.recall import Recall, SearchState
-from vultus.storage.audit import Act
+from vultus.storage.audit import Act, NoAudit
 
 PHOTO = b"\x89PNG"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -317,6 +317,7 @@ class StandInAuditSink:
 @dataclass
 class StandInSystem:
     settings: Settings
+    audit: NoAudit = field(default_factory=NoAudit)
     service: Any = field(default_factory=StandInService)
     keys: StandInKeys = field(default_factory=StandInKeys)
     audit_sink: StandInAuditSink = field(default_factory=StandInAuditSink)

@@ -36,6 +36,8 @@ CALLS = [
     ("POST", "/collections/c/subjects/s/merge", "enroll"),
     ("POST", "/faces/f/move", "enroll"),
     ("POST", "/undo/u", "enroll"),
+    ("GET", "/collections/c/faces", "read"),
+    ("GET", "/audit", "admin"),
     ("GET", "/keys", "admin"),
     ("POST", "/keys", "admin"),
     ("DELETE", "/keys/k", "admin"),
