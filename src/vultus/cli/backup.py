@@ -1,7 +1,8 @@
-"""vultus backup, vultus restore: the data folder to one file, and back."""
+"""vultus backup, restore and check: the data folder to one file, and back; all that it holds compared."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +11,15 @@ import typer
 
 from vultus.backup.archive import Manifest
 from vultus.backup.create import create_backup
+from vultus.backup.integrity import faults, unreferenced_photos
 from vultus.backup.restore import restore_backup
+from vultus.cli.exit_codes import REFUSED
 from vultus.cli.options import AsJson, DataDir
-from vultus.cli.output import print_json, print_lines
+from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
 from vultus.storage.audit import COMMAND, Act, Audit
-from vultus.storage.database import database_file, require_database
+from vultus.storage.database import database_file, open_database, require_database
+from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
@@ -46,6 +50,30 @@ def restore(
         database = database_file(settings.sqlalchemy_url)
         manifest = restore_backup(file, database, settings.photo_dir, Act(COMMAND))
     _show(f"{settings.data_dir.absolute()} holds", manifest, as_json)
+
+
+def check(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove stored photos that belong to no face; nothing else.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Compare the sizes of photos, not their digests.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare all that is stored with each other; exit code 1 when something disagrees. A server may go on serving."""
+    settings = load_settings(data_dir=data_dir)
+    require_database(settings.sqlalchemy_url)
+    photos = LocalPhotoStore(settings.photo_dir)
+    with closing(open_database(settings.sqlalchemy_url)) as database:
+        if repair:
+            removed = Gallery(database).remove_unreferenced(unreferenced_photos(database, photos), photos.delete)
+            say(f"removed {removed} photos that belonged to no face")
+        found = list(faults(database, photos, digests=not quick))
+    if as_json:
+        print_json({"sound": not found, "faults": [asdict(fault) for fault in found]})
+    else:
+        print_lines([f"{fault.kind}: {fault.sentence}" for fault in found] or ["sound: all that is stored agrees"])
+    raise typer.Exit(REFUSED if found else 0)
 
 
 def _show(what: str, manifest: Manifest, as_json: bool) -> None:

@@ -41,12 +41,13 @@ COMMANDS = {
     "import": LazyCommand("importing", "import_folder", "Enroll a folder: one sub-folder per person, photos inside."),
     "evaluate": LazyCommand("evaluate", "evaluate", "Measure error rates on your own photos."),
     "calibrate": LazyCommand("calibrate", "calibrate", "Set the thresholds of a model by your own photos."),
+    "subjects": LazyCommand("subjects", "app", "Subjects: rename, merge, move a face, undo."),
     "models": LazyCommand("models", "app", "Models: list, show, pull, prepare, verify, remove."),
     "keys": LazyCommand("keys", "app", "API keys: create, list, rotate, revoke."),
     "audit": LazyCommand("audit", "app", "The audit: who did what."),
     "backup": LazyCommand("backup", "backup", "Write database and photos to one verified file."),
     "restore": LazyCommand("backup", "restore", "Put a backup into an empty data folder."),
-    "check": LazyCommand("check", "check", "Compare all that is stored with each other."),
+    "check": LazyCommand("backup", "check", "Compare all that is stored with each other."),
     "doctor": LazyCommand("doctor", "doctor", "Check Python, settings, data, models and processor."),
 }
 

@@ -1,0 +1,101 @@
+"""vultus subjects: rename, merge, move a face, undo; on the database alone, also beside a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+
+from vultus.cli.options import AsJson, DataDir, InCollection, check_subject
+from vultus.cli.output import print_json, print_lines
+from vultus.cli.settings import load_settings
+from vultus.identifiers import DEFAULT_COLLECTION
+from vultus.records import Undo
+from vultus.schemas.corrections import merged_subject, moved_face, renamed_subject, undone_answer
+from vultus.storage.audit import COMMAND, Act
+from vultus.storage.corrections import Corrections
+from vultus.storage.migrations.runner import ready_database
+
+app = typer.Typer(help="Subjects: rename, merge, move a face, undo.", no_args_is_help=True)
+Subject = Annotated[str, typer.Argument(metavar="ID", help="Id of the subject.", callback=check_subject)]
+NewId = Annotated[str, typer.Argument(metavar="NEW", help="Its new id, which must be free.", callback=check_subject)]
+Into = Annotated[str, typer.Argument(metavar="INTO", help="The subject that stays.", callback=check_subject)]
+
+
+@contextmanager
+def open_corrections(data_dir: Path | None) -> Iterator[tuple[Corrections, timedelta]]:
+    """The subjects in the database of these settings, and how long a change can be undone."""
+    settings = load_settings(data_dir=data_dir)
+    with ready_database(settings.sqlalchemy_url) as database:
+        yield Corrections(database, Act(COMMAND)), timedelta(hours=settings.undo_hours)
+
+
+@app.command("rename")
+def rename_subject(
+    subject: Subject,
+    new_id: NewId,
+    collection: InCollection = DEFAULT_COLLECTION,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a subject another id."""
+    with open_corrections(data_dir) as (corrections, undo_for):
+        changed = corrections.rename(collection, subject, new_id, undo_for=undo_for)
+    _show(renamed_subject(changed), f"{subject} is {new_id} now", changed.undo, as_json)
+
+
+@app.command("merge")
+def merge_subject(
+    subject: Subject,
+    into: Into,
+    collection: InCollection = DEFAULT_COLLECTION,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move all faces of a subject to another one; the first is gone then."""
+    with open_corrections(data_dir) as (corrections, undo_for):
+        changed = corrections.merge(collection, subject, into, undo_for=undo_for)
+    said = f"{changed.moved} faces of {subject} belong to {into} now, which has {changed.subject.faces}"
+    _show(merged_subject(changed), said, changed.undo, as_json)
+
+
+@app.command("move")
+def move_face(
+    face_id: Annotated[str, typer.Argument(metavar="FACE", help="Id of the face.")],
+    subject: Annotated[
+        str, typer.Argument(metavar="ID", help="The subject that gets it, made when new.", callback=check_subject)
+    ],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move a face to another subject of its collection."""
+    with open_corrections(data_dir) as (corrections, undo_for):
+        moved = corrections.move(face_id, subject, undo_for=undo_for)
+    _show(moved_face(moved), f"face {face_id} belongs to {subject} now", moved.undo, as_json)
+
+
+@app.command("undo")
+def undo_change(
+    undo_id: Annotated[str, typer.Argument(metavar="ID", help="The id that the change printed.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Undo a rename, a merge or a move: once, and only while nothing of it was erased."""
+    with open_corrections(data_dir) as (corrections, _):
+        undone = corrections.undo(undo_id)
+    said = f"undone: {undone.action}; {undone.subject.id} has {undone.subject.faces} faces"
+    _show(undone_answer(undone), said, None, as_json)
+
+
+def _show(answer: BaseModel, sentence: str, undo: Undo | None, as_json: bool) -> None:
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
+    elif undo is None:
+        print_lines([sentence])
+    else:
+        print_lines([sentence, f"until {undo.until:%Y-%m-%d %H:%M} UTC: vultus subjects undo {undo.id}"])

@@ -1,0 +1,83 @@
+"""vultus subjects: the same changes as over HTTP, without models or a server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.conftest import Small
+from tests.pictures import drawn_photo
+from vultus.config import Settings
+from vultus.storage.audit import Audit
+
+
+@pytest.fixture
+def face(small: Small) -> str:
+    (photo,) = small.service.enrolment.enroll([drawn_photo(1)], subject="ana", name="Ana").faces
+    small.service.enrolment.enroll([drawn_photo(2)], subject="anna")
+    return photo.face.id
+
+
+def best(small: Small, person: int) -> str:
+    (answer,) = small.service.identification.find(drawn_photo(person)).faces
+    return answer.matches[0].candidate.subject
+
+
+def test_a_rename_says_how_it_is_undone(run, small, face):
+    first, second = run("subjects", "rename", "ana", "new").stdout.splitlines()
+    assert first == "ana is new now"
+    assert best(small, 1) == "new"
+    undo_id = second.split()[-1]
+    assert run("subjects", "undo", undo_id).stdout == "undone: subject.rename; ana has 1 faces\n"
+    assert best(small, 1) == "ana"
+    again = run("subjects", "undo", undo_id)
+    assert (again.exit_code, "undone already" in again.stderr) == (1, True)
+
+
+def test_a_merge_and_its_undo_in_json(run, small, face):
+    merged = json.loads(run("subjects", "merge", "ana", "anna", "--json").stdout)
+    assert (merged["subject"], merged["name"], merged["faces"], merged["moved"]) == ("anna", "Ana", 2, 1)
+    assert best(small, 1) == "anna"
+    undone = json.loads(run("subjects", "undo", merged["undo"]["id"], "--json").stdout)
+    assert (undone["undone"], undone["subject"]["subject"], undone["moved"]) == ("subject.merge", "ana", 1)
+
+
+def test_a_face_is_moved(run, small, face):
+    moved = json.loads(run("subjects", "move", face, "new", "--json").stdout)
+    assert (moved["face_id"], moved["subject"], moved["created"]) == (face, "new", True)
+    assert best(small, 1) == "new"
+    assert run("subjects", "move", face, "new").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("rename", "ana", "anna"), 1),
+        (("rename", "ana", "anna", "--collection", "none"), 1),
+        (("merge", "ana", "ana"), 1),
+        (("merge", "ana", "nobody"), 1),
+        (("move", "nothing", "ana"), 1),
+        (("undo", "nothing"), 1),
+        (("rename", "ana", ""), 2),
+        (("rename", "ana"), 2),
+        (("merge", "ana", "a\tb"), 2),
+    ],
+)
+def test_what_cannot_be_done_changes_nothing(run, small, face, arguments, code):
+    before = small.gallery.subjects("default", limit=10)
+    assert run("subjects", *arguments).exit_code == code
+    assert small.gallery.subjects("default", limit=10) == before
+
+
+def test_the_audit_says_it_was_a_command(run, small, face):
+    run("subjects", "rename", "ana", "new")
+    (line,) = Audit(small.gallery._database).lines(limit=1)
+    assert (line.actor, line.action, line.objects) == ("command", "subject.rename", (face,))
+
+
+def test_the_time_to_undo_is_a_setting_within_bounds(run, small, face, monkeypatch):
+    for hours, code in (("0", 1), ("721", 1), ("720", 0)):
+        monkeypatch.setenv("VULTUS_UNDO_HOURS", hours)
+        assert run("subjects", "rename", "ana", "new").exit_code == code
+    assert Settings.model_fields["undo_hours"].default == 24
