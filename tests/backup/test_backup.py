@@ -13,6 +13,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from vultus.backup.archive import ArchiveReader, ArchiveWriter, Manifest
 from vultus.backup.create import create_backup, verify
 from vultus.backup.integrity import faults
 from vultus.backup.restore import RESTORING, refuse_unfinished, restore_backup
-from vultus.errors import StorageFailed
+from vultus.errors import NotFound, StorageFailed
 from vultus.records import NewFace
 from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act, Audit
@@ -33,6 +34,7 @@ from vultus.storage.migrations.runner import migrate, newest_schema
 from vultus.storage.photos import LocalPhotoStore
 
 ACT = Act("command")
+DAY = timedelta(hours=24)
 RELEASED = Path(__file__).parents[1] / "storage" / "schema_3.sql"  # see tests/storage/test_upgrade.py
 
 
@@ -177,6 +179,53 @@ def test_a_subject_erased_while_a_backup_runs_is_not_in_it(tmp_path, database, g
     create_backup(database, ErasedMeanwhile(tmp_path / "data" / "photos", erase), file)
     copy, _ = restored(file, tmp_path / "new")
     assert [subject.id for subject in copy.subjects("people", limit=10)] == ["s0", "s2"]
+
+
+def test_a_subject_renamed_and_emptied_while_a_backup_runs_stays_in_it(tmp_path, database, gallery, photos, file, full):
+    """Its faces were erased, the subject was not."""
+
+    def change() -> None:
+        gallery.corrections.rename("people", "s1", "new", undo_for=DAY)
+        for face in gallery.faces("people", "new"):
+            _, orphans = gallery.delete_face(face.id)
+            gallery.remove_unreferenced(orphans, photos.delete)
+
+    create_backup(database, ErasedMeanwhile(tmp_path / "data" / "photos", change), file)
+    copy, _ = restored(file, tmp_path / "new")
+    assert [(one.id, one.faces) for one in copy.subjects("people", limit=10)] == [("s0", 4), ("s1", 0), ("s2", 4)]
+
+
+def test_a_subject_merged_and_erased_while_a_backup_runs_is_not_in_it(tmp_path, database, gallery, photos, file, full):
+    def change() -> None:
+        gallery.corrections.merge("people", "s1", "s2", undo_for=DAY)
+        _, orphans = gallery.delete_subject("people", "s2")
+        gallery.remove_unreferenced(orphans, photos.delete)
+
+    create_backup(database, ErasedMeanwhile(tmp_path / "data" / "photos", change), file)
+    copy, _ = restored(file, tmp_path / "new")
+    assert [one.id for one in copy.subjects("people", limit=10)] == ["s0"]
+
+
+def test_a_merge_is_undone_after_a_restore(tmp_path, database, gallery, photos, file, full):
+    undo = gallery.corrections.merge("people", "s1", "s2", undo_for=DAY).undo
+    create_backup(database, photos, file)
+    copy, _ = restored(file, tmp_path / "new")
+    assert copy.corrections.undo(undo.id).subject.faces == 4
+
+
+def test_what_was_merged_and_erased_while_a_backup_ran_is_not_undone_in_it(
+    tmp_path, database, gallery, photos, file, full
+):
+    undo = gallery.corrections.merge("people", "s1", "s2", undo_for=DAY).undo
+
+    def erase() -> None:
+        _, orphans = gallery.delete_subject("people", "s2")
+        gallery.remove_unreferenced(orphans, photos.delete)
+
+    create_backup(database, ErasedMeanwhile(tmp_path / "data" / "photos", erase), file)
+    copy, _ = restored(file, tmp_path / "new")
+    with pytest.raises(NotFound):
+        copy.corrections.undo(undo.id)
 
 
 def test_a_photo_that_is_missing_while_its_face_is_there_ends_the_backup(

@@ -19,9 +19,9 @@ from sqlalchemy import select
 
 from vultus import __version__
 from vultus.backup.archive import DATABASE, ArchiveReader, ArchiveWriter, Manifest
-from vultus.errors import CollectionNotFound, FaceNotFound, NotFound, StorageFailed, SubjectNotFound
+from vultus.errors import FaceNotFound, NotFound, StorageFailed
 from vultus.files import sync_folder
-from vultus.records import EnrolledFace
+from vultus.records import EnrolledFace, Subject
 from vultus.storage import tables as t
 from vultus.storage.database import Database, open_database
 from vultus.storage.gallery import Gallery
@@ -45,7 +45,7 @@ def create_backup(database: Database, photos: PhotoStore, target: Path) -> Manif
         with ArchiveWriter(archive) as writer:
             missing = _add_photos(writer, copy, photos)
             with closing(open_database(f"sqlite:///{copy}")) as copied:
-                _remove_erased(copied, missing, Gallery(database))
+                _remove_erased(copied, missing, database)
                 schema = schema_version(copied)
             manifest = _as_one_file(copy, schema)
             writer.add_database(copy)
@@ -84,12 +84,12 @@ def _photo_keys(copy: Path) -> Iterator[str]:
             yield from (row[0] for row in some)
 
 
-def _remove_erased(copied: Database, missing: list[str], live: Gallery) -> None:
+def _remove_erased(copied: Database, missing: list[str], live: Database) -> None:
     """Remove the faces of these photos from the copy. Raises StorageFailed, when such a face still exists."""
     gallery = Gallery(copied)
     for key in missing:
         for face_id in _faces_of(copied, key):
-            _require_erased(live, face_id, key)
+            _require_erased(Gallery(live), face_id, key)
             _erase(gallery, gallery.face(face_id), live)
 
 
@@ -106,16 +106,20 @@ def _require_erased(live: Gallery, face_id: str, key: str) -> None:
     raise StorageFailed(f"photo {key[:12]}... of face {face_id} is missing, so no backup was made; run: vultus check")
 
 
-def _erase(gallery: Gallery, face: EnrolledFace, live: Gallery) -> None:
+def _erase(gallery: Gallery, face: EnrolledFace, live: Database) -> None:
     gallery.delete_face(face.id)
-    try:
-        same = live.subject(face.collection, face.subject).created_at
-    except (CollectionNotFound, SubjectNotFound):
-        same = None
     subject = gallery.subject(face.collection, face.subject)
-    # Another time of creation: the subject was erased, and enrolled again under its old id.
-    if subject.created_at != same and not subject.faces:
+    if not subject.faces and not _is_there(live, subject):
         gallery.delete_subject(face.collection, face.subject)
+
+
+def _is_there(live: Database, subject: Subject) -> bool:
+    """Whether the subject still exists, perhaps renamed; one made again under its id has another time of creation."""
+    s, c = t.subjects.c, t.collections.c
+    found = select(s.pk).join(t.collections, c.pk == s.collection_pk)
+    with live.reading() as connection:
+        same = (c.name == subject.collection, s.created_at == subject.created_at)
+        return connection.execute(found.where(*same)).first() is not None
 
 
 def _as_one_file(copy: Path, schema: int) -> Manifest:
