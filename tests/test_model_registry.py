@@ -93,14 +93,6 @@ def test_unknown_and_refused_names_say_why(folder):
         models.resolve("vgg-face")
 
 
-def test_a_model_without_a_calibration_has_no_thresholds_and_says_how_to_set_them(folder):
-    models = serve(folder, make_card(folder, "calibrated"), make_card(folder, "bare", calibration=None))
-    assert models.calibration("calibrated").for_fmr(1e-3) == models.thresholds("calibrated").for_fmr(1e-3)
-    assert models.calibration("bare") is None
-    with pytest.raises(InvalidRequest, match="vultus calibrate FOLDER --model bare"):
-        models.thresholds("bare")
-
-
 def test_a_model_is_warm_after_its_first_use(folder):
     models = serve(folder, make_card(folder, "a"), make_card(folder, "b"))
     embedded(models, "b")
