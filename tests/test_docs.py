@@ -15,8 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_settings_page_is_the_one_the_code_makes():
-    """To write it anew: python -c "from tests.house import SOURCE, listing, summary
-    from vultus.config import settings_page; print(settings_page(), end='')"."""
+    """To write it again: python -c "from vultus.config import settings_page; print(settings_page(), end='')"."""
     assert (ROOT / "docs" / "settings.md").read_text("utf-8") == settings_page()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,12 @@ NOT_AUDITED = {
 
 def audited(system: StandInSystem) -> list[tuple[object, ...]]:
     return [(line.actor, line.action, line.collection, line.objects, line.outcome) for line in system.audit_sink.lines]
+
+
+def test_the_operations_page_names_every_action():
+    page = Path(__file__).parents[2].joinpath("docs", "operations.md").read_text("utf-8")
+    named = next(line for line in page.splitlines() if line.startswith("| action |"))
+    assert [action for action, _ in ACTIONS.values() if f"`{action}`" not in named] == []
 
 
 def test_a_comparison_is_audited_with_the_key_and_the_request(client: TestClient, system: StandInSystem) -> None:

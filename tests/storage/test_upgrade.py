@@ -148,3 +148,20 @@ def test_keys_and_faces_of_version_2_get_audit_and_rotation(tmp_path, url):
         ("subject.erase", (face_id,)),
     ]
     assert list(faults(database, LocalPhotoStore(tmp_path / "photos"))) == []
+
+
+def test_what_can_be_undone_survives_the_replacement_of_the_table_of_faces(url):
+    """Revision 0006 drops the table that `undo_faces` refers to, with a cascade."""
+    fill_version_1(url, {DIMENSION: 2})
+    with closing(open_database(url)) as database:
+        migrate(database, until=5)
+        with database.writing() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO undo_log VALUES (1, ?, 1, 'face.move', '2100-01-01', 10000, NULL, '{}')", ("a" * 32,)
+            )
+            connection.exec_driver_sql("INSERT INTO undo_faces VALUES (1, 2, 2, 1, NULL)")
+        migrate(database)
+        with database.reading() as connection:
+            assert connection.exec_driver_sql("SELECT undo_pk, face_pk FROM undo_faces").all() == [(1, 2)]
+            assert connection.exec_driver_sql("SELECT count(*) FROM embeddings").scalar() == 2
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
