@@ -16,7 +16,8 @@ from time import perf_counter
 
 import numpy as np
 
-from vultus.records import Face, NewFace, Photo, Quality, Template
+from vultus.records.seen import Face, Quality, Template
+from vultus.records.stored import NewFace, Photo
 from vultus.storage.audit import Act
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery

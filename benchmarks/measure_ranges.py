@@ -26,7 +26,7 @@ from vultus.models.card import ModelCard, find_card
 from vultus.models.catalogue import known_cards
 from vultus.models.importers.quantize import measurable
 from vultus.models.repository.store import ModelStore
-from vultus.records import RGB, Float32
+from vultus.records.seen import RGB, Float32
 from vultus.vision.embed import Embedder
 from vultus.vision.pipeline import Pipeline
 from vultus.vision.session import Session

@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.search_synthetic import LINES, MODEL, PROBES, Faces, make
-from vultus.records import Face, Float32, NewFace, Photo, Quality, Template
+from vultus.records.seen import Face, Float32, Quality, Template
+from vultus.records.stored import NewFace, Photo
 from vultus.search.index import FlatIndex
 from vultus.search.kernels import choose_kernel, numpy_products
 from vultus.search.loaded_collection import LoadedCollection

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery

@@ -21,7 +21,7 @@ from benchmarks.timing import Bounds, Stopwatch, Target, medians, milliseconds, 
 from vultus.config import Settings
 from vultus.models.catalogue import known_cards
 from vultus.models.repository.store import ModelStore
-from vultus.records import RGB
+from vultus.records.seen import RGB
 from vultus.search.index import FlatIndex
 from vultus.storage.gallery import Gallery
 from vultus.vision import pipeline as steps

@@ -15,7 +15,8 @@ from sqlalchemy import event
 
 from benchmarks.search_synthetic import Faces
 from vultus.config import Settings
-from vultus.records import Face, Float32, NewFace, Photo, Quality, Template
+from vultus.records.seen import Face, Float32, Quality, Template
+from vultus.records.stored import NewFace, Photo
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import migrate

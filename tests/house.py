@@ -33,6 +33,7 @@ REPEATED = {
     "errors": "the error tree, and its HTTP answers",
     "models": "the folder of model cards and files, and the commands about them",
     "backup": "the folder, and the commands about it",
+    "answers": "what the use cases answer, and its JSON shapes",
     "calibrate": "the command, and the measurement behind it",
 }
 

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.pictures import FRAME
 from vultus.errors import InvalidRequest, ModelNameNotAllowed
 from vultus.matching.decision import ThresholdTable
-from vultus.records import RGB, CropRule, Face, InputRule
+from vultus.records.seen import RGB, CropRule, Face, InputRule
 from vultus.vision.embed import Embedder
 from vultus.vision.session import Session
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from tests import pictures
 from vultus.api.app import create_app
-from vultus.records import SCOPES
+from vultus.records.stored import SCOPES
 
 pytestmark = pytest.mark.real
 

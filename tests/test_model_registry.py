@@ -18,7 +18,7 @@ from vultus.model_registry import MEMORY_FACTOR, ModelRegistry
 from vultus.models.card import FileSource, Int8Ranges, ModelFile, find_card, in_box_cards
 from vultus.models.importers import Quantizer
 from vultus.models.repository.store import ModelStore
-from vultus.records import CropRule, Face, InputRule
+from vultus.records.seen import CropRule, Face, InputRule
 from vultus.vision.session import Session
 from vultus.wiring import open_models
 

@@ -29,7 +29,8 @@ from tests.waiting import patient
 from vultus.api.app import create_app
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
-from vultus.records import SCOPES, Face
+from vultus.records.seen import Face
+from vultus.records.stored import SCOPES
 from vultus.search.index import FlatIndex
 from vultus.wiring import System, check_settings
 

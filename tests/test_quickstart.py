@@ -12,7 +12,7 @@ import uvicorn
 from tests import pictures
 from tests.waiting import patient, wait_until
 from vultus.api.app import create_app
-from vultus.records import SCOPES
+from vultus.records.stored import SCOPES
 
 pytestmark = pytest.mark.real
 

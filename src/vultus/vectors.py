@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import VectorMismatch
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 LENGTH_TOLERANCE = 1e-3  # of an embedding: what float32 and JSON with few digits may lose
 SMALLEST_NORM = 1e-6  # at or below it a vector is zero or rounding noise, whose direction means nothing

@@ -21,7 +21,7 @@ from vultus.models.catalogue import known_cards
 from vultus.models.operator_calibration import read_operator_calibrations
 from vultus.models.precision import PrecisionChoice, best_precision, cpu_flags
 from vultus.models.repository.store import ModelStore
-from vultus.records import SCOPES
+from vultus.records.stored import SCOPES
 from vultus.search.index import FlatIndex
 from vultus.service import FaceService, Policy, ServiceContext
 from vultus.storage.audit import SERVER, Act, Audit, NoAudit

@@ -12,7 +12,7 @@ from tests.api.standin import StandInService, StandInSystem
 from tests.conftest import Small
 from vultus.api.app import create_app
 from vultus.config import Settings
-from vultus.records import SCOPES
+from vultus.records.stored import SCOPES
 from vultus.wiring import System
 
 LIMITS: dict[str, Any] = {

@@ -16,7 +16,8 @@ from tests.conftest import open_small
 from tests.standins import FrameDetector
 from vultus.cli.serve import _quiet_logs
 from vultus.config import Settings
-from vultus.records import RGB, SCOPES, Face
+from vultus.records.seen import RGB, Face
+from vultus.records.stored import SCOPES
 from vultus.server.process import run_server
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.wiring import System

@@ -28,29 +28,29 @@ from vultus.errors import (
     NotFound,
     SubjectNotFound,
 )
-from vultus.records import (
-    ApiKey,
-    AuditLine,
+from vultus.records.answers import (
     Candidate,
-    Collection,
-    CollectionPolicies,
     Comparison,
     Deleted,
-    EnrolledFace,
     EnrolledPhoto,
     EnrollResult,
-    Face,
     FindResult,
     Identification,
-    KeyRotation,
     Match,
-    Photo,
-    Quality,
-    Scope,
-    Subject,
-    Template,
     ThresholdRule,
     Verification,
+)
+from vultus.records.seen import Face, Quality, Template
+from vultus.records.stored import (
+    ApiKey,
+    AuditLine,
+    Collection,
+    CollectionPolicies,
+    EnrolledFace,
+    KeyRotation,
+    Photo,
+    Scope,
+    Subject,
 )
 from vultus.search.recall import Recall, SearchState
 from vultus.storage.audit import Act, NoAudit

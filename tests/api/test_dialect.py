@@ -31,7 +31,7 @@ from vultus.api.errors import Problem
 from vultus.api.middleware.overload import OVERLOADED
 from vultus.api.state import State
 from vultus.errors import InvalidApiKey, InvalidRequest, MissingApiKey
-from vultus.records import ApiKey
+from vultus.records.stored import ApiKey
 from vultus.storage.keys import KeyStore
 
 ID = "123e4567-e89b-42d3-a456-426614174000"

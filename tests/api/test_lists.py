@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from tests.conftest import Small
 from tests.pictures import drawn_photo
 from vultus.api.app import create_app
-from vultus.records import SCOPES
+from vultus.records.stored import SCOPES
 from vultus.storage.audit import Audit
 from vultus.wiring import System
 

@@ -12,7 +12,7 @@ from tests.api.standin import StandInAuditSink
 from tests.conftest import Small
 from tests.pictures import drawn_photo
 from vultus.api.app import create_app
-from vultus.records import Scope
+from vultus.records.stored import Scope
 from vultus.storage.audit import Audit
 from vultus.wiring import System
 

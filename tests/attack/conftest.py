@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from tests.conftest import open_small
 from vultus.api.app import create_app
 from vultus.config import Settings
-from vultus.records import SCOPES
+from vultus.records.stored import SCOPES
 from vultus.wiring import System
 
 

@@ -25,7 +25,7 @@ from vultus.backup.create import create_backup, verify
 from vultus.backup.integrity import faults
 from vultus.backup.restore import RESTORING, refuse_unfinished, restore_backup
 from vultus.errors import NotFound, StorageFailed
-from vultus.records import NewFace
+from vultus.records.stored import NewFace
 from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import open_database

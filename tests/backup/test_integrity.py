@@ -8,7 +8,7 @@ import pytest
 
 from tests.storage.synthetic import new_face
 from vultus.backup.integrity import Fault, faults, unreferenced_photos
-from vultus.records import NewFace
+from vultus.records.stored import NewFace
 from vultus.storage.audit import Act, Audit
 from vultus.storage.photos import LocalPhotoStore
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests import pictures
-from vultus.records import AuditLine
+from vultus.records.stored import AuditLine
 from vultus.storage.audit import Audit
 from vultus.storage.database import open_database
 

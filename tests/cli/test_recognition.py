@@ -15,7 +15,7 @@ from vultus.cli.commands import app
 from vultus.cli.context import CommandContext
 from vultus.cli.opening import Openers
 from vultus.config import Settings
-from vultus.records import CollectionPolicies
+from vultus.records.stored import CollectionPolicies
 from vultus.wiring import System
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 
 def photos(root: Path, *names: str) -> Path:

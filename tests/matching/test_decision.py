@@ -5,7 +5,7 @@ import pytest
 
 from vultus.errors import InvalidRequest
 from vultus.matching.decision import ThresholdTable, decide, similarity, to_distance, to_similarity
-from vultus.records import ThresholdRule
+from vultus.records.answers import ThresholdRule
 
 TABLE = ThresholdTable("m", [(1e-2, 0.4), (1e-4, 0.6), (1e-6, 0.8)])
 

@@ -4,7 +4,7 @@ import pytest
 
 from vultus.matching.decision import ThresholdTable, explicit_rule
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel, independent_fmr
-from vultus.records import ThresholdRule
+from vultus.records.answers import ThresholdRule
 
 CURVE = RateCurve([(1e-1, 0.2), (1e-3, 0.5), (1e-5, 0.7)])
 # Shape 0.5 at every FMR: n FMR / a = 1500 * 0.001 / 0.5 = 3, FPIR = 1 - 4^-0.5 = 0.5.

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.storage.synthetic import DIMENSION, MODEL, MadeFace, MadeGallery, new_face, unit
 from vultus.errors import CollectionNotFound, StorageFailed, VectorMismatch
-from vultus.records import Candidate, Float32
+from vultus.records.answers import Candidate
+from vultus.records.seen import Float32
 from vultus.search.index import FlatIndex
 from vultus.search.kernels import choose_kernel, numpy_products
 from vultus.search.source import ChangeSet, Mark, StoredEmbeddings

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.storage.synthetic import unit
 from vultus.errors import StorageFailed
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.search.int8_codes import HIGHEST, as_probe, empty_codes, from_blobs, quantise, to_blobs
 
 

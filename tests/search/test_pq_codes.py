@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.search.pq_index import LEAST_ROWS, PqCodes, load_faiss, pieces, random_rotation
 
 faiss = load_faiss()

@@ -13,7 +13,8 @@ import pytest
 from tests.storage.synthetic import MadeFace, MadeGallery, unit
 from tests.waiting import patient
 from vultus.errors import StorageFailed
-from vultus.records import Candidate, Float32
+from vultus.records.answers import Candidate
+from vultus.records.seen import Float32
 from vultus.search.index import FlatIndex
 from vultus.search.pq_index import load_faiss
 from vultus.search.recall import Recall, SearchState

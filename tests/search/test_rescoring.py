@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tests.storage.synthetic import rows_of, unit
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.search.int8_codes import as_probe
 from vultus.search.kernels import numpy_products
 from vultus.search.rescoring import FIRST_FETCH, Shortlist, rescore

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Small
 from tests.pictures import drawn_photo
-from vultus.records import FindResult
+from vultus.records.answers import FindResult
 from vultus.service import FaceService
 
 

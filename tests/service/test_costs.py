@@ -14,7 +14,8 @@ from sqlalchemy import event
 from tests.conftest import Small
 from tests.pictures import drawn_photo
 from tests.standins import TINY
-from vultus.records import Face, NewFace, Photo, Quality, Template
+from vultus.records.seen import Face, Quality, Template
+from vultus.records.stored import NewFace, Photo
 from vultus.vision import pipeline as steps
 from vultus.vision.session import Session
 

@@ -12,7 +12,8 @@ from tests.conftest import Small
 from tests.pictures import drawn_photo
 from tests.standins import TINY
 from vultus.errors import CollectionExists, LowQuality, PolicyLoosened
-from vultus.records import CollectionPolicies, ThresholdRule
+from vultus.records.answers import ThresholdRule
+from vultus.records.stored import CollectionPolicies
 from vultus.service import FaceService
 from vultus.service.policies import Effective, effective_limit, effective_threshold
 from vultus.storage.audit import Act

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vultus.records import Candidate, Face, Float32, NewFace, Photo, Quality, Template
+from vultus.records.answers import Candidate
+from vultus.records.seen import Face, Float32, Quality, Template
+from vultus.records.stored import NewFace, Photo
 from vultus.search.int8_codes import quantise
 from vultus.search.segments import Rows
 from vultus.search.source import ChangeSet, Mark, StoredEmbeddings

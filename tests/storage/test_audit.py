@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.storage.synthetic import DIMENSION, MODEL, new_face
 from vultus.errors import FaceNotFound, StorageFailed
-from vultus.records import AuditLine
+from vultus.records.stored import AuditLine
 from vultus.storage.audit import Act, Audit, insert_lines
 
 ACT = "0123456789abcdef0123456789abcdef"

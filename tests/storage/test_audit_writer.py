@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests.waiting import wait_until
-from vultus.records import AuditLine
+from vultus.records.stored import AuditLine
 from vultus.storage.audit import Audit
 from vultus.storage.audit_writer import BackgroundAuditWriter
 

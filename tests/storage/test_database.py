@@ -13,7 +13,7 @@ import pytest
 import vultus
 from tests.storage.synthetic import new_face
 from vultus.errors import InvalidRequest, StorageFailed
-from vultus.records import AuditLine
+from vultus.records.stored import AuditLine
 from vultus.storage.audit import Audit
 from vultus.storage.database import Database, open_database
 from vultus.storage.gallery import Gallery

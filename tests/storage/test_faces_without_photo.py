@@ -13,7 +13,8 @@ from vultus.backup.create import create_backup
 from vultus.backup.integrity import faults
 from vultus.backup.restore import restore_backup
 from vultus.errors import StorageFailed
-from vultus.records import ModelEmbedding, NewFace
+from vultus.records.seen import ModelEmbedding
+from vultus.records.stored import NewFace
 from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act
 from vultus.storage.database import open_database

@@ -19,7 +19,7 @@ from vultus.errors import (
     SubjectNotFound,
     VectorMismatch,
 )
-from vultus.records import CollectionPolicies
+from vultus.records.stored import CollectionPolicies
 from vultus.search.int8_codes import quantise
 from vultus.search.source import ChangeSet
 from vultus.storage.audit import Act, Audit

@@ -16,7 +16,7 @@ from sqlalchemy.pool import StaticPool
 from tests.storage.synthetic import MODEL, new_face, sha256, unit
 from tests.waiting import patient
 from vultus.errors import StorageFailed
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.search.index import FlatIndex
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery

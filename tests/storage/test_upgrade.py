@@ -15,7 +15,8 @@ from tests.storage.synthetic import DIMENSION, unit
 from tests.storage.test_migrations import fill_version_1
 from vultus.backup.integrity import faults
 from vultus.errors import StorageFailed
-from vultus.records import CollectionPolicies, Quality
+from vultus.records.seen import Quality
+from vultus.records.stored import CollectionPolicies
 from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import open_database

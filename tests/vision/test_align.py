@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vultus.records import CropRule
+from vultus.records.seen import CropRule
 from vultus.vision.align import crop_by_box, crop_by_landmarks, fit_similarity
 
 TEMPLATE = ((52.7, 65.1), (112.3, 64.0), (82.5, 91.6), (56.7, 116.8), (110.2, 115.9))

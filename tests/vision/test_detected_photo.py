@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.pictures import drawn_photo, encoded, opened
-from vultus.records import Face, Photograph
+from vultus.records.seen import Face, Photograph
 from vultus.vision.detected_photo import CLOSEST_SIDE, FACE_SIDE, DetectedPhoto, whole_picture
 from vultus.vision.image import decode
 

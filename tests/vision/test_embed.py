@@ -5,7 +5,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.standins import SIDE, TEMPLATE, write_tiny_network
 from vultus.errors import ModelInvalid
-from vultus.records import CropRule, InputRule
+from vultus.records.seen import CropRule, InputRule
 from vultus.vision.embed import Embedder, whiten
 from vultus.vision.session import Session
 

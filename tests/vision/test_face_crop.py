@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from vultus.records import EnrolledFace, Face
+from vultus.records.seen import Face
+from vultus.records.stored import EnrolledFace
 from vultus.vision.detected_photo import scaled
 from vultus.vision.face_crop import crop_face, scale_to, scaled_box
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vultus.errors import NoFaceDetected
-from vultus.records import Face, Photograph
+from vultus.records.seen import Face, Photograph
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.face_selection import central_face
 

@@ -3,7 +3,7 @@ import pytest
 
 from tests.pictures import cosine
 from tests.standins import SIDE, TEMPLATE, write_tiny_network
-from vultus.records import CropRule, Face, InputRule
+from vultus.records.seen import CropRule, Face, InputRule
 from vultus.vision.embed import Embedder
 from vultus.vision.fuse import FusedEmbedder
 from vultus.vision.session import Session

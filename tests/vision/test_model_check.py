@@ -4,7 +4,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from vultus.errors import ModelInvalid
-from vultus.records import CropRule, InputRule
+from vultus.records.seen import CropRule, InputRule
 from vultus.vision.embed import Embedder
 from vultus.vision.model_check import check_recogniser
 from vultus.vision.session import Session

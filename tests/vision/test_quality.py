@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tests import pictures
-from vultus.records import Face
+from vultus.records.seen import Face
 from vultus.vision.quality import QUALITY_VERSION, assess, with_recognisability
 
 # The astronaut's face, as the detector finds it in the 512x512 picture.

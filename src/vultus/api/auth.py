@@ -16,7 +16,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from vultus.api.request_context import request_context
 from vultus.api.state import AppState, app_state
 from vultus.errors import CollectionNotAllowed, RateLimited, ScopeNotAllowed, StorageFailed
-from vultus.records import ApiKey, Scope
+from vultus.records.stored import ApiKey, Scope
 from vultus.storage.audit import ANYONE, Act
 from vultus.storage.keys import TOUCH_EVERY, KeyStore
 

@@ -18,7 +18,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from vultus.api.errors import Problem
-from vultus.records import ApiKey
+from vultus.records.stored import ApiKey
 from vultus.storage.keys import KeyStore
 
 

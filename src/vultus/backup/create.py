@@ -21,7 +21,7 @@ from vultus import __version__
 from vultus.backup.archive import DATABASE, ArchiveReader, ArchiveWriter, Manifest
 from vultus.errors import FaceNotFound, NotFound, StorageFailed
 from vultus.files import sync_folder
-from vultus.records import EnrolledFace, Subject
+from vultus.records.stored import EnrolledFace, Subject
 from vultus.storage import tables as t
 from vultus.storage.database import Database, open_database
 from vultus.storage.gallery import Gallery

@@ -14,7 +14,7 @@ from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, print_table
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
-from vultus.records import AuditLine
+from vultus.records.stored import AuditLine
 from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.migrations.runner import ready_database
 

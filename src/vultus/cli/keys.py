@@ -14,7 +14,7 @@ from vultus.cli.output import print_json, print_lines, print_table
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.identifiers import DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
-from vultus.records import SCOPES, ApiKey, Scope
+from vultus.records.stored import SCOPES, ApiKey, Scope
 from vultus.schemas.resources import key_answer, rotated_key_answer
 from vultus.storage.audit import COMMAND, Act
 from vultus.storage.keys import KeyStore

@@ -24,7 +24,7 @@ from vultus.cli.options import (
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.identifiers import DEFAULT_COLLECTION
-from vultus.records import EnrollResult, FindResult, Identification, Verification
+from vultus.records.answers import EnrollResult, FindResult, Identification, Verification
 from vultus.schemas.answers import enroll_answer, find_answer, verify_answer
 
 

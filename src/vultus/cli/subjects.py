@@ -15,7 +15,7 @@ from vultus.cli.options import AsJson, DataDir, InCollection, check_subject
 from vultus.cli.output import print_json, print_lines
 from vultus.cli.settings import load_settings
 from vultus.identifiers import DEFAULT_COLLECTION
-from vultus.records import Undo
+from vultus.records.stored import Undo
 from vultus.schemas.corrections import merged_subject, moved_face, renamed_subject, undone_answer
 from vultus.storage.audit import COMMAND, Act
 from vultus.storage.corrections import Corrections

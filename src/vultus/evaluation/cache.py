@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 PHOTOS_PER_PART = 256  # at most so many are lost in a crash
 

@@ -18,7 +18,7 @@ from vultus.evaluation.probe_mixture import SMALLEST_FPIR, fit_probe_mixture
 from vultus.evaluation.scores import Labels, PairScores, number_subjects, score_all_pairs
 from vultus.evaluation.verification import interpolated_threshold
 from vultus.matching.rates import ProbeMixture
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 CALIBRATED_FMRS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 SEARCH_FMRS = (*CALIBRATED_FMRS, 3e-7, 1e-7)  # the last ones from the tail that is fitted to the others

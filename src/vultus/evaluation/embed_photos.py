@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vultus.errors import FILE_FAILED, BadInput, FaceRefused, ModelInvalid
 from vultus.evaluation.cache import CachedOutcome, EmbeddingCache
-from vultus.records import Face, Float32
+from vultus.records.seen import Face, Float32
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.embed import Recogniser
 from vultus.vision.face_selection import central_face, largest_face

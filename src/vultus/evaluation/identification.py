@@ -17,7 +17,7 @@ from vultus.errors import InvalidRequest
 from vultus.evaluation.intervals import Rate, why_not_claimed
 from vultus.evaluation.non_mated_maxima import draw_gallery, search_gallery
 from vultus.evaluation.scores import Labels, check_embeddings, number_subjects
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 TARGET_FPIRS = (0.1, 0.01, 0.003)
 PROBES_AT_A_TIME = 256

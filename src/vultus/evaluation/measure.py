@@ -25,7 +25,7 @@ from vultus.evaluation.verification import (
     fold_accuracy,
     operating_points,
 )
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 GROUP_FMR = 1e-3  # the rate at whose threshold groups are compared
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vultus.errors import InvalidRequest
 from vultus.evaluation.scores import Indices, Labels, check_embeddings, number_subjects
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 BINS = 2**16  # over [-1, 1]: 3.1e-5 wide
 ROWS = 256  # probes compared at a time

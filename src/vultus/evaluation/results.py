@@ -24,7 +24,7 @@ from vultus.evaluation.measure import (
 from vultus.evaluation.scores import PairScores, score_all_pairs
 from vultus.evaluation.split_half import HalvesResult, compare_halves
 from vultus.evaluation.verification import threshold_at_fmr
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 WORST_SHOWN = 20
 EXAMPLES = 5  # photos named per reason

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import InvalidRequest, VectorMismatch
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 BINS = 2**20  # over [-1, 1]: 1.9e-6 wide, some ten times the rounding error of a float32 cosine
 ROWS, COLUMNS = 512, 8192  # of a tile: 16 MiB of float32

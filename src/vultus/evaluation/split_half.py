@@ -14,7 +14,7 @@ from vultus.evaluation.non_mated_maxima import BestScores, measure_best_scores
 from vultus.evaluation.probe_mixture import AskedAndFound, asked_and_found, fit_probe_mixture
 from vultus.evaluation.scores import Labels, PairScores, number_subjects, score_all_pairs
 from vultus.evaluation.verification import fmr, interpolated_threshold
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 ASKED_FMRS = (1e-2, 1e-3, 1e-4)
 ASKED_FPIRS = (0.1, 0.01)

@@ -13,7 +13,8 @@ import numpy as np
 
 from vultus.errors import InvalidRequest
 from vultus.matching.rates import RateCurve, SearchModel, independent_fmr
-from vultus.records import Float32, Metric, ThresholdRule
+from vultus.records.answers import Metric, ThresholdRule
+from vultus.records.seen import Float32
 
 LARGEST_EUCLIDEAN = 2.0
 AMBIGUOUS_MARGIN = 0.03  # cosine: two subjects closer than this cannot be distinguished by one photo

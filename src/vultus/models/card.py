@@ -27,7 +27,7 @@ from vultus.models.card_parts import (
 )
 from vultus.models.int8_ranges import Int8Ranges
 from vultus.models.toml import parse_toml
-from vultus.records import CropRule, InputRule
+from vultus.records.seen import CropRule, InputRule
 
 __all__ = [
     "TASKS",

@@ -22,7 +22,7 @@ from vultus.models.card_fields import (
     quoted,
     table_items,
 )
-from vultus.records import CropRule, InputRule
+from vultus.records.seen import CropRule, InputRule
 
 ImporterName = Literal["none", "facenet_graphdef", "keras_hdf5", "dequantize", "dlib_dat"]
 

@@ -6,21 +6,18 @@ import math
 from collections.abc import Sequence
 
 from vultus.matching.decision import to_distance
-from vultus.records import (
-    Box,
+from vultus.records.answers import (
     Caution,
-    EnrolledFace,
     EnrollResult,
-    Face,
     FindResult,
     Identification,
     Match,
-    Quality,
     RejectedPhoto,
-    Template,
     ThresholdRule,
     Verification,
 )
+from vultus.records.seen import Box, Face, Quality, Template
+from vultus.records.stored import EnrolledFace
 from vultus.schemas.recognition import (
     CautionAnswer,
     DetectedFace,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, Field, model_validator
 
 from vultus.matching.decision import to_distance
-from vultus.records import Comparison, Metric
+from vultus.records.answers import Comparison, Metric
 from vultus.schemas.answers import rounded, rule_of
 from vultus.schemas.field_types import (
     Blank,

@@ -6,7 +6,8 @@ from typing import Literal, cast
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from vultus.records import ChangedSubject, MovedFace, Undo, Undone
+from vultus.records.answers import ChangedSubject, MovedFace, Undone
+from vultus.records.stored import Undo
 from vultus.schemas.field_types import SubjectId
 from vultus.schemas.requests import CallFields
 from vultus.schemas.resources import FaceAnswer, SubjectAnswer, face_answer, subject_answer

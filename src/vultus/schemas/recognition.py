@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from vultus.records import Metric
+from vultus.records.answers import Metric
 
 Point = tuple[int, int]
 NO_PHOTO = "null for a face that was enrolled by its embedding."

@@ -20,7 +20,8 @@ from pydantic_core import PydanticKnownError
 
 from vultus.errors import InvalidRequest
 from vultus.identifiers import ADMIN_BY_COMMAND, DEFAULT_COLLECTION, DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
-from vultus.records import CollectionPolicies, Metric, Scope
+from vultus.records.answers import Metric
+from vultus.records.stored import CollectionPolicies, Scope
 from vultus.schemas.field_types import (
     Blank,
     CollectionName,

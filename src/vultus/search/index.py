@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import CollectionNotFound, StorageFailed, VectorMismatch
-from vultus.records import Candidate, Float32
+from vultus.records.answers import Candidate
+from vultus.records.seen import Float32
 from vultus.search.int8_codes import as_probe
 from vultus.search.kernels import Kernel, choose_kernel
 from vultus.search.loaded_collection import LoadedCollection, Snapshot

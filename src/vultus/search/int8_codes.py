@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import StorageFailed
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 Int8 = NDArray[np.int8]
 HIGHEST = 127  # the values are symmetric: -128 is not used

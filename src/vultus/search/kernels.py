@@ -13,7 +13,7 @@ from importlib import import_module
 
 import numpy as np
 
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.search.int8_codes import HIGHEST, Int8
 
 Kernel = Callable[[Int8, Int8], Float32]  # probes (Q, D), rows (N, D), both C order -> products (Q, N) float32

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import VultusError
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.search.int8_codes import floats
 from vultus.search.loaded_collection import LoadedCollection, Snapshot
 from vultus.search.pq_index import LEAST_ROWS, SAMPLE_ROWS, PqCodes, PqIndex, load_faiss

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.search.int8_codes import floats
 from vultus.search.recall import Recall
 from vultus.search.segments import Block, Int64, Rows, empty_rows

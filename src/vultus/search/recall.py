@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.vectors import unit_length
 
 NOISE = (0.75, 1.33)  # length of the noise that is added to a face of length 1: a cosine of 0.8 to 0.6

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.records import Candidate, Float32
+from vultus.records.answers import Candidate
+from vultus.records.seen import Float32
 from vultus.search.int8_codes import Probe
 from vultus.search.segments import Block, Int64
 from vultus.search.source import StoredEmbeddings

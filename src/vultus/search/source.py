@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.search.segments import Int64, Rows
 
 

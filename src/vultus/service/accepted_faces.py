@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vultus.errors import LowQuality
-from vultus.records import NewFace, Photo, Quality, Template
+from vultus.records.seen import Quality, Template
+from vultus.records.stored import NewFace, Photo
 from vultus.service.context import low_quality_sentence
 from vultus.storage.photos import PhotoStore
 from vultus.vision.detected_photo import DetectedPhoto

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from vultus.errors import InvalidRequest, VectorMismatch
-from vultus.records import Comparison, Float32, Metric
+from vultus.records.answers import Comparison, Metric
+from vultus.records.seen import Float32
 from vultus.service.context import Model, ServiceContext
 from vultus.vectors import has_direction, lengths, unit_length
 from vultus.vision.face_selection import largest_face

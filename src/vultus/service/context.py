@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 from vultus.errors import InvalidRequest, ModelMismatch, PolicyLoosened
 from vultus.matching.decision import ThresholdTable, explicit_rule, to_similarity
-from vultus.records import Caution, Collection, CollectionPolicies, Metric, Quality, ThresholdRule
+from vultus.records.answers import Caution, Metric, ThresholdRule
+from vultus.records.seen import Quality
+from vultus.records.stored import Collection, CollectionPolicies
 from vultus.search.index import SearchIndex
 from vultus.service.policies import NO_POLICIES, Effective, Limit, effective_limit, effective_threshold
 from vultus.storage.audit import Act

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vultus.records import ChangedSubject, MovedFace, Undone
+from vultus.records.answers import ChangedSubject, MovedFace, Undone
 from vultus.service.context import ServiceContext
 
 

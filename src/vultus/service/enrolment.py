@@ -10,17 +10,9 @@ import numpy as np
 
 from vultus.errors import BadInput, CollectionNotFound, FaceRefused, VultusError
 from vultus.identifiers import DEFAULT_COLLECTION
-from vultus.records import (
-    Caution,
-    Collection,
-    CollectionPolicies,
-    EnrolledFace,
-    EnrolledPhoto,
-    EnrollResult,
-    ModelEmbedding,
-    NewFace,
-    RejectedPhoto,
-)
+from vultus.records.answers import Caution, EnrolledPhoto, EnrollResult, RejectedPhoto
+from vultus.records.seen import ModelEmbedding
+from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, NewFace
 from vultus.service.accepted_faces import AcceptedFace, ensure_photos, photo_to_keep, require_quality, source_size
 from vultus.service.context import Model, ServiceContext
 from vultus.service.group_enrolment import accept_all_faces, check_subjects

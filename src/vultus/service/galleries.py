@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vultus.errors import NotFound
-from vultus.records import Collection, CollectionPolicies, Deleted, EnrolledFace, Photo, Subject
+from vultus.records.answers import Deleted
+from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, Photo, Subject
 from vultus.search.recall import SearchState
 from vultus.service.context import ServiceContext
 

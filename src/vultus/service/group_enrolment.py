@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from vultus.errors import InvalidRequest, LowQuality
-from vultus.records import Template
+from vultus.records.seen import Template
 from vultus.service.accepted_faces import AcceptedFace, photo_to_keep, require_quality, source_size
 from vultus.service.context import Model, ServiceContext
 from vultus.vision.face_selection import largest_face

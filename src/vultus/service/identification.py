@@ -12,18 +12,9 @@ import numpy as np
 from vultus.errors import InvalidRequest
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import decide, explicit_rule, similarity
-from vultus.records import (
-    Candidate,
-    Collection,
-    Face,
-    FindResult,
-    Float32,
-    Identification,
-    Match,
-    Quality,
-    Subject,
-    ThresholdRule,
-)
+from vultus.records.answers import Candidate, FindResult, Identification, Match, ThresholdRule
+from vultus.records.seen import Face, Float32, Quality
+from vultus.records.stored import Collection, Subject
 from vultus.service.context import Model, ServiceContext
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face

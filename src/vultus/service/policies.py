@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vultus.errors import PolicyLoosened
-from vultus.records import CollectionPolicies, ThresholdRule
+from vultus.records.answers import ThresholdRule
+from vultus.records.stored import CollectionPolicies
 
 Limit = Literal["min_quality", "target_fmr", "target_fpir"]
 NO_POLICIES = CollectionPolicies()

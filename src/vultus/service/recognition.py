@@ -5,13 +5,8 @@ from __future__ import annotations
 from vultus.errors import SubjectNotFound
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import similarity
-from vultus.records import (
-    Face,
-    Metric,
-    Quality,
-    Template,
-    Verification,
-)
+from vultus.records.answers import Metric, Verification
+from vultus.records.seen import Face, Quality, Template
 from vultus.service.context import ServiceContext
 from vultus.vision.face_selection import how_chosen, largest_face
 

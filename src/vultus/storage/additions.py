@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Row
 
-from vultus.records import EnrolledPhoto, NewFace
+from vultus.records.answers import EnrolledPhoto
+from vultus.records.stored import NewFace
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s

@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from vultus.records import AuditLine
+from vultus.records.stored import AuditLine
 from vultus.storage import tables as t
 from vultus.storage.database import Database
 

@@ -13,7 +13,7 @@ from collections import deque
 from typing import Protocol
 
 from vultus.errors import StorageFailed
-from vultus.records import AuditLine
+from vultus.records.stored import AuditLine
 from vultus.storage.audit import SERVER, insert_lines
 from vultus.storage.database import Database
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from vultus.errors import CollectionExists, CollectionNotFound, ModelMismatch, StorageFailed
-from vultus.records import Collection, CollectionPolicies
+from vultus.records.stored import Collection, CollectionPolicies
 from vultus.storage import tables as t
 
 SHOWN_CHARACTERS = 80

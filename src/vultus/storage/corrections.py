@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from vultus.errors import InvalidRequest, SubjectExists, UndoNotPossible
-from vultus.records import ChangedSubject, MovedFace, Undone
+from vultus.records.answers import ChangedSubject, MovedFace, Undone
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s

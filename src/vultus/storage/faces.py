@@ -24,7 +24,8 @@ from sqlalchemy import (
 )
 
 from vultus.errors import FaceNotFound, ModelMismatch
-from vultus.records import EnrolledFace, Float32, ModelEmbedding, NewFace, Photo, Quality, Template
+from vultus.records.seen import Float32, ModelEmbedding, Quality, Template
+from vultus.records.stored import EnrolledFace, NewFace, Photo
 from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted

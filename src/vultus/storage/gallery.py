@@ -10,16 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from vultus.records import (
-    Collection,
-    CollectionPolicies,
-    Deleted,
-    EnrolledFace,
-    EnrolledPhoto,
-    Float32,
-    NewFace,
-    Subject,
-)
+from vultus.records.answers import Deleted, EnrolledPhoto
+from vultus.records.seen import Float32
+from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, NewFace, Subject
 from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
 from vultus.storage import collections as c
 from vultus.storage import faces as f

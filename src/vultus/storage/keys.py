@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, Connection, Row, exists, insert, null, sel
 
 from vultus.errors import InvalidApiKey, InvalidRequest, NotFound, VultusError
 from vultus.identifiers import ADMIN_BY_COMMAND
-from vultus.records import SCOPES, ApiKey, KeyRotation, Scope
+from vultus.records.stored import SCOPES, ApiKey, KeyRotation, Scope
 from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
 from vultus.storage.collections import quoted

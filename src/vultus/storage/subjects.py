@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, union_all, update
 
 from vultus.errors import InvalidRequest, SubjectNotFound
-from vultus.records import Subject
+from vultus.records.stored import Subject
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from vultus.errors import InvalidRequest
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 
 class Embedding(TypeDecorator[Float32]):

@@ -17,7 +17,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, literal, or_, select, update
 
 from vultus.errors import NotFound
-from vultus.records import Undo
+from vultus.records.stored import Undo
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 from vultus.storage.faces import FaceCondition

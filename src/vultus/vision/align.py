@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vultus.records import RGB, Box, CropRule, Float32
+from vultus.records.seen import RGB, Box, CropRule, Float32
 
 BOX_MARGIN = 1.37  # box x 1.37 is the best box crop for YuNet's boxes (LFW 98.45 %)
 MAX_SHRINK = 2.0  # a bilinear warp skips pixels when it shrinks by more than this

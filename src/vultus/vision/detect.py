@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.records import RGB, Face, Float32
+from vultus.records.seen import RGB, Face, Float32
 from vultus.vision.image import shrink
 from vultus.vision.session import Session
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from vultus.records import RGB, Face, Photograph
+from vultus.records.seen import RGB, Face, Photograph
 
 FACE_SIDE = 112  # pixels: the input of the recognition models; a smaller face is worth a second decoding
 CLOSEST_SIDE = 2000  # pixels: no more are asked for on the long side, however small the face

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from vultus.errors import ModelInvalid
-from vultus.records import RGB, CropRule, Face, Float32, InputRule
+from vultus.records.seen import RGB, CropRule, Face, Float32, InputRule
 from vultus.vectors import has_direction, lengths, unit_length
 from vultus.vision.align import crop_by_box, crop_by_landmarks
 from vultus.vision.compute_slots import TaskRunner, run_in_order

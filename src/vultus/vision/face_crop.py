@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vultus.records import RGB, Box, EnrolledFace, Face, Float64
+from vultus.records.seen import RGB, Box, Face, Float64
+from vultus.records.stored import EnrolledFace
 from vultus.vision.align import crop_square
 
 SQUARE_MARGIN = 1.3  # side of the square / longer side of the box

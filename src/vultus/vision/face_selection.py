@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from vultus.errors import MultipleFaces, NoFaceDetected
-from vultus.records import Face
+from vultus.records.seen import Face
 from vultus.vision.detected_photo import DetectedPhoto, whole_picture
 
 

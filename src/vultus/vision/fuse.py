@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from vultus.records import RGB, Face, Float32
+from vultus.records.seen import RGB, Face, Float32
 from vultus.vectors import unit_length
 from vultus.vision.compute_slots import TaskRunner, run_in_order
 from vultus.vision.embed import Recogniser

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vultus.errors import ModelInvalid
-from vultus.records import InputRule
+from vultus.records.seen import InputRule
 from vultus.vision.session import Dimension, Session
 
 FLOAT32 = "tensor(float)"  # ONNX Runtime's name of the type

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vultus.records import RGB, Face, Float32
+from vultus.records.seen import RGB, Face, Float32
 from vultus.vision.detect import DETECTION_SIDE, suppress
 from vultus.vision.image import shrink
 from vultus.vision.session import Session

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from vultus.errors import DetectorNotAllowed, NotFound
-from vultus.records import RGB, Box, EnrolledFace, Face, Float32, Photograph, Quality, Template
+from vultus.records.seen import RGB, Box, Face, Float32, Photograph, Quality, Template
+from vultus.records.stored import EnrolledFace
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.detect import Detector
 from vultus.vision.detected_photo import DetectedPhoto

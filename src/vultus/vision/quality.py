@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from vultus.records import RGB, Face, Float32, Quality
+from vultus.records.seen import RGB, Face, Float32, Quality
 from vultus.vision.align import crop_by_box
 
 # Stored with every score. Raise it with each change of the parts, their ramps or their weights.

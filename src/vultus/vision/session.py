@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vultus.cores import available_cores
 from vultus.errors import ModelInvalid
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.vision.compute_slots import ComputeSlots
 
 PROVIDERS = ("CPUExecutionProvider",)

@@ -13,7 +13,7 @@ from vultus.api.auth import authenticate_secret, bearer_scheme, header_scheme
 from vultus.api.dialect import Dialect
 from vultus.api.errors import error_response
 from vultus.errors import InvalidRequest, MissingApiKey
-from vultus.records import ApiKey
+from vultus.records.stored import ApiKey
 from vultus.storage.keys import KeyStore
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

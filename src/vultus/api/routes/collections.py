@@ -17,7 +17,7 @@ from vultus.api.cursors import decode_number_cursor, decode_subject_cursor, enco
 from vultus.api.middleware.path_segments import CollectionPath, IdPath, SubjectPath
 from vultus.api.openapi import COMPUTE_ERRORS, RESOURCE_ERRORS, only_json
 from vultus.api.state import State
-from vultus.records import Collection, EnrolledFace
+from vultus.records.stored import Collection, EnrolledFace
 from vultus.schemas import resources
 from vultus.schemas.requests import CollectionChanges, CollectionFields, SubjectFields
 from vultus.service import FaceService

@@ -12,7 +12,7 @@ from vultus.api.body import read_fields
 from vultus.api.openapi import COMPUTE_ERRORS, TINY_PNG, form_or_json
 from vultus.api.state import State
 from vultus.errors import InvalidRequest
-from vultus.records import EnrollResult, FindResult, Verification
+from vultus.records.answers import EnrollResult, FindResult, Verification
 from vultus.schemas.answers import detected_face, enroll_answer, find_answer, representation, verify_answer
 from vultus.schemas.recognition import DetectAnswer, EnrollAnswer, FindAnswer, Representation, VerifyAnswer
 from vultus.schemas.requests import DetectFields, EnrollFields, FindFields, RepresentFields, VerifyFields

@@ -27,7 +27,7 @@ from vultus.models.importers.dlib_format import (
     Relu,
     read_network,
 )
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 OPSET = 17
 IR_VERSION = 8  # released with opset 17

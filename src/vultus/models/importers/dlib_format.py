@@ -16,7 +16,7 @@ from typing import Literal, NoReturn
 import numpy as np
 
 from vultus.errors import ModelInvalid
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 _SIGN, _SIZE, _MOST_BYTES = 0x80, 0x0F, 8
 _TENSOR_VERSION = 2

@@ -22,7 +22,7 @@ from vultus.models.importers.inception_resnet import (
     convolutions,
     fold_batch_norm,
 )
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 _ROOT = "InceptionResnetV1"
 _REPEATS = {"block35": "Repeat/block35", "block17": "Repeat_1/block17", "block8": "Repeat_2/block8"}

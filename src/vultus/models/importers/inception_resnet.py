@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from vultus.errors import ModelInvalid
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 Weights = Mapping[str, tuple[Float32, Float32]]
 """Canonical layer name -> (weights, bias): (O, I, H, W) and (O,) of a convolution, (D, 1792) and (D,) of BOTTLENECK."""

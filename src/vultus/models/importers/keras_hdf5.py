@@ -28,7 +28,7 @@ from vultus.models.importers.inception_resnet import (
     convolutions,
     fold_batch_norm,
 )
-from vultus.records import Float32
+from vultus.records.seen import Float32
 
 EPSILON = 1e-3  # of every batch normalisation: epsilon=0.001 in Facenet.py; a weight file does not hold it
 

@@ -12,7 +12,7 @@ import numpy as np
 from alembic.operations import Operations
 from sqlalchemy import Connection, CursorResult
 
-from vultus.records import Float32
+from vultus.records.seen import Float32
 from vultus.search.int8_codes import quantise, to_blobs
 
 revision = "0002"

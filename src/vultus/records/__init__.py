@@ -1,0 +1,1 @@
+"""The nouns of Vultus as frozen dataclasses: the folder to read first."""

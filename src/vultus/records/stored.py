@@ -1,0 +1,159 @@
+"""What is stored: collections, subjects, faces, API keys and the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from vultus.records.seen import Box, ModelEmbedding, Quality
+
+Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "override", "admin"]
+SCOPES: tuple[Scope, ...] = ("enroll", "verify", "find", "represent", "read", "erase", "override", "admin")
+
+
+@dataclass(frozen=True)
+class CollectionPolicies:
+    """Limits that a collection sets to its requests, in place of the server's defaults; None: no limit.
+
+    A request may be stricter; a looser one needs the scope `override`. min_quality: the lowest floor of an enrolment,
+    0..100. target_fmr, target_fpir: the highest error rates of /verify and /find, in (0, 1). store_photos: whether the
+    photos of its faces are kept.
+    """
+
+    min_quality: float | None = None
+    target_fmr: float | None = None
+    target_fpir: float | None = None
+    store_photos: bool = True
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One named gallery, bound to one recognition model and preprocessing version.
+
+    revision: raised by every change of its faces, in the same transaction.
+    """
+
+    name: str
+    model_id: str
+    pipeline_version: int
+    dimension: int
+    revision: int
+    created_at: datetime
+    subjects: int = 0
+    faces: int = 0
+    policies: CollectionPolicies = CollectionPolicies()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person in a collection. `id` is the caller's own identifier, or one made by us."""
+
+    id: str
+    collection: str
+    name: str | None
+    metadata: Mapping[str, Any]
+    created_at: datetime
+    faces: int = 0
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How long a change of subjects can be undone, and by which id."""
+
+    id: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One stored photo. sha256: of the stored JPEG, its key. source_sha256: of the bytes the caller sent.
+
+    A face that moved to a subject with a face of the same photo has another source_sha256, see storage/face_moves.py.
+    """
+
+    sha256: str
+    source_sha256: str
+    width: int
+    height: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class EnrolledFace:
+    """A face in the gallery. box and landmarks: pixels of the upright original photo.
+
+    photo: None when no photo is kept. box, detector_score, quality: None for a face that was enrolled by its embedding;
+    it has no landmarks. source_size: width and height of the upright original photo, None where they are not known.
+    """
+
+    id: str
+    collection: str
+    subject: str
+    photo: Photo | None
+    box: Box | None
+    landmarks: tuple[tuple[float, float], ...]
+    detector_score: float | None
+    quality: Quality | None
+    model_id: str
+    created_at: datetime
+    source_size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class NewFace:
+    """What `Gallery.add_faces` stores: an embedding, with its face and quality when it is a `Template`.
+
+    photo: None when no photo is kept; then `digest` identifies what the caller sent. source_size: width and height of
+    the upright original photo.
+    """
+
+    template: ModelEmbedding
+    photo: Photo | None = None
+    digest: str = ""
+    source_size: tuple[int, int] | None = None
+
+    @property
+    def source_sha256(self) -> str:
+        """The sha256 of what the caller sent: a subject has each source once."""
+        return self.photo.source_sha256 if self.photo else self.digest
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key as it is stored: never the key itself. collections: None means all."""
+
+    id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    collections: tuple[str, ...] | None
+    created_at: datetime
+    expires_at: datetime | None
+    requests_per_minute: int | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class KeyRotation:
+    """A key with its new secret, which is shown this once; the old one works until `old_until`."""
+
+    key: ApiKey
+    secret: str
+    old_until: datetime
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """One line of the audit. outcome: "ok" or the code of an error. number: its place, 0 before it is stored."""
+
+    actor: str
+    action: str
+    collection: str | None = None
+    objects: tuple[str, ...] = ()
+    object_count: int = 0
+    outcome: str = "ok"
+    request_id: str | None = None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    number: int = 0
