@@ -19,7 +19,7 @@ from vultus.api.openapi import COMPUTE_ERRORS, RESOURCE_ERRORS, only_json
 from vultus.api.state import State
 from vultus.records.stored import Collection, EnrolledFace
 from vultus.schemas import resources
-from vultus.schemas.requests import CollectionChanges, CollectionFields, SubjectFields
+from vultus.schemas.resource_requests import CollectionChanges, CollectionFields, SubjectFields
 from vultus.service import FaceService
 from vultus.service.galleries import CROP_VERSION, stored_photo_of
 

@@ -13,7 +13,7 @@ from vultus.api.middleware.path_segments import IdPath
 from vultus.api.openapi import RESOURCE_ERRORS, only_json
 from vultus.api.state import State
 from vultus.errors import NotFound
-from vultus.schemas.requests import KeyFields, RotationFields
+from vultus.schemas.resource_requests import KeyFields, RotationFields
 from vultus.schemas.resources import (
     KeyAnswer,
     KeyList,

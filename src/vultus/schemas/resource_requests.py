@@ -1,0 +1,117 @@
+"""The fields of the calls that change collections, subjects and API keys. Unknown fields are refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from vultus.errors import InvalidRequest
+from vultus.identifiers import ADMIN_BY_COMMAND, DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
+from vultus.records.stored import CollectionPolicies, Scope
+from vultus.schemas.field_types import (
+    CollectionName,
+    Count,
+    Flag,
+    JsonObject,
+    Metadata,
+    ModelName,
+    PersonName,
+    Rate,
+    Score,
+)
+from vultus.schemas.requests import CallFields
+
+
+class PolicyFields(BaseModel):
+    """The policies of a collection in PUT and PATCH."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    min_quality: Score | None = Field(None, description="The lowest min_quality of /enroll, 0..100.")
+    target_fmr: Rate | None = Field(None, description="The highest target_fmr of /verify with a subject.")
+    target_fpir: Rate | None = Field(None, description="The highest target_fpir of /find.")
+    store_photos: Flag | None = Field(
+        None,
+        description="Whether photos are kept; without them no face can be shown, or embedded again by another model.",
+    )
+
+
+class CollectionFields(CallFields):
+    """PUT /collections/{collection}."""
+
+    model: ModelName = Field(None, description="Recognition model of a new collection. Default: the server's.")
+    policies: Annotated[PolicyFields, JsonObject] | None = Field(
+        None, description="Policies of a new collection. Default: none."
+    )
+
+    def wanted_policies(self) -> CollectionPolicies | None:
+        """All policies, those that are absent or null by their defaults; None when none were sent."""
+        if self.policies is None:
+            return None
+        sent = self.policies.model_dump()
+        return CollectionPolicies(**{name: value for name, value in sent.items() if value is not None})
+
+
+class CollectionChanges(CallFields):
+    """PATCH /collections/{collection}: what is absent stays as it is."""
+
+    policies: Annotated[PolicyFields, JsonObject] = Field(
+        description="The policies to change; null takes one away, an absent one stays."
+    )
+
+    def changes(self) -> dict[str, Any]:
+        """The policies that were sent, by name; None: to take away. Raises InvalidRequest, when none was."""
+        sent = self.policies.model_dump(exclude_unset=True)
+        if not sent:
+            raise InvalidRequest(f"no policy to change was sent; send one of {', '.join(PolicyFields.model_fields)}")
+        return sent
+
+
+class SubjectFields(CallFields):
+    """PATCH /collections/{collection}/subjects/{subject}: what is absent stays as it is."""
+
+    name: PersonName | None = Field(None, description="The new name; an empty one removes it.")
+    metadata: Metadata | None = Field(None, description="The new metadata, in place of the old.")
+
+    @model_validator(mode="after")
+    def _at_least_one_change(self) -> Self:
+        if self.name is None and self.metadata is None:
+            raise ValueError("nothing to change was sent; send name, metadata or both")
+        return self
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("is beyond the years 1 to 9999 in UTC") from exc
+
+
+class KeyFields(CallFields):
+    """POST /keys."""
+
+    name: Annotated[PersonName, Field(min_length=1)] = Field(description="What the key is for.")
+    scopes: Annotated[list[Scope], Field(min_length=1)] = Field(description="What the key may do.")
+    collections: list[CollectionName] | None = Field(None, description="The only collections it may use. Default: all.")
+    expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = Field(
+        None, description="When it ends, with time zone. Default: never."
+    )
+    requests_per_minute: Count | None = Field(None, description="Default: no limit.")
+
+    @model_validator(mode="after")
+    def _check_expiry_and_scopes(self) -> Self:
+        if self.expires_at is not None and self.expires_at <= datetime.now(UTC):
+            raise ValueError('field "expires_at" is in the past; give a later time')
+        if "admin" in self.scopes:
+            raise ValueError(f'field "scopes": {ADMIN_BY_COMMAND}vultus keys create NAME --scope admin')
+        return self
+
+
+class RotationFields(CallFields):
+    """POST /keys/{id}/rotate."""
+
+    overlap_minutes: Annotated[int, Field(ge=0, le=MAX_OVERLAP_MINUTES)] = Field(
+        DEFAULT_OVERLAP_MINUTES, description="How long the old secret goes on working, minutes; 0: not at all."
+    )
