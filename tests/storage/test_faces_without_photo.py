@@ -123,8 +123,10 @@ def test_the_table_is_replaced_without_losing_what_refers_to_it(tmp_path, url):
             connection.execute(f"INSERT INTO faces VALUES ({', '.join('?' * 16)})", values)
             connection.execute("INSERT INTO embeddings VALUES (?, ?)", (pk, unit(1).tobytes()))
         connection.commit()
-        before = connection.execute("SELECT * FROM faces ORDER BY pk").fetchall()
     database = open_database(url)
+    migrate(database, until=5)
+    with database.reading() as connection:
+        before = connection.exec_driver_sql("SELECT * FROM faces ORDER BY pk").all()
     migrate(database)
     with database.reading() as connection:
         after = connection.exec_driver_sql("SELECT * FROM faces ORDER BY pk").all()
