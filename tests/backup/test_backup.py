@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import sqlite3
 import subprocess
 import tarfile
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.first_release.folder import make_released_database
 from tests.storage.synthetic import new_face, unit
 from tests.waiting import wait_until
 from vultus.backup.archive import ArchiveReader, ArchiveWriter, Manifest
@@ -35,7 +34,6 @@ from vultus.storage.photos import LocalPhotoStore
 
 ACT = Act("command")
 DAY = timedelta(hours=24)
-RELEASED = Path(__file__).parents[1] / "storage" / "schema_3.sql"  # see tests/storage/test_upgrade.py
 
 
 @pytest.fixture
@@ -364,8 +362,7 @@ def test_a_backup_of_an_older_schema_is_brought_up(tmp_path, url, photos, file):
 
 def test_a_backup_that_the_release_before_alembic_made_is_restored(tmp_path, file):
     old = tmp_path / "old.db"
-    with closing(sqlite3.connect(old)) as connection:
-        connection.executescript(RELEASED.read_text("utf-8"))
+    make_released_database(old)
     with ArchiveWriter(file) as writer:
         for seed in range(3):
             data = f"photo {seed}".encode()

@@ -51,13 +51,23 @@ def make_first_release_folder(path: Path) -> FirstReleaseFolder:
     with closing(sqlite3.connect(path / "vultus.db")) as connection:
         connection.execute("PRAGMA page_size=16384")
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(Path(__file__).with_name("schema.sql").read_text("utf-8"))
+        connection.executescript(_sql("schema.sql"))
         connection.executemany("INSERT INTO schema_version VALUES (?)", [(1,), (2,), (3,)])
         face_ids = _insert_gallery(connection, path / "photos", embeddings)
         _insert_keys(connection)
         _insert_audit(connection, face_ids)
         connection.commit()
     return FirstReleaseFolder(path, face_ids, embeddings)
+
+
+def make_released_database(file: Path) -> None:
+    """Write a database that the release before Alembic made with its own code: see `rows.sql`."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(_sql("schema.sql") + _sql("rows.sql"))
+
+
+def _sql(name: str) -> str:
+    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 def _insert_gallery(connection: sqlite3.Connection, photos: Path, embeddings: NDArray[np.float32]) -> tuple[str, ...]:

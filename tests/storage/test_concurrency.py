@@ -9,8 +9,6 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-import pytest
-
 from tests.storage.synthetic import new_face, sha256, unit
 from vultus.search.index import FlatIndex
 from vultus.storage.database import open_database
@@ -115,7 +113,6 @@ def assert_put(photos: LocalPhotoStore, data: bytes) -> None:
     assert photos.exists(photos.put(data))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
 def test_a_killed_writer_loses_nothing_it_acknowledged(gallery, url):
     acknowledged: list[str] = []
     for turn in range(ROUNDS):

@@ -184,7 +184,6 @@ def test_the_steps_run_in_order_and_once(tmp_path, database):
         migrate(database)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
 def test_a_process_killed_within_a_migration_leaves_the_schema_before(tmp_path, database, url):
     body = "op.execute('CREATE TABLE half (x INTEGER)'); print(1, flush=True); __import__('time').sleep(60)"
     more = add_revision(tmp_path / "more", VERSION + 1, body)

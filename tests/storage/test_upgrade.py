@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.first_release.folder import make_released_database
 from tests.storage.synthetic import DIMENSION, unit
 from tests.storage.test_migrations import fill_version_1
 from vultus.backup.integrity import faults
@@ -26,9 +27,6 @@ from vultus.storage.migrations.runner import migrate, newest_schema, schema_vers
 from vultus.storage.photos import LocalPhotoStore
 
 SECRET = "vk_made_by_the_release"
-# The dump of a database that the last release before Alembic made, with its own code: three faces of two subjects,
-# one erased face, one API key.
-RELEASED = Path(__file__).with_name("schema_3.sql")
 TABLES = ("collections", "subjects", "faces", "embeddings", "codes", "removals", "api_keys", "audit")
 
 
@@ -37,8 +35,7 @@ def released(tmp_path) -> Path:
     """The file of a database of the last release before Alembic."""
     file = tmp_path / "data" / "vultus.db"
     file.parent.mkdir(mode=0o700)
-    with closing(sqlite3.connect(file)) as connection:
-        connection.executescript(RELEASED.read_text("utf-8"))
+    make_released_database(file)
     return file
 
 
