@@ -29,6 +29,20 @@ def test_an_enrolled_embedding_is_found_like_its_photo(small):
     assert list(small.photos.keys()) == []
 
 
+def test_a_search_without_a_photo_says_that_its_quality_is_not_known(small):
+    vector = embedding(small, drawn_photo(1))
+    enrolled = small.service.enrolment.enroll_embeddings([vector], model_name=TINY).faces[0].face
+    search = small.service.identification
+    for found, source in (
+        (search.find_embedding(vector, model_name=TINY), "embedding"),
+        (search.find_face(enrolled.id), "face_id"),
+    ):
+        (caution,) = found.faces[0].cautions
+        assert (caution.code, caution.image) == ("no_photo", source)
+        assert "the error rates do not hold" in caution.detail
+    assert search.find(drawn_photo(1)).faces[0].cautions == ()
+
+
 def test_the_same_embedding_again_adds_nothing(small):
     vectors = [embedding(small, drawn_photo(person)) for person in (1, 2)]
     first = small.service.enrolment.enroll_embeddings(vectors, model_name=TINY, subject="ada")

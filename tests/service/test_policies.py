@@ -183,7 +183,8 @@ def test_probes_are_flagged_by_the_floor_of_the_collection(small: Small) -> None
     with_policies(small, min_quality=100)
     (caution,) = verify(small.service).cautions
     assert "below the 100" in caution.detail
-    assert [one.code for one in find(small.service).faces[0].cautions] == ["low_quality"]
+    for search, image in ((find, "img"), (find_face, "face_id")):
+        assert [(one.code, one.image) for one in search(small.service).faces[0].cautions] == [("low_quality", image)]
 
 
 def test_the_threshold_of_a_search_is_held_to_the_policy_at_the_size_of_the_gallery(small: Small) -> None:

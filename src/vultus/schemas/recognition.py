@@ -102,7 +102,9 @@ class FacialAreas(BaseModel):
 
 
 CAUTIONS: Any = Field(
-    default=[], exclude_if=lambda cautions: not cautions, description="Present when a photo is below the quality floor."
+    default=[],
+    exclude_if=lambda cautions: not cautions,
+    description="Present when a photo is below the quality floor, or no photo was searched for.",
 )
 
 

@@ -12,21 +12,29 @@ import numpy as np
 from vultus.errors import InvalidRequest
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import decide, explicit_rule, similarity
-from vultus.records.answers import Candidate, FindResult, Identification, Match, ThresholdRule
+from vultus.records.answers import Candidate, Caution, FindResult, Identification, Match, ThresholdRule
 from vultus.records.seen import Face, Float32, Quality
 from vultus.records.stored import Collection, Subject
 from vultus.service.context import Model, ServiceContext
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
 
+UNKNOWN_QUALITY = (
+    "searched without a photo: the quality of the face is not known, and of a bad one the error rates do not hold; "
+    "search by a photo where you have one"
+)
 SEARCHES = 3  # at most for one answer, where subjects change in the middle of each
 
 
 @dataclass(frozen=True, eq=False)
 class _Probe:
-    """What is searched for: an embedding (D,), and the face and quality it comes from where a photo was sent."""
+    """What is searched for: an embedding (D,), and the face and quality it comes from where they are known.
+
+    source: the field of the request that it came in.
+    """
 
     embedding: Float32
+    source: Literal["img", "face_id", "embedding"]
     face: Face | None = None
     quality: Quality | None = None
 
@@ -78,7 +86,7 @@ class GallerySearch:
             largest = largest_face(detected)
             wanted = detected.faces if faces == "all" else (largest,)
             templates = pipeline.embed([(detected, face) for face in wanted], model.embedder())
-        probes = [_Probe(template.embedding, template.face, template.quality) for template in templates]
+        probes = [_Probe(template.embedding, "img", template.face, template.quality) for template in templates]
         search = partial(self._candidates, collection, probes, options.top_k)
         return self._answers(gallery, model, detected.detector, probes, search, options)
 
@@ -99,7 +107,7 @@ class GallerySearch:
         face, embedding = self._context.gallery.face_embedding(face_id)
         gallery, model = self._context.bound_collection(face.collection, model_name)
         options = self._within_policies(gallery, model, options)
-        probe = _Probe(embedding, quality=face.quality)
+        probe = _Probe(embedding, "face_id", quality=face.quality)
 
         def search() -> list[list[Candidate]]:
             (lines,) = self._candidates(face.collection, [probe], options.top_k + 1)
@@ -125,7 +133,7 @@ class GallerySearch:
         options = SearchOptions(top_k, target_fpir, threshold)
         gallery, model = self._context.bound_collection(collection, model_name)
         options = self._within_policies(gallery, model, options)
-        probe = _Probe(require_embedding(embedding, model.dimension, model.id))
+        probe = _Probe(require_embedding(embedding, model.dimension, model.id), "embedding")
         search = partial(self._candidates, collection, [probe], options.top_k)
         return self._answers(gallery, model, None, [probe], search, options)
 
@@ -199,9 +207,13 @@ class GallerySearch:
         answers = []
         for probe, lines in zip(probes, found, strict=True):
             answer = _identify(probe, lines, options.top_k, rule, owners)
-            cautions = self._context.cautions({"img": probe.quality}, gallery.policies) if probe.quality else ()
-            answers.append(replace(answer, cautions=cautions))
+            answers.append(replace(answer, cautions=self._cautions(probe, gallery)))
         return FindResult(replace(gallery, subjects=subjects, faces=templates), detector, tuple(answers))
+
+    def _cautions(self, probe: _Probe, gallery: Collection) -> tuple[Caution, ...]:
+        if probe.quality is None:
+            return (Caution("no_photo", probe.source, UNKNOWN_QUALITY),)
+        return self._context.cautions({probe.source: probe.quality}, gallery.policies)
 
     def _rule(self, model: Model, options: SearchOptions, templates: int) -> ThresholdRule:
         if options.threshold is not None:
