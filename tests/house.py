@@ -21,7 +21,7 @@ RUNS = 5
 
 # A file name that is there more than once, and why: it must be the same idea on another floor.
 REPEATED = {
-    "recognition": "enroll, verify, find: the route, its shapes, the use case, the commands",
+    "recognition": "enroll, verify, find: the route, its shapes, the use case",
     "corrections": "renames, merges, moves and undo: the routes, their shapes, the use case, the transactions",
     "subjects": "the commands, and the rows",
     "comparison": "/compare: its shapes and the use case",

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.conftest import open_small
 from tests.standins import FrameDetector
-from vultus.cli.serve import _quiet_logs
+from vultus.cli.commands.serve import _quiet_logs
 from vultus.config import Settings
 from vultus.records.seen import RGB, Face
 from vultus.records.stored import SCOPES

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.conftest import Small
-from vultus.cli.commands import app
+from vultus.cli.command_table import app
 from vultus.cli.context import CommandContext
 from vultus.cli.opening import Openers, Vision
 from vultus.config import Settings

@@ -1,4 +1,4 @@
-"""The state of one run of the command line. Imports nothing heavy: see `cli.commands`."""
+"""The state of one run of the command line. Imports nothing heavy: see `cli.command_table`."""
 
 from __future__ import annotations
 

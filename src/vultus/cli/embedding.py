@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from vultus.cli.importing import in_threads
 from vultus.cli.opening import Vision
 from vultus.cli.output import progress, say
 from vultus.cli.settings import read_photo
+from vultus.cli.threads import in_threads
 from vultus.config import Settings
 from vultus.evaluation.cache import Recipe, open_cache
 from vultus.evaluation.embed_photos import EmbeddedPhotos, Outcome, PhotoEmbedder, gather

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from tests import pictures
-from vultus.cli.doctor import processor
+from vultus.cli.commands.doctor import processor
 from vultus.storage.migrations.runner import newest_schema
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.waiting import patient
-from vultus.cli.commands import COMMANDS, load
+from vultus.cli.command_table import COMMANDS, load
 
 HEAVY = ("numpy", "sqlalchemy", "fastapi", "uvicorn", "onnxruntime", "cv2", "pydantic")
 
@@ -23,7 +23,7 @@ def test_the_page_of_all_commands_agrees_with_each_command(name):
 def test_the_page_of_all_commands_imports_nothing_heavy():
     code = f"""
 import sys
-from vultus.cli.commands import app
+from vultus.cli.command_table import app
 try:
     app(["--help"])
 except SystemExit as exit:

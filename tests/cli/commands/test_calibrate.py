@@ -39,7 +39,7 @@ def test_the_calibration_is_written_into_the_model_folder(run, people, surroundi
 
 
 def test_thresholds_that_are_equal_once_rounded_are_refused_and_leave_no_file(run, people, surroundings, monkeypatch):
-    monkeypatch.setattr("vultus.cli.calibrate.COSINE_DIGITS", 0)
+    monkeypatch.setattr("vultus.cli.commands.calibrate.COSINE_DIGITS", 0)
     answer = run("calibrate", people)
     assert answer.exit_code == 1
     assert "no calibration that can be used: thresholds must fall in rate and rise in cosine" in answer.stderr

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +18,7 @@ from vultus.cli.opening import opened
 from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir
 from vultus.cli.output import print_json, print_lines, progress, say
 from vultus.cli.settings import load_settings, read_photo
+from vultus.cli.threads import in_threads
 from vultus.errors import FILE_FAILED, BadInput, CollectionNotFound, FaceRefused, InvalidRequest
 from vultus.evaluation.labelled_folder import PhotoFile, PhotoListing, list_photos
 from vultus.identifiers import DEFAULT_COLLECTION, check_subject
@@ -27,10 +27,7 @@ from vultus.service import FaceService
 ENROLLED = "enrolled"
 ALREADY_THERE = "already_there"
 EXAMPLES = 10  # paths listed per reason
-AHEAD = 2  # photos handed out per thread: no thread waits for the next one, and Ctrl-C stops soon
 FaceChoice = Literal["largest", "only"]
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 @dataclass
@@ -188,20 +185,3 @@ def _import_all(importer: Importer, photos: Sequence[PhotoFile], threads: int, r
     finally:
         report.seconds = perf_counter() - started
     return True
-
-
-def in_threads(work: Callable[[A], B], items: Sequence[A], threads: int) -> Generator[B, None, None]:
-    """The results of `work` as they come, few items under way at a time; an exception is raised after those."""
-    waiting: set[Future[B]] = set()
-    pool = ThreadPoolExecutor(threads)
-    try:
-        for item in items:
-            waiting.add(pool.submit(work, item))
-            if len(waiting) >= AHEAD * threads:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

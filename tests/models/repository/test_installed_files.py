@@ -5,8 +5,8 @@ import pytest
 
 from vultus.models.card import Int8Ranges, ModelFile, PackageSource, UrlSource, in_box_cards
 from vultus.models.importers import Importer, Quantizer
+from vultus.models.repository.installed_files import remove, verify
 from vultus.models.repository.store import ModelStore
-from vultus.models.repository.verify import remove, verify
 
 SOURCE = b"weights"
 INT8 = Int8Ranges("a-int8.onnx", "a test", 1, 99.9, (("input", -1.0, 1.0),))

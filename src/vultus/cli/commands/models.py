@@ -21,8 +21,8 @@ from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
 from vultus.errors import ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
 from vultus.models.card import ModelCard, find_card
+from vultus.models.repository.installed_files import FileCheck, remove, verify
 from vultus.models.repository.store import ModelStatus, ModelStore, open_store
-from vultus.models.repository.verify import FileCheck, remove, verify
 
 if TYPE_CHECKING:
     from vultus.models.repository.download import Progress

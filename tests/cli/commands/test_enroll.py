@@ -3,32 +3,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from tests import pictures
 from tests.api.standin import StandInAuditSink
-from vultus.cli.commands import app
+from vultus.cli.command_table import app
 from vultus.cli.context import CommandContext
 from vultus.cli.opening import Openers
 from vultus.config import Settings
 from vultus.records.stored import CollectionPolicies
 from vultus.wiring import System
-
-
-@pytest.fixture
-def photo(surroundings):
-    """Writes a drawn photo of these people and answers its path."""
-
-    def write(*people: int, photo: int = 0) -> Path:
-        path = surroundings / f"photo-{'-'.join(map(str, people)) or 'empty'}-{photo}.png"
-        path.write_bytes(pictures.drawn_photo(*people, noise=1.0, photo=photo))
-        return path
-
-    return write
 
 
 def test_enroll_shows_face_and_subject(run, photo):
@@ -153,62 +139,3 @@ def test_a_subject_that_http_would_refuse_is_wrong_usage(run, photo, subject):
 
 def test_a_collection_that_http_would_refuse_is_wrong_usage(run, photo):
     assert run("find", photo(1), "--collection", "a/b").exit_code == 2
-
-
-@pytest.mark.parametrize(("other", "verified", "code"), [(1, True, 0), (2, False, 4)])
-def test_verify_answers_and_has_an_exit_code_on_request(run, photo, other, verified, code):
-    one, two = photo(1), photo(other, photo=1)
-    assert json.loads(run("verify", one, two, "--json").stdout)["verified"] is verified
-    assert run("verify", one, two).exit_code == 0
-    assert run("verify", one, two, "--exit-code").exit_code == code
-
-
-def test_verify_says_which_face_was_chosen(run, photo):
-    assert "B: largest of 2" in run("verify", photo(1), photo(1, 2)).stderr
-
-
-@pytest.mark.parametrize("rate", ["0", "1", "-1", "nan"])
-def test_an_error_rate_is_between_0_and_1(run, photo, rate):
-    assert run("verify", photo(1), photo(2), "--target-fmr", rate).exit_code == 2
-
-
-def test_find_lists_the_subject_with_its_name_as_it_is(run, photo):
-    run("enroll", photo(1), "--subject", "anna", "--name", "[bold]Anna[/]")
-    answer = run("find", photo(1, photo=1))
-    assert answer.exit_code == 0
-    assert answer.stdout.startswith("match: ")
-    assert "[bold]Anna[/]" in answer.stdout
-
-
-def test_find_in_json_has_the_shape_of_the_http_answer(run, photo):
-    run("enroll", photo(1), "--subject", "anna")
-    (face,) = json.loads(run("find", photo(1, photo=1), "--top-k", 1, "--json").stdout)["faces"]
-    assert face["decision"] == "match"
-    assert [match["subject"] for match in face["matches"]] == ["anna"]
-
-
-def test_find_of_a_stranger_has_an_exit_code_on_request(run, photo):
-    run("enroll", photo(1), "--subject", "anna")
-    stranger = photo(2)
-    assert run("find", stranger).stdout.startswith("unknown: ")
-    assert run("find", stranger, "--exit-code").exit_code == 4
-
-
-def test_find_all_faces(run, photo):
-    run("enroll", photo(1), "--subject", "anna")
-    assert len(json.loads(run("find", photo(2, 1), "--faces", "all", "--json").stdout)["faces"]) == 2
-
-
-def test_find_in_a_collection_that_is_not_there(run, photo):
-    answer = run("find", photo(1), "--collection", "nowhere", "--json")
-    assert answer.exit_code == 1
-    assert json.loads(answer.stdout)["error"] == "collection_not_found"
-
-
-def test_ctrl_c_is_no_traceback(photo):
-    def interrupted(settings):
-        raise KeyboardInterrupt
-
-    answer = CliRunner().invoke(app, ["find", str(photo(1))], obj=CommandContext(Openers(open_system=interrupted)))
-    assert answer.exit_code == 130
-    assert answer.stderr == "stopped\n"

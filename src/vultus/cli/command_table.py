@@ -1,6 +1,6 @@
 """The commands by name. Each is imported when it is called, so that `vultus --help` and light commands start quickly.
 
-This is the one place that loads lazily: the modules themselves import what they need at their top.
+This is the one place that loads lazily: the modules in `cli.commands` import what they need at their top.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MARKUP: Literal["markdown"] = "markdown"
 class LazyCommand:
     """The place of a command, and its line on the help page (a test compares it with the docstring).
 
-    attribute: a function, or `app` of a module with sub-commands.
+    module: its file in `cli.commands`. attribute: a function, or `app` of a module with sub-commands.
     """
 
     module: str
@@ -35,9 +35,9 @@ class LazyCommand:
 
 COMMANDS = {
     "serve": LazyCommand("serve", "serve", "Serve over HTTP until Ctrl-C or SIGTERM."),
-    "enroll": LazyCommand("recognition", "enroll", "Add photos of one person to a collection."),
-    "verify": LazyCommand("recognition", "verify", "Tell whether two photos show the same person."),
-    "find": LazyCommand("recognition", "find", "Search a collection for the person in a photo."),
+    "enroll": LazyCommand("enroll", "enroll", "Add photos of one person to a collection."),
+    "verify": LazyCommand("verify", "verify", "Tell whether two photos show the same person."),
+    "find": LazyCommand("find", "find", "Search a collection for the person in a photo."),
     "import": LazyCommand("importing", "import_folder", "Enroll a folder: one sub-folder per person, photos inside."),
     "evaluate": LazyCommand("evaluate", "evaluate", "Measure error rates on your own photos."),
     "calibrate": LazyCommand("calibrate", "calibrate", "Set the thresholds of a model by your own photos."),
@@ -82,7 +82,7 @@ def load(name: str) -> Any:
     place = COMMANDS[name]
     # A server that is told to stop while it is imported ends as it does later.
     with handling(leave) if name == "serve" else nullcontext():
-        found = getattr(import_module(f"vultus.cli.{place.module}"), place.attribute)
+        found = getattr(import_module(f"vultus.cli.commands.{place.module}"), place.attribute)
     if not isinstance(found, typer.Typer):
         single = typer.Typer(rich_markup_mode=MARKUP, add_completion=False)
         single.command(name)(found)

@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from vultus import __version__
-from vultus.cli.commands import app
+from vultus.cli.command_table import app
+from vultus.cli.commands.serve import banner
 from vultus.cli.context import CommandContext
 from vultus.cli.opening import Openers
-from vultus.cli.serve import banner
 from vultus.config import Settings
 from vultus.errors import ModelInvalid
 from vultus.wiring import System
