@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store = ModelStore(settings.model_dir, cards)
     prepare(store, cards, settings)
     models = open_models(settings, store)
-    pipeline, embedder = open_pipeline(settings, store, cards), models.served(card.id).embedder()
+    pipeline, embedder = open_pipeline(settings, models), models.served(card.id).embedder()
     photos = spread(one_photo_each(given.folder, left_out(given.not_in)), given.crops)
     crops = [crop for photo in photos for crop in face_of(pipeline, embedder, photo)]
     ranges = measure(store.path(card, card.files[0].name), embedder, crops, given.percentile)

@@ -19,6 +19,7 @@ from vultus.models.card import FileSource, Int8Ranges, ModelFile, find_card, in_
 from vultus.models.importers import Quantizer
 from vultus.models.repository.store import ModelStore
 from vultus.records.seen import CropRule, Face, InputRule
+from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.session import Session
 from vultus.wiring import open_models
 
@@ -278,12 +279,33 @@ def test_a_fused_card_that_names_nobody_or_the_wrong_dimension_is_refused(folder
 
 
 def test_an_alias_means_the_stand_in_only_while_the_weights_are_missing_and_only_if_the_operator_says_so(folder):
-    cards = make_card(folder, "a"), make_card(folder, "bb")
+    cards = make_card(folder, "a"), make_card(folder, "bb", stand_in="a")
     store = ModelStore(folder, cards)
-    models = ModelRegistry(store, cards, default="a", stand_ins={"bb": "a"})
+    models = ModelRegistry(store, cards, default="a", use_stand_ins=True)
     assert models.resolve("alias-of-bb").id == "bb"
     (folder / "bb.bin").unlink()
     assert models.resolve("alias-of-bb").id == "a"
     for name, served in (("bb", models), ("alias-of-bb", ModelRegistry(store, cards, default="a"))):
         with pytest.raises(ModelNotInstalled):
             served.resolve(name)
+
+
+def test_a_new_kind_of_model_is_a_card_and_a_decoder(folder):
+    """A made-up liveness card is found by its task, its network loaded by a made-up decoder, and handed out."""
+    kind = {"task": "liveness", "decoder": "made_up", "crop": None, "output_dimension": None, "box_scale": 2.7}
+    live = make_card(folder, "live", **kind)
+    decoders = {"liveness": {"made_up": lambda card, networks: (card.box_scale, networks.session(card.id, "net"))}}
+    models = serve(folder, make_card(folder, "a"), live, decoders=decoders)
+    slots = ComputeSlots(1, queue=0, wait_seconds=1)
+    ((name, (box_scale, session)),) = models.open_task("liveness", slots).items()
+    assert (name, box_scale) == ("live", 2.7)
+    assert isinstance(session, Session)
+    assert [model["model_id"] for model in models.capabilities()] == ["a"]
+
+
+def test_a_network_that_no_card_has_is_refused(folder):
+    own = make_card(folder, "own", task="detection", decoder="refined", crop=None, refiner="nobody")
+    decoders = {"detection": {"refined": lambda card, networks: networks.session(card.refiner, "onet")}}
+    models = serve(folder, make_card(folder, "a"), own, decoders=decoders)
+    with pytest.raises(ModelInvalid, match="no model card 'nobody'; known: a, own"):
+        models.open_task("detection", ComputeSlots(1, queue=0, wait_seconds=1))

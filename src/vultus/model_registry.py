@@ -1,4 +1,4 @@
-"""The recognition models of this process: finds a model by name and loads it, within a budget of memory."""
+"""The models of this process, by task: finds a recognition model by name and loads it, within a budget of memory."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from vultus.errors import InvalidRequest, ModelInvalid, ModelNameNotAllowed
 from vultus.loaded_models import LoadedModels
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel
-from vultus.models.card import Calibration, ModelCard, cards_of, find_card
+from vultus.models.card import Calibration, ModelCard, cards_of, find_card, known_card
 from vultus.models.excluded_models import refusal
 from vultus.models.precision import Precision
 from vultus.models.repository.store import ModelStore
+from vultus.vision.compute_slots import ComputeSlots
+from vultus.vision.decoders import DECODERS, Decoders, Networks, decoded_cards
 from vultus.vision.embed import Embedder, Recogniser
 from vultus.vision.fuse import FusedEmbedder
 from vultus.vision.model_check import check_recogniser
@@ -72,22 +74,26 @@ class ModelRegistry:
         precision: Precision = "fp32",
         allow_noncommercial: bool = False,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
-        stand_ins: Mapping[str, str] | None = None,
+        use_stand_ins: bool = False,
+        decoders: Decoders = DECODERS,
     ) -> None:
         """default: id or alias of the model for requests that name none.
 
         operator_calibrations: by model id; they take precedence over the cards'. precision: int8 applies to the models
-        that have it. allow_noncommercial: serve weights that may not be used commercially. stand_ins: card id -> id of
-        the card that the first one's aliases (never its id) mean while its weights are not installed.
+        that have it. allow_noncommercial: serve weights that may not be used commercially. use_stand_ins: while the
+        weights of a card with a stand-in are not installed, its aliases (never its id) mean that one. decoders: of the
+        tasks other than recognition.
 
         Raises: ModelNameNotAllowed when no recognition card has the default's name.
         """
         self._store = store
+        self._all_cards = tuple(cards)
         self._cards = cards_of(cards, "recognition")
         self._operator_calibrations = dict(operator_calibrations or {})
         self._precision = precision
         self._allow_noncommercial = allow_noncommercial
-        self._stand_ins = dict(stand_ins or {})
+        self._use_stand_ins = use_stand_ins
+        self._decoders = decoders
         self._loaded: LoadedModels[Recogniser[Any]] = LoadedModels(memory_bytes)
         self._served: dict[str, ServedModel] = {}
         self.default = self._card(default).id
@@ -127,6 +133,16 @@ class ModelRegistry:
             load=lambda: self._loaded.get(card.id, lambda: self._load(card)),
         )
 
+    def open_task(self, task: str, slots: ComputeSlots) -> dict[str, Any]:
+        """The models of a task whose cards name a decoder, by id, loaded, in the order of the decoders.
+
+        slots: the cores that their networks may use. Raises: ModelInvalid for a decoder that there is not, a network
+        that no card has or a file that is no network; ModelNotInstalled.
+        """
+        networks = Networks(self._file, slots)
+        cards = decoded_cards(cards_of(self._all_cards, task), task, self._decoders)
+        return {card.id: self._decoders[task][str(card.decoder)](card, networks) for card in cards}
+
     def capabilities(self) -> list[dict[str, Any]]:
         """One plain dictionary per recognition model, for programs."""
         return [self._describe(card) for card in self._cards]
@@ -148,7 +164,7 @@ class ModelRegistry:
     def _meant(self, name: str) -> ModelCard:
         """The card of a name, or the one that stands in for it."""
         card = self._card(name)
-        stand_in = self._stand_ins.get(card.id) if name.casefold() != card.id else None
+        stand_in = card.stand_in if self._use_stand_ins and name.casefold() != card.id else None
         if stand_in is None or self._store.status(card).state != "missing":
             return card
         return self._card(stand_in)
@@ -158,6 +174,13 @@ class ModelRegistry:
 
     def _path(self, card: ModelCard) -> Path:
         return self._store.path(card, card.files[0].name, self.served(card.id).precision)
+
+    def card(self, name: str) -> ModelCard:
+        """The card of an id or alias, of any task. Raises: ModelInvalid when there is none."""
+        return known_card(self._all_cards, name)
+
+    def _file(self, model_id: str, file: str) -> Path:
+        return self._store.path(self.card(model_id), file)
 
     def _load(self, card: ModelCard) -> tuple[Recogniser[Any], int]:
         """The model, and the bytes it takes in memory."""

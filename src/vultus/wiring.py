@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,7 +16,7 @@ from vultus.backup.restore import refuse_unfinished
 from vultus.config import Settings
 from vultus.errors import ModelInvalid, SettingsInvalid
 from vultus.model_registry import ModelRegistry
-from vultus.models.card import ModelCard, cards_of, find_card
+from vultus.models.card import ModelCard, cards_of, find_card, known_card
 from vultus.models.catalogue import known_cards
 from vultus.models.operator_calibration import read_operator_calibrations
 from vultus.models.precision import PrecisionChoice, best_precision, cpu_flags
@@ -33,13 +33,12 @@ from vultus.storage.migrations.runner import migrate
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
-from vultus.vision.detectors import DECODERS, STOOD_IN_FOR, DetectorNetworks, check_decoders, open_detectors
+from vultus.vision.decoders import DECODERS, decoded_cards
+from vultus.vision.detect import STOOD_IN_FOR
 from vultus.vision.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
-FALLBACK_DETECTOR = "mtcnn"  # tried where the default one finds no face
-FACENET512_STAND_IN = {"facenet512-vggface2": "facenet512-casia-webface"}
 WARM_UP_SIDE = 640  # pixels
 
 
@@ -107,7 +106,7 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
         store = ModelStore(settings.model_dir, cards)
         prepare(store, cards, settings)
         models = open_models(settings, store)
-        pipeline = open_pipeline(settings, store, cards)
+        pipeline = open_pipeline(settings, models)
         index = FlatIndex(gallery, memory_bytes=settings.index_memory_bytes, pq_from_faces=settings.pq_from_faces)
         stack.callback(index.close)
         service = FaceService(ServiceContext(pipeline, models, gallery, photos, index, _policy(settings)))
@@ -134,25 +133,27 @@ def check_settings(settings: Settings) -> None:
     if known is None or known.task != "recognition":
         names = ", ".join(card.id for card in cards_of(cards, "recognition"))
         raise SettingsInvalid(f"VULTUS_DEFAULT_MODEL is {settings.default_model!r}; use one of {names}")
-    detectors = detector_decoders(cards)
-    if settings.default_detector not in detectors:
+    _check_detectors(settings, cards)
+
+
+def _check_detectors(settings: Settings, cards: tuple[ModelCard, ...]) -> None:
+    served = {card.id: card for card in decoded_cards(cards_of(cards, "detection"), "detection")}
+    default = served.get(settings.default_detector)
+    if default is None:
         raise SettingsInvalid(
-            f"VULTUS_DEFAULT_DETECTOR is {settings.default_detector!r}; use one of {', '.join(detectors)}"
+            f"VULTUS_DEFAULT_DETECTOR is {settings.default_detector!r}; use one of {', '.join(served)}"
         )
-
-
-def detector_decoders(cards: Sequence[ModelCard]) -> dict[str, str]:
-    """The detectors served: card id -> decoder, for every card of the task that names one. Raises ModelInvalid."""
-    decoders = {card.id: card.decoder for card in cards_of(cards, "detection") if card.decoder is not None}
-    check_decoders(decoders)
-    order = list(DECODERS)
-    return dict(sorted(decoders.items(), key=lambda one: order.index(one[1])))
+    if default.fallback is not None and default.fallback not in served:
+        raise ModelInvalid(
+            f"the card of {default.id} falls back to {default.fallback!r}; write one of {', '.join(served)}"
+        )
 
 
 def prepare(store: ModelStore, cards: tuple[ModelCard, ...], settings: Settings) -> None:
     """Convert and verify what the default pipeline needs; quick when it was done before."""
-    for name in (settings.default_model, *detector_decoders(cards)):
-        store.prepare(_card(cards, name))
+    store.prepare(known_card(cards, settings.default_model))
+    for card in (card for task in DECODERS for card in decoded_cards(cards_of(cards, task), task)):
+        store.prepare(card)
 
 
 def open_models(settings: Settings, store: ModelStore) -> ModelRegistry:
@@ -170,7 +171,7 @@ def open_models(settings: Settings, store: ModelStore) -> ModelRegistry:
         precision=choice.precision,
         allow_noncommercial=settings.allow_noncommercial,
         memory_bytes=settings.model_memory_bytes,
-        stand_ins=FACENET512_STAND_IN if settings.facenet512_stand_in else None,
+        use_stand_ins=settings.facenet512_stand_in,
     )
 
 
@@ -179,15 +180,14 @@ def chosen_precision(settings: Settings) -> PrecisionChoice:
     return best_precision(settings.precision, cpu_flags())
 
 
-def open_pipeline(settings: Settings, store: ModelStore, cards: tuple[ModelCard, ...]) -> Pipeline:
+def open_pipeline(settings: Settings, models: ModelRegistry) -> Pipeline:
     """The vision pipeline with all detectors loaded. OpenCV computes in the calling thread from then on."""
     compute_in_calling_thread()
     slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
-    networks = DetectorNetworks(lambda model_id, file: store.path(_card(cards, model_id), file), slots)
     return Pipeline(
-        open_detectors(detector_decoders(cards), networks),
+        models.open_task("detection", slots),
         default_detector=settings.default_detector,
-        fallback=FALLBACK_DETECTOR,
+        fallback=models.card(settings.default_detector).fallback,
         stood_in_for=STOOD_IN_FOR,
         slots=slots,
         max_pixels=settings.max_image_pixels,
@@ -201,13 +201,6 @@ def warm_up(pipeline: Pipeline, models: ModelRegistry) -> None:
     pipeline.warm_up(grey)
     embedder = models.served(models.default).embedder()
     embedder.embed([embedder.blank()])
-
-
-def _card(cards: tuple[ModelCard, ...], name: str) -> ModelCard:
-    card = find_card(cards, name)
-    if card is None:
-        raise ModelInvalid(f"there is no model card {name!r}; known: {', '.join(known.id for known in cards)}")
-    return card
 
 
 def _policy(settings: Settings) -> Policy:

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from tests.pictures import drawn_photo, encoded, opened
 from vultus.api.app import create_app
 from vultus.errors import ModelNotInstalled
-from vultus.vision.detectors import STOOD_IN_FOR
+from vultus.vision.detect import STOOD_IN_FOR
 from vultus.wiring import System
 
 ANNA, ANNA_AGAIN = drawn_photo(1), drawn_photo(1, noise=6, photo=2)

@@ -126,4 +126,4 @@ def _announce_preparation(settings: Settings) -> None:
 
 def _vision(settings: Settings, store: ModelStore) -> Vision:
     models = open_models(settings, store)
-    return Vision(open_pipeline(settings, store, store.cards), models)
+    return Vision(open_pipeline(settings, models), models)

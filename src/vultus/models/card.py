@@ -1,6 +1,6 @@
 """Model cards: what a model is, where its weights come from, how its input is prepared. Read from TOML, strictly."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass as plain_dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,7 +12,18 @@ from pydantic.dataclasses import dataclass
 from vultus.errors import ModelInvalid
 from vultus.findings import FieldError
 from vultus.models.calibration import Calibration, CalibrationTable
-from vultus.models.card_fields import CARD_CONFIG, Count, PlainName, Table, Text, Texts, Write, quoted, table_items
+from vultus.models.card_fields import (
+    CARD_CONFIG,
+    Count,
+    PlainName,
+    Positive,
+    Table,
+    Text,
+    Texts,
+    Write,
+    quoted,
+    table_items,
+)
 from vultus.models.card_parts import (
     Accuracy,
     CropTable,
@@ -44,6 +55,7 @@ __all__ = [
     "cards_of",
     "find_card",
     "in_box_cards",
+    "known_card",
     "parse_card",
     "read_card",
     "refuse_shared_names",
@@ -62,9 +74,10 @@ class TaskFields:
 
 # A new kind of model adds its task here, with the fields that its decoder reads.
 TASKS: Mapping[str, TaskFields] = {
-    "recognition": TaskFields(needed=("output_dimension", "crop"), allowed=("int8",)),
-    "detection": TaskFields(allowed=("decoder",)),
+    "recognition": TaskFields(needed=("output_dimension", "crop"), allowed=("int8", "stand_in")),
+    "detection": TaskFields(allowed=("decoder", "refiner", "fallback")),
     "landmarks": TaskFields(),
+    "liveness": TaskFields(needed=("decoder", "box_scale")),
 }
 _ALWAYS_NEEDED = ("aliases", "input", "files")  # the card has defaults for them, for models made up of others
 _NOT_FUSED = ("input", "files", "crop")  # a fused model has those of its members
@@ -97,7 +110,11 @@ class ModelCard:
     int8: how its first file becomes an int8 one; None where the ranges were not measured.
     norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None where they mean nothing.
     fused: (id of a recognition card, weight) of the models that make up this one; it then has no files of its own.
-    decoder: of a detector, how its outputs are read (`vision.detectors`); None: it is listed, and not served.
+    stand_in: id of the card that this one's aliases mean while its weights are missing, where the operator wants that.
+    decoder: how the outputs are read (`vision.decoders`); None: the model is listed, and not served.
+    refiner: id of the card whose network "onet" estimates a detector's landmarks again; None: they stay as they are.
+    fallback: id of the detector to try where this one, being the default, finds no face.
+    box_scale: the crop of a liveness model is the face's box, about its centre, times this factor.
     """
 
     id: PlainName
@@ -118,7 +135,11 @@ class ModelCard:
     norm_range: Annotated[
         Annotated[tuple[float, float], Table(RecognisabilityTable)] | None, Field(alias="recognisability")
     ] = None
+    stand_in: PlainName | None = None
     decoder: PlainName | None = None
+    refiner: PlainName | None = None
+    fallback: PlainName | None = None
+    box_scale: Positive | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -187,6 +208,14 @@ def find_card(cards: Iterable[ModelCard], name: str) -> ModelCard | None:
     """The card with this id or alias, in any letter case; None when there is none."""
     wanted = name.casefold()
     return next((card for card in cards if wanted in card.names()), None)
+
+
+def known_card(cards: Sequence[ModelCard], name: str) -> ModelCard:
+    """The card with this id or alias. Raises: ModelInvalid when there is none."""
+    card = find_card(cards, name)
+    if card is None:
+        raise ModelInvalid(f"there is no model card {name!r}; known: {', '.join(known.id for known in cards)}")
+    return card
 
 
 def refuse_shared_names(cards: Iterable[ModelCard]) -> None:

@@ -18,6 +18,13 @@ MAX_OVERLAP = 0.3  # intersection over union above which two boxes are one face
 STRIDES = (8, 16, 32)  # pixels between anchors of YuNet's three levels
 ALIGNMENT = 32  # pixels: the picture is padded to a multiple of the largest stride
 
+# Detectors that clients of DeepFace name (deepface/modules/modeling.py, MIT) and the default one answers for. "skip" is
+# none of them: it means no detection, which is enforce_detection=false of a photo without a face, or a crop.
+STOOD_IN_FOR = (
+    *("opencv", "retinaface", "ssd", "dlib", "mediapipe", "fastmtcnn", "centerface", "yolov8"),
+    *(f"{family}{size}" for family in ("yolov8", "yolov11", "yolov12") for size in "nsml"),
+)
+
 
 class Detector(Protocol):
     """Finds faces in (H, W, 3) uint8 RGB; boxes and landmarks in its pixels, best score first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
@@ -10,32 +11,30 @@ import pytest
 from tests.standins import FrameDetector
 from vultus.config import Settings
 from vultus.errors import DetectorNotAllowed, ModelInvalid
-from vultus.models.card import in_box_cards
+from vultus.models.card import TASKS, cards_of, in_box_cards
 from vultus.models.catalogue import known_cards
 from vultus.models.repository.store import ModelStore
-from vultus.vision.compute_slots import ComputeSlots
-from vultus.vision.detectors import DetectorNetworks, open_detectors
+from vultus.vision.decoders import DECODERS, decoded_cards
 from vultus.vision.image import encode_jpeg
 from vultus.vision.pipeline import Pipeline
-from vultus.wiring import detector_decoders, open_pipeline
-
-
-@pytest.fixture
-def networks(tmp_path):
-    return DetectorNetworks(lambda model_id, file: tmp_path, ComputeSlots(1, queue=0, wait_seconds=1))
+from vultus.wiring import open_models, open_pipeline
 
 
 def test_the_cards_in_the_box_name_the_detectors_served():
-    assert list(detector_decoders(in_box_cards())) == ["yunet", "mtcnn"]
+    cards = decoded_cards(cards_of(in_box_cards(), "detection"), "detection")
+    assert [card.id for card in cards] == ["yunet", "mtcnn"]
 
 
-def test_an_unknown_decoder_is_refused_by_the_name_of_its_card(networks):
+def test_an_unknown_decoder_is_refused_by_the_name_of_its_card():
+    own = replace(in_box_cards()[0], id="own", decoder="other")
     with pytest.raises(ModelInvalid, match="the card of own names the decoder 'other'; use one of: yunet, mtcnn"):
-        open_detectors({"own": "other"}, networks)
+        decoded_cards([own], "detection")
+    with pytest.raises(ModelInvalid, match="'other'; there is none for liveness yet; remove the card"):
+        decoded_cards([own], "liveness")
 
 
-def test_no_detector_is_loaded_where_no_card_names_a_decoder(networks):
-    assert open_detectors({}, networks) == {}
+def test_every_task_whose_cards_name_a_decoder_has_its_row():
+    assert set(DECODERS) == {task for task, fields in TASKS.items() if "decoder" in (*fields.needed, *fields.allowed)}
 
 
 def test_a_detector_is_named_in_any_letter_case():
@@ -60,7 +59,8 @@ def test_a_card_with_a_decoder_is_all_that_a_detector_needs(tmp_path, real):
     for card in cards:
         if card.decoder is not None:
             store.prepare(card)
-    pipeline = open_pipeline(Settings(model_dir=tmp_path, default_detector="own"), store, cards)
+    settings = Settings(model_dir=tmp_path, default_detector="own")
+    pipeline = open_pipeline(settings, open_models(settings, store))
     assert pipeline.detectors == ("yunet", "own", "mtcnn")
     blank = encode_jpeg(np.full((64, 64, 3), 127, np.uint8), max_side=64)[0]
     assert pipeline.detect(blank, detector="own").detector == "own"
