@@ -25,7 +25,7 @@ REPEATED = {
     "corrections": "renames, merges, moves and undo: the routes, their shapes, the use case, the transactions",
     "subjects": "the commands, and the rows",
     "comparison": "/compare: its shapes and the use case",
-    "collections": "collections: the routes and the rows",
+    "collections": "collections: the routes, the commands, the rows",
     "identification": "1:N searches: the use case, and the measurement of its error rates",
     "keys": "API keys: the routes, the commands, the rows",
     "audit": "the audit: what a call adds, the command, the rows",

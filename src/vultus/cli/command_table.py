@@ -41,6 +41,7 @@ COMMANDS = {
     "import": LazyCommand("importing", "import_folder", "Enroll a folder: one sub-folder per person, photos inside."),
     "evaluate": LazyCommand("evaluate", "evaluate", "Measure error rates on your own photos."),
     "calibrate": LazyCommand("calibrate", "calibrate", "Set the thresholds of a model by your own photos."),
+    "collections": LazyCommand("collections", "app", "Collections: list, show, create, set policies."),
     "subjects": LazyCommand("subjects", "app", "Subjects: rename, merge, move a face, undo."),
     "models": LazyCommand("models", "app", "Models: list, show, pull, prepare, verify, remove."),
     "keys": LazyCommand("keys", "app", "API keys: create, list, rotate, revoke."),

@@ -59,5 +59,5 @@ ModelDir = Annotated[
     Path | None, typer.Option("--model-dir", help="Folder of the prepared models.", rich_help_panel="Settings")
 ]
 InCollection = Annotated[str, typer.Option("--collection", help="Name of the collection.", callback=check_collection)]
-ModelName = Annotated[str | None, typer.Option("--model", help="Recognition model, by id or alias.")]
+ModelName = Annotated[str | None, typer.Option("--model", "--model-name", help="Recognition model, by id or alias.")]
 AsExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 4 when the answer is no.")]

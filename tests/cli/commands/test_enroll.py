@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from tests import pictures
 from tests.api.standin import StandInAuditSink
 from vultus.cli.command_table import app
 from vultus.cli.context import CommandContext
@@ -105,6 +107,9 @@ def test_a_face_below_the_floor_is_named_by_its_place(run, photo):
         (("--face", "all", "--subject", "anna"), "leave out --subject"),
         (("--face", "all", "again.png"), "one photo"),
         ((), "--subject"),
+        (("--subject", "anna", "--subjects", "anna,ben"), "--face all"),
+        (("--face", "all", "--subjects", "anna,x\x00"), "control"),
+        (("--subject", "anna", "--embedding", "anna.json"), "leave out photos"),
     ],
 )
 def test_what_does_not_go_together_is_wrong_usage(run, photo, options, said):
@@ -139,3 +144,65 @@ def test_a_subject_that_http_would_refuse_is_wrong_usage(run, photo, subject):
 
 def test_a_collection_that_http_would_refuse_is_wrong_usage(run, photo):
     assert run("find", photo(1), "--collection", "a/b").exit_code == 2
+
+
+def test_each_face_of_a_photo_goes_to_the_subject_named_for_it(run, photo):
+    answer = json.loads(run("enroll", photo(1, 2), "--face", "all", "--subjects", "anna,", "--json").stdout)
+    first, second = (face["subject"] for face in answer["faces"])
+    assert first == "anna"
+    assert second not in ("", "anna")
+    refused = run("enroll", photo(1, 2), "--face", "all", "--subjects", "anna,ben,eva")
+    assert (refused.exit_code, "3 entries, but 2 faces" in refused.stderr) == (1, True)
+
+
+@pytest.fixture
+def kept(surroundings, small):
+    """Writes the embeddings of these people, as a caller keeps them, and answers the path and the model."""
+
+    def write(*people: int) -> tuple[Path, str]:
+        found = [small.service.recognition.represent(pictures.drawn_photo(person)) for person in people]
+        path = surroundings / "kept.json"
+        path.write_text(json.dumps([one[0].embedding.tolist() for one in found]))
+        return path, found[0][0].model_id
+
+    return write
+
+
+def test_embeddings_that_were_kept_are_enrolled_and_found(run, kept):
+    path, model = kept(1, 2)
+    answer = run("enroll", "--embedding", path, "--model-name", model, "--subject", "anna")
+    assert answer.exit_code == 0
+    assert "enrolled without a photo" in answer.stderr
+    path, model = kept(1)
+    found = run("find", "--embedding", path, "--model", model)
+    assert found.stdout.startswith("match: ")
+    assert "quality of the face is not known" in found.stderr
+    (face,) = json.loads(run("find", "--embedding", path, "--model", model, "--json").stdout)["faces"]
+    assert [match["subject"] for match in face["matches"]] == ["anna"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[NaN, 1]", "kept.json is not JSON"),
+        ('{"a": 1}', "holds something else than embeddings"),
+        ("[[1, 0], [true]]", "holds something else than embeddings"),
+        ("[]", "holds something else than embeddings"),
+        ("[1, 0]", "has shape (2,)"),
+        ("[[1, 0], [0, 1]]", "holds 2 embeddings; search with one"),
+    ],
+)
+def test_a_file_without_embeddings_is_refused(run, photo, surroundings, kept, text, said):
+    _, model = kept(1)
+    run("enroll", photo(1), "--subject", "anna")
+    (surroundings / "kept.json").write_text(text)
+    answer = run("find", "--embedding", "kept.json", "--model", model)
+    assert (answer.exit_code, answer.stderr.count("\n")) == (1, 1)
+    assert said in answer.stderr
+
+
+def test_an_embedding_needs_its_model(run, kept):
+    path, _ = kept(1)
+    assert run("enroll", "--embedding", path, "--subject", "anna").exit_code == 2
+    assert run("find", "--embedding", path).exit_code == 2
+    assert run("find").exit_code == 2

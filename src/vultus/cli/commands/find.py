@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from vultus.cli.embedding_file import EmbeddingFile, read_embedding
 from vultus.cli.exit_codes import NEGATIVE
 from vultus.cli.opening import opened, record_comparison
-from vultus.cli.options import AsExitCode, AsJson, DataDir, InCollection, ModelDir, check_rate
+from vultus.cli.options import AsExitCode, AsJson, DataDir, InCollection, ModelDir, ModelName, check_rate
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.identifiers import DEFAULT_COLLECTION
@@ -20,7 +21,7 @@ from vultus.schemas.answers import find_answer
 
 def find(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A photo.")],
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A photo.")] = None,
     collection: InCollection = DEFAULT_COLLECTION,
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="Most subjects to list.")] = 5,
     faces: Annotated[
@@ -30,30 +31,47 @@ def find(
         float | None,
         typer.Option("--target-fpir", help="False-positive identification rate to decide at.", callback=check_rate),
     ] = None,
+    embedding: EmbeddingFile = None,
+    model: ModelName = None,
     exit_code: AsExitCode = False,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search a collection for the person in a photo."""
+    """Search a collection for the person in a photo, or with an embedding that you kept."""
+    _check_probe(file, embedding, model)
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
-    photo = read_photo(file, settings.max_image_bytes)
+    photo = b"" if file is None else read_photo(file, settings.max_image_bytes)
+    vector = None if embedding is None else read_embedding(embedding)
     with opened(ctx, settings) as system:
         started = perf_counter()
-        result = system.service.identification.find(
-            photo, collection=collection, top_k=top_k, faces=faces, target_fpir=target_fpir
-        )
+        search = system.service.identification
+        if vector is None:
+            result = search.find(
+                photo, collection=collection, top_k=top_k, faces=faces, target_fpir=target_fpir, model_name=model
+            )
+        else:
+            result = search.find_embedding(
+                vector, model_name=str(model), collection=collection, top_k=top_k, target_fpir=target_fpir
+            )
         matched = (face.matches[0].candidate.face_id for face in result.faces if face.decision == "match")
         record_comparison(system, "find", collection, tuple(matched))
         seconds = perf_counter() - started
-    _show_found(result, seconds, as_json)
+    _show_found(result, model, seconds, as_json)
     found = any(face.decision == "match" for face in result.faces)
     raise typer.Exit(NEGATIVE if exit_code and not found else 0)
 
 
-def _show_found(result: FindResult, seconds: float, as_json: bool) -> None:
+def _check_probe(file: Path | None, embedding: Path | None, model: str | None) -> None:
+    if (file is None) == (embedding is None):
+        raise typer.BadParameter("name a photo or an embedding, one of them", param_hint="FILE, --embedding")
+    if embedding is not None and model is None:
+        raise typer.BadParameter("needs --model, the model that made it", param_hint="--embedding")
+
+
+def _show_found(result: FindResult, model: str | None, seconds: float, as_json: bool) -> None:
     if as_json:
-        print_json(find_answer(result, None, seconds).model_dump(mode="json"))
+        print_json(find_answer(result, model, seconds).model_dump(mode="json"))
         return
     for face in result.faces:
         _show_face(face)
@@ -67,5 +85,6 @@ def _show_face(face: Identification) -> None:
             for match in face.matches
         ]
         print_table(("subject", "name", "similarity", "above threshold"), rows)
-    if face.rule.note:
-        say(face.rule.note)
+    for note in (face.rule.note, *(caution.detail for caution in face.cautions)):
+        if note:
+            say(note)
