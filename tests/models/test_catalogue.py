@@ -9,6 +9,7 @@ from vultus.models.repository.store import ModelStore
 OWN = CARD.replace('importer = "dequantize"\ndynamic_axes = { 0 = "N" }', 'importer = "none"').replace(
     'kind = "url"\nurl = "https://example.org/small.bin"', 'kind = "file"'
 )
+W600K_R50 = "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43"
 
 
 @pytest.fixture
@@ -42,6 +43,11 @@ def test_a_calibration_is_no_card(put):
         ('aliases = ["Tiny"]', 'aliases = ["YuNet"]', "yunet and small both claim 'yunet'"),
         ('output = "small.onnx"', 'output = "yunet-2023mar.onnx"', "both claim 'the file yunet-2023mar.onnx'"),
         ('aliases = ["Tiny"]', 'aliases = ["VGG-Face"]', "small may not be called 'VGG-Face'"),
+        (
+            "aa" + "0" * 62,
+            "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+            "InsightFace's w600k_r50",
+        ),
         ('title = "Small"\n', "", r"small\.toml: title is missing"),
     ],
 )

@@ -1,7 +1,8 @@
 import pytest
 
+from vultus.errors import ModelInvalid
 from vultus.models.card import in_box_cards
-from vultus.models.excluded_models import refusal
+from vultus.models.excluded_models import refusal, refuse_excluded
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,22 @@ def test_other_names_are_not_refused(name):
 
 def test_no_card_bears_a_refused_name():
     assert [name for card in in_box_cards() for name in (card.id, *card.aliases) if refusal(name)] == []
+
+
+@pytest.mark.parametrize(
+    ("sha256", "name"),
+    [
+        ("5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91", "det_10g"),
+        ("4AB1D6435D639628A6F3E5008DD4F929EDF4C4124B1A7169E1048F9FEF534CDF", "glintr100"),
+    ],
+)
+def test_a_file_is_refused_by_its_digest(sha256, name):
+    with pytest.raises(ModelInvalid, match=f"is InsightFace's {name}.onnx .* non-commercial research only"):
+        refuse_excluded(sha256)
+
+
+def test_no_card_has_a_refused_file_and_auraface_is_another_file_of_the_same_name():
+    for card in in_box_cards():
+        for file in card.files:
+            refuse_excluded(file.sha256)
+    refuse_excluded(None)

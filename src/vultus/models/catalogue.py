@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vultus.errors import ModelInvalid
 from vultus.models.card import ModelCard, in_box_cards, read_card, refuse_shared_names
-from vultus.models.excluded_models import refusal
+from vultus.models.excluded_models import refusal, refuse_excluded
 
 CALIBRATION_SUFFIX = ".calibration.toml"
 
@@ -26,12 +26,14 @@ def folder_cards(folder: Path) -> tuple[ModelCard, ...]:
 
     `*.calibration.toml` is no card but the operator's calibration of a model.
 
-    Raises: ModelInvalid when one cannot be read, is malformed, or uses a reserved name.
+    Raises: ModelInvalid when one cannot be read, is malformed, uses a reserved name, or names a file not served.
     """
     paths = (path for path in sorted(folder.glob("*.toml")) if not path.name.endswith(CALIBRATION_SUFFIX))
     cards = tuple(read_card(path) for path in paths)
     for card in cards:
         _refuse_reserved_names(card)
+        for file in card.files:
+            refuse_excluded(file.sha256)
     return cards
 
 

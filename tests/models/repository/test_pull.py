@@ -16,7 +16,7 @@ import pytest
 
 from tests.waiting import patient, wait_until
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
-from vultus.models.card import FileSource, ModelFile, UrlSource, in_box_cards
+from vultus.models.card import FileSource, ModelFile, UrlSource, find_card, in_box_cards
 from vultus.models.repository.pull import pull
 from vultus.models.repository.store import ModelStore
 from vultus.models.repository.trusted_digests import expected_digest
@@ -121,6 +121,33 @@ def test_the_file_arrives_whole_and_can_be_loaded(store_and_card):
     assert store.path(card, "net") == path
     assert seen[0] == (0, len(WEIGHTS))
     assert seen[-1] == (len(WEIGHTS), len(WEIGHTS))
+
+
+def test_auraface_is_pulled_by_its_digest(tmp_path, url):
+    """Its card, from a server here: with the card's digest these bytes are refused, with their own they are taken."""
+    card = find_card(in_box_cards(), "AuraFace")
+    (file,) = card.files
+    assert file.sources[0].url.endswith("/af6d057c9b0ec4071d4c49c80e3539258798b609/glintr100.onnx")
+    here = replace(file, sources=(replace(file.sources[0], url=url),))
+    card = replace(card, files=(here,))
+    with pytest.raises(ModelInvalid, match=f"not {file.sha256}; nothing of it was kept"):
+        run(ModelStore(tmp_path, [card]), card)
+    card = replace(card, files=(replace(here, sha256=DIGEST),))
+    (path,) = run(ModelStore(tmp_path, [card]), card)
+    assert path.name == "glintr100.onnx"
+    assert ModelStore(tmp_path, [card]).status(card).state == "prepared"
+
+
+def test_a_file_that_is_not_served_is_not_even_asked_for(tmp_path, url, behaviour):
+    excluded = "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91"
+    store, card = make_store(tmp_path, url, sha256=None)
+    with pytest.raises(ModelInvalid, match=r"is InsightFace's det_10g\.onnx .* not served"):
+        run(store, card, sha256=excluded)
+    assert behaviour.asked == []
+    (tmp_path / "weights.bin.sha256").write_text(f"{excluded}  weights.bin\n")
+    (tmp_path / "weights.bin").write_bytes(WEIGHTS)
+    with pytest.raises(ModelInvalid, match="not served"):
+        store.path(card, "net")
 
 
 def test_what_is_there_is_not_fetched_again(store_and_card, behaviour):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vultus.errors import ModelInvalid
 from vultus.files import sha256_of
+from vultus.models.excluded_models import refuse_excluded
 
 Stamp = tuple[int, int, int, int]
 
@@ -46,7 +47,8 @@ def unreadable(path: Path, exc: OSError) -> ModelInvalid:
 
 
 def check_digest(path: Path, found: str, expected: str, hint: str) -> None:
-    """Raises: ModelInvalid with both digests when they differ."""
+    """Raises: ModelInvalid with both digests when they differ, or when the file is one that is not served."""
+    refuse_excluded(found)
     if found != expected:
         raise ModelInvalid(f"{path} is not the expected file: its SHA-256 is {found}, not {expected}; {hint}")
 

@@ -13,6 +13,7 @@ from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.files import CHUNK_BYTES, locked, sync_folder
 from vultus.models.card import ModelCard, ModelFile
 from vultus.models.card_parts import UrlSource
+from vultus.models.excluded_models import refuse_excluded
 from vultus.models.repository.digests import check_digest, unreadable
 from vultus.models.repository.download import ClientFactory, Download, Progress, default_client, part_of
 from vultus.models.repository.store import ModelStore
@@ -93,6 +94,7 @@ class _Pull:
 
     def _expected(self, file: ModelFile) -> str:
         known = expected_digest(self.store.folder, file)
+        refuse_excluded(self.sha256)
         given = self.sha256.lower() if self.sha256 else None
         if known and given and known != given:
             raise ModelInvalid(f"{file.name} of {self.card.id} has the SHA-256 {known}, not {given}; leave it out")

@@ -12,6 +12,7 @@ from pathlib import Path
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.files import write_whole
 from vultus.models.card_parts import ModelFile
+from vultus.models.excluded_models import refuse_excluded
 
 _LINE = re.compile(r"([0-9a-f]{64})(?:[ \t]+\*?\S.*)?\s*")
 _MOST_BYTES = 4096  # a digest and a file name
@@ -20,9 +21,11 @@ _MOST_BYTES = 4096  # a digest and a file name
 def expected_digest(folder: Path, file: ModelFile) -> str | None:
     """The SHA-256 that the file's source must have: the card's, or else the operator's; None when neither is given.
 
-    Raises: ModelInvalid when the operator's file holds no digest.
+    Raises: ModelInvalid when the operator's file holds no digest, or it is that of a file that is not served.
     """
-    return file.sha256 or _read(trusted_digest_path(folder, file))
+    digest = file.sha256 or _read(trusted_digest_path(folder, file))
+    refuse_excluded(digest)
+    return digest
 
 
 def required_digest(folder: Path, model_id: str, file: ModelFile) -> str:
