@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.pictures import FRAME
-from vultus.errors import InvalidRequest, ModelNameNotAllowed
+from vultus.errors import InvalidRequest, ModelMismatch, ModelNameNotAllowed
 from vultus.matching.decision import ThresholdTable
 from vultus.records.seen import RGB, CropRule, Face, InputRule
 from vultus.vision.embed import Embedder
@@ -66,7 +66,10 @@ class FrameDetector:
 
 @dataclass
 class TinyModel:
-    """A recognition model, as the service sees it. Its version may be set, to stand for that of a later release."""
+    """A recognition model, as the service sees it. Its version may be set, to stand for that of a later release.
+
+    older: the versions that it can still make.
+    """
 
     id: str
     dimension: int
@@ -74,6 +77,7 @@ class TinyModel:
     pipeline_version: int = 1
     precision: str = "fp32"
     calibration: ThresholdTable | None = None
+    older: tuple[int, ...] = ()
 
     def thresholds(self) -> ThresholdTable:
         if self.calibration is None:
@@ -81,7 +85,12 @@ class TinyModel:
         return self.calibration
 
     def embedder(self) -> Embedder:
-        return self.network
+        return self.network.at_version(self.pipeline_version)
+
+    def at_version(self, version: int) -> TinyModel:
+        if version != self.pipeline_version and version not in self.older:
+            raise ModelMismatch(f"version {version} of {self.id} cannot be made")
+        return replace(self, pipeline_version=version)
 
 
 class TinyModels:

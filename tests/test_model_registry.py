@@ -13,7 +13,7 @@ from tests import pictures
 from tests.standins import SIDE, TEMPLATE, write_tiny_network
 from tests.waiting import patient
 from vultus.config import Settings
-from vultus.errors import InvalidRequest, ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
+from vultus.errors import InvalidRequest, ModelInvalid, ModelMismatch, ModelNameNotAllowed, ModelNotInstalled
 from vultus.model_registry import MEMORY_FACTOR, ModelRegistry
 from vultus.models.card import FileSource, Int8Ranges, ModelFile, find_card, in_box_cards
 from vultus.models.importers import Quantizer
@@ -73,10 +73,21 @@ def test_names_and_aliases_resolve_to_ids(folder):
 def test_a_name_is_resolved_once_to_a_model_that_is_passed_down(folder):
     models = serve(folder, make_card(folder, "a", calibration=None), make_card(folder, "b"))
     model = models.resolve("alias-of-b")
-    assert (model.id, model.dimension, model.pipeline_version, model.precision) == ("b", 32, 1, "fp32")
+    assert (model.id, model.dimension, model.pipeline_version, model.precision) == ("b", 32, 2, "fp32")
     assert models.resolve("b") is model
     assert model.thresholds() is model.thresholds()
     assert model.embedder() is models.served("b").embedder()
+
+
+def test_an_older_version_shares_the_network_and_one_that_cannot_be_made_is_refused(folder):
+    model = serve(folder, make_card(folder, "a")).resolve("a")
+    older = model.at_version(1)
+    assert (older.id, older.pipeline_version, older.thresholds()) == ("a", 1, model.thresholds())
+    assert model.at_version(2) is model
+    picture, face = np.full((90, 90, 3), 200, np.uint8), Face((-20, -20, 30, 30), np.zeros((5, 2), np.float32), 0.9)
+    assert [one.embedder().crop(picture, face, align=False).min() for one in (older, model)] == [200, 127]
+    with pytest.raises(ModelMismatch, match="version 3 of a cannot be made, only 1, 2"):
+        model.at_version(3)
 
 
 def test_a_model_without_a_calibration_says_how_to_make_one(folder):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vultus.errors import InvalidRequest, ModelInvalid, ModelNameNotAllowed
+from vultus.errors import InvalidRequest, ModelInvalid, ModelMismatch, ModelNameNotAllowed
 from vultus.loaded_models import LoadedModels
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel
@@ -59,6 +59,22 @@ class ServedModel:
         Raises: ModelNotInstalled; ModelInvalid when the file is not the one that the card describes.
         """
         return self.load()
+
+    def at_version(self, version: int) -> ServedModel:
+        """The model with the preprocessing of an older version; its network is shared.
+
+        Raises: ModelMismatch when this version can no longer be made.
+        """
+        if version == self.pipeline_version:
+            return self
+        if version not in self.card.older_versions:
+            made = ", ".join(map(str, sorted((*self.card.older_versions, self.card.pipeline_version))))
+            raise ModelMismatch(
+                f"version {version} of {self.id} cannot be made, only {made}; their embeddings do not compare: "
+                "enroll anew"
+            )
+        # The calibration holds for all versions of a card: see `operator_calibration`.
+        return replace(self, pipeline_version=version, load=lambda: self.load().at_version(version))
 
 
 class ModelRegistry:
@@ -185,15 +201,15 @@ class ModelRegistry:
     def _load(self, card: ModelCard) -> tuple[Recogniser[Any], int]:
         """The model, and the bytes it takes in memory."""
         if not card.fused:
-            return self._load_network(card)
-        loaded = [self._load_network(member) for member in self._store.members(card)]
+            return self._load_network(card, card.pipeline_version)
+        loaded = [self._load_network(member, card.pipeline_version) for member in self._store.members(card)]
         weighted = [(model, weight) for (model, _), (_, weight) in zip(loaded, card.fused, strict=True)]
         fused = FusedEmbedder(weighted, model_id=card.id)
         if fused.dimension != card.output_dimension:
             raise ModelInvalid(f"{card.id} has {fused.dimension} numbers; mend output_dimension in its card")
         return fused, sum(size for _, size in loaded)
 
-    def _load_network(self, card: ModelCard) -> tuple[Embedder, int]:
+    def _load_network(self, card: ModelCard, version: int) -> tuple[Embedder, int]:
         path, dimension = self._path(card), self.served(card.id).dimension
         session = Session(path)
         input_rule, crop_rule = _required(card.input, card.id, "input"), _required(card.crop, card.id, "crop")
@@ -205,6 +221,7 @@ class ModelRegistry:
             crop_rule=crop_rule,
             dimension=dimension,
             norm_range=card.norm_range,
+            pipeline_version=version,
         )
         return embedder, MEMORY_FACTOR * path.stat().st_size
 

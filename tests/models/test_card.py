@@ -132,6 +132,8 @@ def test_missing_table_is_named(table):
         ('task = "recognition"', 'task = "magic"', "task is 'magic'; write \"recognition\" or"),
         ('aliases = ["Tiny"]', "aliases = [1]", r"aliases\[0\] is 1; write a list of texts"),
         ("pipeline_version = 2", "pipeline_version = true", "pipeline_version is True; write a whole number"),
+        ("output_dimension = 4", "output_dimension = 4\nolder_versions = [2]", "older_versions must be below .* 2"),
+        ("output_dimension = 4", "output_dimension = 4\nolder_versions = 1", "older_versions is 1; write a list"),
         ("output_dimension = 4", "output_dimension = 0", "output_dimension is 0; write"),
         ("commercial_use = true", 'commercial_use = "yes"', "licence.commercial_use is 'yes'; write true or false"),
         ("mean = 127.5", 'mean = "127"', "input.mean is '127'; write a number"),

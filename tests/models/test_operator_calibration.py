@@ -64,7 +64,7 @@ def test_the_overlay_wins_over_the_card(tmp_path, card):
 
 
 @pytest.mark.parametrize(
-    ("model_id", "version"), [("facenet512-casia-webface", 2), ("sface", 1)], ids=["pipeline version", "model"]
+    ("model_id", "version"), [("facenet512-casia-webface", 3), ("sface", 1)], ids=["pipeline version", "model"]
 )
 def test_an_overlay_of_other_embeddings_is_refused(tmp_path, card, model_id, version):
     write_operator_calibration(
@@ -72,6 +72,15 @@ def test_an_overlay_of_other_embeddings_is_refused(tmp_path, card, model_id, ver
     )
     with pytest.raises(ModelInvalid, match=f"measured with {model_id}, pipeline version {version}.*remove the file"):
         read_operator_calibration(tmp_path, card)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_overlay_of_a_version_that_the_card_makes_is_used(tmp_path, card, version, caplog):
+    caplog.set_level("INFO")
+    own = replace(OWN, pipeline_version=version)
+    write_operator_calibration(operator_calibration_path(tmp_path, card.id), card.id, own)
+    assert read_operator_calibration(tmp_path, card) == own
+    assert ("measured with pipeline version 1; it is used with version 2 as well" in caplog.text) is (version == 1)
 
 
 @pytest.mark.parametrize("text", ["", "model = 3", "no toml [", 'model = "m"\n[calibration]\ndata = "x"\n', "\udcff"])

@@ -117,5 +117,19 @@ def test_the_sweep_removes_photos_without_a_row_and_keeps_the_others(small):
 def test_a_collection_of_another_preprocessing_version_is_refused(small):
     small.service.galleries.create_collection("c")
     small.models.resolve("tiny-32").pipeline_version = 2
-    with pytest.raises(ModelMismatch, match="version 1 of tiny-32, and version 2"):
+    with pytest.raises(ModelMismatch, match="version 1 of tiny-32 cannot be made"):
         small.service.identification.find(drawn_photo(1), collection="c")
+
+
+def test_a_collection_of_an_older_version_goes_on_in_it_and_new_ones_are_of_the_newest(small):
+    small.service.enrolment.enroll([drawn_photo(1)], subject="ada", collection="c")
+    model = small.models.resolve("tiny-32")
+    model.pipeline_version, model.older = 2, (1,)
+    galleries = small.service.galleries
+    assert galleries.create_collection("c") == (galleries.collection("c"), False)
+    small.service.enrolment.enroll([drawn_photo(2)], subject="bob", collection="c")
+    found = small.service.identification.find(drawn_photo(2), collection="c")
+    assert found.faces[0].matches[0].candidate.subject == "bob"
+    assert small.service.recognition.verify_subject(drawn_photo(1), "ada", collection="c").verified
+    assert galleries.collection("c").pipeline_version == 1
+    assert galleries.create_collection("d")[0].pipeline_version == 2

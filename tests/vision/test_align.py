@@ -71,6 +71,19 @@ def test_shrinking_first_does_not_move_the_landmarks():
         assert crop[round(y) - 1 : round(y) + 2, round(x) - 1 : round(x) + 2].max() > 100
 
 
-def test_a_face_at_the_edge_repeats_the_edge():
+def test_a_crop_is_grey_outside_the_picture_where_version_1_repeated_the_edge():
     picture = np.full((100, 100, 3), 200, np.uint8)
-    assert crop_by_box(picture, (-40, -40, 40, 40), width=64, height=64).min() == 200
+    box = (-40, -40, 40, 40)
+    assert crop_by_box(picture, box, width=64, height=64, version=1).min() == 200
+    crop = crop_by_box(picture, box, width=64, height=64)
+    assert (crop[:31] == 127).all()
+    assert (crop[33:, 33:] == 200).all()
+
+
+@pytest.mark.parametrize("scale", [0.9, 5.0])
+def test_crops_inside_the_picture_are_the_same_in_both_versions(scale):
+    noise = np.random.default_rng(1).integers(0, 256, (1200, 1200, 3)).astype(np.uint8)
+    landmarks = turned(np.array(TEMPLATE) - 80, degrees=20, scale=scale, shift=(600, 600)).astype(np.float32)
+    rule, size = CropRule(TEMPLATE), {"width": 160, "height": 160}
+    first, second = (crop_by_landmarks(noise, landmarks, rule, **size, version=version) for version in (1, 2))
+    np.testing.assert_array_equal(first, second)

@@ -34,6 +34,15 @@ def test_the_cosine_is_the_weighted_mean_of_the_members(members):
     assert cosine(*vectors) == pytest.approx(0.7 * each[0] + 0.3 * each[1], abs=1e-5)
 
 
+def test_an_older_version_crops_as_its_members_did(members):
+    fused = FusedEmbedder([(members[0], 0.7), (members[1], 0.3)], model_id="fused")
+    picture = np.full((90, 90, 3), 200, np.uint8)
+    face = Face((-20, -20, 30, 30), np.array(TEMPLATE, np.float32) - 10, 0.9)
+    assert [crop.min() for crop in fused.crop(picture, face)] == [127, 127]
+    assert [crop.min() for crop in fused.at_version(1).crop(picture, face)] == [200, 200]
+    assert [crop.min() for crop in fused.crop(picture, face)] == [127, 127]
+
+
 def test_no_faces_give_no_embeddings_and_a_blank_can_be_embedded(members):
     fused = FusedEmbedder([(members[0], 0.5), (members[1], 0.5)], model_id="fused")
     assert fused.embed([]).shape == (0, 48)

@@ -15,6 +15,7 @@ from vultus.models.calibration import Calibration, CalibrationTable
 from vultus.models.card_fields import (
     CARD_CONFIG,
     Count,
+    Counts,
     PlainName,
     Positive,
     Table,
@@ -74,7 +75,7 @@ class TaskFields:
 
 # A new kind of model adds its task here, with the fields that its decoder reads.
 TASKS: Mapping[str, TaskFields] = {
-    "recognition": TaskFields(needed=("output_dimension", "crop"), allowed=("int8", "stand_in")),
+    "recognition": TaskFields(needed=("output_dimension", "crop"), allowed=("int8", "older_versions", "stand_in")),
     "detection": TaskFields(allowed=("decoder", "refiner", "fallback")),
     "landmarks": TaskFields(),
     "liveness": TaskFields(needed=("decoder", "box_scale")),
@@ -107,6 +108,7 @@ def _members(value: Any) -> Any:
 class ModelCard:
     """One model. input: width and height 0 mean any size. pipeline_version counts up when preprocessing changes.
 
+    older_versions: those that can still be made, for collections that were filled with them.
     int8: how its first file becomes an int8 one; None where the ranges were not measured.
     norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None where they mean nothing.
     fused: (id of a recognition card, weight) of the models that make up this one; it then has no files of its own.
@@ -140,6 +142,7 @@ class ModelCard:
     refiner: PlainName | None = None
     fallback: PlainName | None = None
     box_scale: Positive | None = None
+    older_versions: Counts = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -163,6 +166,12 @@ class ModelCard:
         for name, values in (("name", tuple(file.name for file in self.files)), ("output", self.output_names())):
             if len(set(values)) != len(values):
                 raise FieldError("files", f"has two files with the same {name}; give each its own")
+        return self
+
+    @model_validator(mode="after")
+    def _older_than_its_own(self) -> Self:
+        if any(version >= self.pipeline_version for version in self.older_versions):
+            raise FieldError("older_versions", f"must be below pipeline_version {self.pipeline_version}; remove it")
         return self
 
     def file(self, name: str) -> ModelFile:

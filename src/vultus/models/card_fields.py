@@ -96,6 +96,9 @@ PlainName = Annotated[Text, AfterValidator(_plain)]  # safe as a file name: no f
 Digest = Annotated[Text, AfterValidator(_sha256)]
 Flag = Annotated[bool, Strict(), Write("true or false")]
 Count = Annotated[int, Strict(), Ge(1), Write("a whole number of at least 1")]
+Counts = Annotated[
+    tuple[Annotated[int, Strict(), Ge(1)], ...], Write("a list of whole numbers of at least 1, as in [1], or []")
+]
 Size = Annotated[int, Strict(), Ge(0), Write("a whole number of at least 0")]
 Number = Annotated[float, Strict(), Write("a number, as in 127.5")]
 Rate = Annotated[Number, AfterValidator(_rate)]

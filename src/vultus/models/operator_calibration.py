@@ -1,12 +1,15 @@
 """The operator's own calibration of a model: a file in the model folder that takes precedence over the card.
 
-It names the model and the version of the preprocessing it was measured with, and is refused where they differ from
-those in use: thresholds of other embeddings would give wrong decisions without any error.
+It names the model and the version of the preprocessing it was measured with, and is refused where the card does not
+make that version: thresholds of other embeddings would give wrong decisions without any error. One of an older version
+that the card still makes holds for the newer one too: versions 1 and 2 differ only where a crop reaches outside the
+picture, which few do. For the same reason the cards' own calibrations, measured with version 1, hold for both.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from vultus.models.calibration import Calibration, CalibrationTable, SearchCalib
 from vultus.models.card import ModelCard
 from vultus.models.card_fields import CARD_CONFIG, Text
 from vultus.models.toml import parse_toml
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, config=CARD_CONFIG)
@@ -47,11 +52,19 @@ def read_operator_calibration(folder: Path, card: ModelCard) -> Calibration | No
         raise ModelInvalid(f"the calibration {path} cannot be read: {exc}; check the file or remove it") from exc
     content = parse_toml(text, path.name, _CalibrationFile)
     model_id, calibration = content.model, content.calibration
-    if (model_id, calibration.pipeline_version) != (card.id, card.pipeline_version):
+    if model_id != card.id or calibration.pipeline_version not in (card.pipeline_version, *card.older_versions):
         raise ModelInvalid(
             f"the calibration {path} was measured with {model_id}, pipeline version {calibration.pipeline_version}, "
             f"but {card.id}, version {card.pipeline_version}, is used; remove the file, "
             f"or put it aside and run: vultus calibrate FOLDER --model {card.id}"
+        )
+    if calibration.pipeline_version != card.pipeline_version:
+        log.info(
+            "the calibration of %s was measured with pipeline version %d; it is used with version %d as well, which "
+            "differs only for faces cut by the edge of the picture",
+            card.id,
+            calibration.pipeline_version,
+            card.pipeline_version,
         )
     return calibration
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from vultus.errors import InvalidRequest, ModelMismatch, PolicyLoosened
+from vultus.errors import CollectionNotFound, InvalidRequest, ModelMismatch, PolicyLoosened
 from vultus.matching.decision import ThresholdTable, explicit_rule, to_similarity
 from vultus.records.answers import Caution, Metric, ThresholdRule
 from vultus.records.seen import Quality
@@ -42,6 +43,9 @@ class Model(Protocol):
 
     def embedder(self) -> Recogniser[Any]:
         """Its network, loaded at the first call."""
+
+    def at_version(self, version: int) -> Model:
+        """The same with an older version of its preprocessing. Raises ModelMismatch when it can no longer be made."""
 
 
 class Models(Protocol):
@@ -81,7 +85,7 @@ class ServiceContext:
     act: Act | None = None
 
     def bound_collection(self, name: str, model_name: str | None) -> tuple[Collection, Model]:
-        """An existing collection and its model, which must be the one asked for (None: any) as it is served today.
+        """An existing collection and its model, which must be the one asked for (None: any), at its version.
 
         Its counts are left at 0: counting takes longer the larger the collection is.
 
@@ -96,14 +100,8 @@ class ServiceContext:
         return collection, self.model_of(collection)
 
     def model_of(self, collection: Collection) -> Model:
-        """Raises ModelMismatch when the collection was filled by another version of its model's preprocessing."""
-        model = self.models.resolve(collection.model_id)
-        if collection.pipeline_version != model.pipeline_version:
-            raise ModelMismatch(
-                f"collection {collection.name!r} was filled with version {collection.pipeline_version} of {model.id}, "
-                f"and version {model.pipeline_version} is served; their embeddings do not compare: enroll anew"
-            )
-        return model
+        """The model at the version that the collection was filled with. Raises ModelMismatch."""
+        return self.models.resolve(collection.model_id).at_version(collection.pipeline_version)
 
     def verification_rule(
         self,
@@ -163,8 +161,12 @@ class ServiceContext:
     ) -> tuple[Collection, bool]:
         """The collection, bound to the model as it is served, and whether it is new. policies: None means any.
 
-        Raises ModelMismatch, CollectionExists.
+        One that is there stays bound to its version of the model. Raises ModelMismatch, CollectionExists.
         """
+        with suppress(CollectionNotFound):
+            existing = self.gallery.binding(name)
+            if existing.model_id == model.id:
+                model = model.at_version(existing.pipeline_version)
         return self.gallery.create_collection(
             name,
             model_id=model.id,

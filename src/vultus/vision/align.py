@@ -9,28 +9,34 @@ from vultus.records.seen import RGB, Box, CropRule, Float32
 
 BOX_MARGIN = 1.37  # box x 1.37 is the best box crop for YuNet's boxes (LFW 98.45 %)
 MAX_SHRINK = 2.0  # a bilinear warp skips pixels when it shrinks by more than this
+REPEATS_EDGE = 1  # the version of the pipeline that repeats the picture's edge outside; later ones fill with MID_GREY
+MID_GREY = 127  # near the mean that the networks' inputs are shifted by, so that what is missing says little
+LATEST_VERSION = 2
 
 
-def crop_by_landmarks(pixels: RGB, landmarks: Float32, rule: CropRule, *, width: int, height: int) -> RGB:
+def crop_by_landmarks(
+    pixels: RGB, landmarks: Float32, rule: CropRule, *, width: int, height: int, version: int = LATEST_VERSION
+) -> RGB:
     """The (height, width, 3) uint8 crop in which the landmarks (5, 2) lie on the rule's template.
 
     A similarity (Umeyama, IEEE TPAMI 13(4), 1991) is fitted to the template with x shrunk by the horizontal stretch
-    about the centre; then x is stretched. Outside the picture the edge is repeated.
+    about the centre; then x is stretched. Outside the picture the crop is mid grey; in version 1 of the pipeline the
+    edge is repeated. A crop that lies inside the picture is the same in both.
     """
     centre = width / 2
     squeeze = np.array([1 / rule.horizontal_stretch, 1.0])
     template = (np.asarray(rule.template, dtype=np.float64) - [centre, 0]) * squeeze + [centre, 0]
     transform = fit_similarity(np.asarray(landmarks, dtype=np.float64), template)
     stretch = np.array([[rule.horizontal_stretch, 0, centre * (1 - rule.horizontal_stretch)], [0, 1, 0], [0, 0, 1]])
-    return _warp(pixels, (stretch @ np.vstack([transform, [0, 0, 1]]))[:2], width, height)
+    return _warp(pixels, (stretch @ np.vstack([transform, [0, 0, 1]]))[:2], width, height, _border(version))
 
 
-def crop_by_box(pixels: RGB, box: Box, *, width: int, height: int) -> RGB:
-    """The (height, width, 3) uint8 crop of the box with a margin, not turned upright."""
+def crop_by_box(pixels: RGB, box: Box, *, width: int, height: int, version: int = LATEST_VERSION) -> RGB:
+    """The (height, width, 3) uint8 crop of the box with a margin, not turned upright; outside as by landmarks."""
     x_min, y_min, x_max, y_max = box
     scale = np.array([width / max(x_max - x_min, 1.0), height / max(y_max - y_min, 1.0)]) / BOX_MARGIN
     shift = np.array([width, height]) / 2 - scale * [(x_min + x_max) / 2, (y_min + y_max) / 2]
-    return _warp(pixels, np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]]), width, height)
+    return _warp(pixels, np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]]), width, height, _border(version))
 
 
 def crop_square(pixels: RGB, left: float, top: float, side: float, *, size: int) -> RGB:
@@ -38,7 +44,7 @@ def crop_square(pixels: RGB, left: float, top: float, side: float, *, size: int)
     scale = size / side
     # Pixel centres: the square's edge is half a pixel before the centre of its first pixel.
     shift = (np.array([-left, -top]) + 0.5) * scale - 0.5
-    return _warp(pixels, np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]), size, size)
+    return _warp(pixels, np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]), size, size, cv2.BORDER_REPLICATE)
 
 
 def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -55,10 +61,14 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.column_stack([linear, target_mean - linear @ source_mean])
 
 
-def _warp(pixels: RGB, transform: np.ndarray, width: int, height: int) -> RGB:
+def _border(version: int) -> int:
+    return cv2.BORDER_REPLICATE if version == REPEATS_EDGE else cv2.BORDER_CONSTANT
+
+
+def _warp(pixels: RGB, transform: np.ndarray, width: int, height: int, border: int) -> RGB:
     pixels, transform = _shrink_first(pixels, transform, width, height)
     return cv2.warpAffine(  # type: ignore[no-any-return]
-        pixels, transform, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        pixels, transform, (width, height), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=(MID_GREY,) * 3
     )
 
 

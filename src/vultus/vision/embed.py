@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from copy import copy
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
 from vultus.errors import ModelInvalid
 from vultus.records.seen import RGB, CropRule, Face, Float32, InputRule
 from vultus.vectors import has_direction, lengths, unit_length
-from vultus.vision.align import crop_by_box, crop_by_landmarks
+from vultus.vision.align import LATEST_VERSION, crop_by_box, crop_by_landmarks
 from vultus.vision.compute_slots import TaskRunner, run_in_order
 from vultus.vision.session import Session
 
@@ -25,6 +26,8 @@ class Recogniser(Protocol[Crop]):
     dimension: int
 
     def crop(self, pixels: RGB, face: Face, *, align: bool = True) -> Crop: ...
+
+    def at_version(self, version: int) -> Self: ...
 
     def blank(self) -> Crop: ...
 
@@ -47,24 +50,35 @@ class Embedder:
         crop_rule: CropRule,
         dimension: int,
         norm_range: tuple[float, float] | None = None,
+        pipeline_version: int = LATEST_VERSION,
     ) -> None:
-        """norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None: they do not tell it."""
+        """norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None: they do not tell it.
+
+        pipeline_version: whose crops it makes, see `align`.
+        """
         self.model_id = model_id
         self.dimension = dimension
         self._session = session
         self._input = input_rule
         self._crop = crop_rule
         self._norm_range = norm_range
+        self._version = pipeline_version
 
     def crop(self, pixels: RGB, face: Face, *, align: bool = True) -> RGB:
         """The (height, width, 3) uint8 RGB crop of a face that the model asks for.
 
         align: turned and scaled by the landmarks; False: the box as it stands.
         """
-        size = {"width": self._input.width, "height": self._input.height}
+        how = {"width": self._input.width, "height": self._input.height, "version": self._version}
         if align and np.isfinite(face.landmarks).all():
-            return crop_by_landmarks(pixels, face.landmarks, self._crop, **size)
-        return crop_by_box(pixels, face.box, **size)
+            return crop_by_landmarks(pixels, face.landmarks, self._crop, **how)
+        return crop_by_box(pixels, face.box, **how)
+
+    def at_version(self, version: int) -> Self:
+        """The same network with the crops of another version of the pipeline."""
+        other = copy(self)
+        other._version = version
+        return other
 
     def blank(self) -> RGB:
         """A black crop of the model's size, to warm it up."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import partial
+from typing import Self
 
 import numpy as np
 
@@ -33,6 +35,12 @@ class FusedEmbedder:
     def crop(self, pixels: RGB, face: Face, *, align: bool = True) -> Crops:
         """The crop that each member asks for."""
         return tuple(model.crop(pixels, face, align=align) for model in self._members)
+
+    def at_version(self, version: int) -> Self:
+        """The same networks with the crops of another version of the pipeline."""
+        other = copy(self)
+        other._members = [model.at_version(version) for model in self._members]
+        return other
 
     def blank(self) -> Crops:
         """Black crops of the members' sizes, to warm them up."""
