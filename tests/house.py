@@ -34,6 +34,7 @@ REPEATED = {
     "models": "the folder of model cards and files, and the commands about them",
     "backup": "the folder, and the commands about it",
     "answers": "what the use cases answer, and its JSON shapes",
+    "jobs": "background work: the folder that runs it, the routes, their shapes, the commands, the rows",
     "calibrate": "the command, and the measurement behind it",
 }
 

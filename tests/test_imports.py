@@ -33,11 +33,13 @@ MAY_KNOW = {
     "evaluation": GROUND | {"matching", "vision"},
     "loaded_models": set(),
     "model_registry": GROUND | {"loaded_models", "matching", "vision", "models"},
-    "wiring": FLOOR | {"config", "storage", "backup", "service", "model_registry"},
+    "jobs": GROUND | {"vision", "storage", "service"},
+    "wiring": FLOOR | {"config", "storage", "backup", "service", "jobs", "model_registry"},
     "api": GROUND | {"config", "schemas", "matching", "search", "storage", "service"},
     "server": GROUND | {"config", "wiring", "api"},
     "cli": FLOOR
-    | {"config", "schemas", "storage", "backup", "service", "evaluation", "model_registry", "wiring", "server"},
+    | {"config", "schemas", "storage", "backup", "service", "jobs"}
+    | {"evaluation", "model_registry", "wiring", "server"},
     "__main__": {"cli"},
 }
 # library -> the files, or folders, that alone may import it

@@ -15,6 +15,7 @@ import numpy as np
 from vultus.backup.restore import refuse_unfinished
 from vultus.config import Settings
 from vultus.errors import ModelInvalid, SettingsInvalid
+from vultus.jobs.job_runner import JobRunner
 from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, cards_of, find_card, known_card
 from vultus.models.catalogue import known_cards
@@ -115,10 +116,18 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
             photos.remove_leftovers()
             service.galleries.sweep()
             gallery.corrections.sweep()
+            runner = job_runner(service)
+            stack.callback(runner.close)
+            runner.start()
         new_key = _first_admin_key(keys, settings) if serving else None
         yield System(
             settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink, audit=Audit(database)
         )
+
+
+def job_runner(service: FaceService) -> JobRunner:
+    """Runs the jobs in the background of this service; not started yet."""
+    return JobRunner(service.acting_as(Act(SERVER)).jobs, ())
 
 
 def check_settings(settings: Settings) -> None:

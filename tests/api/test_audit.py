@@ -37,6 +37,7 @@ ACTIONS = {
     "patch_collection": ("collection.policy", CHANGE),
     "delete_collection": ("collection.erase", CHANGE),
     "rename_subject": ("subject.rename", CHANGE),
+    "cancel_job": ("job.cancel", CHANGE),
     "merge_subject": ("subject.merge", CHANGE),
     "move_face": ("face.move", CHANGE),
     "undo_change": ("undo", CHANGE),
@@ -58,6 +59,8 @@ NOT_AUDITED = {
     "list_keys",
     "show_own_key",
     "list_audit",
+    "list_jobs",
+    "get_job",
 }
 
 

@@ -1,4 +1,4 @@
-"""What is stored: collections, subjects, faces, API keys and the audit."""
+"""What is stored: collections, subjects, faces, API keys, jobs and the audit."""
 
 from __future__ import annotations
 
@@ -142,6 +142,32 @@ class KeyRotation:
     key: ApiKey
     secret: str
     old_until: datetime
+
+
+JobState = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work in the background. number: its place in the order of their making.
+
+    state: waiting: it ended short of its end, and somebody must decide how it goes on. cancelling: it runs, and will
+    stop. done, total: its progress, in a unit of its kind. problem: why it failed or waits, as a sentence.
+    """
+
+    id: str
+    number: int
+    kind: str
+    collection: str | None
+    parameters: Mapping[str, Any]
+    state: JobState
+    done: int
+    total: int
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    problem: str | None = None
+    cancelling: bool = False
 
 
 @dataclass(frozen=True)

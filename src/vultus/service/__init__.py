@@ -27,6 +27,7 @@ class FaceService:
         self.comparison = VectorComparison(context)
         self.galleries = Galleries(context)
         self.corrections = SubjectCorrections(context)
+        self.jobs = context.gallery.jobs
 
     def acting_as(self, act: Act) -> FaceService:
         """The same service on behalf of an actor: each change has its audit line, in the same transaction."""

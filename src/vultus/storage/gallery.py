@@ -22,6 +22,7 @@ from vultus.storage.additions import add_to_subject, face_ids_of
 from vultus.storage.audit import Act, record
 from vultus.storage.corrections import Corrections
 from vultus.storage.database import Database
+from vultus.storage.jobs import JobStore
 from vultus.storage.search_source import select_changes, select_stored_embeddings
 
 PhotoKeys = tuple[str, ...]
@@ -51,6 +52,11 @@ class Gallery:
     def corrections(self) -> Corrections:
         """Renames, merges and moves, on behalf of the same actor."""
         return Corrections(self._database, self._act)
+
+    @property
+    def jobs(self) -> JobStore:
+        """The work in the background, on behalf of the same actor."""
+        return JobStore(self._database, self._act)
 
     # --- collections ----------------------------------------------------------------------------------------------
 

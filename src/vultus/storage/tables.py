@@ -2,7 +2,7 @@
 
     collections ──< subjects ──< faces ──── embeddings
          │├──────< removals        │├────── codes        api_keys ──< replaced_secrets        audit
-         └───────< undo_log ──< undo_faces
+         └───────< undo_log ──< undo_faces                             jobs
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 created later under the same name is another collection.
@@ -219,6 +219,26 @@ audit = Table(
     Column("outcome", Text, nullable=False),
     Column("request_id", Text),
     Column("kept_from", Integer),  # of a prune: the number of the oldest line that is kept
+    sqlite_autoincrement=True,
+)
+# See `jobs.py`. collection: its name; the job of one that is erased ends by itself.
+jobs = Table(
+    "jobs",
+    METADATA,
+    Column("pk", Integer, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("collection", Text),
+    Column("parameters", Text, nullable=False),  # a JSON object
+    Column("state", Text, nullable=False),
+    Column("cancelling", Integer, nullable=False),  # 1: the process that runs it is to stop it
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("problem", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Index("jobs_by_state", "state", "pk"),
     sqlite_autoincrement=True,
 )
 Index("audit_by_kept_from", audit.c.kept_from, sqlite_where=audit.c.kept_from.is_not(None))

@@ -1,0 +1,1 @@
+"""Work in the background: one job after the other, with stored progress, cancelled or resumed."""
