@@ -10,7 +10,7 @@ from tests.storage.synthetic import rows_of, unit
 from vultus.records.seen import Float32
 from vultus.search.int8_codes import as_probe
 from vultus.search.kernels import numpy_products
-from vultus.search.rescoring import FIRST_FETCH, Shortlist, rescore
+from vultus.search.rescoring import FIRST_FETCH, ExactCosines, Shortlist, rescore
 from vultus.search.segments import Block
 from vultus.search.source import StoredEmbeddings
 
@@ -74,6 +74,7 @@ def test_faces_are_fetched_only_while_they_can_change_the_result():
 
     shortlist = considered(Shortlist(probe, 203), block_of(range(len(embeddings)), embeddings))
     assert len(shortlist.face_pks) == len(embeddings)  # fewer subjects than asked for: nobody is ruled out
-    found, whole = rescore(shortlist, fetch, 5)
-    assert (whole, [line.face_id for line in found]) == (True, ["1", "2", "3", "4", "5"])
+    shortlist.k, cosines = 5, ExactCosines(probe, fetch)
+    found = rescore(shortlist, cosines)
+    assert (cosines.complete, [line.face_id for line in found]) == (True, ["1", "2", "3", "4", "5"])
     assert len(asked) == FIRST_FETCH

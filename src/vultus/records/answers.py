@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,11 +15,20 @@ Metric = Literal["cosine", "euclidean", "euclidean_l2"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One line of a search result: the best face of one subject. similarity: cosine in [-1, 1]."""
+    """One line of a search result: the best face of one subject.
+
+    similarity: cosine in [-1, 1]. score: by which lines are ranked; the similarity less what the cohorts of both sides
+    take off where a search has a rule for that (see `search/cohort.py`), else the similarity.
+    """
 
     subject: str
     face_id: str
     similarity: float
+    score: float = math.nan  # not given: the similarity
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.score):
+            object.__setattr__(self, "score", self.similarity)
 
 
 @dataclass(frozen=True)

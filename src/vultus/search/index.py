@@ -14,7 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,27 +22,39 @@ from numpy.typing import NDArray
 from vultus.errors import CollectionNotFound, StorageFailed, VectorMismatch
 from vultus.records.answers import Candidate
 from vultus.records.seen import Float32
-from vultus.search.int8_codes import as_probe
+from vultus.search.cohort import CohortRule
+from vultus.search.cohort_terms import COHORT_FACES
+from vultus.search.int8_codes import Probe, as_probe
 from vultus.search.kernels import Kernel, choose_kernel
 from vultus.search.loaded_collection import LoadedCollection, Snapshot
 from vultus.search.pq_builder import PqBuilder
-from vultus.search.pq_index import PqIndex, load_faiss
+from vultus.search.pq_index import load_faiss
 from vultus.search.recall import SearchState
-from vultus.search.rescoring import Shortlist, rescore
-from vultus.search.segments import SEGMENT_ROWS, Block
+from vultus.search.scan import Search, scan
+from vultus.search.searches import one_subject, probe_terms, ranking
+from vultus.search.segments import SEGMENT_ROWS
 from vultus.search.source import SearchSource
 from vultus.vectors import has_direction, lengths, unit_length
 
-PROBES_AT_ONCE = 64  # their products with a segment take 16 MB
 MEMORY_BYTES = 2 * 2**30
-CANDIDATES_PER_LINE = 20  # compared exactly, even if the PQ index asks for fewer: a subject may have many faces
+
+R = TypeVar("R")
+Searches = Sequence[Search[R]]
 
 
 class SearchIndex(Protocol):
     """Finds the enrolled subjects most similar to a probe."""
 
-    def search(self, collection: str, probes: Float32, k: int) -> list[list[Candidate]]:
+    def search(self, collection: str, probes: Float32, k: int, rule: CohortRule | None = None) -> list[list[Candidate]]:
         """Per probe of (Q, D) at most k candidates, best first, one per subject. Raises: see FlatIndex.search."""
+
+    def search_subject(
+        self, collection: str, probes: Float32, subject_pk: int, rule: CohortRule
+    ) -> list[Candidate | None]:
+        """Per probe the best face of one subject; None where it has none. Raises: see FlatIndex.search."""
+
+    def terms(self, collection: str, probes: Float32, rule: CohortRule) -> NDArray[np.float64]:
+        """Per probe its term, nobody left out, (Q,). Raises: see FlatIndex.search."""
 
     def size(self, collection: str) -> tuple[int, int]:
         """Subjects with a face, and faces. Raises: CollectionNotFound."""
@@ -73,35 +85,50 @@ class FlatIndex:
         memory_bytes: int = MEMORY_BYTES,
         kernel: Kernel | None = None,
         segment_rows: int = SEGMENT_ROWS,
+        cohort_faces: int = COHORT_FACES,
         pq_from_faces: int = 0,
         faiss: Callable[[], Any | None] = load_faiss,
     ) -> None:
         """memory_bytes: beyond it the collections used least recently are dropped, never the one being searched.
 
         kernel: multiplies codes; None: the fastest that works on this machine. segment_rows: faces in one array.
-        pq_from_faces: the size from which on a collection gets a PQ index; 0: never. faiss: loads that package.
+        cohort_faces: of at most so many are the terms of enrolled faces. pq_from_faces: the size from which on a
+        collection gets a PQ index; 0: never. faiss: loads that package.
         """
         self._gallery = gallery
-        self._memory_bytes, self._segment_rows = memory_bytes, segment_rows
+        self._memory_bytes, self._segment_rows, self._cohort_faces = memory_bytes, segment_rows, cohort_faces
         self._kernel = choose_kernel() if kernel is None else kernel
         self._collections: OrderedDict[str, LoadedCollection] = OrderedDict()  # the one used last at the end
         self._guard = threading.Lock()  # of _collections; never held while the gallery is asked
         self._builder = PqBuilder(pq_from_faces, self._best, faiss)
 
-    def search(self, collection: str, probes: Float32, k: int) -> list[list[Candidate]]:
+    def search(self, collection: str, probes: Float32, k: int, rule: CohortRule | None = None) -> list[list[Candidate]]:
         """Per probe of (Q, D) float32, any length, at most k candidates, best first: the best face of each subject.
 
+        rule: by which scores follow from similarities, always the same for a collection; None: they are the same.
         Exact: what comparing the float32 embeddings one by one would give; where a PQ index is in use (`state`), a
-        candidate is missed as often as its recall says, and each one found has its exact similarity all the same.
-        Finds all that was committed before the call. Equal similarities: the face enrolled first.
+        candidate is missed as often as its recall says, and each one found has its exact similarity all the same; the
+        nearest subjects that decide a score are those of the candidates.
+        Finds all that was committed before the call. Equal scores: the face enrolled first.
         Raises: CollectionNotFound; VectorMismatch, when a probe has another dimension, is zero, NaN or infinite.
         """
-        snapshot, before = self._pull(collection), None
-        while True:
-            found, complete = self._search(snapshot, probes, k)
-            if complete or snapshot is before:
-                return found
-            snapshot, before = self._pull(collection), snapshot  # a face was erased meanwhile: search again without it
+        return self._answer(collection, probes, rule, lambda made: ranking(made, k, rule))
+
+    def search_subject(
+        self, collection: str, probes: Float32, subject_pk: int, rule: CohortRule
+    ) -> list[Candidate | None]:
+        """Per probe of (Q, D) the face of one subject with the best score; None where it has none any more.
+
+        subject_pk: the gallery's number of it. Every face of the subject is compared. Raises: as `search`.
+        """
+        return self._answer(collection, probes, rule, lambda made: one_subject(made, subject_pk, rule))
+
+    def terms(self, collection: str, probes: Float32, rule: CohortRule) -> NDArray[np.float64]:
+        """What the collection as a cohort says of each probe of (Q, D): T(p) with nobody left out, (Q,).
+
+        See `cohort.py`. Raises: as `search`.
+        """
+        return np.array(self._answer(collection, probes, rule, lambda made: probe_terms(made, rule)), np.float64)
 
     def size(self, collection: str) -> tuple[int, int]:
         """Subjects with a face, and faces. Raises: CollectionNotFound."""
@@ -151,49 +178,43 @@ class FlatIndex:
         """Stop building in the background. Searches remain possible."""
         self._builder.close()
 
-    def _search(self, snapshot: Snapshot, probes: Float32, k: int) -> tuple[list[list[Candidate]], bool]:
-        results = self._candidates(snapshot, probes, k)
-        return [found for found, _ in results], all(complete for _, complete in results)
+    def _answer(
+        self,
+        collection: str,
+        probes: Float32,
+        rule: CohortRule | None,
+        searches_of: Callable[[list[Probe]], Searches[R]],
+    ) -> list[R]:
+        """The result of each search on the collection as it is committed now."""
+        snapshot, before = self._pull(collection, rule), None
+        while True:
+            units = _unit(probes, snapshot.dimension)
+            found, complete = self._results(snapshot, searches_of([as_probe(unit) for unit in units]))
+            if complete.all() or snapshot is before:
+                return found
+            snapshot, before = self._pull(collection, rule), snapshot  # a face was erased meanwhile: search without it
 
-    def _candidates(self, snapshot: Snapshot, probes: Float32, k: int) -> list[tuple[list[Candidate], bool]]:
-        """Per probe its candidates, and whether every face that was fetched was still stored."""
-        unit = _unit(probes, snapshot.dimension)
-        if k < 1:
-            return [([], True) for _ in unit]
-        shortlists = [Shortlist(as_probe(probe), k) for probe in unit]
-        for start in range(0, len(shortlists), PROBES_AT_ONCE):
-            self._scan(snapshot, shortlists[start : start + PROBES_AT_ONCE], k)
-        fetch = partial(self._gallery.stored_embeddings, snapshot.mark)
-        return [rescore(shortlist, fetch, k) for shortlist in shortlists]
-
-    def _scan(self, snapshot: Snapshot, shortlists: Sequence[Shortlist], k: int) -> None:
-        values = np.stack([shortlist.probe.values for shortlist in shortlists])
-        if snapshot.pq is not None:
-            self._scan_chosen(snapshot.pq, snapshot.blocks, shortlists, k)
-        for block in snapshot.blocks[snapshot.pq.blocks if snapshot.pq else 0 :]:
-            products = self._kernel(values, block.rows.codes.values)
-            for shortlist, row in zip(shortlists, products, strict=True):
-                shortlist.consider(block, row)
-
-    def _scan_chosen(self, pq: PqIndex, blocks: Sequence[Block], shortlists: Sequence[Shortlist], k: int) -> None:
-        probes = np.stack([shortlist.probe.unit for shortlist in shortlists])
-        chosen = pq.nearest(probes, blocks, max(pq.candidates, CANDIDATES_PER_LINE * k))
-        for shortlist, rows in zip(shortlists, chosen, strict=True):
-            if len(rows):
-                (products,) = self._kernel(shortlist.probe.values[None, :], rows.codes.values)
-                shortlist.consider(Block(rows, np.ones(len(rows), np.bool_), 0), products)
+    def _results(self, snapshot: Snapshot, searches: Searches[R]) -> tuple[list[R], NDArray[np.bool_]]:
+        """Per search its result, and whether every face that was fetched was still stored."""
+        scanned = scan(self._kernel, snapshot, searches, partial(self._gallery.stored_embeddings, snapshot.mark))
+        found = [search.result(one) for search, one in zip(searches, scanned, strict=True)]
+        return found, np.array([one.cosines.complete for one in scanned], np.bool_)
 
     def _best(self, snapshot: Snapshot, probes: Float32) -> NDArray[np.float64]:
-        """The similarity of the best subject of each probe, (Q,); NaN where a face was erased meanwhile."""
-        results = self._candidates(snapshot, probes, 1)
-        return np.array([found[0].similarity if found and complete else np.nan for found, complete in results])
+        """The score of the best subject of each probe, (Q,), by the snapshot's rule; NaN where a face was erased."""
+        made = [as_probe(unit) for unit in _unit(probes, snapshot.dimension)]
+        found, complete = self._results(snapshot, ranking(made, 1, snapshot.rule))
+        scores = [lines[0].score if lines else np.nan for lines in found]
+        return np.where(complete, scores, np.nan)
 
-    def _pull(self, collection: str) -> Snapshot:
-        """The collection as it is committed now. Raises: CollectionNotFound, StorageFailed."""
+    def _pull(self, collection: str, rule: CohortRule | None = None) -> Snapshot:
+        """The collection as it is committed now, with terms by the rule. Raises: CollectionNotFound, StorageFailed."""
         loaded = self._loaded_collection(collection)
         try:
             with loaded.lock:
                 snapshot = loaded.apply(self._gallery.changes_since(collection, loaded.mark))
+                if rule is not None:
+                    snapshot = loaded.with_terms(rule, self._kernel)
         except CollectionNotFound:
             self.discard(collection)
             raise
@@ -205,7 +226,8 @@ class FlatIndex:
 
     def _loaded_collection(self, collection: str) -> LoadedCollection:
         with self._guard:
-            loaded = self._collections.setdefault(collection, LoadedCollection(self._segment_rows))
+            made = LoadedCollection(self._segment_rows, self._cohort_faces)
+            loaded = self._collections.setdefault(collection, made)
             self._collections.move_to_end(collection)
             return loaded
 

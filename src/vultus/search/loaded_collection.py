@@ -9,6 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
+from vultus.search.cohort import CohortRule
+from vultus.search.cohort_terms import COHORT_FACES, CohortTerms
+from vultus.search.kernels import Kernel
 from vultus.search.pq_index import PqIndex
 from vultus.search.segments import SEGMENT_ROWS, Block, Int64, Rows, Segment, empty_rows
 from vultus.search.source import ChangeSet, Mark
@@ -21,7 +24,8 @@ class Snapshot:
     """A collection at one revision, so that a search needs no lock. Only the codes of erased faces are overwritten.
 
     dimension: D of its embeddings. sealed: how many blocks, from the first on, gain no more rows. pq: an index of some
-    of those, from the first on; None: all faces are compared.
+    of those, from the first on; None: all faces are compared. rule: by which the blocks have terms; None: they have
+    none.
     """
 
     mark: Mark
@@ -29,6 +33,7 @@ class Snapshot:
     blocks: tuple[Block, ...]
     sealed: int = 0
     pq: PqIndex | None = None
+    rule: CohortRule | None = None
 
     @cached_property
     def faces(self) -> int:
@@ -54,6 +59,7 @@ class LoadedCollection:
     """
 
     segment_rows: int = SEGMENT_ROWS
+    cohort_faces: int = COHORT_FACES
     lock: threading.Lock = field(default_factory=threading.Lock)
     mark: Mark | None = None  # what is applied; None: load all
     nbytes: int = 0
@@ -62,6 +68,7 @@ class LoadedCollection:
     retry_at_size: int = 0
     _snapshot: Snapshot | None = None
     _segments: list[Segment] = field(default_factory=list)
+    _terms: CohortTerms | None = None  # None before the first search by a rule
 
     def apply(self, changes: ChangeSet) -> Snapshot:
         """The snapshot after the changes. The caller holds the lock."""
@@ -70,24 +77,42 @@ class LoadedCollection:
         self.mark = None  # if what follows fails, the next pull starts from the beginning
         if changes.fresh:
             self._segments = [Segment(rows, self.segment_rows) for rows in changes.added]
+            self._terms = None
         else:
             self._remove(changes.removed)  # first: SQLite may give the number of a face that is gone to a new one
             self._replace(changes.added)
             self._append(changes.added, changes.dimension)
+        if self._terms is not None:
+            self._terms.update([segment.block for segment in self._segments])
         if self._dead() > self._living():  # compacting copies all that lives, so not at each erasure
             self._compact(changes.dimension)
-        blocks = tuple(segment.block for segment in self._segments)
+        blocks = self._blocks()
         sealed = len(blocks) - bool(self._segments and self._segments[-1].free_rows)
         pq = None if self._snapshot is None else _fitting(self._snapshot.pq, blocks)
-        self._snapshot = Snapshot(changes.mark, changes.dimension, blocks, sealed, pq)
+        rule = None if self._terms is None else self._terms.rule
+        self._snapshot = Snapshot(changes.mark, changes.dimension, blocks, sealed, pq, rule)
         self._count()
         self.mark = changes.mark
+        return self._snapshot
+
+    def with_terms(self, rule: CohortRule, kernel: Kernel) -> Snapshot:
+        """The latest snapshot, with terms by this rule; kept up from now on. The caller holds the lock."""
+        assert self._snapshot is not None
+        if self._terms is None or not self._terms.rule.same(rule):
+            terms = CohortTerms(rule, kernel, self.cohort_faces)
+            terms.update([segment.block for segment in self._segments])
+            self._terms = terms
+            # The recall of a PQ index was measured by another rule, or none.
+            self._snapshot = replace(self._snapshot, blocks=self._blocks(), pq=None, rule=rule)
+            self._count()
         return self._snapshot
 
     def adopt(self, pq: PqIndex | None) -> bool:
         """Search with this PQ index from now on, or with none; False if it no longer fits the collection."""
         with self.lock:
             if self._snapshot is None or _fitting(pq, self._snapshot.blocks) is not pq:
+                return False
+            if pq is not None and pq.rule is not self._snapshot.rule:
                 return False
             self._snapshot = replace(self._snapshot, pq=pq)
             self._count()
@@ -100,7 +125,15 @@ class LoadedCollection:
 
     def _count(self) -> None:
         pq = self._snapshot.pq if self._snapshot else None
-        self.nbytes = sum(segment.nbytes for segment in self._segments) + (pq.nbytes if pq else 0)
+        terms = self._terms.nbytes if self._terms else 0
+        self.nbytes = sum(segment.nbytes for segment in self._segments) + (pq.nbytes if pq else 0) + terms
+
+    def _blocks(self) -> tuple[Block, ...]:
+        blocks = [segment.block for segment in self._segments]
+        if self._terms is None:
+            return tuple(blocks)
+        parts = np.split(self._terms.values, np.cumsum([len(block) for block in blocks])[:-1])
+        return tuple(replace(block, terms=part) for block, part in zip(blocks, parts, strict=False))
 
     def _append(self, added: Iterable[Rows], dimension: int) -> None:
         for rows in added:
@@ -135,6 +168,8 @@ class LoadedCollection:
         """Copy the living rows into new segments."""
         old, self._segments = self._segments, []
         self._append((segment.living() for segment in old), dimension)
+        if self._terms is not None:
+            self._terms.compact()
 
 
 def _fitting(pq: PqIndex | None, blocks: tuple[Block, ...]) -> PqIndex | None:

@@ -36,7 +36,7 @@ CLOSING_SECONDS = 5.0  # training, which cannot be cancelled, takes two
 
 log = logging.getLogger(__name__)
 
-Best = Callable[[Snapshot, Float32], NDArray[np.float64]]  # (Q,): the best similarity of each probe; NaN: not known
+Best = Callable[[Snapshot, Float32], NDArray[np.float64]]  # (Q,): the best score of each probe; NaN: not known
 CheckCancelled = Callable[[], None]  # raises BuildCancelled
 
 
@@ -49,6 +49,7 @@ def train_index(faiss: Any, snapshot: Snapshot, best: Best, check_cancelled: Che
     covered = replace(snapshot, blocks=snapshot.blocks[: snapshot.sealed], pq=None)
     sample = sample_of(covered.blocks)
     index = _filled(faiss, covered.blocks, sample, check_cancelled)
+    index.rule = snapshot.rule
     index.recall = _tuned(index, covered, sample[:: -(-len(sample) // MIXED_ROWS)], best, check_cancelled)
     return index, index.recall
 
@@ -102,7 +103,7 @@ class PqBuilder:
     def __init__(self, from_faces: int, best: Best, faiss: Callable[[], Any | None] = load_faiss) -> None:
         """from_faces: the size from which on a collection gets one; 0: none does.
 
-        best: the similarity of the best subject of each probe, (Q,); NaN where a face was erased meanwhile.
+        best: the score of the best subject of each probe, (Q,); NaN where a face was erased meanwhile.
         faiss: loads faiss; None where it cannot.
         """
         self._from_faces, self._best, self._load = from_faces, best, faiss

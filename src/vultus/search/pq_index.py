@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.records.seen import Float32
+from vultus.search.cohort import CohortRule
 from vultus.search.int8_codes import floats
 from vultus.search.recall import Recall
 from vultus.search.segments import Block, Int64, Rows, empty_rows
@@ -107,7 +108,8 @@ def random_rotation(dimension: int) -> Float32:
 class PqIndex:
     """An index of the rows of some blocks that were alive when it was built. The blocks may lose rows, never gain any.
 
-    candidates: how many faces a probe is compared with exactly. recall: measured with so many, None before.
+    candidates: how many faces a probe is compared with exactly. recall: measured with so many, None before. rule: by
+    which its recall is that of the best scores; None: of the best similarities.
     erased: how many of its rows died since it was built, as their faces were erased or moved to another subject.
     """
 
@@ -115,6 +117,7 @@ class PqIndex:
         """codes: still without rows; places: of the rows that will be added, ascending."""
         self.candidates = LEAST_CANDIDATES
         self.recall: Recall | None = None
+        self.rule: CohortRule | None = None
         self.erased = 0
         self._codes, self._places = codes, places
         self._rows = tuple(block.rows for block in blocks)
@@ -163,13 +166,26 @@ class PqIndex:
                 self._written[gone] = False
                 self._seen[number] = block.dead, block.erased
 
-    def nearest(self, probes: NDArray[np.floating], blocks: Sequence[Block], count: int) -> list[Rows]:
+    def nearest(self, probes: NDArray[np.floating], blocks: Sequence[Block], count: int) -> list[Block]:
         """Per probe of (Q, D) the living faces that may be the most similar: `count`, or all where there are fewer."""
-        alive = [block.alive for block in blocks[: self.blocks]]
+        covered = blocks[: self.blocks]
+        alive = [block.alive for block in covered]
         return [
-            self._gathered(self._living(numbers, probe, alive, count))
+            self._block(self._living(numbers, probe, alive, count), covered)
             for numbers, probe in zip(self._codes.search(probes, count), probes, strict=True)
         ]
+
+    def _block(self, places: Places, blocks: Sequence[Block]) -> Block:
+        """The living rows at these ascending places as a block of their own, with the terms that `blocks` have."""
+        parts = np.split(places, np.searchsorted(places, self._starts[1:]))
+        known = [
+            block.terms[part - start]
+            for block, part, start in zip(blocks, parts, self._starts, strict=True)
+            if block.terms is not None
+        ]
+        return Block(
+            self._gathered(places), np.ones(len(places), np.bool_), 0, terms=np.concatenate(known) if known else None
+        )
 
     def _living(
         self, numbers: Int64, probe: NDArray[np.floating], alive: Sequence[NDArray[np.bool_]], count: int
@@ -194,6 +210,6 @@ class PqIndex:
         parts = np.split(places, np.searchsorted(places, self._starts[1:]))
         for rows, part, start in zip(self._rows, parts, self._starts, strict=True):
             if len(part):
-                gathered.put(at, rows.take(part - start))
+                gathered.put(slice(at, at + len(part)), rows.take(part - start))
                 at += len(part)
         return gathered

@@ -17,7 +17,7 @@ from vultus.records.seen import Float32
 from vultus.vectors import unit_length
 
 NOISE = (0.75, 1.33)  # length of the noise that is added to a face of length 1: a cosine of 0.8 to 0.6
-SAME = 1e-6  # similarities that differ by less are equal
+SAME = 1e-6  # scores that differ by less are equal
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,12 @@ def synthetic_probes(rows: Float32, count: int, seed: int) -> Probes:
 
 
 def share_found(found: NDArray[np.float64], best: NDArray[np.float64]) -> float:
-    """The share of probes whose similarity found is the best one, both (Q,), NaN: unknown; 0 if all are unknown."""
+    """The share of probes whose score found is the best one's, both (Q,), NaN: unknown; 0 if all are unknown.
+
+    A score that is too high is wrong as well: the cohort of the probe was not found.
+    """
     known = ~(np.isnan(found) | np.isnan(best))
-    return float(np.mean(found[known] >= best[known] - SAME)) if known.any() else 0.0
+    return float(np.mean(np.abs(found[known] - best[known]) <= SAME)) if known.any() else 0.0
 
 
 def _mixtures(rows: Float32, count: int, rng: np.random.Generator) -> NDArray[np.float64]:

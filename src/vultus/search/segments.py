@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vultus.records.seen import Float32
 from vultus.search.int8_codes import Codes, empty_codes
 
 SEGMENT_ROWS = 65_536  # their products, 256 KB, stay in the processor's cache; a growing segment copies 32 MB at most
@@ -39,12 +40,11 @@ class Rows:
         codes = Codes(self.codes.values[places], self.codes.scales[places], self.codes.errors[places])
         return Rows(self.face_pks[places], self.subject_pks[places], codes)
 
-    def put(self, start: int, other: Rows) -> None:
-        """Write other rows over those from `start` on."""
-        stop = start + len(other)
-        self.face_pks[start:stop], self.subject_pks[start:stop] = other.face_pks, other.subject_pks
-        self.codes.values[start:stop], self.codes.scales[start:stop] = other.codes.values, other.codes.scales
-        self.codes.errors[start:stop] = other.codes.errors
+    def put(self, where: slice | NDArray[np.intp], other: Rows) -> None:
+        """Write other rows over those at these places."""
+        self.face_pks[where], self.subject_pks[where] = other.face_pks, other.subject_pks
+        self.codes.values[where], self.codes.scales[where] = other.codes.values, other.codes.scales
+        self.codes.errors[where] = other.codes.errors
 
     @property
     def nbytes(self) -> int:
@@ -59,12 +59,16 @@ def empty_rows(count: int, dimension: int) -> Rows:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A segment at one moment. alive: (N,) bool; dead: how many rows are not; erased: how many are overwritten."""
+    """A segment at one moment. alive: (N,) bool; dead: how many rows are not; erased: how many are overwritten.
+
+    terms: (N,) float32, see `cohort_terms.py`; None: not computed.
+    """
 
     rows: Rows
     alive: NDArray[np.bool_]
     dead: int
     erased: int = 0
+    terms: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -97,7 +101,7 @@ class Segment:
         start, stop = len(self.block), len(self.block) + len(rows)
         if stop > len(self._rows):
             self._grow(min(self._limit, max(stop, 2 * len(self._rows), MIN_CAPACITY)))
-        self._rows.put(start, rows)
+        self._rows.put(slice(start, stop), rows)
         alive = np.concatenate([self.block.alive, np.ones(len(rows), np.bool_)])
         self.block = Block(self._rows.part(0, stop), alive, self.block.dead, self.block.erased)
         lowest, highest = _bounds(rows.face_pks)
@@ -140,7 +144,7 @@ class Segment:
 
     def _grow(self, capacity: int) -> None:
         larger = empty_rows(capacity, self._rows.codes.values.shape[1])
-        larger.put(0, self.block.rows)
+        larger.put(slice(len(self.block)), self.block.rows)
         self._rows = larger
 
 

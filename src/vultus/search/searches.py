@@ -1,0 +1,149 @@
+"""What an index is asked for with one probe: the best subjects by cosine or by score, one subject, or the probe's term.
+
+By score nothing is missed, though the faces are scanned once. With depth = `CohortRule.depth`:
+
+- The term T(p; s) of a probe p without the subject s depends on p's `depth` nearest other subjects only. The `depth`
+  + 1 nearest subjects, found exactly by cosine, hold them for every s. For all s that are not among the first `depth`,
+  the term is the same, T(p; nobody).
+- So among those, the order by score is the order by cos - weight * T(c). The k + depth best subjects by that, found
+  exactly (see `rescoring.py`), hold at least k that are not among the `depth` nearest, unless there are fewer. Any
+  subject that is in neither list has k others before it.
+- The best face of a subject is that with the highest cos - weight * T(c), as T(p; s) is the same for all its faces. The
+  second list knows it for its subjects; all faces of the nearest ones are considered once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from vultus.records.answers import Candidate
+from vultus.search.cohort import CohortRule, Float64, terms_without_each
+from vultus.search.int8_codes import Probe
+from vultus.search.rescoring import Line, Shortlist, rescore
+from vultus.search.scan import Scanned, Search
+
+
+class CosineSearch:
+    """The k subjects with the highest cosines."""
+
+    def __init__(self, probe: Probe, k: int) -> None:
+        self.probe, self._k = probe, max(k, 0)
+        self.shortlists: Sequence[Shortlist] = (Shortlist(probe, max(k, 1)),)
+
+    def result(self, scanned: Scanned) -> list[Candidate]:
+        """At most k, best first."""
+        lines = rescore(self.shortlists[0], scanned.cosines)[: self._k]
+        return [Candidate(line.subject, line.face_id, _within_one(line.cosine)) for line in lines]
+
+
+class TermSearch:
+    """The term of the probe, without nobody."""
+
+    def __init__(self, probe: Probe, rule: CohortRule, centroids: Float64) -> None:
+        """centroids: the probe's highest cosines with those of the rule, falling."""
+        self.probe, self._rule, self._centroids = probe, rule, centroids
+        self.shortlists: Sequence[Shortlist] = (Shortlist(probe, rule.depth + 1),)
+
+    def result(self, scanned: Scanned) -> float:
+        """T(p; nobody)."""
+        near = rescore(self.shortlists[0], scanned.cosines)
+        return _Terms(near, self._centroids, self._rule).of(None)
+
+
+class ScoreSearch:
+    """The k subjects with the highest scores."""
+
+    def __init__(self, probe: Probe, rule: CohortRule, centroids: Float64, k: int) -> None:
+        """centroids: the probe's highest cosines with those of the rule, falling."""
+        self.probe, self._rule, self._centroids, self._k = probe, rule, centroids, max(k, 0)
+        self._nearest = Shortlist(probe, rule.depth + 1)
+        self._ranked = Shortlist(probe, rule.depth + self._k, rule.weight)
+        self.shortlists: Sequence[Shortlist] = (self._nearest, self._ranked)
+
+    def result(self, scanned: Scanned) -> list[Candidate]:
+        """At most k, best first; equal scores: the face enrolled first."""
+        scanned.cosines.of([*self._nearest.first(), *self._ranked.first()])  # in one look-up
+        near = rescore(self._nearest, scanned.cosines)
+        lines = {line.subject_pk: line for line in rescore(self._ranked, scanned.cosines)}
+        lines |= {line.subject_pk: line for line in self._best_faces(near, scanned)}
+        terms = _Terms(near, self._centroids, self._rule)
+        ranked = sorted((-terms.score(line), line.face_pk, line) for line in lines.values())
+        return [terms.candidate(line) for _, _, line in ranked[: self._k]]
+
+    def _best_faces(self, near: Sequence[Line], scanned: Scanned) -> list[Line]:
+        """Of the nearest subjects, by the value that counts in a score."""
+        own = Shortlist(self.probe, len(near), self._rule.weight)
+        if near:
+            scanned.consider_subjects(own, [line.subject_pk for line in near], scanned.blocks)
+        return rescore(own, scanned.cosines)
+
+
+class SubjectSearch:
+    """The best face of one subject."""
+
+    def __init__(self, probe: Probe, rule: CohortRule, centroids: Float64, subject_pk: int) -> None:
+        """centroids: the probe's highest cosines with those of the rule, falling."""
+        self.probe, self._rule, self._centroids, self._subject_pk = probe, rule, centroids, subject_pk
+        self.shortlists: Sequence[Shortlist] = (Shortlist(probe, rule.depth + 1),)
+
+    def result(self, scanned: Scanned) -> Candidate | None:
+        """None, when the subject has no face."""
+        own = Shortlist(self.probe, 1, self._rule.weight)
+        scanned.consider_subjects(own, [self._subject_pk], scanned.everything)
+        near = rescore(self.shortlists[0], scanned.cosines)
+        best = rescore(own, scanned.cosines)
+        return _Terms(near, self._centroids, self._rule).candidate(best[0]) if best else None
+
+
+def ranking(probes: Sequence[Probe], k: int, rule: CohortRule | None) -> Sequence[Search[list[Candidate]]]:
+    """The k best subjects of each probe: by score, or without a rule by cosine."""
+    if rule is None:
+        return [CosineSearch(probe, k) for probe in probes]
+    return [ScoreSearch(probe, rule, row, k) for probe, row in _with_centroids(probes, rule)]
+
+
+def one_subject(probes: Sequence[Probe], subject_pk: int, rule: CohortRule) -> Sequence[Search[Candidate | None]]:
+    """The best face of one subject for each probe."""
+    return [SubjectSearch(probe, rule, row, subject_pk) for probe, row in _with_centroids(probes, rule)]
+
+
+def probe_terms(probes: Sequence[Probe], rule: CohortRule) -> Sequence[Search[float]]:
+    """The term of each probe."""
+    return [TermSearch(probe, rule, row) for probe, row in _with_centroids(probes, rule)]
+
+
+def _with_centroids(probes: Sequence[Probe], rule: CohortRule) -> Iterable[tuple[Probe, Float64]]:
+    """Each probe with its highest cosines with the rule's centroids."""
+    if not probes:
+        return []
+    return zip(probes, rule.centroid_cosines(np.stack([probe.unit for probe in probes])), strict=True)
+
+
+class _Terms:
+    """A probe's terms, and scores by them."""
+
+    def __init__(self, near: Sequence[Line], centroids: Float64, rule: CohortRule) -> None:
+        self._weight = rule.weight
+        terms = terms_without_each(np.array([line.cosine for line in near]), centroids, rule).tolist()
+        self._without: dict[int | None, float] = {
+            line.subject_pk: term for line, term in zip(near, terms, strict=False)
+        }
+        self._without_nobody: float = terms[-1]
+
+    def of(self, subject_pk: int | None) -> float:
+        """T(p; this subject)."""
+        return self._without.get(subject_pk, self._without_nobody)
+
+    def score(self, line: Line) -> float:
+        """Of a line whose value is cos - weight * T(c)."""
+        return line.value - self._weight * self.of(line.subject_pk)
+
+    def candidate(self, line: Line) -> Candidate:
+        similarity = _within_one(line.cosine)
+        return Candidate(line.subject, line.face_id, similarity, self.score(line) + (similarity - line.cosine))
+
+
+def _within_one(cosine: float) -> float:
+    return min(1.0, max(-1.0, cosine))
