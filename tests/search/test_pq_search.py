@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from tests.search.relative import rule_of
 from tests.storage.synthetic import MadeFace, MadeGallery, unit
 from tests.waiting import patient
 from vultus.errors import StorageFailed
@@ -36,13 +37,14 @@ class BigGallery(MadeGallery):
         self.faces = [MadeFace(n, 1, n + 1, f"s{n}", row) for n, row in enumerate(rows)]
 
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
-        by_pk = {face.pk: face for face in self.faces} if self.known != self.revision else self.by_pk
-        self.by_pk, self.known = by_pk, self.revision
+        state = self.revision, id(self.faces), len(self.faces)  # read first: another thread may enroll meanwhile
+        by_pk = {face.pk: face for face in self.faces} if self.known != state else self.by_pk
+        self.by_pk, self.known = by_pk, state
         found = [by_pk[pk] for pk in face_pks if pk in by_pk and by_pk[pk].revision <= mark.revision]
         vectors = np.array([face.embedding for face in found], np.float32)
         return StoredEmbeddings([f.pk for f in found], [f.id for f in found], [f.subject for f in found], vectors)
 
-    known, by_pk = 0, dict[int, MadeFace]()
+    known, by_pk = (0, 0, 0), dict[int, MadeFace]()
 
 
 def near(row: Float32, seed: int) -> Float32:
@@ -304,6 +306,25 @@ def test_with_all_faces_as_candidates_the_answer_is_that_of_brute_force_whatever
             index.wait(patient())
     index.wait(patient())
     assert index.state("people").kind == "pq"
+
+
+@with_faiss
+def test_by_score_the_answer_is_that_of_the_exact_search_and_its_recall_is_measured_so():
+    made, by = BigGallery(), rule_of(np.stack([unit(70_000 + n, D) for n in range(9)]))
+    exact, index = FlatIndex(made, segment_rows=SEGMENT_ROWS), built(made)
+    probes = np.stack([near(made.faces[n].embedding, n) for n in range(0, FACES, 100)])
+    wanted = exact.search("people", probes, 3, by)
+    assert index.search("people", probes, 3, by) == wanted  # without an index: the recall was of similarities
+    assert index.state("people").recall.least == 1.0
+    index.wait(patient())
+    assert index.state("people").kind == "pq"
+    assert index.state("people").recall.least >= 0.99
+    found = index.search("people", probes, 3, by)
+    right = [lines[0].face_id == best[0].face_id for lines, best in zip(found, wanted, strict=True)]
+    scores = [lines[0].score - best[0].score for lines, best in zip(found, wanted, strict=True)]
+    assert min(np.mean(right), np.mean(np.abs(scores) < 1e-9)) >= 0.95
+    (own,) = index.search_subject("people", probes[:1], made.subject_pks["s0"], by)
+    assert own == wanted[0][0]
 
 
 @with_faiss

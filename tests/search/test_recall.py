@@ -37,6 +37,7 @@ def test_probes_are_of_unit_length_and_the_same_again():
         ([0.9, 0.5], [0.9 + 5e-7, 0.5], 1.0),  # a tie
         ([0.9, np.nan], [0.9, 0.6], 1.0),  # not known: a face was erased meanwhile
         ([np.nan], [0.6], 0.0),
+        ([0.9, 0.7], [0.9, 0.6], 0.5),  # a score that is too high is wrong
     ],
 )
 def test_the_share_found_is_of_those_known(found, best, share):

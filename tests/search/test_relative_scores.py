@@ -175,6 +175,17 @@ AnyOrder.TestCase.settings = settings(max_examples=25, stateful_step_count=15, d
 TestAnyOrder = AnyOrder.TestCase
 
 
+@pytest.mark.parametrize("cohort_faces", [600, 4096])
+def test_terms_of_many_subjects_are_those_of_the_definition(cohort_faces):
+    made = made_of([(f"s{n // 2}", row) for n, row in enumerate(np.random.default_rng(1).standard_normal((1_100, 16)))])
+    index, by = FlatIndex(made, segment_rows=500, cohort_faces=cohort_faces), rule_of(CENTROIDS)
+    index._pull("people", by)
+    made.add("s3", unit(1), unit(2))
+    made.remove("face 7", "face 8", "face 900")
+    ids = {face.pk: face.id for face in made.faces}
+    assert terms_held(index, by, ids) == Reference(made, by, cohort_faces).terms
+
+
 # --- worked by hand
 
 
