@@ -12,6 +12,7 @@ division by the spread).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,11 @@ class CohortRule:
 
     def centroid_cosines(self, units: Float64) -> Float64:
         """The `nearest` highest cosines with the centroids, falling, (Q, at most `nearest`), of (Q, D) unit vectors."""
-        return -np.sort(-(units @ self.centroids.astype(np.float64).T), axis=1)[:, : self.nearest]
+        return -np.sort(-(units @ self._wide.T), axis=1)[:, : self.nearest]
+
+    @cached_property
+    def _wide(self) -> Float64:
+        return self.centroids.astype(np.float64)
 
 
 def terms_of(subjects: NDArray[np.floating], centroids: NDArray[np.floating], rule: CohortRule) -> Float64:

@@ -112,25 +112,25 @@ class Shortlist:
 
 
 class ExactCosines:
-    """The cosines of a probe with faces, from their float32 embeddings; each face is fetched once."""
+    """The cosines of a probe with faces, from their float32 embeddings; each face is fetched once.
+
+    complete: whether every face that was fetched was still stored. known: by the numbers of those that were the cosine
+    and the ids of subject and face.
+    """
 
     def __init__(self, probe: Probe, fetch: Fetch) -> None:
-        self.complete = True  # whether every face that was fetched was still stored
-        self._unit, self._fetch = probe.unit, fetch
-        self.known: dict[int, tuple[float, str, str] | None] = {}
+        self.complete = True
+        self.known: dict[int, tuple[float, str, str]] = {}
+        self._unit, self._fetch, self._asked = probe.unit, fetch, set[int]()
 
-    def of(self, face_pks: Sequence[int]) -> dict[int, tuple[float, str, str]]:
-        """By the numbers of those still stored: the cosine, the ids of subject and face."""
-        unknown = [face_pk for face_pk in dict.fromkeys(face_pks) if face_pk not in self.known]
-        if unknown:
-            self._look_up(unknown)
-        known = ((face_pk, self.known[face_pk]) for face_pk in face_pks)
-        return {face_pk: found for face_pk, found in known if found is not None}
-
-    def _look_up(self, face_pks: list[int]) -> None:
-        found = self._fetch(face_pks)
-        self.complete = self.complete and len(found.face_pks) == len(face_pks)
-        self.known.update(dict.fromkeys(face_pks))
+    def look_up(self, face_pks: Sequence[int]) -> None:
+        """Add these faces to those known, as far as they are still stored."""
+        unknown = list(dict.fromkeys(face_pk for face_pk in face_pks if face_pk not in self._asked))
+        if not unknown:
+            return
+        self._asked.update(unknown)
+        found = self._fetch(unknown)
+        self.complete = self.complete and len(found.face_pks) == len(unknown)
         if len(found.face_pks):
             cosines = np.vecdot(found.embeddings.astype(np.float64), self._unit).tolist()
             lines = zip(cosines, found.subjects, found.face_ids, strict=True)
@@ -146,20 +146,22 @@ def rescore(shortlist: Shortlist, cosines: ExactCosines) -> list[Line]:
         _keep_best(best, shortlist, some, cosines)
         places, take = _still_open(shortlist, places, best), take * GROWTH
     ranked = sorted((rank, subject_pk) for subject_pk, rank in best.items())[: shortlist.k]
-    found = cosines.of([face_pk for (_, face_pk, _), _ in ranked])
-    return [
-        Line(-negative, face_pk, subject_pk, found[face_pk][0], term, *found[face_pk][1:])
-        for (negative, face_pk, term), subject_pk in ranked
-    ]
+    return [_line(rank, subject_pk, cosines) for rank, subject_pk in ranked]
+
+
+def _line(rank: Rank, subject_pk: int, cosines: ExactCosines) -> Line:
+    negative, face_pk, term = rank
+    cosine, subject, face_id = cosines.known[face_pk]
+    return Line(-negative, face_pk, subject_pk, cosine, term, subject, face_id)
 
 
 def _keep_best(best: dict[int, Rank], shortlist: Shortlist, places: NDArray[np.intp], cosines: ExactCosines) -> None:
     """Keep the best face of each subject."""
     face_pks, subject_pks = shortlist.face_pks[places].tolist(), shortlist.subject_pks[places].tolist()
-    found = cosines.of(face_pks)
+    cosines.look_up(face_pks)
     for face_pk, subject_pk, term in zip(face_pks, subject_pks, shortlist.terms[places].tolist(), strict=True):
-        if face_pk in found:
-            rank = shortlist.weight * term - found[face_pk][0], face_pk, term
+        if face_pk in cosines.known:
+            rank = shortlist.weight * term - cosines.known[face_pk][0], face_pk, term
             if subject_pk not in best or rank < best[subject_pk]:
                 best[subject_pk] = rank
 

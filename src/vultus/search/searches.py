@@ -64,7 +64,7 @@ class ScoreSearch:
 
     def result(self, scanned: Scanned) -> list[Candidate]:
         """At most k, best first; equal scores: the face enrolled first."""
-        scanned.cosines.of([*self._nearest.first(), *self._ranked.first()])  # in one look-up
+        scanned.cosines.look_up([*self._nearest.first(), *self._ranked.first()])  # one look-up instead of two
         near = rescore(self._nearest, scanned.cosines)
         lines = {line.subject_pk: line for line in rescore(self._ranked, scanned.cosines)}
         lines |= {line.subject_pk: line for line in self._best_faces(near, scanned)}
