@@ -20,6 +20,7 @@ Kernel = Callable[[Int8, Int8], Float32]  # probes (Q, D), rows (N, D), both C o
 
 EXACT_IN_FLOAT32 = 2**24 // HIGHEST**2  # so many products of two codes have a sum that float32 holds exactly
 BLOCK_ROWS = 4096  # 2 MB of int8 and 8 MB of float32 at 512 dimensions
+MANY_PROBES = 32  # from here on a product of matrices is faster; of whole numbers it is as exact
 SELF_TEST_DIMENSIONS = (1, 3, 16, 65, 128, 512, 640, 1000)  # not all are multiples of a register's width
 SELF_TEST_ROWS = 70
 SELF_TEST_PROBES = (1, 3)
@@ -64,6 +65,9 @@ def numpy_products(probes: Int8, rows: Int8) -> Float32:
     wanted, out = probes.astype(wide), np.empty((len(probes), len(rows)), np.float32)
     for start in range(0, len(rows), BLOCK_ROWS):
         block = rows[start : start + BLOCK_ROWS].astype(wide)
+        if len(wanted) >= MANY_PROBES:
+            out[:, start : start + BLOCK_ROWS] = np.matmul(wanted, block.T)
+            continue
         for number, probe in enumerate(wanted):
             out[number, start : start + BLOCK_ROWS] = np.vecdot(block, probe)
     return out
