@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vultus.records.seen import CropRule
-from vultus.vision.align import crop_by_box, crop_by_landmarks, fit_similarity
+from vultus.vision.align import crop_by_box, crop_by_landmarks, fit_similarity, share_outside
 
 TEMPLATE = ((52.7, 65.1), (112.3, 64.0), (82.5, 91.6), (56.7, 116.8), (110.2, 115.9))
 
@@ -87,3 +87,38 @@ def test_crops_inside_the_picture_are_the_same_in_both_versions(scale):
     rule, size = CropRule(TEMPLATE), {"width": 160, "height": 160}
     first, second = (crop_by_landmarks(noise, landmarks, rule, **size, version=version) for version in (1, 2))
     np.testing.assert_array_equal(first, second)
+
+
+def outside(shift: tuple[float, float], *, degrees: float = 0.0, picture: tuple[int, int] = (160, 160)) -> float:
+    """Of a crop that lies on a picture of its own size, turned about its middle and then shifted."""
+    landmarks = turned(np.array(TEMPLATE) - 79.5, degrees=degrees, scale=1.0, shift=(79.5 + shift[0], 79.5 + shift[1]))
+    return share_outside(landmarks.astype(np.float32), CropRule(TEMPLATE), width=160, height=160, picture=picture)
+
+
+@pytest.mark.parametrize(
+    ("shift", "share"),
+    [((0, 0), 0.0), ((40, 0), 0.25), ((0, -80), 0.5), ((-80, 80), 0.75), ((160, 0), 1.0), ((9000, 9000), 1.0)],
+)
+def test_how_much_of_the_crop_lies_outside_the_picture(shift, share):
+    assert outside(shift) == pytest.approx(share, abs=1e-4)
+
+
+def test_a_turned_crop_loses_its_corners():
+    assert outside((0, 0), degrees=90) == pytest.approx(0, abs=1e-4)
+    assert outside((0, 0), degrees=45) == pytest.approx(1 - 2 * (np.sqrt(2) - 1), abs=1e-4)  # the octagon is inside
+    assert outside((500, 500), degrees=45, picture=(2000, 2000)) == 0
+
+
+def test_the_share_outside_is_that_of_the_stretched_crop():
+    """Landmarks on the template squeezed by 1.25: the crop shows the columns from 16 to 144."""
+    squeezed = ((np.array(TEMPLATE) - [80, 0]) / [1.25, 1] + [80, 0]).astype(np.float32)
+    shares = [
+        share_outside(squeezed, CropRule(TEMPLATE, 1.25), width=160, height=160, picture=(width, 160))
+        for width in (144, 80)
+    ]
+    assert shares == pytest.approx([0, 0.5], abs=0.005)
+
+
+def test_landmarks_in_one_point_have_no_crop():
+    nowhere = np.full((5, 2), 80, np.float32)
+    assert share_outside(nowhere, CropRule(TEMPLATE), width=160, height=160, picture=(160, 160)) == 1

@@ -8,6 +8,7 @@ import numpy as np
 from vultus.records.seen import RGB, Box, CropRule, Float32
 
 BOX_MARGIN = 1.37  # box x 1.37 is the best box crop for YuNet's boxes (LFW 98.45 %)
+SMALLEST_SCALE = 1e-4  # crop / picture: below it the landmarks lie in one point, or a face is larger than any picture
 MAX_SHRINK = 2.0  # a bilinear warp skips pixels when it shrinks by more than this
 REPEATS_EDGE = 1  # the version of the pipeline that repeats the picture's edge outside; later ones fill with MID_GREY
 MID_GREY = 127  # near the mean that the networks' inputs are shifted by, so that what is missing says little
@@ -23,12 +24,34 @@ def crop_by_landmarks(
     about the centre; then x is stretched. Outside the picture the crop is mid grey; in version 1 of the pipeline the
     edge is repeated. A crop that lies inside the picture is the same in both.
     """
+    return _warp(pixels, _onto_template(landmarks, rule, width), width, height, _border(version))
+
+
+def share_outside(landmarks: Float32, rule: CropRule, *, width: int, height: int, picture: tuple[int, int]) -> float:
+    """How much of the crop that `crop_by_landmarks` makes lies outside the picture: 0 nothing, 1 all of it.
+
+    picture: width and height in pixels. 1 too where the landmarks lie in one point, which has no crop.
+    """
+    transform = np.vstack([_onto_template(landmarks, rule, width), [0, 0, 1]])
+    if abs(np.linalg.det(transform)) < SMALLEST_SCALE**2:
+        return 1.0
+    corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]]) - [0.5, 0.5, 0]
+    crop = (corners @ np.linalg.inv(transform).T)[:, :2].astype(np.float32)
+    across, down = picture
+    frame = np.array([[0, 0], [across, 0], [across, down], [0, down]], np.float32) - np.float32(0.5)
+    inside, _ = cv2.intersectConvexConvex(crop, frame)
+    return min(max(1.0 - inside / cv2.contourArea(crop), 0.0), 1.0)
+
+
+def _onto_template(landmarks: Float32, rule: CropRule, width: int) -> np.ndarray:
+    """(2, 3): from pixels of the picture to pixels of the crop in which the landmarks lie on the template."""
     centre = width / 2
     squeeze = np.array([1 / rule.horizontal_stretch, 1.0])
     template = (np.asarray(rule.template, dtype=np.float64) - [centre, 0]) * squeeze + [centre, 0]
     transform = fit_similarity(np.asarray(landmarks, dtype=np.float64), template)
     stretch = np.array([[rule.horizontal_stretch, 0, centre * (1 - rule.horizontal_stretch)], [0, 1, 0], [0, 0, 1]])
-    return _warp(pixels, (stretch @ np.vstack([transform, [0, 0, 1]]))[:2], width, height, _border(version))
+    onto: np.ndarray = (stretch @ np.vstack([transform, [0, 0, 1]]))[:2]
+    return onto
 
 
 def crop_by_box(pixels: RGB, box: Box, *, width: int, height: int, version: int = LATEST_VERSION) -> RGB:
