@@ -7,6 +7,7 @@ import pytest
 from tests import pictures
 from vultus.errors import MultipleFaces, NoFaceDetected
 from vultus.vision.face_crop import scale_to
+from vultus.vision.orientation import turned_face
 
 pytestmark = pytest.mark.real
 
@@ -18,6 +19,24 @@ def test_mated_photos_verify(real, name):
     answer = real.service.recognition.verify(pictures.astronaut(), VARIANTS[name])
     assert answer.verified
     assert answer.similarity > 0.9
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_a_photo_that_lies_on_its_side_or_head_is_turned(real, rotation):
+    """The answer says so, in the pixels of the photo as sent; the photo is stored upright."""
+    astronaut = pictures.opened(pictures.astronaut())
+    sent = pictures.encoded(astronaut.rotate(rotation, expand=True))  # counterclockwise
+    answer = real.service.recognition.verify(pictures.astronaut(), sent)
+    assert answer.similarity > 0.97
+    upright, face = answer.faces
+    assert (upright.rotation, face.rotation) == (0, rotation)
+    assert turned_face(face, rotation, *astronaut.size).box == pytest.approx(upright.box, abs=6)
+    kept = real.service.enrolment.enroll([sent], collection="turned").faces[0]
+    assert (kept.face.box, kept.rotation) == (face.box, rotation)
+    stored = real.gallery.face(kept.face.id)
+    assert stored.box == pytest.approx(upright.box, abs=6)
+    ((again, _),) = real.service.recognition.detect(real.service.context.photos.get(stored.photo.sha256))
+    assert again.rotation == 0
 
 
 def test_different_people_do_not_verify(real):

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from vultus.errors import NoFaceDetected
 from vultus.records.seen import Face, Photograph
 from vultus.vision.detected_photo import DetectedPhoto
-from vultus.vision.face_selection import central_face
+from vultus.vision.face_selection import by_prominence, central_face, how_chosen
 
 PHOTO = Photograph(np.zeros((100, 200, 3), np.uint8), 400, 200, reduction=2)
 
@@ -34,3 +35,39 @@ def test_of_two_as_near_the_larger_is_meant():
 def test_a_photo_without_a_face_is_refused():
     with pytest.raises(NoFaceDetected, match="400x200 px"):
         central_face(detected())
+
+
+@pytest.fixture(scope="module")
+def noise():
+    """A sharp picture, 200x100."""
+    return np.random.default_rng(3).integers(0, 256, (100, 200, 3)).astype(np.uint8)
+
+
+def test_the_larger_of_two_whole_sharp_faces_is_the_most_prominent(noise):
+    small, large = face(140, 50, 20), face(60, 50, 30)
+    assert by_prominence([small, large], noise) == [large, small]
+
+
+def test_a_larger_face_that_is_blurred_comes_second(noise):
+    noise = noise.copy()
+    noise[:, :100] = cv2.GaussianBlur(noise[:, :100], (0, 0), 8)
+    sharp, blurred = face(140, 50, 30), face(60, 50, 40)
+    assert by_prominence([blurred, sharp], noise) == [sharp, blurred]
+
+
+def test_a_larger_face_that_is_cut_off_comes_second(noise):
+    whole, cut = face(100, 50, 30), face(0, 50, 50)
+    assert by_prominence([cut, whole], noise) == [whole, cut]
+
+
+def test_a_larger_face_in_the_corner_comes_second_and_a_much_larger_one_does_not(noise):
+    central, corner = face(100, 50, 20), face(15, 15, 23)
+    assert by_prominence([corner, central], noise) == [central, corner]
+    assert by_prominence([face(100, 50, 10), corner], noise)[0] is corner
+
+
+def test_how_a_face_was_chosen_is_said_as_it_is():
+    large, small = face(60, 50, 40), face(140, 50, 30)
+    assert how_chosen(detected(large)) is None
+    assert how_chosen(detected(large, small)) == "largest of 2"
+    assert how_chosen(detected(small, large)).startswith("most prominent of 2: a larger face is")

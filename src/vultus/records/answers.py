@@ -124,10 +124,15 @@ class FindResult:
 
 @dataclass(frozen=True)
 class EnrolledPhoto:
-    """One accepted photo of an enrolment; created: False when the subject had this very photo already."""
+    """One accepted photo of an enrolment; created: False when the subject had this very photo already.
+
+    rotation: the degrees clockwise by which the photo was turned to be stored upright. Where it is not 0, box and
+    landmarks of the face are those in the photo as sent.
+    """
 
     face: EnrolledFace
     created: bool
+    rotation: int = 0
 
 
 @dataclass(frozen=True)

@@ -65,12 +65,16 @@ class Face:
     """One detected face: box and landmarks in pixels of the image given to the detector, score in 0..1.
 
     landmark_shift: how far two networks put the landmarks apart, mean, in eye distances; None when only one did.
+    doubted: a second network saw no face in the box. rotation: the degrees clockwise by which the photo was turned to
+    have the face upright.
     """
 
     box: Box
     landmarks: Float32
     score: float
     landmark_shift: float | None = None
+    doubted: bool = False
+    rotation: int = 0
 
     @property
     def width(self) -> float:

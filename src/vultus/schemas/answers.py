@@ -38,7 +38,7 @@ from vultus.schemas.recognition import (
 )
 
 
-def area(box: Box, landmarks: Sequence[Sequence[float]], chosen: str | None = None) -> FacialArea:
+def area(box: Box, landmarks: Sequence[Sequence[float]], chosen: str | None = None, rotation: int = 0) -> FacialArea:
     """Box and eyes in whole pixels. landmarks: in the order of records, eyes as seen in the image."""
     left, top = max(round(box[0]), 0), max(round(box[1]), 0)
     right, bottom = round(box[2]), round(box[3])
@@ -52,6 +52,7 @@ def area(box: Box, landmarks: Sequence[Sequence[float]], chosen: str | None = No
         left_eye=seen_right,
         right_eye=seen_left,
         chosen=chosen,
+        rotation=rotation,
     )
 
 
@@ -60,14 +61,14 @@ def _point(xy: Sequence[float]) -> Point | None:
     return (round(x), round(y)) if math.isfinite(x) and math.isfinite(y) else None
 
 
-def stored_area(face: EnrolledFace) -> FacialArea | None:
+def stored_area(face: EnrolledFace, rotation: int = 0) -> FacialArea | None:
     """The area of an enrolled face, None for one that was enrolled by its embedding."""
-    return None if face.box is None else area(face.box, face.landmarks)
+    return None if face.box is None else area(face.box, face.landmarks, rotation=rotation)
 
 
 def area_of(face: Face, chosen: str | None = None) -> FacialArea:
     """The area of a detected face."""
-    return area(face.box, face.landmarks.tolist(), chosen)
+    return area(face.box, face.landmarks.tolist(), chosen, face.rotation)
 
 
 def quality_of(quality: Quality) -> dict[str, float]:
@@ -110,7 +111,7 @@ def enroll_answer(result: EnrollResult, asked: str | None, seconds: float) -> En
         NewFaceAnswer(
             subject=None if owner else photo.face.subject,
             face_id=photo.face.id,
-            facial_area=stored_area(photo.face),
+            facial_area=stored_area(photo.face, photo.rotation),
             face_confidence=photo.face.detector_score,
             quality=stored_quality(photo.face),
             photo=photo_of(photo.face),

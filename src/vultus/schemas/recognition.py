@@ -31,6 +31,12 @@ class FacialArea(BaseModel):
     chosen: str | None = Field(
         default=None, exclude_if=lambda chosen: chosen is None, description='How it was chosen, like "largest of 3".'
     )
+    rotation: int = Field(
+        default=0,
+        exclude_if=lambda rotation: not rotation,
+        description="Present where the photo had to be turned: by how many degrees, clockwise. The area is that in the "
+        "photo as sent, with the eyes named as on the upright face.",
+    )
 
 
 class Rule(BaseModel):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vultus.errors import LowQuality
-from vultus.records.seen import Quality, Template
+from vultus.records.answers import EnrolledPhoto
+from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import NewFace, Photo
 from vultus.service.context import low_quality_sentence
 from vultus.storage.photos import PhotoStore
@@ -30,9 +31,13 @@ class PhotoToKeep:
 
 @dataclass(frozen=True, eq=False)
 class AcceptedFace:
-    """A face that passed. photo: None when none is kept. source: sha256 of the bytes sent."""
+    """A face that passed. photo: None when none is kept. source: sha256 of the bytes sent.
+
+    template: with the face in the pixels of the upright photo, as it is stored. seen: in those of the photo as sent.
+    """
 
     template: Template
+    seen: Face
     source: str
     source_size: tuple[int, int]
     photo: PhotoToKeep | None
@@ -44,6 +49,22 @@ class AcceptedFace:
     def with_photo(self, photo: Photo | None) -> NewFace:
         """The face to enroll, its photo stored already."""
         return NewFace(self.template, photo, self.source, self.source_size)
+
+    def as_sent(self, stored: EnrolledPhoto) -> EnrolledPhoto:
+        """The answer about this face, stored just now, for the caller who has the photo as sent."""
+        if not (stored.created and self.seen.rotation):
+            return stored
+        landmarks = tuple((float(x), float(y)) for x, y in self.seen.landmarks)
+        face = replace(stored.face, box=self.seen.box, landmarks=landmarks)
+        return replace(stored, face=face, rotation=self.seen.rotation)
+
+
+def accepted_face(
+    detected: DetectedPhoto, face: Face, template: Template, source: str, photo: PhotoToKeep | None
+) -> AcceptedFace:
+    """A face of a photo that passed. source: sha256 of the bytes sent."""
+    upright = replace(template, face=detected.upright(face))
+    return AcceptedFace(upright, template.face, source, source_size(detected), photo)
 
 
 def photo_to_keep(pipeline: Pipeline, detected: DetectedPhoto, source: str) -> PhotoToKeep:

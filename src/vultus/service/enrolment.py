@@ -13,7 +13,7 @@ from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.answers import Caution, EnrolledPhoto, EnrollResult, RejectedPhoto
 from vultus.records.seen import ModelEmbedding
 from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, NewFace
-from vultus.service.accepted_faces import AcceptedFace, ensure_photos, photo_to_keep, require_quality, source_size
+from vultus.service.accepted_faces import AcceptedFace, accepted_face, ensure_photos, photo_to_keep, require_quality
 from vultus.service.context import Model, ServiceContext
 from vultus.service.group_enrolment import accept_all_faces, check_subjects
 from vultus.service.policies import NO_POLICIES, USE_OVERRIDE
@@ -84,7 +84,8 @@ class Enrolment:
             metadata=metadata,
             before_commit=lambda: ensure_photos(photos_kept, zip(new.values(), accepted.values(), strict=True)),
         )
-        faces = _in_order(sources, known, dict(zip(new, stored, strict=True)))
+        fresh = {i: accepted[i].as_sent(photo) for i, photo in zip(new, stored, strict=True)}
+        faces = _in_order(sources, known, fresh)
         rejected = tuple(RejectedPhoto(i, error.code, str(error)) for i, error in sorted(refused.items()))
         return EnrollResult(owner, target, faces, rejected)
 
@@ -132,7 +133,8 @@ class Enrolment:
             before_commit=lambda: ensure_photos(kept, zip(new, faces, strict=True)),
         )
         rejected = tuple(RejectedPhoto(0, error.code, str(error), face) for face, error in sorted(refused.items()))
-        return EnrollResult(None, target, stored, rejected)
+        answers = tuple(face.as_sent(photo) for face, photo in zip(faces, stored, strict=True))
+        return EnrollResult(None, target, answers, rejected)
 
     def enroll_embeddings(
         self,
@@ -199,7 +201,7 @@ class Enrolment:
             (template,) = self._context.pipeline.embed([(detected, face)], model.embedder(), align=align)
             require_quality(template.quality, floor)
             kept = photo_to_keep(self._context.pipeline, detected, source) if store_photo else None
-        return AcceptedFace(template, source, source_size(detected), kept)
+        return accepted_face(detected, face, template, source, kept)
 
 
 def _in_order(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vultus.errors import InvalidRequest, LowQuality
 from vultus.records.seen import Template
-from vultus.service.accepted_faces import AcceptedFace, photo_to_keep, require_quality, source_size
+from vultus.service.accepted_faces import AcceptedFace, accepted_face, photo_to_keep, require_quality
 from vultus.service.context import Model, ServiceContext
 from vultus.vision.face_selection import largest_face
 
@@ -42,7 +42,7 @@ def accept_all_faces(
     for place, (owner, template) in enumerate(zip(owners, templates, strict=True)):
         refusal = _refusal(template, floor)
         if refusal is None:
-            accepted[place] = (owner, AcceptedFace(template, source, source_size(detected), kept))
+            accepted[place] = (owner, accepted_face(detected, detected.faces[place], template, source, kept))
         else:
             refused[place] = refusal
     return accepted, refused

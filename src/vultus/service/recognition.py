@@ -111,9 +111,9 @@ class Recognition:
             return self._context.pipeline.embed([(detected, face) for face in faces], model.embedder(), align=align)
 
     def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
-        """All faces of a photo in its upright pixels, largest first; empty when there is none."""
+        """All faces of a photo in its pixels as sent, most prominent first; empty when there is none."""
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             return tuple(
-                (detected.upright(face), self._context.pipeline.quality(detected, face)) for face in detected.faces
+                (detected.as_sent(face), self._context.pipeline.quality(detected, face)) for face in detected.faces
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from vultus.records.seen import RGB, Face, Photograph
+from vultus.vision.orientation import turned_face
 
 FACE_SIDE = 112  # pixels: the input of the recognition models; a smaller face is worth a second decoding
 CLOSEST_SIDE = 2000  # pixels: no more are asked for on the long side, however small the face
@@ -17,20 +18,27 @@ Decode = Callable[[int], Photograph]
 
 @dataclass(frozen=True, eq=False)
 class DetectedPhoto:
-    """A photo and the faces found in it, largest first, in the pixels of the decoded photograph.
+    """A photo and the faces found in it, most prominent first, in the pixels of the decoded photograph.
 
     decode_again: decodes the photo to at least so many pixels on the long side; None: more cannot be had.
+    rotation: the degrees clockwise by which the photo as sent was turned to get photograph, and decode_again's too.
     """
 
     photograph: Photograph
     faces: tuple[Face, ...]
     detector: str
     decode_again: Decode | None = None
+    rotation: int = 0
     _decoded: dict[int, Photograph] = field(default_factory=dict, repr=False)  # by long side, for the next small face
 
     def upright(self, face: Face) -> Face:
-        """A face of this photo in the pixels of the upright original."""
+        """A face of this photo in the pixels of the original, turned upright."""
         return scaled(face, self.photograph.reduction)
+
+    def as_sent(self, face: Face) -> Face:
+        """A face of this photo in the pixels of the original as it was sent, upright by EXIF alone."""
+        size = (self.photograph.width, self.photograph.height)
+        return replace(turned_face(self.upright(face), -self.rotation, *size), rotation=self.rotation)
 
     def closer(self, face: Face) -> tuple[Photograph, Face]:
         """The photo with as many pixels as the models use of this face, and the face in it.

@@ -1,12 +1,39 @@
-"""Selects the face of a photo that a request means, and says how it was chosen."""
+"""Selects the face of a photo that a request means, and says how it was chosen.
+
+The person meant is the most prominent one: large, sharp, near the middle and whole. Size alone is wrong where a
+bystander stands before the camera, blurred or cut off by the edge.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from vultus.errors import MultipleFaces, NoFaceDetected
-from vultus.records.seen import Face
+from vultus.records.seen import RGB, Face
 from vultus.vision.detected_photo import DetectedPhoto, whole_picture
+from vultus.vision.quality import share_inside, sharpness
+
+# Each takes something off the area of a face, at most down to these shares of it.
+LEAST_FOR_BLUR = 0.5  # a face without any detail; at 0.3 and without the place, 7 of 130 photos of LFW go wrong
+LEAST_FOR_PLACE = 0.4  # a face in the corner of the photo
+CUT_POWER = 3.0  # a face of which two thirds are in the photo counts 0.3 of what it would
+
+
+def by_prominence(faces: Sequence[Face], pixels: RGB) -> list[Face]:
+    """The faces of a (H, W, 3) uint8 RGB picture, most prominent first."""
+    if len(faces) < 2:
+        return list(faces)
+    return sorted(faces, key=lambda face: _prominence(face, pixels), reverse=True)
+
+
+def _prominence(face: Face, pixels: RGB) -> float:
+    """The area times the detector's score, less for blur, for a place far from the middle, and for being cut off."""
+    height, width = pixels.shape[:2]
+    blur = 1 - (1 - LEAST_FOR_BLUR) * (1 - sharpness(pixels, face) / 100)
+    away = min(2 * _off_centre(face, width, height) / math.hypot(width, height), 1.0)
+    place = 1 - (1 - LEAST_FOR_PLACE) * away
+    return float(face.area * face.score * blur * place * share_inside(pixels, face) ** CUT_POWER)
 
 
 def only_face(detected: DetectedPhoto) -> Face:
@@ -21,7 +48,7 @@ def only_face(detected: DetectedPhoto) -> Face:
 
 
 def largest_face(detected: DetectedPhoto, *, which: str = "the photo", enforce: bool = True) -> Face:
-    """The largest face of the photo; without any, the whole picture when detection is not enforced.
+    """The most prominent face of the photo; without any, the whole picture when detection is not enforced.
 
     which: the name of the image in the sentence. Raises NoFaceDetected.
     """
@@ -47,7 +74,12 @@ def central_face(detected: DetectedPhoto, *, which: str = "the photo") -> Face:
 
 def how_chosen(detected: DetectedPhoto) -> str | None:
     """How the face was chosen, in words; None when there was no choice."""
-    return f"largest of {len(detected.faces)}" if len(detected.faces) > 1 else None
+    if len(detected.faces) < 2:
+        return None
+    chosen, *others = detected.faces
+    if all(chosen.area >= other.area for other in others):
+        return f"largest of {len(detected.faces)}"
+    return f"most prominent of {len(detected.faces)}: a larger face is blurred, cut off or far from the middle"
 
 
 def _off_centre(face: Face, width: int, height: int) -> float:

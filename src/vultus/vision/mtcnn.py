@@ -7,6 +7,8 @@ The networks take pictures with x and y exchanged: (N, W, H, 3) RGB, (pixel - 12
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -30,11 +32,12 @@ class ONet:
         self._session = session
 
     def refine(self, pixels: RGB, faces: list[Face]) -> list[Face]:
-        """The faces with new landmarks where O-Net recognises a face in the box; boxes and scores stay."""
+        """The faces with new landmarks where O-Net recognises a face in the box, the others doubted; boxes and scores
+        stay."""
         squares = _squares(np.array([face.box for face in faces], np.float64))
         _, landmarks, score = self.run(pixels, squares)
         return [
-            _with_landmarks(face, landmarks[i]) if score[i] >= MIN_LANDMARK_SCORE else face
+            _with_landmarks(face, landmarks[i]) if score[i] >= MIN_LANDMARK_SCORE else replace(face, doubted=True)
             for i, face in enumerate(faces)
         ]
 

@@ -15,8 +15,11 @@ from vultus.vision.detect import Detector
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.embed import Recogniser
 from vultus.vision.face_crop import crop_face, scale_to, scaled_box
+from vultus.vision.face_selection import by_prominence
 from vultus.vision.image import MAX_PIXELS, decode, encode_jpeg
+from vultus.vision.orientation import looks_upright, turn, turned, upright_faces
 from vultus.vision.quality import assess, with_recognisability
+from vultus.vision.whole_head import with_border
 
 PHOTO_SIDE = 512  # pixels: long side of a stored photo
 LARGEST_BATCH = 8  # faces: larger batches are no faster a face, and take more memory
@@ -71,15 +74,27 @@ class Pipeline:
     def detect(self, photo: bytes, *, detector: str | None = None) -> DetectedPhoto:
         """Decode a photo and find its faces. Raises InvalidImage, RequestTooLarge, DetectorNotAllowed."""
         name = self.detector_name(detector)
+        fallback = self._fallback if self._means_default(detector) else None
         photograph = decode(photo, max_pixels=self._max_pixels)
-        faces = self._detectors[name].detect(photograph.pixels)
-        if not faces and self._means_default(detector) and self._fallback is not None:
-            name = self._fallback
-            faces = self._detectors[name].detect(photograph.pixels)
-        # By area times score, so that a doubtful box counts as a smaller one.
-        largest = sorted(faces, key=lambda face: face.area * face.score, reverse=True)
-        decode_again = partial(_decode_to, photo, self._max_pixels)
-        return DetectedPhoto(photograph, tuple(largest[: self._max_faces]), name, decode_again)
+        found, name, rotation = self._find(photograph.pixels, name, fallback)
+        photograph = turned(photograph, rotation)
+        faces = by_prominence(found, photograph.pixels)[: self._max_faces]
+        decode_again = partial(_decode_to, photo, self._max_pixels, rotation)
+        return DetectedPhoto(photograph, tuple(faces), name, decode_again, rotation)
+
+    def _find(self, pixels: RGB, name: str, fallback: str | None) -> tuple[list[Face], str, int]:
+        """The faces of a picture, or of a quarter turn of it where they look upright only there; the detector that
+        found them, and the turn in degrees."""
+        detector = self._detectors[name]
+        faces = with_border(detector, pixels, detector.detect(pixels))
+        if faces and looks_upright(by_prominence(faces, pixels)[0]):
+            return faces, name, 0
+        best, rotation = upright_faces(detector, pixels, faces)
+        if not best and fallback is not None:
+            return self._detectors[fallback].detect(pixels), fallback, 0
+        if rotation:
+            best = with_border(detector, turn(pixels, rotation), best)
+        return best, name, rotation
 
     def detect_all(self, photos: Sequence[bytes], *, detector: str | None = None) -> list[DetectedPhoto]:
         """`detect` for several photos, in parallel where slots are free. Raises the error of the first bad one."""
@@ -99,7 +114,7 @@ class Pipeline:
         templates = []
         for vector, known, (detected, face) in zip(vectors, recognisability, faces, strict=True):
             quality = with_recognisability(self.quality(detected, face), known)
-            templates.append(Template(vector, model.model_id, detected.upright(face), quality))
+            templates.append(Template(vector, model.model_id, detected.as_sent(face), quality))
         return tuple(templates)
 
     def _crop(self, model: Recogniser[Any], detected: DetectedPhoto, face: Face, *, align: bool) -> Any:
@@ -149,5 +164,5 @@ class Pipeline:
         return scaled_box(face.box, across, down)
 
 
-def _decode_to(photo: bytes, max_pixels: int, side: int) -> Photograph:
-    return decode(photo, max_pixels=max_pixels, reduced_side=side)
+def _decode_to(photo: bytes, max_pixels: int, rotation: int, side: int) -> Photograph:
+    return turned(decode(photo, max_pixels=max_pixels, reduced_side=side), rotation)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vultus.records.seen import RGB, Face, Float32, Quality
 from vultus.vision.align import crop_by_box
@@ -26,19 +27,24 @@ def assess(pixels: RGB, face: Face, *, reduction: float = 1.0) -> Quality:
 
     reduction: original size / decoded size, so that the face's size counts in pixels of the original.
     """
-    grey = cv2.cvtColor(crop_by_box(pixels, face.box, width=GREY_SIDE, height=GREY_SIDE), cv2.COLOR_RGB2GRAY)
+    grey = _grey(pixels, face)
     parts = {
         "size": _ramp(min(face.width, face.height) * reduction, 16, 110),  # pixels
-        "sharpness": _ramp(np.log10(1 + cv2.Laplacian(grey, cv2.CV_32F).var()), 0.8, 2.6),
+        "sharpness": _sharpness(grey),
         "brightness": _ramp(127.5 - abs(float(grey.mean()) - 127.5), 8, 64),  # grey levels from black or white
         "contrast": _ramp(float(grey.std()), 4, 32),  # grey levels
         "pose": _pose(face.landmarks),
-        "crop": _ramp(_share_inside(pixels, face), 0.5, 0.98),
+        "crop": _ramp(share_inside(pixels, face), 0.5, 0.98),
         "detector": _ramp(face.score, 0.5, 0.93),
     }
     if face.landmark_shift is not None:
         parts["landmarks"] = _ramp(-face.landmark_shift, -0.35, -0.08)  # eye distances, less is better
     return _joined(parts)
+
+
+def sharpness(pixels: RGB, face: Face) -> float:
+    """How sharp the face is, 0..100: the part of its quality."""
+    return _sharpness(_grey(pixels, face))
 
 
 def with_recognisability(quality: Quality, recognisability: float | None) -> Quality:
@@ -53,6 +59,16 @@ def _joined(parts: Mapping[str, float]) -> Quality:
     shares = np.array(list(parts.values())) / 100
     score = 100 * float(np.prod(shares ** (weights / weights.sum())))
     return Quality(round(score, 1), {name: round(part, 1) for name, part in parts.items()}, QUALITY_VERSION)
+
+
+def _grey(pixels: RGB, face: Face) -> NDArray[np.uint8]:
+    """(GREY_SIDE, GREY_SIDE) of the box."""
+    crop = crop_by_box(pixels, face.box, width=GREY_SIDE, height=GREY_SIDE)
+    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _sharpness(grey: NDArray[np.uint8]) -> float:
+    return _ramp(np.log10(1 + cv2.Laplacian(grey, cv2.CV_32F).var()), 0.8, 2.6)
 
 
 def _ramp(value: float, low: float, high: float) -> float:
@@ -77,7 +93,7 @@ def _pose(landmarks: Float32) -> float:
     return float((yaw * pitch * narrow) ** (1 / 3))
 
 
-def _share_inside(pixels: RGB, face: Face) -> float:
+def share_inside(pixels: RGB, face: Face) -> float:
     """The share of the box that lies within the picture, 0..1."""
     height, width = pixels.shape[:2]
     x_min, y_min, x_max, y_max = face.box
