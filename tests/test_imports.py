@@ -47,7 +47,7 @@ ONLY_IMPORTER = {
     "onnxruntime": {"vision/session.py"},
     "PIL": {"vision/image.py"},
     "h5py": {"models/importers/keras_hdf5.py"},
-    "matplotlib": {"evaluation/figures.py"},
+    "matplotlib": {"evaluation/presentation/figures.py"},
     "faiss": {"search/pq_index.py"},
     "numkong": {"search/kernels.py"},
     "sqlalchemy": {"storage", "backup"},

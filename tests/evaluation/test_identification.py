@@ -22,6 +22,8 @@ SCORES = SearchScores(
     own=np.array([0.9, 0.7, 0.6, 0.2], np.float32),
     own_rank=np.array([1, 1, 3, 1]),
     best_nonmated=np.array([0.1, 0.3, 0.5, 0.65, 0.8], np.float32),
+    own_people=np.array([0, 0, 1, 2], np.int32),
+    nonmated_people=np.array([3, 3, 4, 5, 5], np.int32),
 )
 LABELS = np.repeat(np.arange(20), 5)  # 20 people, 5 photos each
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import InvalidRequest
-from vultus.evaluation.intervals import Rate, why_not_claimed
+from vultus.evaluation.intervals import Interval, Rate, why_not_claimed
 from vultus.evaluation.non_mated_maxima import draw_gallery, search_gallery
-from vultus.evaluation.scores import Labels, check_embeddings, number_subjects
+from vultus.evaluation.scores import Indices, Labels, check_embeddings, number_subjects
 from vultus.records.seen import Float32
 
 TARGET_FPIRS = (0.1, 0.01, 0.003)
@@ -64,6 +64,7 @@ class SearchScores:
 
     own: (M,) cosine of each mated probe with its own subject. own_rank: (M,) the rank of that subject, 1 the best;
     subjects of equal score rank before it. best_nonmated: (Q,) the best cosine of each non-mated probe.
+    own_people, nonmated_people: (M,) and (Q,) numbers of the people whom the probes show.
     """
 
     subjects: int
@@ -71,6 +72,8 @@ class SearchScores:
     own: Float32
     own_rank: Places
     best_nonmated: Float32
+    own_people: Indices
+    nonmated_people: Indices
 
 
 def search_open_set(embeddings: Float32, subjects: Labels, split: OpenSetSplit) -> SearchScores:
@@ -92,7 +95,13 @@ def search_open_set(embeddings: Float32, subjects: Labels, split: OpenSetSplit) 
         ranks.append((scores >= mated).sum(axis=1))
     best = [search_gallery(embeddings[part], gallery).max(axis=1) for part in _batches(split.nonmated_probes)]
     return SearchScores(
-        len(gallery), gallery.shape[1], np.concatenate(own), np.concatenate(ranks), np.concatenate(best)
+        len(gallery),
+        gallery.shape[1],
+        np.concatenate(own),
+        np.concatenate(ranks),
+        np.concatenate(best),
+        labels[split.mated_probes],
+        labels[split.nonmated_probes],
     )
 
 
@@ -121,6 +130,7 @@ class SearchPoint:
     """The threshold and rates of one target FPIR in a gallery of `subjects` people with `templates` photos each.
 
     rank: within which a subject counts as found. note: why the target cannot be claimed, None when it can.
+    fnir_people: the interval of FNIR over people and galleries (`search_interval`), None where it was not drawn.
     """
 
     target_fpir: float
@@ -131,6 +141,7 @@ class SearchPoint:
     fpir: Rate
     fnir: Rate
     note: str | None
+    fnir_people: Interval | None = None
 
 
 def search_points(

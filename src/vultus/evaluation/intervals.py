@@ -96,14 +96,22 @@ def bootstrap_fnmr(scores: PairScores, threshold: float, *, resamples: int = RES
     subjects = int(scores.labels.max()) + 1
     trials = np.bincount(owners, minlength=subjects)
     misses = np.bincount(owners[scores.mated_pairs.scores < threshold], minlength=subjects)
-    drawn = _times_drawn(subjects, resamples, seed)
+    drawn = times_drawn(subjects, resamples, seed)
     errors, total = drawn @ misses, drawn @ trials
-    rates = errors[total > 0] / total[total > 0]
+    found = percentile_interval(errors[total > 0] / total[total > 0])
+    assert found is not None  # there is a mated pair, so some resample has one
+    return found
+
+
+def percentile_interval(rates: Float64) -> Interval | None:
+    """The interval that holds CONFIDENCE of the rates of resamples, as much left out on each side; None of none."""
+    if not len(rates):
+        return None
     low, high = np.quantile(rates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(float(low), float(high))
 
 
-def _times_drawn(subjects: int, resamples: int, seed: int) -> Float64:
+def times_drawn(subjects: int, resamples: int, seed: int) -> Float64:
     """(resamples, subjects): how often each subject was drawn."""
     chances = np.full(subjects, 1 / subjects)
     return np.random.default_rng(seed).multinomial(subjects, chances, size=resamples).astype(np.float64)

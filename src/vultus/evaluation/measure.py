@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from vultus.evaluation.identification import SearchPoint, search_open_set, searc
 from vultus.evaluation.intervals import Interval, Rate, bootstrap_fnmr
 from vultus.evaluation.pair_list import PairList
 from vultus.evaluation.scores import Histogram, PairScores, score_all_pairs
+from vultus.evaluation.search_interval import fnir_interval
 from vultus.evaluation.verification import (
     TARGET_FMRS,
     Det,
@@ -27,6 +28,7 @@ from vultus.evaluation.verification import (
 )
 from vultus.records.seen import Float32
 
+GALLERIES = 20  # drawn for the interval of FNIR
 GROUP_FMR = 1e-3  # the rate at whose threshold groups are compared
 
 
@@ -97,13 +99,19 @@ def measure_search(
 ) -> tuple[SearchPoint, ...]:
     """Open-set identification with a gallery drawn at random: FNIR at each target FPIR, rank 1.
 
+    The interval over people comes from GALLERIES galleries, the rates from the first of them.
     gallery_subjects: N, half of the people when None, or as many of them as have `templates` photos.
     Raises InvalidRequest when no such gallery can be drawn.
     """
     photos = np.unique(np.asarray(subjects), return_counts=True)[1]
     possible = min(len(photos) // 2, int((photos >= templates).sum()))
-    split = split_open_set(subjects, possible if gallery_subjects is None else gallery_subjects, templates=templates)
-    return search_points(search_open_set(embeddings, subjects, split))
+    size = possible if gallery_subjects is None else gallery_subjects
+    splits = (split_open_set(subjects, size, templates=templates, seed=seed) for seed in range(GALLERIES))
+    galleries = [search_open_set(embeddings, subjects, split) for split in splits]
+    return tuple(
+        point if point.note else replace(point, fnir_people=fnir_interval(galleries, point.target_fpir))
+        for point in search_points(galleries[0])
+    )
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,13 @@ from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
-from vultus.evaluation.as_json import evaluation_as_json
-from vultus.evaluation.as_tables import evaluation_as_tables
 from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.labelled_folder import LabelledFolder, read_folder
 from vultus.evaluation.measure import measure_pairs
 from vultus.evaluation.pair_list import PairList, read_pairs
-from vultus.evaluation.report import render_report
+from vultus.evaluation.presentation.as_json import evaluation_as_json
+from vultus.evaluation.presentation.as_tables import evaluation_as_tables
+from vultus.evaluation.presentation.report import render_report
 from vultus.evaluation.results import Evaluation, Setup, count_failures, measure_folder
 
 IN_USE_FMRS = (1e-2, 1e-3, 1e-4)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from tests.evaluation.synthetic import synthetic_people
-from vultus.evaluation.as_json import evaluation_as_json
-from vultus.evaluation.as_tables import evaluation_as_tables, percent
 from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.labelled_folder import LabelledPhoto
 from vultus.evaluation.measure import measure_pairs
 from vultus.evaluation.pair_list import PairList, PhotoPair
-from vultus.evaluation.report import render_report
+from vultus.evaluation.presentation.as_json import evaluation_as_json
+from vultus.evaluation.presentation.as_tables import evaluation_as_tables, percent
+from vultus.evaluation.presentation.report import render_report
 from vultus.evaluation.results import Evaluation, Setup, count_failures, measure_folder
 
 SETUP = Setup("Ärzte & <b>", "m", 1, "fp32", "yunet", "central", "0.1.0", "2026-11-22")

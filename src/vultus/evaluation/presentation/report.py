@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from vultus.evaluation.as_tables import Table, evaluation_as_tables, percent
-from vultus.evaluation.figures import draw_det, draw_fpir, draw_groups, draw_histograms, draw_rates
 from vultus.evaluation.measure import VerificationResult
+from vultus.evaluation.presentation.as_tables import Table, evaluation_as_tables, percent
+from vultus.evaluation.presentation.figures import draw_det, draw_fpir, draw_groups, draw_histograms, draw_rates
 from vultus.evaluation.results import Evaluation
 from vultus.evaluation.verification import OperatingPoint
 

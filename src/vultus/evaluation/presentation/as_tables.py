@@ -52,7 +52,7 @@ def _folder(found: FolderResult) -> Iterator[Table]:
     )
     yield Table(
         "Identification (1:N), open set",
-        ("FPIR", "N people", "k photos each", "rank", "threshold (cosine)", "FNIR", "95 % (Wilson)", "searches"),
+        ("FPIR", "N people", "k photos each", "rank", "threshold (cosine)", "FNIR", "95 % (people)", "searches"),
         tuple(_search(point) for point in found.search),
         tuple(point.note for point in found.search if point.note),
     )
@@ -128,7 +128,7 @@ def _search(point: SearchPoint) -> tuple[str, ...]:
     if point.note:
         return *fixed, *(NO_VALUE,) * 4
     searches = f"{point.fnir.trials:,} mated, {point.fpir.trials:,} non-mated"
-    found = (f"{point.threshold:.4f}", percent(point.fnir.value), interval(point.fnir.interval), searches)
+    found = (f"{point.threshold:.4f}", percent(point.fnir.value), interval(point.fnir_people), searches)
     return *fixed, *found
 
 

@@ -99,6 +99,7 @@ def _search(point: SearchPoint) -> dict[str, Any]:
         "threshold": point.threshold,
         "fpir": _rate(point.fpir),
         "fnir": _rate(point.fnir),
+        "fnir_subject_bootstrap": _interval(point.fnir_people),
         "supported": point.note is None,
         "note": point.note,
     }

@@ -1,0 +1,1 @@
+"""An evaluation as tables of text, as JSON and as a report with figures."""
