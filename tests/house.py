@@ -35,6 +35,7 @@ REPEATED = {
     "backup": "the folder, and the commands about it",
     "answers": "what the use cases answer, and its JSON shapes",
     "jobs": "background work: the folder that runs it, the routes, their shapes, the commands, the rows",
+    "reembedding": "re-embedding: the routes, their shapes, the use case",
     "calibrate": "the command, and the measurement behind it",
 }
 

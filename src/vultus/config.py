@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         False,
         description="Let Facenet512 mean facenet512-casia-webface while the VGGFace2 weights are not installed.",
     )
+    reembed: Literal["auto", "off"] = Field(
+        "auto",
+        description="auto: the server embeds collections of an older pipeline version again, in the background, from "
+        "their stored photos. off: only when it is asked to.",
+    )
     default_detector: str = Field("yunet", description="Face detector used when a request names none.")
     target_fmr: float = Field(1e-4, gt=0, lt=1, description="False match rate asked of /verify by default.")
     target_fpir: float = Field(

@@ -24,6 +24,7 @@
     │   └── FaceNotFound            face_not_found
     ├── Conflict
     │   ├── ModelMismatch           model_mismatch
+    │   │   └── SpaceChanged        model_mismatch
     │   ├── CollectionExists        collection_exists
     │   ├── SubjectExists           subject_exists
     │   ├── UndoNotPossible         undo_not_possible
@@ -36,6 +37,7 @@
     ├── ModelNotInstalled           model_not_installed
     ├── ModelInvalid                model_invalid: a card or a weight file is not what it must be
     ├── StorageFailed               storage_failed: the database or the disk refused
+    │   └── ServedAlready           storage_failed
     └── SettingsInvalid             settings_invalid
 
 The message of each is a sentence for people: what happened, with the values, and what to do.
@@ -191,6 +193,10 @@ class ModelMismatch(Conflict):
     code = "model_mismatch"
 
 
+class SpaceChanged(ModelMismatch):
+    """The collection was switched to other embeddings in the middle of the work; it is to be done again."""
+
+
 class CollectionExists(Conflict):
     """The collection exists with other properties."""
 
@@ -261,6 +267,10 @@ class StorageFailed(VultusError):
     """The database or the photo folder refused to read or write."""
 
     code = "storage_failed"
+
+
+class ServedAlready(StorageFailed):
+    """Another process serves the data folder."""
 
 
 class SettingsInvalid(VultusError):

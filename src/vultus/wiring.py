@@ -16,6 +16,7 @@ from vultus.backup.restore import refuse_unfinished
 from vultus.config import Settings
 from vultus.errors import ModelInvalid, SettingsInvalid
 from vultus.jobs.job_runner import JobRunner
+from vultus.jobs.reembed_job import ReembedJob
 from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, cards_of, find_card, known_card
 from vultus.models.catalogue import known_cards
@@ -116,6 +117,9 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
             photos.remove_leftovers()
             service.galleries.sweep()
             gallery.corrections.sweep()
+            service.reembedding.sweep()
+            if settings.reembed == "auto":
+                service.acting_as(Act(SERVER)).reembedding.queue_upgrades()
             runner = job_runner(service)
             stack.callback(runner.close)
             runner.start()
@@ -127,7 +131,8 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
 
 def job_runner(service: FaceService) -> JobRunner:
     """Runs the jobs in the background of this service; not started yet."""
-    return JobRunner(service.acting_as(Act(SERVER)).jobs, ())
+    ours = service.acting_as(Act(SERVER))
+    return JobRunner(ours.jobs, [ReembedJob(ours.context)])
 
 
 def check_settings(settings: Settings) -> None:

@@ -38,6 +38,9 @@ ACTIONS = {
     "delete_collection": ("collection.erase", CHANGE),
     "rename_subject": ("subject.rename", CHANGE),
     "cancel_job": ("job.cancel", CHANGE),
+    "start_reembedding": ("reembed", CHANGE),
+    "finish_reembedding": ("reembed.finish", CHANGE),
+    "abandon_reembedding": ("reembed.abandon", CHANGE),
     "merge_subject": ("subject.merge", CHANGE),
     "move_face": ("face.move", CHANGE),
     "undo_change": ("undo", CHANGE),
@@ -61,6 +64,7 @@ NOT_AUDITED = {
     "list_audit",
     "list_jobs",
     "get_job",
+    "get_reembedding",
 }
 
 

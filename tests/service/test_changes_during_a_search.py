@@ -20,7 +20,7 @@ class Interrupted:
     def __init__(self, index: Any, happens: Callable[[], Any]) -> None:
         self._index, self._happens, self.searches = index, happens, 0
 
-    def search(self, *args: Any) -> Any:
+    def search(self, *args: Any, **options: Any) -> Any:
         found = self._index.search(*args)
         self.searches += 1
         if self.searches == 1:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Row, case, func, select, text
 
 from vultus.errors import NotFound, StorageFailed
 from vultus.search.int8_codes import empty_codes, from_blobs, quantise, to_blobs
@@ -32,7 +32,18 @@ _ROW_CHECKS: tuple[tuple[Kind, str, str], ...] = (
     (
         "rows",
         "faces without an embedding",
-        "SELECT id FROM faces WHERE pk NOT IN (SELECT face_pk FROM embeddings)",
+        "SELECT faces.id FROM faces JOIN collections ON collections.pk = faces.collection_pk "
+        "WHERE faces.pk NOT IN (SELECT face_pk FROM unembedded WHERE slot = space % 2) "
+        "AND faces.pk NOT IN (SELECT face_pk FROM embeddings WHERE space % 2 = 0) "
+        "AND faces.pk NOT IN (SELECT face_pk FROM embeddings_b WHERE space % 2 = 1)",
+    ),
+    (
+        "rows",
+        "faces with an embedding in a space that their collection does not have",
+        "SELECT faces.id FROM faces JOIN collections ON collections.pk = faces.collection_pk "
+        "WHERE faces.collection_pk NOT IN (SELECT collection_pk FROM other_spaces) "
+        "AND (space % 2 = 0 AND faces.pk IN (SELECT face_pk FROM embeddings_b) "
+        "OR space % 2 = 1 AND faces.pk IN (SELECT face_pk FROM embeddings))",
     ),
     (
         "rows",
@@ -210,7 +221,7 @@ def _unsound_vectors(connection: Connection) -> tuple[list[str], list[str]]:
     """The ids of faces whose embedding is damaged, and of those whose codes do not match their embedding."""
     damaged: list[str] = []
     miscoded: list[str] = []
-    for rows in _embedded(connection).partitions(ROWS_AT_ONCE):
+    for rows in chain.from_iterable(_embedded(connection, slot).partitions(ROWS_AT_ONCE) for slot in (0, 1)):
         good = [row for row in rows if _is_unit(row)]
         damaged += [row.id for row in rows if not _is_unit(row)]
         coded = (row for row in good if row.codes is not None)  # without codes: the search computes them
@@ -219,13 +230,18 @@ def _unsound_vectors(connection: Connection) -> tuple[list[str], list[str]]:
     return damaged, miscoded
 
 
-def _embedded(connection: Connection) -> Any:
-    f, e = t.faces, t.embeddings
+def _embedded(connection: Connection, slot: int) -> Any:
+    """The embeddings in a slot, which are of the collection's own space or of the one beside it."""
+    f, (e, codes), other = t.faces, t.SLOTS[slot], t.other_spaces
+    own = t.collections.c.space % len(t.SLOTS) == slot
+    dimension = case((own, t.collections.c.dimension), else_=other.c.dimension)
     statement = (
-        select(f.c.id, e.c.embedding, t.codes.c.codes, t.collections.c.dimension)
+        select(f.c.id, e.c.embedding, codes.c.codes, dimension.label("dimension"))
         .join(e, e.c.face_pk == f.c.pk)
         .join(t.collections, t.collections.c.pk == f.c.collection_pk)
-        .outerjoin(t.codes, t.codes.c.face_pk == f.c.pk)
+        .outerjoin(other, other.c.collection_pk == t.collections.c.pk)
+        .outerjoin(codes, codes.c.face_pk == f.c.pk)
+        .where(own | other.c.dimension.is_not(None))
         .order_by(f.c.pk)
     )
     return connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement)

@@ -46,6 +46,7 @@ COMMANDS = {
     "models": LazyCommand("models", "app", "Models: list, show, pull, prepare, verify, remove."),
     "keys": LazyCommand("keys", "app", "API keys: create, list, rotate, revoke."),
     "audit": LazyCommand("audit", "app", "The audit: who did what."),
+    "reembed": LazyCommand("jobs", "reembed", "Embed a collection again by another model or version."),
     "jobs": LazyCommand("jobs", "app", "Work in the background: list, cancel."),
     "backup": LazyCommand("backup", "backup", "Write database and photos to one verified file."),
     "restore": LazyCommand("backup", "restore", "Put a backup into an empty data folder."),

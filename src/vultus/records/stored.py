@@ -32,7 +32,8 @@ class CollectionPolicies:
 class Collection:
     """One named gallery, bound to one recognition model and preprocessing version.
 
-    revision: raised by every change of its faces, in the same transaction.
+    revision: raised by every change of its faces, in the same transaction. space: raised by each switch to other
+    embeddings; those of two spaces do not compare.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Collection:
     subjects: int = 0
     faces: int = 0
     policies: CollectionPolicies = CollectionPolicies()
+    space: int = 0
 
 
 @dataclass(frozen=True)

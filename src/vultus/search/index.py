@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.errors import CollectionNotFound, StorageFailed, VectorMismatch
+from vultus.errors import CollectionNotFound, SpaceChanged, StorageFailed, VectorMismatch
 from vultus.records.answers import Candidate
 from vultus.records.seen import Float32
 from vultus.search.cohort import CohortRule
@@ -45,11 +45,13 @@ Searches = Sequence[Search[R]]
 class SearchIndex(Protocol):
     """Finds the enrolled subjects most similar to a probe."""
 
-    def search(self, collection: str, probes: Float32, k: int, rule: CohortRule | None = None) -> list[list[Candidate]]:
+    def search(
+        self, collection: str, probes: Float32, k: int, rule: CohortRule | None = None, *, space: int | None = None
+    ) -> list[list[Candidate]]:
         """Per probe of (Q, D) at most k candidates, best first, one per subject. Raises: see FlatIndex.search."""
 
     def search_subject(
-        self, collection: str, probes: Float32, subject_pk: int, rule: CohortRule
+        self, collection: str, probes: Float32, subject_pk: int, rule: CohortRule, *, space: int | None = None
     ) -> list[Candidate | None]:
         """Per probe the best face of one subject; None where it has none. Raises: see FlatIndex.search."""
 
@@ -102,7 +104,9 @@ class FlatIndex:
         self._guard = threading.Lock()  # of _collections; never held while the gallery is asked
         self._builder = PqBuilder(pq_from_faces, self._best, faiss)
 
-    def search(self, collection: str, probes: Float32, k: int, rule: CohortRule | None = None) -> list[list[Candidate]]:
+    def search(
+        self, collection: str, probes: Float32, k: int, rule: CohortRule | None = None, *, space: int | None = None
+    ) -> list[list[Candidate]]:
         """Per probe of (Q, D) float32, any length, at most k candidates, best first: the best face of each subject.
 
         rule: by which scores follow from similarities, always the same for a collection; None: they are the same.
@@ -110,18 +114,20 @@ class FlatIndex:
         candidate is missed as often as its recall says, and each one found has its exact similarity all the same; the
         nearest subjects that decide a score are those of the candidates.
         Finds all that was committed before the call. Equal scores: the face enrolled first.
-        Raises: CollectionNotFound; VectorMismatch, when a probe has another dimension, is zero, NaN or infinite.
+        space: the number of the space that the probes are of; None: that of the collection, whichever it is.
+        Raises: CollectionNotFound; SpaceChanged; VectorMismatch, when a probe has another dimension, is zero, NaN or
+        infinite.
         """
-        return self._answer(collection, probes, rule, lambda made: ranking(made, k, rule))
+        return self._answer(collection, probes, rule, lambda made: ranking(made, k, rule), space)
 
     def search_subject(
-        self, collection: str, probes: Float32, subject_pk: int, rule: CohortRule
+        self, collection: str, probes: Float32, subject_pk: int, rule: CohortRule, *, space: int | None = None
     ) -> list[Candidate | None]:
         """Per probe of (Q, D) the face of one subject with the best score; None where it has none any more.
 
         subject_pk: the gallery's number of it. Every face of the subject is compared. Raises: as `search`.
         """
-        return self._answer(collection, probes, rule, lambda made: one_subject(made, subject_pk, rule))
+        return self._answer(collection, probes, rule, lambda made: one_subject(made, subject_pk, rule), space)
 
     def terms(self, collection: str, probes: Float32, rule: CohortRule) -> NDArray[np.float64]:
         """What the collection as a cohort says of each probe of (Q, D): T(p) with nobody left out, (Q,).
@@ -184,10 +190,12 @@ class FlatIndex:
         probes: Float32,
         rule: CohortRule | None,
         searches_of: Callable[[list[Probe]], Searches[R]],
+        space: int | None = None,
     ) -> list[R]:
-        """The result of each search on the collection as it is committed now."""
+        """The result of each search on the collection as it is committed now. Raises: SpaceChanged."""
         snapshot, before = self._pull(collection, rule), None
         while True:
+            _require_space(snapshot, space)
             units = _unit(probes, snapshot.dimension)
             found, complete = self._results(snapshot, searches_of([as_probe(unit) for unit in units]))
             if complete.all() or snapshot is before:
@@ -241,6 +249,11 @@ class FlatIndex:
                 loaded = self._collections.pop(name)
                 loaded.discarded = True
                 total -= loaded.nbytes
+
+
+def _require_space(snapshot: Snapshot, space: int | None) -> None:
+    if space is not None and snapshot.mark.space != space:
+        raise SpaceChanged("the collection was switched to other embeddings; embed the probe again, by its model")
 
 
 def _unit(probes: Float32, dimension: int) -> NDArray[np.float64]:

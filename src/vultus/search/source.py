@@ -15,10 +15,19 @@ from vultus.search.segments import Int64, Rows
 
 @dataclass(frozen=True)
 class Mark:
-    """A revision of a collection; the collection's number distinguishes it from an earlier one of the same name."""
+    """A revision of a collection; the collection's number distinguishes it from an earlier one of the same name.
+
+    space: the number of its space; embeddings of another one do not compare.
+    """
 
     collection_pk: int
     revision: int
+    space: int = 0
+
+    def follows(self, earlier: Mark) -> bool:
+        """Whether it comes after a mark by changes alone, so that what is known at that one can be kept."""
+        same = (self.collection_pk, self.space) == (earlier.collection_pk, earlier.space)
+        return same and self.revision >= earlier.revision
 
 
 @dataclass(frozen=True, eq=False)

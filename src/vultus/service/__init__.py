@@ -11,6 +11,7 @@ from vultus.service.enrolment import Enrolment
 from vultus.service.galleries import Galleries
 from vultus.service.identification import GallerySearch
 from vultus.service.recognition import Recognition
+from vultus.service.reembedding import ReembeddingRequests
 from vultus.storage.audit import Act
 
 __all__ = ["FaceService", "Model", "Models", "Policy", "ServiceContext"]
@@ -28,6 +29,7 @@ class FaceService:
         self.galleries = Galleries(context)
         self.corrections = SubjectCorrections(context)
         self.jobs = context.gallery.jobs
+        self.reembedding = ReembeddingRequests(context)
 
     def acting_as(self, act: Act) -> FaceService:
         """The same service on behalf of an actor: each change has its audit line, in the same transaction."""

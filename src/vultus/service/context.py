@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from vultus.errors import CollectionNotFound, InvalidRequest, ModelMismatch, PolicyLoosened
+from vultus.errors import CollectionNotFound, InvalidRequest, ModelMismatch, PolicyLoosened, SpaceChanged
 from vultus.matching.decision import ThresholdTable, explicit_rule, to_similarity
 from vultus.records.answers import Caution, Metric, ThresholdRule
 from vultus.records.seen import Quality
@@ -21,6 +22,9 @@ from vultus.storage.photos import PhotoStore
 from vultus.vision.embed import Recogniser
 from vultus.vision.pipeline import Pipeline
 
+P = ParamSpec("P")
+T = TypeVar("T")
+SWITCHES = 3  # a collection is switched once in a long while; more in the middle of one request are given up
 WEAK_PART = 50  # of 100: a part below it is named when a face is refused or flagged
 
 
@@ -178,6 +182,22 @@ class ServiceContext:
     def remove_photos(self, keys: Sequence[str]) -> int:
         """Unlink the stored photos that no face uses any more; how many went."""
         return self.gallery.remove_unreferenced(keys, self.photos.delete)
+
+
+def in_one_space(work: Callable[P, T]) -> Callable[P, T]:
+    """The work, done again when the collection was switched to other embeddings in the middle of it.
+
+    The collection is read at its beginning, so that everything is of the model that it is then bound to.
+    """
+
+    @wraps(work)
+    def settled(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(SWITCHES):
+            with suppress(SpaceChanged):
+                return work(*args, **kwargs)
+        return work(*args, **kwargs)
+
+    return settled
 
 
 def low_quality_sentence(quality: Quality, floor: float) -> str:

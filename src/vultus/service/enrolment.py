@@ -14,7 +14,7 @@ from vultus.records.answers import Caution, EnrolledPhoto, EnrollResult, Rejecte
 from vultus.records.seen import ModelEmbedding
 from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, NewFace
 from vultus.service.accepted_faces import AcceptedFace, accepted_face, ensure_photos, photo_to_keep, require_quality
-from vultus.service.context import Model, ServiceContext
+from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.group_enrolment import accept_all_faces, check_subjects
 from vultus.service.policies import NO_POLICIES, USE_OVERRIDE
 from vultus.vectors import require_embedding, unit_length
@@ -35,6 +35,7 @@ class Enrolment:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
+    @in_one_space
     def enroll(
         self,
         photos: Sequence[bytes],
@@ -82,6 +83,7 @@ class Enrolment:
             tuple(new.values()),
             name=name,
             metadata=metadata,
+            space=target.space,
             before_commit=lambda: ensure_photos(photos_kept, zip(new.values(), accepted.values(), strict=True)),
         )
         fresh = {i: accepted[i].as_sent(photo) for i, photo in zip(new, stored, strict=True)}
@@ -89,6 +91,7 @@ class Enrolment:
         rejected = tuple(RejectedPhoto(i, error.code, str(error)) for i, error in sorted(refused.items()))
         return EnrollResult(owner, target, faces, rejected)
 
+    @in_one_space
     def enroll_all_faces(
         self,
         photo: bytes,
@@ -130,12 +133,14 @@ class Enrolment:
         stored = self._context.gallery.add_faces_of_several(
             collection,
             [(owner, face) for (owner, _), face in zip(accepted.values(), new, strict=True)],
+            space=target.space,
             before_commit=lambda: ensure_photos(kept, zip(new, faces, strict=True)),
         )
         rejected = tuple(RejectedPhoto(0, error.code, str(error), face) for face, error in sorted(refused.items()))
         answers = tuple(face.as_sent(photo) for face, photo in zip(faces, stored, strict=True))
         return EnrollResult(None, target, answers, rejected)
 
+    @in_one_space
     def enroll_embeddings(
         self,
         embeddings: Sequence[Sequence[float]],
@@ -162,7 +167,9 @@ class Enrolment:
             )
         new = tuple(_bare_face(values, model.dimension, model.id) for values in embeddings)
         target = existing or self._context.create_collection(collection, model)[0]
-        owner, stored = self._context.gallery.add_faces(collection, subject, new, name=name, metadata=metadata)
+        owner, stored = self._context.gallery.add_faces(
+            collection, subject, new, name=name, metadata=metadata, space=target.space
+        )
         return EnrollResult(owner, target, stored, (), cautions=(NO_PHOTO,))
 
     def _binding(self, collection: str, model_name: str | None) -> tuple[Collection | None, Model, CollectionPolicies]:

@@ -15,7 +15,7 @@ from vultus.matching.decision import decide, explicit_rule, similarity
 from vultus.records.answers import Candidate, Caution, FindResult, Identification, Match, ThresholdRule
 from vultus.records.seen import Face, Float32, Quality
 from vultus.records.stored import Collection, Subject
-from vultus.service.context import Model, ServiceContext
+from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
 
@@ -64,6 +64,7 @@ class GallerySearch:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
+    @in_one_space
     def find(
         self,
         photo: bytes,
@@ -87,9 +88,10 @@ class GallerySearch:
             wanted = detected.faces if faces == "all" else (largest,)
             templates = pipeline.embed([(detected, face) for face in wanted], model.embedder())
         probes = [_Probe(template.embedding, "img", template.face, template.quality) for template in templates]
-        search = partial(self._candidates, collection, probes, options.top_k)
+        search = partial(self._candidates, gallery, probes, options.top_k)
         return self._answers(gallery, model, detected.detector, probes, search, options)
 
+    @in_one_space
     def find_face(
         self,
         face_id: str,
@@ -104,17 +106,19 @@ class GallerySearch:
         Other faces of the same subject are. Raises FaceNotFound, ModelMismatch.
         """
         options = SearchOptions(top_k, target_fpir, threshold)
-        face, embedding = self._context.gallery.face_embedding(face_id)
+        face, embedding, space = self._context.gallery.face_embedding(face_id)
         gallery, model = self._context.bound_collection(face.collection, model_name)
+        gallery = replace(gallery, space=space)  # that of the embedding
         options = self._within_policies(gallery, model, options)
         probe = _Probe(embedding, "face_id", quality=face.quality)
 
         def search() -> list[list[Candidate]]:
-            (lines,) = self._candidates(face.collection, [probe], options.top_k + 1)
-            return [self._without_itself(lines, face_id, embedding)[: max(options.top_k, 2)]]
+            (lines,) = self._candidates(gallery, [probe], options.top_k + 1)
+            return [self._without_itself(lines, face_id, embedding, space)[: max(options.top_k, 2)]]
 
         return self._answers(gallery, model, None, [probe], search, options)
 
+    @in_one_space
     def find_embedding(
         self,
         embedding: Sequence[float],
@@ -134,7 +138,7 @@ class GallerySearch:
         gallery, model = self._context.bound_collection(collection, model_name)
         options = self._within_policies(gallery, model, options)
         probe = _Probe(require_embedding(embedding, model.dimension, model.id), "embedding")
-        search = partial(self._candidates, collection, [probe], options.top_k)
+        search = partial(self._candidates, gallery, [probe], options.top_k)
         return self._answers(gallery, model, None, [probe], search, options)
 
     def _within_policies(self, gallery: Collection, model: Model, options: SearchOptions) -> SearchOptions:
@@ -152,12 +156,12 @@ class GallerySearch:
         rule = model.thresholds().for_fpir(policy, templates)
         return replace(options, threshold=self._context.effective_threshold(asked, rule))
 
-    def _candidates(self, collection: str, probes: Sequence[_Probe], top_k: int) -> list[list[Candidate]]:
-        """At least two lines for each probe, as a decision needs the second best."""
+    def _candidates(self, gallery: Collection, probes: Sequence[_Probe], top_k: int) -> list[list[Candidate]]:
+        """At least two lines for each probe, as a decision needs the second best. Raises SpaceChanged."""
         vectors = np.stack([probe.embedding for probe in probes])
-        return self._context.index.search(collection, vectors, max(top_k, 2))
+        return self._context.index.search(gallery.name, vectors, max(top_k, 2), space=gallery.space)
 
-    def _without_itself(self, lines: list[Candidate], face_id: str, embedding: Float32) -> list[Candidate]:
+    def _without_itself(self, lines: list[Candidate], face_id: str, embedding: Float32, space: int) -> list[Candidate]:
         """The lines with the best other face of the subject in place of the face itself, best first.
 
         Raises FaceNotFound, when the face was erased since.
@@ -166,7 +170,7 @@ class GallerySearch:
         if not itself:
             return lines
         others = [line for line in lines if line.face_id != face_id]
-        face_ids, enrolled = self._context.gallery.embeddings_beside(face_id, len(embedding))
+        face_ids, enrolled = self._context.gallery.embeddings_beside(face_id, space=space)
         own = [  # the subject as the search saw it: if it is another one now, `_settled` searches again
             Candidate(itself[0].subject, other, similarity(embedding, row))
             for other, row in zip(face_ids, enrolled, strict=True)

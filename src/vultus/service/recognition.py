@@ -7,7 +7,7 @@ from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import similarity
 from vultus.records.answers import Metric, Verification
 from vultus.records.seen import Face, Quality, Template
-from vultus.service.context import ServiceContext
+from vultus.service.context import ServiceContext, in_one_space
 from vultus.vision.face_selection import how_chosen, largest_face
 
 
@@ -55,6 +55,7 @@ class Recognition:
             cautions=self._context.cautions({"img1": reference.quality, "img2": probe.quality}),
         )
 
+    @in_one_space
     def verify_subject(
         self,
         photo: bytes,
@@ -72,7 +73,7 @@ class Recognition:
         """Compare a photo with an enrolled subject: the best of its faces counts. Raises PolicyLoosened."""
         gallery, model = self._context.bound_collection(collection, model_name)
         rule = self._context.verification_rule(model, metric, target_fmr, threshold, gallery.policies)
-        face_ids, enrolled = self._context.gallery.embeddings(collection, subject)
+        face_ids, enrolled = self._context.gallery.embeddings(collection, subject, space=gallery.space)
         if not len(enrolled):
             raise SubjectNotFound(f"the subject has no faces in collection {collection!r}; enroll a photo first")
         with self._context.pipeline.slot():

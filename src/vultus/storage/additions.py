@@ -51,9 +51,8 @@ def add_to_subject(
     s.update_subject_row(connection, subject.pk, name, metadata)
     new = f.new_faces(connection, subject.pk, faces)
     if new:
-        f.insert_faces(
-            connection, subject, c.raise_revision(connection, collection.pk), tuple(new.values()), created_at
-        )
+        revision = c.raise_revision(connection, collection.pk)
+        f.insert_faces(connection, subject, revision, tuple(new.values()), created_at, space=collection.space)
     sources = [face.source_sha256 for face in faces]
     stored = f.select_faces_by_source(connection, subject.pk, sources)
     enrolled = tuple(EnrolledPhoto(stored[source], new.pop(source, None) is not None) for source in sources)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
-from vultus.errors import CollectionExists, CollectionNotFound, ModelMismatch, StorageFailed
+from vultus.errors import CollectionExists, CollectionNotFound, ModelMismatch, SpaceChanged, StorageFailed
 from vultus.records.stored import Collection, CollectionPolicies
 from vultus.storage import tables as t
 
@@ -39,6 +39,14 @@ def collection_row(connection: Connection, name: str, *, lock: bool = False) -> 
 def collection_name(connection: Connection, collection_pk: int) -> str:
     """The name of an existing collection."""
     return str(connection.execute(select(t.collections.c.name).where(t.collections.c.pk == collection_pk)).scalar_one())
+
+
+def require_space(collection: Row[Any], space: int | None) -> None:
+    """Raises: SpaceChanged, when the collection is not in the space of this number; None: any will do."""
+    if space is not None and space != collection.space:
+        raise SpaceChanged(
+            f"collection {quoted(collection.name)} is embedded by {collection.model_id} anew since; try again"
+        )
 
 
 def raise_revision(connection: Connection, collection_pk: int) -> int:
@@ -147,4 +155,5 @@ def collection_of(row: Row[Any]) -> Collection:
         subjects=getattr(row, "subjects", 0),
         faces=getattr(row, "faces", 0),
         policies=_policies(row),
+        space=row.space,
     )

@@ -56,17 +56,27 @@ def new_faces(connection: Connection, subject_pk: int, faces: Sequence[NewFace])
 
 
 def insert_faces(
-    connection: Connection, subject: Row[Any], revision: int, faces: Sequence[NewFace], created_at: datetime
+    connection: Connection,
+    subject: Row[Any],
+    revision: int,
+    faces: Sequence[NewFace],
+    created_at: datetime,
+    *,
+    space: int,
 ) -> None:
-    """Store faces of one subject, at least one, with their embeddings and codes."""
+    """Store faces of one subject, at least one, with their embeddings and codes in the space of the collection."""
     rows = [_values(face, subject, revision, created_at) for face in faces]
     statement = insert(t.faces).returning(t.faces.c.pk, t.faces.c.id)
     pks = {row.id: row.pk for row in connection.execute(statement, rows)}
-    vectors = np.stack([face.template.embedding for face in faces])
-    stored = zip((pks[row["id"]] for row in rows), vectors, to_blobs(quantise(vectors)), strict=True)
+    insert_embeddings(connection, [pks[row["id"]] for row in rows], [face.template.embedding for face in faces], space)
+
+
+def insert_embeddings(connection: Connection, pks: Sequence[int], vectors: Sequence[Float32], space: int) -> None:
+    """Store embeddings, at least one, with their codes, in the space of this number."""
+    stored = zip(pks, vectors, to_blobs(quantise(np.stack(vectors))), strict=True)
     values = [{"face_pk": pk, "embedding": vector, "codes": codes} for pk, vector, codes in stored]
-    connection.execute(insert(t.embeddings), values)
-    connection.execute(insert(t.codes), values)
+    for table in t.SLOTS[t.slot_of(space)]:
+        connection.execute(insert(table), values)
 
 
 def select_faces_by_source(connection: Connection, subject_pk: int, sources: Sequence[str]) -> dict[str, EnrolledFace]:
@@ -100,15 +110,17 @@ def face_row(connection: Connection, face_id: str) -> Row[Any]:
     return row
 
 
-def select_face_embedding(connection: Connection, face_id: str) -> tuple[EnrolledFace, Float32]:
-    """A face and its embedding, (D,) float32. Raises: FaceNotFound."""
-    statement = (
-        _faces().add_columns(t.embeddings.c.embedding).join(t.embeddings, t.embeddings.c.face_pk == t.faces.c.pk)
-    )
-    row = connection.execute(statement.where(t.faces.c.id == face_id)).one_or_none()
+def select_face_embedding(connection: Connection, face_id: str) -> tuple[EnrolledFace, Float32, int]:
+    """A face, its embedding, (D,) float32, and the number of its space. Raises: FaceNotFound."""
+    row = connection.execute(_faces().where(t.faces.c.id == face_id)).one_or_none()
     if row is None:
         raise _no_face(face_id)
-    return _face(row), row.embedding
+    embeddings, _ = t.SLOTS[t.slot_of(row.space)]
+    statement = select(embeddings.c.embedding).where(embeddings.c.face_pk == row.pk)
+    embedding = connection.execute(statement).scalar_one_or_none()
+    if embedding is None:
+        raise FaceNotFound(f"face {face_id} was left out when its collection was re-embedded; enroll another photo")
+    return _face(row), embedding, row.space
 
 
 def select_faces(
@@ -121,11 +133,14 @@ def select_faces(
     return tuple((_face(row), row.pk) for row in rows)
 
 
-def select_embeddings(connection: Connection, subject_pk: int, dimension: int) -> tuple[tuple[str, ...], Float32]:
-    """The subject's face ids, oldest first, and their embeddings, (N, D) float32."""
+def select_embeddings(
+    connection: Connection, subject_pk: int, dimension: int, space: int
+) -> tuple[tuple[str, ...], Float32]:
+    """The subject's face ids, oldest first, and their embeddings in this space of the collection, (N, D) float32."""
+    embeddings, _ = t.SLOTS[t.slot_of(space)]
     statement = (
-        select(t.faces.c.id, t.embeddings.c.embedding)
-        .join(t.embeddings, t.embeddings.c.face_pk == t.faces.c.pk)
+        select(t.faces.c.id, embeddings.c.embedding)
+        .join(embeddings, embeddings.c.face_pk == t.faces.c.pk)
         .where(t.faces.c.subject_pk == subject_pk)
         .order_by(t.faces.c.pk)
     )
@@ -159,6 +174,13 @@ def delete_faces(connection: Connection, condition: FaceCondition, revision: int
 def all_photos(connection: Connection) -> frozenset[str]:
     """The photo keys of all faces."""
     return frozenset(connection.scalars(_kept_photos()))
+
+
+def any_photo(connection: Connection, collection_pk: int) -> bool:
+    """Whether a photo is kept of any face of a collection."""
+    f = t.faces.c
+    statement = select(f.pk).where(f.collection_pk == collection_pk, f.photo_sha256.is_not(None)).limit(1)
+    return connection.execute(statement).first() is not None
 
 
 def referenced_photos(connection: Connection, keys: Iterable[str]) -> frozenset[str]:
@@ -219,7 +241,7 @@ def _faces() -> Select[Any]:
     """All faces, with the collection and the subject they belong to."""
     c, s = t.collections.c, t.subjects.c
     joined = t.faces.join(t.subjects, s.pk == t.faces.c.subject_pk).join(t.collections, c.pk == s.collection_pk)
-    columns = (c.name.label("collection"), c.model_id.label("model_id"), s.id.label("subject"))
+    columns = (c.name.label("collection"), c.model_id.label("model_id"), c.space, s.id.label("subject"))
     return select(t.faces, *columns).select_from(joined)
 
 

@@ -24,6 +24,7 @@ from vultus.storage.corrections import Corrections
 from vultus.storage.database import Database
 from vultus.storage.jobs import JobStore
 from vultus.storage.search_source import select_changes, select_stored_embeddings
+from vultus.storage.spaces import Spaces
 
 PhotoKeys = tuple[str, ...]
 
@@ -57,6 +58,11 @@ class Gallery:
     def jobs(self) -> JobStore:
         """The work in the background, on behalf of the same actor."""
         return JobStore(self._database, self._act)
+
+    @property
+    def spaces(self) -> Spaces:
+        """The second spaces of collections, on behalf of the same actor."""
+        return Spaces(self._database, self._act)
 
     # --- collections ----------------------------------------------------------------------------------------------
 
@@ -126,6 +132,11 @@ class Gallery:
             record(connection, self._act, "collection.erase", collection=name, count=gone.faces)
         return Deleted(gone.subjects, gone.faces, len(orphans)), orphans
 
+    def keeps_photos(self, name: str) -> bool:
+        """Whether a photo is kept of any face of a collection. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            return f.any_photo(connection, c.collection_row(connection, name).pk)
+
     # --- subjects -------------------------------------------------------------------------------------------------
 
     def subjects(
@@ -190,16 +201,20 @@ class Gallery:
         *,
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        space: int | None = None,
         before_commit: Callable[[], None] = _nothing,
     ) -> tuple[Subject, tuple[EnrolledPhoto, ...]]:
         """Add faces to a subject, made when new (with an id of ours when None); each face, and whether it is new.
 
         A face whose source photo the subject has already is not stored again. name, metadata: replaced when given.
+        space: of the embeddings; None: that of the collection as it is now.
         before_commit: called last, while no other write can happen; an exception from it undoes everything.
-        Raises: CollectionNotFound, ModelMismatch, VectorMismatch, InvalidRequest (metadata that is no JSON object).
+        Raises: CollectionNotFound, ModelMismatch, SpaceChanged, VectorMismatch, InvalidRequest (metadata that is no
+        JSON object).
         """
         with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
+            c.require_space(row, space)
             added = add_to_subject(connection, row, subject_id, faces, datetime.now(UTC), name=name, metadata=metadata)
             answer = s.select_subject(connection, row, added.subject_id)
             if added.changed:
@@ -213,16 +228,18 @@ class Gallery:
         collection: str,
         faces: Sequence[tuple[str | None, NewFace]],
         *,
+        space: int | None = None,
         before_commit: Callable[[], None] = _nothing,
     ) -> tuple[EnrolledPhoto, ...]:
         """Add one face to each of several subjects, as `add_faces` does; each face, and whether it is new.
 
         A subject has a revision of its own: an index takes all faces of a revision for those of one subject.
-        Raises: CollectionNotFound, ModelMismatch, VectorMismatch.
+        Raises: CollectionNotFound, ModelMismatch, SpaceChanged, VectorMismatch.
         """
         now = datetime.now(UTC)
         with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
+            c.require_space(row, space)
             added = [add_to_subject(connection, row, subject_id, [face], now) for subject_id, face in faces]
             if any(one.changed for one in added):
                 record(connection, self._act, "enroll", collection=collection, objects=face_ids_of(added))
@@ -252,8 +269,8 @@ class Gallery:
         with self._database.reading() as connection:
             return f.select_face(connection, face_id)
 
-    def face_embedding(self, face_id: str) -> tuple[EnrolledFace, Float32]:
-        """A face and its embedding, (D,) float32. Raises: FaceNotFound."""
+    def face_embedding(self, face_id: str) -> tuple[EnrolledFace, Float32, int]:
+        """A face, its embedding, (D,) float32, and the number of its space. Raises: FaceNotFound."""
         with self._database.reading() as connection:
             return f.select_face_embedding(connection, face_id)
 
@@ -279,20 +296,29 @@ class Gallery:
             record(connection, self._act, "face.erase", collection=name, objects=gone)
         return Deleted(0, len(gone), len(orphans)), orphans
 
-    def embeddings(self, collection: str, subject_id: str) -> tuple[tuple[str, ...], Float32]:
+    def embeddings(
+        self, collection: str, subject_id: str, *, space: int | None = None
+    ) -> tuple[tuple[str, ...], Float32]:
         """The subject's face ids, oldest first, and their embeddings, (N, D) float32.
 
-        Raises: CollectionNotFound, SubjectNotFound.
+        Raises: CollectionNotFound, SubjectNotFound, SpaceChanged.
         """
         with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
+            c.require_space(row, space)
             subject = s.subject_row(connection, row, subject_id)
-            return f.select_embeddings(connection, subject.pk, row.dimension)
+            return f.select_embeddings(connection, subject.pk, row.dimension, row.space)
 
-    def embeddings_beside(self, face_id: str, dimension: int) -> tuple[tuple[str, ...], Float32]:
-        """The ids and embeddings, (N, D) float32, of all faces of a face's subject. Raises: FaceNotFound."""
+    def embeddings_beside(self, face_id: str, *, space: int) -> tuple[tuple[str, ...], Float32]:
+        """The ids and embeddings, (N, D) float32, of all faces of a face's subject.
+
+        Raises: FaceNotFound, SpaceChanged.
+        """
         with self._database.reading() as connection:
-            return f.select_embeddings(connection, f.face_row(connection, face_id).subject_pk, dimension)
+            face = f.face_row(connection, face_id)
+            row = c.collection_row(connection, c.collection_name(connection, face.collection_pk))
+            c.require_space(row, space)
+            return f.select_embeddings(connection, face.subject_pk, row.dimension, row.space)
 
     def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
         """The changes of a collection's faces after a mark (None: everything), as of one moment.

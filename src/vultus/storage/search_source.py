@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, func, select
 
 from vultus.search.int8_codes import from_blobs, quantise, to_blobs
 from vultus.search.segments import SEGMENT_ROWS, Int64, Rows, empty_rows
@@ -14,7 +14,6 @@ from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
 from vultus.storage import tables as t
 from vultus.storage.collections import collection_row
 from vultus.storage.subjects import in_chunks
-from vultus.storage.tables import embeddings, faces, subjects
 
 ROWS_AT_ONCE = 4096
 
@@ -22,9 +21,9 @@ ROWS_AT_ONCE = 4096
 def select_changes(connection: Connection, name: str, since: Mark | None) -> ChangeSet:
     """The changes of a collection after `since`. Raises: CollectionNotFound."""
     row = collection_row(connection, name)
-    fresh = since is None or since.collection_pk != row.pk or since.revision > row.revision
+    mark, none = Mark(row.pk, row.revision, row.space), np.empty(0, np.int64)
+    fresh = since is None or not mark.follows(since)
     start = 0 if fresh or since is None else since.revision
-    mark, none = Mark(row.pk, row.revision), np.empty(0, np.int64)
     if start == row.revision:
         return ChangeSet(mark, fresh, row.dimension, (), none)
     removed = none if fresh else _removed(connection, row.pk, start)
@@ -33,12 +32,14 @@ def select_changes(connection: Connection, name: str, since: Mark | None) -> Cha
 
 def _added(connection: Connection, collection: Row[Any], start: int) -> Iterator[Rows]:
     """The faces enrolled after revision `start`, SEGMENT_ROWS at a time."""
-    f = t.faces.c
-    after = (f.collection_pk == collection.pk, f.revision > start)
+    f, slot = t.faces.c, t.slot_of(collection.space)
+    left_out = select(t.unembedded.c.face_pk).where(t.unembedded.c.slot == slot)
+    after = (f.collection_pk == collection.pk, f.revision > start, f.pk.not_in(left_out))
     count = connection.execute(select(func.count()).where(*after)).scalar_one()
+    embeddings, codes = t.SLOTS[slot]
     statement = (
-        select(f.pk, f.subject_pk, t.codes.c.codes)
-        .outerjoin(t.codes, t.codes.c.face_pk == f.pk)
+        select(f.pk, f.subject_pk, codes.c.codes)
+        .outerjoin(codes, codes.c.face_pk == f.pk)
         .where(*after)
         .order_by(f.revision, f.subject_pk, f.pk)  # as in the index; a revision has one subject
     )
@@ -47,24 +48,24 @@ def _added(connection: Connection, collection: Row[Any], start: int) -> Iterator
     for first in range(0, count, SEGMENT_ROWS):
         segment = empty_rows(min(SEGMENT_ROWS, count - first), collection.dimension)
         for place in range(0, len(segment), ROWS_AT_ONCE):
-            _fill(connection, segment, place, next(parts))
+            _fill(connection, segment, place, next(parts), embeddings)
         yield segment
 
 
-def _fill(connection: Connection, segment: Rows, start: int, some: Sequence[Any]) -> None:
+def _fill(connection: Connection, segment: Rows, start: int, some: Sequence[Any], embeddings: Table) -> None:
     face_pks, subject_pks, blobs = zip(*some, strict=True)
     stop = start + len(some)
     segment.face_pks[start:stop], segment.subject_pks[start:stop] = face_pks, subject_pks
     if None in blobs:
-        blobs = _with_missing_codes(connection, face_pks, blobs)
+        blobs = _with_missing_codes(connection, face_pks, blobs, embeddings)
     from_blobs(blobs, segment.codes.values.shape[1], segment.codes, start)
 
 
 def _with_missing_codes(
-    connection: Connection, face_pks: Sequence[int], blobs: Sequence[bytes | None]
+    connection: Connection, face_pks: Sequence[int], blobs: Sequence[bytes | None], embeddings: Table
 ) -> tuple[bytes, ...]:
     """The blobs, with codes computed now where there are none: a server of an older release enrolled these faces."""
-    e = t.embeddings
+    e = embeddings
     missing = [pk for pk, blob in zip(face_pks, blobs, strict=True) if blob is None]
     rows = [r for some in in_chunks(missing) for r in connection.execute(select(e).where(e.c.face_pk.in_(some)))]
     made = dict(zip([r.face_pk for r in rows], to_blobs(quantise(np.stack([r.embedding for r in rows]))), strict=True))
@@ -82,16 +83,26 @@ def select_stored_embeddings(connection: Connection, mark: Mark, face_pks: Seque
 
     A number can have gone to another face since: that one has a later revision, or another collection.
     """
-    found = [row for some in in_chunks(face_pks) for row in connection.execute(_STORED_EMBEDDINGS, {"pks": some})]
+    statement = _STORED_EMBEDDINGS[t.slot_of(mark.space)]
+    found = [row for some in in_chunks(face_pks) for row in connection.execute(statement, {"pks": some})]
     # Filtered here: as a WHERE condition, SQLite goes through all faces of the collection, 60 times slower.
-    known = [row[:4] for row in found if row.collection_pk == mark.collection_pk and row.revision <= mark.revision]
+    # Another space by now: its slot may be in use for embeddings of another model.
+    wanted = (mark.collection_pk, mark.space)
+    known = [row[:4] for row in found if (row.collection_pk, row.space) == wanted and row.revision <= mark.revision]
     pks, ids, owners, vectors = zip(*known, strict=True) if known else ((), (), (), ())
     return StoredEmbeddings(pks, ids, owners, np.array(vectors, np.float32))
 
 
-_STORED_EMBEDDINGS = (  # made once: making it takes as long as running it
-    select(faces.c.pk, faces.c.id, subjects.c.id, embeddings.c.embedding, faces.c.collection_pk, faces.c.revision)
-    .join(subjects, subjects.c.pk == faces.c.subject_pk)
-    .join(embeddings, embeddings.c.face_pk == faces.c.pk)
-    .where(faces.c.pk.in_(bindparam("pks", expanding=True)))
-)
+def _stored_embeddings(embeddings: Table) -> Select[Any]:
+    f, c = t.faces.c, t.collections.c
+    return (
+        select(f.pk, f.id, t.subjects.c.id, embeddings.c.embedding, f.collection_pk, f.revision, c.space)
+        .join(t.subjects, t.subjects.c.pk == f.subject_pk)
+        .join(t.collections, c.pk == f.collection_pk)
+        .join(embeddings, embeddings.c.face_pk == f.pk)
+        .where(f.pk.in_(bindparam("pks", expanding=True)))
+    )
+
+
+# Made once: making one takes as long as running it.
+_STORED_EMBEDDINGS = [_stored_embeddings(embeddings) for embeddings, _ in t.SLOTS]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vultus.errors import StorageFailed
+from vultus.errors import ServedAlready, StorageFailed
 from vultus.files import lock_file
 
 LOCK_FILE = "server.lock"
@@ -18,7 +18,7 @@ def serving_alone(folder: Path) -> Iterator[None]:
     """Hold the data folder as its only server; made when missing. Commands that do not serve take no lock.
 
     The file stays; only the kernel's lock on it counts (flock(2)), so a dead process blocks no other.
-    Raises StorageFailed when another server holds the folder, or the lock cannot be kept in it.
+    Raises ServedAlready when another server holds the folder, StorageFailed when the lock cannot be kept in it.
     """
     descriptor = _open(folder)
     try:
@@ -45,7 +45,7 @@ def _take(descriptor: int, folder: Path) -> None:
     except OSError as exc:
         # The process id is only for this sentence: the lock does not depend on it.
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-        raise StorageFailed(
+        raise ServedAlready(
             f"the data folder {folder.absolute()} is served already, by process {holder or 'unknown'}; stop that one, "
             "or give this one a folder of its own with --data-dir or VULTUS_DATA_DIR"
         ) from exc

@@ -1,11 +1,14 @@
 """The tables, as SQLAlchemy Core; their history is in `migrations/`.
 
-    collections ──< subjects ──< faces ──── embeddings
-         │├──────< removals        │├────── codes        api_keys ──< replaced_secrets        audit
+    collections ──< subjects ──< faces ──── embeddings, embeddings_b
+         │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
          └───────< undo_log ──< undo_faces                             jobs
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 created later under the same name is another collection.
+
+A space is what a model at a version makes: embeddings of two do not compare. A collection is in one space, and may have
+a second one, which is being filled or was left. The numbers of its spaces alternate between two pairs of tables, SLOTS.
 """
 
 from __future__ import annotations
@@ -81,7 +84,19 @@ collections = Table(
     Column("revision", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("policies", Text, nullable=False, server_default="{}"),  # a JSON object of those that are set
+    Column("space", Integer, nullable=False, server_default=text("0")),  # raised by each switch to its other space
     sqlite_autoincrement=True,
+)
+
+# The space that a collection has beside its own. state: see `spaces.py`.
+other_spaces = Table(
+    "other_spaces",
+    METADATA,
+    Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), primary_key=True),
+    Column("model_id", Text, nullable=False),
+    Column("pipeline_version", Integer, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("state", Text, nullable=False),
 )
 
 subjects = Table(
@@ -139,6 +154,31 @@ codes = Table(
     METADATA,
     Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), primary_key=True),
     Column("codes", LargeBinary, nullable=False),
+)
+
+embeddings_b = Table(
+    "embeddings_b",
+    METADATA,
+    Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), primary_key=True),
+    Column("embedding", Embedding, nullable=False),
+)
+
+codes_b = Table(
+    "codes_b",
+    METADATA,
+    Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), primary_key=True),
+    Column("codes", LargeBinary, nullable=False),
+)
+
+SLOTS = ((embeddings, codes), (embeddings_b, codes_b))
+
+# Faces that have no embedding in the space of this slot, and why: it could not be made.
+unembedded = Table(
+    "unembedded",
+    METADATA,
+    Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("reason", Text, nullable=False),
 )
 
 # Erased faces, for the search indexes: only the number of the face.
@@ -242,3 +282,8 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 Index("audit_by_kept_from", audit.c.kept_from, sqlite_where=audit.c.kept_from.is_not(None))
+
+
+def slot_of(space: int) -> int:
+    """The slot that holds the embeddings of a collection's space of this number."""
+    return space % len(SLOTS)

@@ -13,6 +13,7 @@ MAX_SHRINK = 2.0  # a bilinear warp skips pixels when it shrinks by more than th
 REPEATS_EDGE = 1  # the version of the pipeline that repeats the picture's edge outside; later ones fill with MID_GREY
 MID_GREY = 127  # near the mean that the networks' inputs are shifted by, so that what is missing says little
 LATEST_VERSION = 2
+ROOM = 0.01  # of the longer side: a photo may have been decoded so many times smaller when it was cropped
 
 
 def crop_by_landmarks(
@@ -41,6 +42,19 @@ def share_outside(landmarks: Float32, rule: CropRule, *, width: int, height: int
     frame = np.array([[0, 0], [across, 0], [across, down], [0, down]], np.float32) - np.float32(0.5)
     inside, _ = cv2.intersectConvexConvex(crop, frame)
     return min(max(1.0 - inside / cv2.contourArea(crop), 0.0), 1.0)
+
+
+def lies_inside(landmarks: Float32, rule: CropRule, picture: tuple[float, float], *, width: int, height: int) -> bool:
+    """Whether the crop by landmarks lies inside a picture of this width and height, with room for rounding.
+
+    Such a crop is the same in versions 1 and 2.
+    """
+    if not np.isfinite(landmarks).all():
+        return False
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], dtype=np.float64)
+    back = np.linalg.inv(np.vstack([_onto_template(landmarks, rule, width), [0, 0, 1]]))[:2]
+    points, room = corners @ back.T, ROOM * max(picture)
+    return bool((points >= room).all() and (points <= np.array(picture) - room).all())
 
 
 def _onto_template(landmarks: Float32, rule: CropRule, width: int) -> np.ndarray:

@@ -7,6 +7,7 @@ when every slot is taken each request keeps to its own, which costs the least pr
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import cv2
 from vultus.errors import QueueFull, QueueTimeout
 
 T = TypeVar("T")
+BACKGROUND_WAIT_SECONDS = 0.02
 
 
 class TaskRunner(Protocol):
@@ -45,6 +47,8 @@ class ComputeSlots:
         self._queue, self._wait_seconds = queue, wait_seconds
         self._waiting = 0
         self._lock = threading.Lock()  # guards _waiting
+        self.background = max(1, count // 2)  # slots that work in the background may hold at once
+        self._background = threading.BoundedSemaphore(self.background)
         self._helpers = ThreadPoolExecutor(count, thread_name_prefix="vultus-compute")
 
     @contextmanager
@@ -56,6 +60,25 @@ class ComputeSlots:
             yield
         finally:
             self._free.release()
+
+    @contextmanager
+    def hold_in_background(self, check: Callable[[], None]) -> Iterator[None]:
+        """Hold one of the slots for work in the background, when one is free and no request waits for it.
+
+        check: called while it waits; an exception from it ends the wait.
+        """
+        while not self._background.acquire(timeout=BACKGROUND_WAIT_SECONDS):
+            check()
+        try:
+            while not self._take_free():
+                check()
+                time.sleep(BACKGROUND_WAIT_SECONDS)
+            try:
+                yield
+            finally:
+                self._free.release()
+        finally:
+            self._background.release()
 
     @contextmanager
     def hold_spare(self, count: int) -> Iterator[bool]:

@@ -12,7 +12,7 @@ import numpy as np
 from vultus.errors import ModelInvalid
 from vultus.records.seen import RGB, CropRule, Face, Float32, InputRule
 from vultus.vectors import has_direction, lengths, unit_length
-from vultus.vision.align import LATEST_VERSION, crop_by_box, crop_by_landmarks
+from vultus.vision.align import LATEST_VERSION, crop_by_box, crop_by_landmarks, lies_inside
 from vultus.vision.compute_slots import TaskRunner, run_in_order
 from vultus.vision.session import Session
 
@@ -26,6 +26,8 @@ class Recogniser(Protocol[Crop]):
     dimension: int
 
     def crop(self, pixels: RGB, face: Face, *, align: bool = True) -> Crop: ...
+
+    def lies_inside(self, landmarks: Float32, picture: tuple[float, float]) -> bool: ...
 
     def at_version(self, version: int) -> Self: ...
 
@@ -73,6 +75,11 @@ class Embedder:
         if align and np.isfinite(face.landmarks).all():
             return crop_by_landmarks(pixels, face.landmarks, self._crop, **how)
         return crop_by_box(pixels, face.box, **how)
+
+    def lies_inside(self, landmarks: Float32, picture: tuple[float, float]) -> bool:
+        """Whether the crop by these landmarks (5, 2) lies inside a picture of this width and height."""
+        width, height = self._input.width, self._input.height
+        return lies_inside(landmarks, self._crop, picture, width=width, height=height)
 
     def at_version(self, version: int) -> Self:
         """The same network with the crops of another version of the pipeline."""

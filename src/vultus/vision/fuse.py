@@ -36,6 +36,10 @@ class FusedEmbedder:
         """The crop that each member asks for."""
         return tuple(model.crop(pixels, face, align=align) for model in self._members)
 
+    def lies_inside(self, landmarks: Float32, picture: tuple[float, float]) -> bool:
+        """Whether the crops of all members lie inside a picture of this width and height."""
+        return all(model.lies_inside(landmarks, picture) for model in self._members)
+
     def at_version(self, version: int) -> Self:
         """The same networks with the crops of another version of the pipeline."""
         other = copy(self)

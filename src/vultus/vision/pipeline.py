@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from vultus.errors import DetectorNotAllowed, NotFound
 from vultus.records.seen import RGB, Box, Face, Float32, Photograph, Quality, Template
@@ -21,6 +23,7 @@ from vultus.vision.orientation import looks_upright, turn, turned, upright_faces
 from vultus.vision.quality import assess, with_recognisability
 from vultus.vision.whole_head import with_border
 
+LANDMARKS = 5
 PHOTO_SIDE = 512  # pixels: long side of a stored photo
 LARGEST_BATCH = 8  # faces: larger batches are no faster a face, and take more memory
 
@@ -55,6 +58,17 @@ class Pipeline:
     def slot(self) -> Iterator[None]:
         """Hold a compute slot. Raises QueueFull, QueueTimeout."""
         with self._slots.hold():
+            yield
+
+    @property
+    def background_slots(self) -> int:
+        """How many slots work in the background may hold at once: half of them."""
+        return self._slots.background
+
+    @contextmanager
+    def background_slot(self, check: Callable[[], None]) -> Iterator[None]:
+        """Hold a compute slot while no request waits for one. check: called while waiting, may raise."""
+        with self._slots.hold_in_background(check):
             yield
 
     def detector_name(self, wanted: str | None) -> str:
@@ -148,11 +162,19 @@ class Pipeline:
     def face_picture(self, photo: bytes, face: EnrolledFace, *, size: int) -> bytes:
         """The JPEG of a face, size x size pixels, from the photo stored of it. Raises NotFound, InvalidImage."""
         pixels = decode(photo, max_pixels=self._max_pixels).pixels
-        return encode_jpeg(crop_face(pixels, self._box_in(photo, pixels, face), size=size), max_side=size)[0]
+        box = scaled_box(*self._scale_in(photo, pixels, face))
+        return encode_jpeg(crop_face(pixels, box, size=size), max_side=size)[0]
 
-    def _box_in(self, photo: bytes, pixels: RGB, face: EnrolledFace) -> Box:
-        """Where the face is in the stored photo; for one of a release that did not keep the original's size, by
-        detecting it again."""
+    def stored_face(self, photo: bytes, face: EnrolledFace) -> tuple[RGB, Face]:
+        """The pixels of the photo stored of a face, and the face in them. Raises NotFound, InvalidImage."""
+        pixels = decode(photo, max_pixels=self._max_pixels).pixels
+        box, across, down = self._scale_in(photo, pixels, face)
+        landmarks = np.array(face.landmarks or [(np.nan, np.nan)] * LANDMARKS, np.float64) * [across, down]
+        return pixels, Face(scaled_box(box, across, down), landmarks.astype(np.float32), face.detector_score or 0.0)
+
+    def _scale_in(self, photo: bytes, pixels: RGB, face: EnrolledFace) -> tuple[Box, float, float]:
+        """The box of the face, and width and height of the stored photo over those of the original, in which the box
+        is; for one of a release that did not keep the original's size, by detecting it again."""
         height, width = pixels.shape[:2]
         across = down = 1.0 if max(width, height) < PHOTO_SIDE else None  # smaller photos are stored as they are
         if face.source_size is not None:
@@ -161,7 +183,7 @@ class Pipeline:
             across = down = scale_to(self.detect(photo).faces, face)
         if face.box is None or across is None or down is None:
             raise NotFound(f"where face {face.id} is in its photo is not known any more; get the whole photo")
-        return scaled_box(face.box, across, down)
+        return face.box, across, down
 
 
 def _decode_to(photo: bytes, max_pixels: int, rotation: int, side: int) -> Photograph:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+from tests.pictures import drawn_photo
+from tests.standins import OTHER, TINY
+from vultus.storage.server_lock import serving_alone
+
 
 def test_jobs_are_listed_and_cancelled(run, small):
     job = small.gallery.jobs.add("count", {}, collection="staff")
@@ -18,3 +22,34 @@ def test_jobs_are_listed_and_cancelled(run, small):
 def test_an_unknown_job_is_refused(run, small):
     answer = run("jobs", "cancel", "none")
     assert (answer.exit_code, "there is no job 'none'" in answer.stderr) == (1, True)
+
+
+def test_a_collection_is_embedded_again_here_while_no_server_runs(run, small):
+    small.service.enrolment.enroll([drawn_photo(1)], subject="ana")
+    done = run("reembed", "--model", OTHER)
+    assert done.exit_code == 0
+    assert f"default is searched by {OTHER}" in done.stdout
+    assert f"kept: {TINY}" in done.stdout
+    assert f"searched by {TINY}" in run("reembed", "default", "--abandon").stdout
+    finished = json.loads(run("reembed", "--finish", "--json").stdout)
+    assert (finished["model"], finished["other"]) == (TINY, None)
+
+
+def test_beside_a_server_it_is_only_queued(run, small):
+    small.service.enrolment.enroll([drawn_photo(1)], subject="ana")
+    with serving_alone(small.folder):
+        queued = run("reembed", "--model", OTHER)
+    assert (queued.exit_code, "the server does it" in queued.stderr) == (0, True)
+    assert "is queued" in queued.stdout
+
+
+def test_missing_faces_are_named_and_left_out_when_asked(run, small):
+    small.service.enrolment.enroll([drawn_photo(1)], subject="ana")
+    small.service.enrolment.enroll([drawn_photo(2)], subject="bob", store_photo=False)
+    (face,) = small.gallery.faces("default", "bob")
+    waiting = run("reembed", "--model", OTHER)
+    assert waiting.exit_code == 3
+    assert f"face {face.id}: no photo is kept of it" in waiting.stdout
+    assert run("reembed", "--model", OTHER, "--drop-missing").exit_code == 0
+    assert small.gallery.collection("default").model_id == OTHER
+    assert run("reembed", "--finish", "--abandon").exit_code == 2

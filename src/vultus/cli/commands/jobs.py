@@ -1,24 +1,35 @@
-"""vultus jobs: the work in the background, on the database alone; also beside a running server, which does it."""
+"""vultus jobs and vultus reembed: the work in the background; done by the server, or here while none runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vultus.cli.options import AsJson, DataDir
-from vultus.cli.output import print_json, print_lines, print_table
+from vultus.cli.exit_codes import PARTLY, REFUSED
+from vultus.cli.opening import opened
+from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName, check_collection
+from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
+from vultus.config import Settings
+from vultus.errors import ServedAlready
+from vultus.identifiers import DEFAULT_COLLECTION
+from vultus.records.embedding_spaces import Reembedding
 from vultus.records.stored import Job
 from vultus.schemas.jobs import job_answer
+from vultus.schemas.reembedding import reembedding_answer
+from vultus.service.reembedding import ReembeddingRequests
 from vultus.storage.audit import COMMAND, Act
 from vultus.storage.jobs import JobStore
 from vultus.storage.migrations.runner import ready_database
+from vultus.storage.server_lock import serving_alone
+from vultus.wiring import System, job_runner
 
 app = typer.Typer(help="Work in the background: list, cancel.", no_args_is_help=True)
+SHOWN_FACES = 100
 COLUMNS = ("id", "kind", "collection", "state", "done", "of", "created (UTC)", "ended (UTC)", "problem")
 
 
@@ -57,6 +68,87 @@ def cancel_job(
         print_json(job_answer(job).model_dump(mode="json"))
     else:
         print_lines([f"job {job.id} is {shown_state(job)}"])
+
+
+def reembed(
+    ctx: typer.Context,
+    collection: Annotated[
+        str, typer.Argument(metavar="[COLLECTION]", help="Name of the collection.", callback=check_collection)
+    ] = DEFAULT_COLLECTION,
+    model: ModelName = None,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out the faces that cannot be embedded again.")
+    ] = False,
+    finish: Annotated[bool, typer.Option("--finish", help="Erase the former embeddings after the switch.")] = False,
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Give it up; after the switch: go back to the former embeddings.")
+    ] = False,
+    data_dir: DataDir = None,
+    model_dir: ModelDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Embed a collection again by another model or version. A running server does it, else it is done here."""
+    if finish + abandon + (drop_missing or model is not None) > 1:
+        raise typer.BadParameter("--finish and --abandon stand alone")
+    settings = load_settings(data_dir=data_dir, model_dir=model_dir)
+    with opened(ctx, settings) as system:
+        requests = system.service.reembedding
+        if finish:
+            requests.finish(collection)
+        elif abandon:
+            requests.abandon(collection)
+        else:
+            requests.start(collection, model_name=model, drop_missing=drop_missing)
+        if not finish:
+            _run_here(system, settings)
+        _show(requests, collection, as_json)
+
+
+def _run_here(system: System, settings: Settings) -> None:
+    """Run what is queued, unless a server does."""
+
+    def report(done: int, total: int) -> None:
+        say(f"{done} of {total} faces")
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(serving_alone(settings.data_dir))
+        except ServedAlready:
+            say("the server does it; see: vultus jobs list")
+            return
+        system.gallery.jobs.resume_interrupted()
+        runner = job_runner(system.service)
+        while runner.run_next(report):
+            pass
+
+
+def _show(requests: ReembeddingRequests, collection: str, as_json: bool) -> None:
+    found = requests.status(collection, limit=SHOWN_FACES)
+    if as_json:
+        print_json(reembedding_answer(found).model_dump(mode="json"))
+    else:
+        print_lines(_lines(found))
+    state = found.job.state if found.job else None
+    if state in ("failed", "waiting"):
+        raise typer.Exit(REFUSED if state == "failed" else PARTLY)
+
+
+def _lines(found: Reembedding) -> Iterator[str]:
+    bound = found.collection
+    yield f"{bound.name} is searched by {bound.model_id}, pipeline version {bound.pipeline_version}"
+    if found.other is not None:
+        space = found.other.space
+        yield (
+            f"beside it, {found.other.state}: {space.model_id}, pipeline version {space.pipeline_version}, "
+            f"{found.other.embedded} faces"
+        )
+    if found.job is not None and found.job.state != "done":
+        problem = f": {found.job.problem}" if found.job.problem else ""
+        yield f"job {found.job.id} is {shown_state(found.job)}{problem}"
+    for one in found.missing:
+        yield f"face {one.face_id}: {one.reason}"
+    if found.next_missing is not None:
+        yield f"and more; all by GET /collections/{bound.name}/reembed"
 
 
 def shown_state(job: Job) -> str:
