@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from vultus.search.cohort import CohortRule
 from vultus.search.int8_codes import Codes, quantise
 
 
-def rule_of(centroids: Float32 | None = None, *, twin_gap: float = 0.4, **options: float) -> CohortRule:
+def rule_of(centroids: Float32 | None = None, *, twin_gap: float = 0.4, **options: Any) -> CohortRule:
     centroids = np.empty((0, DIMENSION), np.float32) if centroids is None else centroids
     return CohortRule(centroids=centroids, twin_gap=twin_gap, **options)
 
@@ -54,6 +55,12 @@ def by_codes(one: Codes, others: Codes) -> list[float]:
     return values
 
 
+def lifted(cosines: Sequence[float], rule: CohortRule, precision: type = np.float64) -> list[float]:
+    """The cosines with the centroids plus their lifts, in this precision."""
+    values: list[float] = (np.asarray(cosines, precision) + rule.added.astype(precision)).tolist()
+    return values
+
+
 class Reference:
     """A gallery's terms and scores by the definition."""
 
@@ -68,14 +75,14 @@ class Reference:
         self.terms: dict[str, float] = {}
         for face, own in zip(made.faces, codes, strict=True):
             near = best_of_each(cohort, by_codes(own, of_cohort), face.subject)
-            centres = [] if centroids is None else by_codes(own, centroids)
+            centres = [] if centroids is None else lifted(by_codes(own, centroids), rule, np.float32)
             self.terms[face.id] = float(np.float32(term(near, centres, rule)))
 
     def probe(self, probe: Float32) -> tuple[list[float], list[float]]:
         """The exact cosines of a probe with the faces, and with the centroids."""
         unit = np.asarray(probe, np.float64) / np.linalg.norm(np.asarray(probe, np.float64))
         faces = [float(np.vecdot(face.embedding.astype(np.float64), unit)) for face in self.faces]
-        return faces, (self.rule.centroids.astype(np.float64) @ unit).tolist()
+        return faces, lifted((self.rule.centroids.astype(np.float64) @ unit).tolist(), self.rule)
 
     def probe_term(self, probe: Float32, without: str | None = None) -> float:
         cosines, centroids = self.probe(probe)

@@ -28,6 +28,7 @@ RULES = [
     rule_of(CENTROIDS),
     rule_of(CENTROIDS[:2], nearest=3, weight=0.7, twin_gap=0.05, most_twins=3),
     rule_of(nearest=1, most_twins=0),
+    rule_of(CENTROIDS, nearest=3, lifts=np.linspace(-0.2, 0.3, len(CENTROIDS)).astype(np.float32)),
     rule_of(CENTROIDS, twin_gap=-5.0, weight=2.5),  # always twins
 ]
 

@@ -54,11 +54,12 @@ def test_the_rule_has_not_changed_without_its_version(pixels):
     seen = Face(FACE.box, FACE.landmarks, 0.8, landmark_shift=0.2)
     blurred = cv2.GaussianBlur((pixels * 0.4).astype(np.uint8), (5, 5), 1)
     quality = with_recognisability(assess(blurred, seen, reduction=0.5), 60.0)
-    assert quality.version == QUALITY_VERSION == 1
+    assert quality.version == QUALITY_VERSION == 2
     parts = {"size": 31.1, "sharpness": 35.8, "brightness": 78.6, "contrast": 80.2, "pose": 100, "crop": 100}
     parts |= {"detector": 69.8, "landmarks": 55.6, "recognisability": 60}
+    parts |= {"resolution": 94.2, "noise": 100.0, "exposure": 100.0, "inside": 100.0}
     assert quality.parts == pytest.approx(parts, abs=0.3)
-    assert quality.score == pytest.approx(61.4, abs=0.3)
+    assert quality.score == pytest.approx(68.2, abs=0.3)
 
 
 def test_one_part_at_zero_means_zero(pixels):

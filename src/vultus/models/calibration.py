@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from vultus.findings import FieldError
 from vultus.models.card_fields import CARD_CONFIG, Count, Number, Pairs, Positive, Rate, Text
+from vultus.models.relative_calibration import RelativeCalibration
 
 Thresholds = tuple[tuple[float, float], ...]
 
@@ -52,6 +53,7 @@ class Calibration:
     comparisons: non-mated comparisons behind the table. pipeline_version: the preprocessing it was measured with.
     precision: of the network, "fp32" or "int8". weighting: "all pairs": every comparison weighs the same.
     smallest_fmr: the smallest that the comparisons let one claim. search: how FPIR follows from the gallery's size.
+    relative: the thresholds of relative scores, which then decide in place of the cosine's.
     A Euclidean threshold is sqrt(2 - 2 cosine), so it needs no table of its own.
     """
 
@@ -64,6 +66,7 @@ class Calibration:
     weighting: Literal["all pairs"] | None = None
     smallest_fmr: Rate | None = None
     search: SearchCalibration | None = None
+    relative: RelativeCalibration | None = None
 
 
 def _in_cosine(value: Any) -> Any:

@@ -26,15 +26,17 @@ Float64 = NDArray[np.float64]
 class CohortRule:
     """How a term T(x) follows from the best cosines of x with other subjects.
 
-    The term is the mean of the `nearest` highest of them, those with the centroids among them; of all where there are
-    fewer, 0 where there is none. The first subjects may be x again under another name: up to `most_twins` of them, one
-    after the other, are left out while they are at least `twin_gap` above the mean of the `nearest` values that follow.
-    weight: of the terms in a score. centroids: (C, D), mean faces of unit length, so that small galleries have a
-    cohort; C may be 0.
+    The term is the mean of the `nearest` highest of them, those with the centroids, lifted, among them; of all where
+    there are fewer, 0 where there is none. The first subjects may be x again under another name: up to `most_twins` of
+    them, one after the other, are left out while they are at least `twin_gap` above the mean of the `nearest` values
+    that follow. weight: of the terms in a score. centroids: (C, D), mean faces of unit length, so that small galleries
+    have a cohort; C may be 0. lifts: (C,), added to the cosines with them, as faces that resemble the mean of blurred
+    ones, say, resemble each other more than that mean; None: 0.
     """
 
     centroids: Float32
     twin_gap: float
+    lifts: Float32 | None = None
     nearest: int = 5
     weight: float = 0.5
     most_twins: int = 2
@@ -50,11 +52,19 @@ class CohortRule:
             return True
         numbers = (self.twin_gap, self.nearest, self.weight, self.most_twins)
         equal = numbers == (other.twin_gap, other.nearest, other.weight, other.most_twins)
-        return equal and np.array_equal(self.centroids, other.centroids)
+        return equal and np.array_equal(self.centroids, other.centroids) and np.array_equal(self.added, other.added)
 
     def centroid_cosines(self, units: Float64) -> Float64:
-        """The `nearest` highest cosines with the centroids, falling, (Q, at most `nearest`), of (Q, D) unit vectors."""
-        return -np.sort(-(units @ self._wide.T), axis=1)[:, : self.nearest]
+        """The `nearest` highest cosines with the centroids, lifted, falling, (Q, at most `nearest`).
+
+        units: (Q, D), of unit length.
+        """
+        return -np.sort(-(units @ self._wide.T + self.added), axis=1)[:, : self.nearest]
+
+    @cached_property
+    def added(self) -> Float32:
+        """The lifts, (C,) float32."""
+        return np.zeros(len(self.centroids), np.float32) if self.lifts is None else self.lifts
 
     @cached_property
     def _wide(self) -> Float64:

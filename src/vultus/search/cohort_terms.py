@@ -109,7 +109,7 @@ class CohortTerms:
         if self._centroids is not None:
             new = np.arange(known, len(rows))
             for some in rows.batches(new, max(1, PAIRS_AT_ONCE // len(self._centroids))):
-                cosines = self._cosines(rows.take(some).codes, self._centroids)
+                cosines = self._cosines(rows.take(some).codes, self._centroids) + self.rule.added
                 made[some - known] = -np.sort(-cosines, axis=1)[:, :count]
         self._to_centroids = np.concatenate([self._to_centroids, made])
 

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from vultus.records.seen import RGB, Face, Float32, Quality
 from vultus.vision.align import crop_by_box
+from vultus.vision.damage import damage_parts
+from vultus.vision.ramp import ramp
 
 # Stored with every score. Raise it with each change of the parts, their ramps or their weights.
-QUALITY_VERSION = 1
+QUALITY_VERSION = 2
 GREY_SIDE = 112  # pixels of the grey face on which sharpness and light are measured
+RELIABILITY = "reliability"  # the part that a model with a predictor of its own adds: see `matching/reliability.py`
 WEIGHTS = {"landmarks": 3.0, "recognisability": 4.0}  # of the other parts: 1
 
 
@@ -29,16 +32,17 @@ def assess(pixels: RGB, face: Face, *, reduction: float = 1.0) -> Quality:
     """
     grey = _grey(pixels, face)
     parts = {
-        "size": _ramp(min(face.width, face.height) * reduction, 16, 110),  # pixels
+        "size": ramp(min(face.width, face.height) * reduction, 16, 110),  # pixels
         "sharpness": _sharpness(grey),
-        "brightness": _ramp(127.5 - abs(float(grey.mean()) - 127.5), 8, 64),  # grey levels from black or white
-        "contrast": _ramp(float(grey.std()), 4, 32),  # grey levels
+        "brightness": ramp(127.5 - abs(float(grey.mean()) - 127.5), 8, 64),  # grey levels from black or white
+        "contrast": ramp(float(grey.std()), 4, 32),  # grey levels
         "pose": _pose(face.landmarks),
-        "crop": _ramp(share_inside(pixels, face), 0.5, 0.98),
-        "detector": _ramp(face.score, 0.5, 0.93),
+        "crop": ramp(share_inside(pixels, face), 0.5, 0.98),
+        "detector": ramp(face.score, 0.5, 0.93),
+        **damage_parts(pixels, face),
     }
     if face.landmark_shift is not None:
-        parts["landmarks"] = _ramp(-face.landmark_shift, -0.35, -0.08)  # eye distances, less is better
+        parts["landmarks"] = ramp(-face.landmark_shift, -0.35, -0.08)  # eye distances, less is better
     return _joined(parts)
 
 
@@ -52,6 +56,13 @@ def with_recognisability(quality: Quality, recognisability: float | None) -> Qua
     if recognisability is None:
         return quality
     return _joined({**quality.parts, "recognisability": recognisability})
+
+
+def with_reliability(quality: Quality, reliability: float) -> Quality:
+    """The quality with the reliability of decisions on this face, 0..100, as one part more; it bounds the score."""
+    joined = _joined(quality.parts)
+    parts = {**joined.parts, RELIABILITY: round(reliability, 1)}
+    return Quality(round(min(joined.score, reliability), 1), parts, QUALITY_VERSION)
 
 
 def _joined(parts: Mapping[str, float]) -> Quality:
@@ -68,12 +79,7 @@ def _grey(pixels: RGB, face: Face) -> NDArray[np.uint8]:
 
 
 def _sharpness(grey: NDArray[np.uint8]) -> float:
-    return _ramp(np.log10(1 + cv2.Laplacian(grey, cv2.CV_32F).var()), 0.8, 2.6)
-
-
-def _ramp(value: float, low: float, high: float) -> float:
-    """0 at or below `low`, 100 at or above `high`, linear between."""
-    return 100 * min(max((float(value) - low) / (high - low), 0.0), 1.0)
+    return ramp(np.log10(1 + cv2.Laplacian(grey, cv2.CV_32F).var()), 0.8, 2.6)
 
 
 def _pose(landmarks: Float32) -> float:
@@ -87,9 +93,9 @@ def _pose(landmarks: Float32) -> float:
     width = max(float(np.hypot(*(right_eye - left_eye))), 1e-6)
     across = abs(float(axis[0] * (nose - eyes)[1] - axis[1] * (nose - eyes)[0])) / length
     along = float(np.dot(nose - eyes, axis)) / length**2
-    yaw = _ramp(0.6 - across / width, 0.0, 0.5)
-    pitch = _ramp(0.5 - abs(along - 0.55), 0.05, 0.3)
-    narrow = _ramp(width / length, 0.2, 0.6)
+    yaw = ramp(0.6 - across / width, 0.0, 0.5)
+    pitch = ramp(0.5 - abs(along - 0.55), 0.05, 0.3)
+    narrow = ramp(width / length, 0.2, 0.6)
     return float((yaw * pitch * narrow) ** (1 / 3))
 
 
