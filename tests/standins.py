@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.pictures import FRAME
 from vultus.errors import InvalidRequest, ModelMismatch, ModelNameNotAllowed
 from vultus.matching.decision import ThresholdTable
+from vultus.matching.reference_faces import ReferenceFaces
 from vultus.records.seen import RGB, CropRule, Face, InputRule
 from vultus.vision.embed import Embedder
 from vultus.vision.session import Session
@@ -77,6 +78,7 @@ class TinyModel:
     pipeline_version: int = 1
     precision: str = "fp32"
     calibration: ThresholdTable | None = None
+    reference: ReferenceFaces | None = None
     older: tuple[int, ...] = ()
 
     def thresholds(self) -> ThresholdTable:

@@ -11,6 +11,9 @@ from vultus.errors import InvalidRequest, ModelInvalid, ModelMismatch, ModelName
 from vultus.loaded_models import LoadedModels
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel
+from vultus.matching.reference_faces import ReferenceFaces
+from vultus.matching.reliability import ReliabilityModel
+from vultus.model_references import reference_faces, relative_rates
 from vultus.models.card import Calibration, ModelCard, cards_of, find_card, known_card
 from vultus.models.excluded_models import refusal
 from vultus.models.precision import Precision
@@ -33,7 +36,8 @@ DEFAULT_MEMORY_BYTES = 1 << 30
 class ServedModel:
     """A recognition model that a name was resolved to; passed down instead of the name.
 
-    calibration: the operator's, or else the card's; None without either. load: the network, loaded at its first use.
+    calibration: the operator's, or else the card's; None without either. reference: faces that its scores are relative
+    to, None where cosines decide. load: the network, loaded at its first use.
     """
 
     id: str
@@ -42,6 +46,7 @@ class ServedModel:
     pipeline_version: int
     precision: Precision
     calibration: ThresholdTable | None
+    reference: ReferenceFaces | None
     load: Callable[[], Recogniser[Any]] = field(repr=False)
 
     def thresholds(self) -> ThresholdTable:
@@ -146,6 +151,7 @@ class ModelRegistry:
             pipeline_version=card.pipeline_version,
             precision=self._precision if int8 else "fp32",
             calibration=None if calibration is None else _threshold_table(card.id, calibration),
+            reference=None if calibration is None else reference_faces(card, calibration),
             load=lambda: self._loaded.get(card.id, lambda: self._load(card)),
         )
 
@@ -204,7 +210,7 @@ class ModelRegistry:
             return self._load_network(card, card.pipeline_version)
         loaded = [self._load_network(member, card.pipeline_version) for member in self._store.members(card)]
         weighted = [(model, weight) for (model, _), (_, weight) in zip(loaded, card.fused, strict=True)]
-        fused = FusedEmbedder(weighted, model_id=card.id)
+        fused = FusedEmbedder(weighted, model_id=card.id, reliability=self._reliability(card))
         if fused.dimension != card.output_dimension:
             raise ModelInvalid(f"{card.id} has {fused.dimension} numbers; mend output_dimension in its card")
         return fused, sum(size for _, size in loaded)
@@ -221,9 +227,14 @@ class ModelRegistry:
             crop_rule=crop_rule,
             dimension=dimension,
             norm_range=card.norm_range,
+            reliability=self._reliability(card),
             pipeline_version=version,
         )
         return embedder, MEMORY_FACTOR * path.stat().st_size
+
+    def _reliability(self, card: ModelCard) -> ReliabilityModel | None:
+        reference = self.served(card.id).reference
+        return None if reference is None else reference.reliability
 
     def _describe(self, card: ModelCard) -> dict[str, Any]:
         status = self._store.status(card)
@@ -243,7 +254,12 @@ class ModelRegistry:
 
 
 def _threshold_table(model_id: str, calibration: Calibration) -> ThresholdTable:
-    return ThresholdTable(model_id, calibration.thresholds, search=_search_model(calibration))
+    return ThresholdTable(
+        model_id,
+        calibration.thresholds,
+        search=_search_model(calibration),
+        relative=relative_rates(calibration.relative),
+    )
 
 
 def _search_model(calibration: Calibration) -> SearchModel | None:

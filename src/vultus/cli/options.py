@@ -60,4 +60,7 @@ ModelDir = Annotated[
 ]
 InCollection = Annotated[str, typer.Option("--collection", help="Name of the collection.", callback=check_collection)]
 ModelName = Annotated[str | None, typer.Option("--model", "--model-name", help="Recognition model, by id or alias.")]
+AcceptLowQuality = Annotated[
+    bool, typer.Option("--accept-low-quality", help="Decide on a photo that is too damaged all the same.")
+]
 AsExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 4 when the answer is no.")]

@@ -7,12 +7,14 @@ metrics, sqrt(2 - 2 s). One threshold on s therefore gives the same decision in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, Protocol
 
 import numpy as np
 
 from vultus.errors import InvalidRequest
 from vultus.matching.rates import RateCurve, SearchModel, independent_fmr
+from vultus.matching.relative_rates import RelativeRates
 from vultus.records.answers import Metric, ThresholdRule
 from vultus.records.seen import Float32
 
@@ -48,18 +50,30 @@ class ThresholdTable:
     """The thresholds of a model by error rate, from its measured false match rates and its search model, if known."""
 
     def __init__(
-        self, model_id: str, points: Sequence[tuple[float, float]], *, search: SearchModel | None = None
+        self,
+        model_id: str,
+        points: Sequence[tuple[float, float]],
+        *,
+        search: SearchModel | None = None,
+        relative: RelativeRates | None = None,
     ) -> None:
         """points: false match rates in (0, 1) with the cosine threshold measured for each, in any order.
 
-        search: measured on galleries; without it the comparisons of a search count as independent.
+        search: measured on galleries; without it the comparisons of a search count as independent. relative: of the
+        scores that then decide in place of the cosine.
         """
         self.model_id = model_id
         self._curve = RateCurve(points)
         self._search = search
+        self.relative = relative
 
-    def for_fmr(self, fmr: float) -> ThresholdRule:
-        """The threshold of a 1:1 comparison for a false match rate."""
+    def for_fmr(self, fmr: float, faces: int = 0) -> ThresholdRule:
+        """The threshold of a 1:1 comparison for a false match rate. faces: of the gallery that is the cohort."""
+        if self.relative is not None:
+            score, note = self.relative.fmr.score(fmr, faces), self.relative.why_fmr_unsupported(fmr)
+            return ThresholdRule(
+                "target_fmr", score, fmr, self.model_id, supported=note is None, note=note, score=score
+            )
         supported, note = self._support(fmr)
         return ThresholdRule("target_fmr", self._curve.cosine(fmr), fmr, self.model_id, supported=supported, note=note)
 
@@ -70,6 +84,9 @@ class ThresholdTable:
         1 - (1 - FMR)^n, which overestimates FPIR: the threshold is then too strict, never too lax.
         """
         n = max(templates, 1)
+        if self.relative is not None:
+            score, note = self.relative.fpir.score(fpir, n), self.relative.why_fpir_unsupported(fpir, n)
+            return replace(self._search_rule(score, fpir, n, note is None, note), score=score)
         if self._search is None:
             fmr = independent_fmr(fpir, n)
             return self._search_rule(self._curve.cosine(fmr), fpir, n, *self._support(fmr))
@@ -96,16 +113,29 @@ class ThresholdTable:
         return True, None
 
 
-def decide(scores: Sequence[float], rule: ThresholdRule) -> tuple[Literal["match", "ambiguous", "unknown"], str]:
-    """The decision on the best similarities of different subjects, best first, with the reason in words."""
-    if not scores:
+class Scored(Protocol):
+    """What has a similarity and a score."""
+
+    @property
+    def similarity(self) -> float: ...
+
+    @property
+    def score(self) -> float: ...
+
+
+def decide(lines: Sequence[Scored], rule: ThresholdRule) -> tuple[Literal["match", "ambiguous", "unknown"], str]:
+    """The decision on the best lines of different subjects, with the reason in words."""
+    if not lines:
         return "unknown", "the collection has no faces to compare with"
-    shown = f"the threshold {rule.similarity:.3f}"
-    if scores[0] < rule.similarity:
-        return "unknown", f"the best similarity {scores[0]:.3f} is below {shown}"
-    if len(scores) > 1 and scores[1] >= rule.similarity and scores[0] - scores[1] < AMBIGUOUS_MARGIN:
+    name = "similarity" if rule.score is None else "score"
+    values = sorted((float(getattr(line, name)) for line in lines), reverse=True)
+    limit = rule.similarity if rule.score is None else rule.score
+    shown = f"the threshold {limit:.3f}"
+    if values[0] < limit:
+        return "unknown", f"the best {name} {values[0]:.3f} is below {shown}"
+    if len(values) > 1 and values[1] >= limit and values[0] - values[1] < AMBIGUOUS_MARGIN:
         return "ambiguous", (
-            f"two subjects are above {shown} and only {scores[0] - scores[1]:.3f} apart, "
+            f"two subjects are above {shown} and only {values[0] - values[1]:.3f} apart, "
             f"less than the margin {AMBIGUOUS_MARGIN:g}"
         )
-    return "match", f"the best similarity {scores[0]:.3f} reaches {shown}"
+    return "match", f"the best {name} {values[0]:.3f} reaches {shown}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from vultus.records.seen import Face, Quality
@@ -37,7 +37,8 @@ class ThresholdRule:
 
     kind: "target_fmr", "target_fpir" or "explicit". similarity: the cosine at or above which a comparison matches.
     expected: the error rate asked for (None when explicit). supported: False when the calibration data cannot
-    support that rate; `note` says why in words.
+    support that rate; `note` says why in words. score: the relative score at or above which it matches; then the cosine
+    is that of one pair, see `at`; None: the cosine alone decides.
     """
 
     kind: Literal["target_fmr", "target_fpir", "explicit"]
@@ -47,13 +48,33 @@ class ThresholdRule:
     templates: int | None = None
     supported: bool = True
     note: str | None = None
+    score: float | None = None
+
+    def at(self, similarity: float, score: float) -> ThresholdRule:
+        """The rule of a pair of this similarity and score: with the cosine that the pair would have to reach."""
+        return self if self.score is None else replace(self, similarity=self.score + (similarity - score))
+
+    def reached(self, similarity: float, score: float) -> bool:
+        """Whether a pair matches."""
+        return similarity >= self.similarity if self.score is None else score >= self.score
+
+    def beyond(self, note: str) -> ThresholdRule:
+        """The rule for faces that are unlike those that the rate was measured on, and why."""
+        return replace(self, supported=False, note=note)
+
+    def without_rate(self, note: str) -> ThresholdRule:
+        """The rule where no error rate can be stated, and why."""
+        return replace(self, expected=None, supported=False, note=note)
+
+
+CautionCode = Literal["low_quality", "no_photo", "no_face_detected", "looks_like_a_child"]
 
 
 @dataclass(frozen=True)
 class Caution:
     """Why an answer deserves less trust. image: the name of the image, or of the embedding, in the request."""
 
-    code: Literal["low_quality", "no_photo"]
+    code: CautionCode
     image: str
     detail: str
 
@@ -62,11 +83,15 @@ class Caution:
 class Verification:
     """The answer to a 1:1 comparison. chosen: how a face was chosen among several, per image; None if it was alone.
 
-    face_id: the enrolled face that was compared with, the most alike of its subject; None for two photos.
+    score: relative to a cohort where the rule has a score, else the similarity. reason: of the decision, in words.
+    beyond: why the error rates may not hold for these faces; None when they do. face_id: the enrolled face that was
+    compared with, the most alike of its subject; None for two photos.
     """
 
-    verified: bool
+    decision: Literal["match", "no_match", "unreliable"]
+    reason: str
     similarity: float
+    score: float
     rule: ThresholdRule
     metric: Metric
     model_id: str
@@ -74,42 +99,67 @@ class Verification:
     faces: tuple[Face | None, Face | None]
     chosen: tuple[str | None, str | None]
     face_id: str | None = None
+    beyond: str | None = None
     cautions: tuple[Caution, ...] = ()
+
+    @property
+    def verified(self) -> bool:
+        """Whether it is a match."""
+        return self.decision == "match"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answer to a comparison of one source with many vectors: a cosine for each, in the order given."""
+    """The answer to a comparison of one source with many vectors: a cosine and a score for each, in the order given.
+
+    unreliable: why nothing is decided, as the photo is too bad; None when it is not. no_face: none was found in it.
+    """
 
     similarities: tuple[float, ...]
+    scores: tuple[float, ...]
     rule: ThresholdRule
     metric: Metric
     model_id: str
+    unreliable: str | None = None
+    cautions: tuple[Caution, ...] = ()
+    no_face: bool = False
+
+    def matches(self) -> tuple[bool, ...]:
+        """Whether each vector matches."""
+        if self.unreliable is not None or self.no_face:
+            return (False,) * len(self.similarities)
+        return tuple(self.rule.reached(*pair) for pair in zip(self.similarities, self.scores, strict=True))
 
 
 @dataclass(frozen=True)
 class Match:
-    """A candidate with what is known of its subject."""
+    """A candidate with what is known of its subject. threshold: the cosine that it has to reach."""
 
     candidate: Candidate
     name: str | None
     metadata: Mapping[str, Any]
     above_threshold: bool
+    threshold: float
+
+
+SearchDecision = Literal["match", "ambiguous", "unknown", "unreliable"]
 
 
 @dataclass(frozen=True)
 class Identification:
     """The answer to a 1:N search for one face. Below the threshold is never called a match.
 
-    face, quality: None where no photo was searched with; an enrolled face has its stored quality.
+    rule: with the cosine that the best candidate has to reach. beyond: why the error rates may not hold for this face,
+    in words. face, quality: None where no photo was searched with; an enrolled face has its stored quality.
     """
 
     face: Face | None
     quality: Quality | None
-    decision: Literal["match", "ambiguous", "unknown"]
+    decision: SearchDecision
     reason: str
     rule: ThresholdRule
     matches: tuple[Match, ...]
+    beyond: str | None = None
     cautions: tuple[Caution, ...] = ()
 
 

@@ -90,6 +90,7 @@ def rule_of(rule: ThresholdRule) -> Rule:
     return Rule(
         kind=rule.kind,
         similarity_threshold=rounded(rule.similarity),
+        score_threshold=None if rule.score is None else rounded(rule.score),
         expected=rule.expected,
         model_id=rule.model_id,
         supported=rule.supported,
@@ -127,7 +128,7 @@ def enroll_answer(result: EnrollResult, asked: str | None, seconds: float) -> En
         model_id=result.collection.model_id,
         faces=faces,
         rejected=[_rejected(refusal) for refusal in result.rejected],
-        cautions=[_caution(caution) for caution in result.cautions],
+        cautions=[caution_answer(caution) for caution in result.cautions],
         time=seconds,
     )
 
@@ -145,9 +146,12 @@ def verify_answer(result: Verification, asked: str | None, seconds: float) -> Ve
     )
     return VerifyAnswer(
         verified=result.verified,
+        decision=result.decision,
+        reason=result.reason,
         distance=rounded(to_distance(result.similarity, result.metric)),
         threshold=rounded(to_distance(rule.similarity, result.metric)),
         similarity=rounded(result.similarity),
+        score=rounded(result.score),
         model=asked or result.model_id,
         model_id=result.model_id,
         detector_backend=result.detector,
@@ -155,12 +159,14 @@ def verify_answer(result: Verification, asked: str | None, seconds: float) -> Ve
         facial_areas=FacialAreas(img1=first, img2=second),
         expected_fmr=rule.expected if rule.kind == "target_fmr" else None,
         threshold_rule=rule_of(rule),
-        cautions=[_caution(caution) for caution in result.cautions],
+        beyond=None if result.beyond is None else True,
+        beyond_reason=result.beyond,
+        cautions=[caution_answer(caution) for caution in result.cautions],
         time=seconds,
     )
 
 
-def _caution(caution: Caution) -> CautionAnswer:
+def caution_answer(caution: Caution) -> CautionAnswer:
     return CautionAnswer(code=caution.code, image=caution.image, detail=caution.detail)
 
 
@@ -187,7 +193,9 @@ def _found_face(found: Identification) -> FoundFace:
         reason=found.reason,
         threshold=rounded(found.rule.similarity),
         threshold_rule=rule_of(found.rule),
-        cautions=[_caution(caution) for caution in found.cautions],
+        beyond=None if found.beyond is None else True,
+        beyond_reason=found.beyond,
+        cautions=[caution_answer(caution) for caution in found.cautions],
         matches=[_match(match) for match in found.matches],
     )
 
@@ -199,6 +207,8 @@ def _match(match: Match) -> MatchAnswer:
         face_id=match.candidate.face_id,
         similarity=rounded(match.candidate.similarity),
         distance=rounded(to_distance(match.candidate.similarity, "cosine")),
+        score=rounded(match.candidate.score),
+        threshold=rounded(match.threshold),
         above_threshold=match.above_threshold,
         metadata=dict(match.metadata),
     )

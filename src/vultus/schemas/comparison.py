@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from vultus.matching.decision import to_distance
 from vultus.records.answers import Comparison, Metric
-from vultus.schemas.answers import rounded, rule_of
+from vultus.schemas.answers import caution_answer, rounded, rule_of
 from vultus.schemas.field_types import (
     Blank,
     DetectorName,
@@ -23,8 +23,17 @@ from vultus.schemas.field_types import (
     Vector,
     Vectors,
 )
-from vultus.schemas.recognition import Rule
-from vultus.schemas.requests import ALIGN, DETECTOR, ENFORCE, MODEL, NORMALIZATION, CallFields, refuse_both
+from vultus.schemas.recognition import CAUTIONS, CautionAnswer, Rule
+from vultus.schemas.requests import (
+    ACCEPT_LOW_QUALITY,
+    ALIGN,
+    DETECTOR,
+    ENFORCE,
+    MODEL,
+    NORMALIZATION,
+    CallFields,
+    refuse_both,
+)
 
 
 class CompareFields(CallFields):
@@ -52,6 +61,7 @@ class CompareFields(CallFields):
     enforce_detection: Flag = Field(True, description=ENFORCE)
     align: Flag = Field(True, description=ALIGN)
     normalization: Normalization = Field(None, description=NORMALIZATION)
+    accept_low_quality: Flag = Field(False, description=ACCEPT_LOW_QUALITY)
     face_index: Annotated[Index | None, Blank] = Field(None, description="Which face of img, largest first, from 0.")
 
     @model_validator(mode="after")
@@ -93,6 +103,8 @@ class ComparedVector(BaseModel):
     id: str | int = Field(description="The caller's id, or the position from 0.")
     distance: float
     similarity: float = Field(description="Cosine, -1..1.")
+    score: float = Field(description="Relative to other faces, where the model has such scores; else the similarity.")
+    threshold: float = Field(description="In distance_metric, of this pair; verified means distance <= threshold.")
     verified: bool
 
 
@@ -100,26 +112,41 @@ class CompareAnswer(BaseModel):
     model_name: str = Field(description="The model name that was asked for, else model_id.")
     model_id: str
     distance_metric: Metric
-    threshold: float = Field(description="In distance_metric; verified means distance <= threshold.")
+    threshold: float = Field(description="In distance_metric, of the first target.")
     threshold_rule: Rule
+    decision: Literal["unreliable"] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="unreliable: the photo is too damaged to decide on; else absent.",
+    )
+    reason: str | None = Field(default=None, exclude_if=lambda value: value is None, description="Why.")
+    cautions: list[CautionAnswer] = CAUTIONS
     results: list[ComparedVector] = Field(description="In the order given.")
 
 
 def compare_answer(result: Comparison, ids: Sequence[str | int], asked_model: str | None) -> CompareAnswer:
     """The answer of /compare: one result per target, in the order given."""
+    pairs = list(zip(result.similarities, result.scores, strict=True))
+    rules = [result.rule.at(*pair) for pair in pairs]
+    first = rules[0] if rules else result.rule
     return CompareAnswer(
         model_name=asked_model or result.model_id,
         model_id=result.model_id,
         distance_metric=result.metric,
-        threshold=rounded(to_distance(result.rule.similarity, result.metric)),
-        threshold_rule=rule_of(result.rule),
+        threshold=rounded(to_distance(first.similarity, result.metric)),
+        threshold_rule=rule_of(first),
+        decision=None if result.unreliable is None else "unreliable",
+        reason=result.unreliable,
+        cautions=[caution_answer(caution) for caution in result.cautions],
         results=[
             ComparedVector(
                 id=known,
                 distance=rounded(to_distance(similarity, result.metric)),
                 similarity=rounded(similarity),
-                verified=similarity >= result.rule.similarity,
+                score=rounded(score),
+                threshold=rounded(to_distance(rule.similarity, result.metric)),
+                verified=matches,
             )
-            for known, similarity in zip(ids, result.similarities, strict=True)
+            for known, (similarity, score), rule, matches in zip(ids, pairs, rules, result.matches(), strict=True)
         ],
     )

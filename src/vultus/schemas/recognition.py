@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from vultus.records.answers import Metric
+from vultus.records.answers import CautionCode, Metric, SearchDecision
 
 Point = tuple[int, int]
 NO_PHOTO = "null for a face that was enrolled by its embedding."
@@ -44,6 +44,11 @@ class Rule(BaseModel):
 
     kind: Literal["target_fmr", "target_fpir", "explicit"]
     similarity_threshold: float
+    score_threshold: float | None = Field(
+        default=None,
+        exclude_if=lambda score: score is None,
+        description="The relative score that decides; similarity_threshold is the cosine that this pair needs for it.",
+    )
     expected: float | None
     model_id: str
     supported: bool
@@ -54,7 +59,7 @@ class Rule(BaseModel):
 class CautionAnswer(BaseModel):
     """Why this answer deserves less trust."""
 
-    code: Literal["low_quality", "no_photo"]
+    code: CautionCode
     image: str = Field(description="Which image of the request, or its embedding.")
     detail: str
 
@@ -110,22 +115,40 @@ class FacialAreas(BaseModel):
 CAUTIONS: Any = Field(
     default=[],
     exclude_if=lambda cautions: not cautions,
-    description="Present when a photo is below the quality floor, or no photo was searched for.",
+    description="Present when a photo is below the quality floor, shows no face or what looks like a child of under "
+    "six, or no photo was searched for.",
 )
+
+
+def beyond_field(what: str) -> Any:
+    """A field that is there only when the error rates may not hold."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=what)
+
+
+BEYOND = "true: these faces are unlike those that the error rates were measured on; else absent."
 
 
 class VerifyAnswer(BaseModel):
     verified: bool
+    decision: Literal["match", "no_match", "unreliable"] = Field(
+        description="unreliable: a photo is too damaged to decide on; reason says what failed, verified is false."
+    )
+    reason: str
     distance: float
     threshold: float = Field(description="In similarity_metric; verified means distance <= threshold.")
     similarity: float = Field(description="Cosine, -1..1.")
+    score: float = Field(description="Relative to other faces, where the model has such scores; else the similarity.")
     model: str = Field(description="The model name that was asked for, else model_id.")
     model_id: str
     detector_backend: str
     similarity_metric: Metric
     facial_areas: FacialAreas
-    expected_fmr: float | None = Field(description="The false match rate asked for; null with an explicit threshold.")
+    expected_fmr: float | None = Field(
+        description="The false match rate among people alike that was asked for; null where none can be stated."
+    )
     threshold_rule: Rule
+    beyond: Literal[True] | None = beyond_field(BEYOND)
+    beyond_reason: str | None = beyond_field("Why.")
     cautions: list[CautionAnswer] = CAUTIONS
     time: float = Field(description="Seconds.")
 
@@ -136,6 +159,8 @@ class MatchAnswer(BaseModel):
     face_id: str
     similarity: float
     distance: float = Field(description="1 - similarity.")
+    score: float = Field(description="By which the lines are ranked: relative to other faces, or the similarity.")
+    threshold: float = Field(description="The cosine that this candidate has to reach.")
     above_threshold: bool
     metadata: dict[str, Any]
 
@@ -144,10 +169,12 @@ class FoundFace(BaseModel):
     facial_area: FacialArea | None = Field(description="null when no photo was sent.")
     face_confidence: float | None = Field(description="null when no photo was sent.")
     quality: dict[str, float] | None = Field(description="null when an embedding was sent.")
-    decision: Literal["match", "ambiguous", "unknown"]
+    decision: SearchDecision
     reason: str
-    threshold: float = Field(description="A cosine similarity.")
+    threshold: float = Field(description="The cosine that the best candidate has to reach.")
     threshold_rule: Rule
+    beyond: Literal[True] | None = beyond_field(BEYOND)
+    beyond_reason: str | None = beyond_field("Why.")
     cautions: list[CautionAnswer] = CAUTIONS
     matches: list[MatchAnswer] = Field(description="One line per subject, best first.")
 

@@ -44,6 +44,9 @@ DETECTOR = "A detector of /capabilities, or one of its aliases, which mean the d
 NORMALIZATION = "Accepted for clients that send it; has no effect: preprocessing is what the model's card says."
 ENFORCE = "Refuse a photo in which no face is found; if false, the whole photo is taken as the face."
 ALIGN = "Rotate and scale the face by its landmarks before it is embedded."
+ACCEPT_LOW_QUALITY = (
+    "Decide on a photo that is too damaged all the same, with a caution; the error rates do not hold for it."
+)
 IMAGE = "A photo."
 
 
@@ -137,6 +140,12 @@ class VerifyFields(CallFields):
     enforce_detection: Flag = Field(True, description=ENFORCE)
     align: Flag = Field(True, description=ALIGN)
     normalization: Normalization = Field(None, description=NORMALIZATION)
+    cohort: Annotated[CollectionName | None, Blank] = Field(
+        None,
+        description="With img1 and img2: a collection of people like these two; the score is then relative to its "
+        "faces in place of the model's mean faces.",
+    )
+    accept_low_quality: Flag = Field(False, description=ACCEPT_LOW_QUALITY)
 
     @model_validator(mode="after")
     def _one_pair_one_rule(self) -> Self:
@@ -144,6 +153,8 @@ class VerifyFields(CallFields):
         photos, person = (self.img1, self.img2), (self.img, self.subject)
         if any(photos) and any(person):
             raise ValueError("img1 and img2 exclude img and subject; send one pair or the other")
+        if self.cohort is not None and any(person):
+            raise ValueError("cohort is for img1 and img2; a subject is compared within its own collection")
         names = ("img", "subject") if any(person) else ("img1", "img2")
         missing = [name for name in names if getattr(self, name) is None]
         if missing:
@@ -173,6 +184,7 @@ class FindFields(CallFields):
     )
     model_name: ModelName = Field(None, description=MODEL + " It must be the collection's.")
     detector_backend: DetectorName = Field(None, description=DETECTOR)
+    accept_low_quality: Flag = Field(False, description=ACCEPT_LOW_QUALITY)
 
     @model_validator(mode="after")
     def _one_probe_one_rule(self) -> Self:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from vultus.errors import InvalidRequest, VectorMismatch
-from vultus.records.answers import Comparison, Metric
-from vultus.records.seen import Float32
+from vultus.records.answers import Caution, Comparison, Metric
+from vultus.records.seen import Float32, Template
 from vultus.service.context import Model, ServiceContext
+from vultus.service.evidence import Seen, weigh
+from vultus.service.pair_decisions import pair_rule
 from vultus.vectors import has_direction, lengths, unit_length
 from vultus.vision.face_selection import largest_face
 
@@ -33,6 +35,7 @@ class VectorComparison:
         enforce_detection: bool = True,
         align: bool = True,
         face_index: int | None = None,
+        accept_low_quality: bool = False,
     ) -> Comparison:
         """Compare a photo (bytes) or a vector with each target vector, in the order given.
 
@@ -40,17 +43,34 @@ class VectorComparison:
         Raises VectorMismatch (dimension, NaN, zero), InvalidRequest (no such face), and what `verify` raises.
         """
         model = self._context.models.resolve(model_name)
-        rule = self._context.verification_rule(model, metric, target_fmr, threshold)
+        asked = pair_rule(self._context, model, metric, target_fmr, threshold)
         rows = unit_vectors(targets, model.dimension, model.id, what="target vector")
         if isinstance(source, bytes):
-            probe = self._photo_vector(source, model, detector, enforce_detection, align, face_index)
+            template = self._photo_template(source, model, detector, enforce_detection, align, face_index)
+            probe = Seen.of("img", template)
         else:
-            (probe,) = unit_vectors([source], model.dimension, model.id, what="source vector")
-        return Comparison(tuple(np.clip(rows @ probe, -1, 1).tolist()), rule, metric, model.id)
+            (vector,) = unit_vectors([source], model.dimension, model.id, what="source vector")
+            probe = Seen("source_vector", vector)
+        evidence = weigh([probe], model.reference, accept_low_quality=accept_low_quality)
+        similarities = np.clip(rows @ probe.embedding, -1, 1)
+        scores = similarities if model.reference is None else model.reference.score(probe.embedding, rows)
+        return Comparison(
+            tuple(similarities.tolist()),
+            tuple(scores.tolist()),
+            evidence.applied(asked.rule),
+            metric,
+            model.id,
+            evidence.unreliable if asked.rule.kind != "explicit" else None,
+            (*self._cautions(probe), *evidence.cautions),
+            evidence.no_face and asked.rule.kind != "explicit",
+        )
 
-    def _photo_vector(
+    def _cautions(self, probe: Seen) -> tuple[Caution, ...]:
+        return () if probe.quality is None else self._context.cautions({probe.image: probe.quality})
+
+    def _photo_template(
         self, photo: bytes, model: Model, detector: str | None, enforce: bool, align: bool, face_index: int | None
-    ) -> Float32:
+    ) -> Template:
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             faces = detected.faces or (largest_face(detected, which="img", enforce=enforce),)
@@ -60,7 +80,7 @@ class VectorComparison:
                     f"face_index is {index}, but img has {len(faces)} faces; count from 0, largest first"
                 )
             (template,) = self._context.pipeline.embed([(detected, faces[index])], model.embedder(), align=align)
-        return template.embedding
+        return template
 
 
 def unit_vectors(vectors: Sequence[Sequence[float]], dimension: int, model_id: str, *, what: str) -> Float32:

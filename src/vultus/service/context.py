@@ -9,9 +9,10 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from vultus.errors import CollectionNotFound, InvalidRequest, ModelMismatch, PolicyLoosened, SpaceChanged
-from vultus.matching.decision import ThresholdTable, explicit_rule, to_similarity
-from vultus.records.answers import Caution, Metric, ThresholdRule
+from vultus.errors import CollectionNotFound, ModelMismatch, PolicyLoosened, SpaceChanged
+from vultus.matching.decision import ThresholdTable
+from vultus.matching.reference_faces import ReferenceFaces
+from vultus.records.answers import Caution, ThresholdRule
 from vultus.records.seen import Quality
 from vultus.records.stored import Collection, CollectionPolicies
 from vultus.search.index import SearchIndex
@@ -45,6 +46,10 @@ class Model(Protocol):
     def thresholds(self) -> ThresholdTable:
         """Its calibration. Raises InvalidRequest when it has none."""
 
+    @property
+    def reference(self) -> ReferenceFaces | None:
+        """The faces that its scores are relative to; None where cosines decide."""
+
     def embedder(self) -> Recogniser[Any]:
         """Its network, loaded at the first call."""
 
@@ -67,7 +72,7 @@ class Policy:
     undo_for: how long a rename, a merge or a move can be undone.
     """
 
-    target_fmr: float = 1e-4
+    target_fmr: float = 1e-3
     target_fpir: float = 0.01
     min_quality: float = 20.0
     undo_for: timedelta = timedelta(hours=24)
@@ -106,25 +111,6 @@ class ServiceContext:
     def model_of(self, collection: Collection) -> Model:
         """The model at the version that the collection was filled with. Raises ModelMismatch."""
         return self.models.resolve(collection.model_id).at_version(collection.pipeline_version)
-
-    def verification_rule(
-        self,
-        model: Model,
-        metric: Metric,
-        target_fmr: float | None,
-        threshold: float | None,
-        policies: CollectionPolicies = NO_POLICIES,
-    ) -> ThresholdRule:
-        """The threshold of a 1:1 comparison, from what the request says or else the policy.
-
-        Raises InvalidRequest; PolicyLoosened.
-        """
-        if threshold is None:
-            return model.thresholds().for_fmr(self.effective_limit("target_fmr", target_fmr, policies))
-        if target_fmr is not None:
-            raise InvalidRequest("threshold and target_fmr are both given; give one of them")
-        rule = None if policies.target_fmr is None else model.thresholds().for_fmr(policies.target_fmr)
-        return explicit_rule(model.id, self.effective_threshold(to_similarity(threshold, metric), rule))
 
     def effective_limit(self, limit: Limit, asked: float | None, policies: CollectionPolicies) -> float:
         """What a request asks for, within the policies of its collection. Raises PolicyLoosened."""

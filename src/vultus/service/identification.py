@@ -12,10 +12,19 @@ import numpy as np
 from vultus.errors import InvalidRequest
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import decide, explicit_rule, similarity
-from vultus.records.answers import Candidate, Caution, FindResult, Identification, Match, ThresholdRule
+from vultus.records.answers import (
+    Candidate,
+    Caution,
+    FindResult,
+    Identification,
+    Match,
+    SearchDecision,
+    ThresholdRule,
+)
 from vultus.records.seen import Face, Float32, Quality
 from vultus.records.stored import Collection, Subject
 from vultus.service.context import Model, ServiceContext, in_one_space
+from vultus.service.evidence import Evidence, Seen, weigh
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
 
@@ -38,17 +47,23 @@ class _Probe:
     face: Face | None = None
     quality: Quality | None = None
 
+    def seen(self) -> Seen:
+        """As evidence."""
+        return Seen(self.source, self.embedding, self.quality, self.face)
+
 
 @dataclass(frozen=True)
 class SearchOptions:
     """How many subjects are listed for each face, and the rule of the decision.
 
-    threshold: a cosine similarity; excludes target_fpir (default: the policy's). Raises InvalidRequest.
+    threshold: a cosine similarity; excludes target_fpir (default: the policy's). accept_low_quality: decide on a photo
+    that is too bad all the same. Raises InvalidRequest.
     """
 
     top_k: int = 5
     target_fpir: float | None = None
     threshold: float | None = None
+    accept_low_quality: bool = False
 
     def __post_init__(self) -> None:
         if self.threshold is not None and self.target_fpir is not None:
@@ -76,9 +91,10 @@ class GallerySearch:
         threshold: float | None = None,
         model_name: str | None = None,
         detector: str | None = None,
+        accept_low_quality: bool = False,
     ) -> FindResult:
         """Search by a photo: one answer for each face asked about, one line for each subject. See SearchOptions."""
-        options = SearchOptions(top_k, target_fpir, threshold)
+        options = SearchOptions(top_k, target_fpir, threshold, accept_low_quality)
         gallery, model = self._context.bound_collection(collection, model_name)
         options = self._within_policies(gallery, model, options)
         pipeline = self._context.pipeline
@@ -88,7 +104,7 @@ class GallerySearch:
             wanted = detected.faces if faces == "all" else (largest,)
             templates = pipeline.embed([(detected, face) for face in wanted], model.embedder())
         probes = [_Probe(template.embedding, "img", template.face, template.quality) for template in templates]
-        search = partial(self._candidates, gallery, probes, options.top_k)
+        search = partial(self._candidates, gallery, model, probes, options.top_k)
         return self._answers(gallery, model, detected.detector, probes, search, options)
 
     @in_one_space
@@ -113,7 +129,7 @@ class GallerySearch:
         probe = _Probe(embedding, "face_id", quality=face.quality)
 
         def search() -> list[list[Candidate]]:
-            (lines,) = self._candidates(gallery, [probe], options.top_k + 1)
+            (lines,) = self._candidates(gallery, model, [probe], options.top_k + 1)
             return [self._without_itself(lines, face_id, embedding, space)[: max(options.top_k, 2)]]
 
         return self._answers(gallery, model, None, [probe], search, options)
@@ -138,7 +154,7 @@ class GallerySearch:
         gallery, model = self._context.bound_collection(collection, model_name)
         options = self._within_policies(gallery, model, options)
         probe = _Probe(require_embedding(embedding, model.dimension, model.id), "embedding")
-        search = partial(self._candidates, gallery, [probe], options.top_k)
+        search = partial(self._candidates, gallery, model, [probe], options.top_k)
         return self._answers(gallery, model, None, [probe], search, options)
 
     def _within_policies(self, gallery: Collection, model: Model, options: SearchOptions) -> SearchOptions:
@@ -152,14 +168,19 @@ class GallerySearch:
             return replace(options, target_fpir=rate)
         if policy is None:
             return options
+        if model.reference is not None:
+            return options  # the policy's cosine is another one for each candidate: see `_rule`
         templates = self._context.index.size(gallery.name)[1]
         rule = model.thresholds().for_fpir(policy, templates)
         return replace(options, threshold=self._context.effective_threshold(asked, rule))
 
-    def _candidates(self, gallery: Collection, probes: Sequence[_Probe], top_k: int) -> list[list[Candidate]]:
+    def _candidates(
+        self, gallery: Collection, model: Model, probes: Sequence[_Probe], top_k: int
+    ) -> list[list[Candidate]]:
         """At least two lines for each probe, as a decision needs the second best. Raises SpaceChanged."""
         vectors = np.stack([probe.embedding for probe in probes])
-        return self._context.index.search(gallery.name, vectors, max(top_k, 2), space=gallery.space)
+        rule = None if model.reference is None else model.reference.rule
+        return self._context.index.search(gallery.name, vectors, max(top_k, 2), rule, space=gallery.space)
 
     def _without_itself(self, lines: list[Candidate], face_id: str, embedding: Float32, space: int) -> list[Candidate]:
         """The lines with the best other face of the subject in place of the face itself, best first.
@@ -171,13 +192,15 @@ class GallerySearch:
             return lines
         others = [line for line in lines if line.face_id != face_id]
         face_ids, enrolled = self._context.gallery.embeddings_beside(face_id, space=space)
+        taken_off = itself[0].similarity - itself[0].score  # by the cohort of the face itself, on both sides
+        alike = [(other, similarity(embedding, row)) for other, row in zip(face_ids, enrolled, strict=True)]
         own = [  # the subject as the search saw it: if it is another one now, `_settled` searches again
-            Candidate(itself[0].subject, other, similarity(embedding, row))
-            for other, row in zip(face_ids, enrolled, strict=True)
+            Candidate(itself[0].subject, other, cosine, cosine - taken_off)
+            for other, cosine in alike
             if other != face_id
         ]
-        best = sorted(own, key=lambda line: -line.similarity)[:1]
-        return sorted([*others, *best], key=lambda line: -line.similarity)
+        best = sorted(own, key=lambda line: -line.score)[:1]
+        return sorted([*others, *best], key=lambda line: -line.score)
 
     def _settled(
         self, collection: str, search: Callable[[], list[list[Candidate]]]
@@ -207,11 +230,13 @@ class GallerySearch:
         found, owners = self._settled(gallery.name, search)
         index = self._context.index  # just searched, so its size is at hand; evicted meanwhile, it is loaded again
         subjects, templates = index.held_size(gallery.name) or index.size(gallery.name)
-        rule = self._rule(model, options, templates)
         answers = []
         for probe, lines in zip(probes, found, strict=True):
-            answer = _identify(probe, lines, options.top_k, rule, owners)
-            answers.append(replace(answer, cautions=self._cautions(probe, gallery)))
+            present = [line for line in lines if _is_current(line, owners)]
+            rule = self._rule(gallery, model, options, templates, present)
+            evidence = weigh([probe.seen()], model.reference, accept_low_quality=options.accept_low_quality)
+            answer = _identify(probe, present, options.top_k, rule, owners, evidence)
+            answers.append(replace(answer, cautions=(*self._cautions(probe, gallery), *evidence.cautions)))
         return FindResult(replace(gallery, subjects=subjects, faces=templates), detector, tuple(answers))
 
     def _cautions(self, probe: _Probe, gallery: Collection) -> tuple[Caution, ...]:
@@ -219,24 +244,50 @@ class GallerySearch:
             return (Caution("no_photo", probe.source, UNKNOWN_QUALITY),)
         return self._context.cautions({probe.source: probe.quality}, gallery.policies)
 
-    def _rule(self, model: Model, options: SearchOptions, templates: int) -> ThresholdRule:
-        if options.threshold is not None:
+    def _rule(
+        self, gallery: Collection, model: Model, options: SearchOptions, templates: int, lines: Sequence[Candidate]
+    ) -> ThresholdRule:
+        """The rule of the decision on these lines. Raises PolicyLoosened."""
+        if options.threshold is None:
+            assert options.target_fpir is not None  # `_within_policies` sets one of the two
+            return model.thresholds().for_fpir(options.target_fpir, templates)
+        policy = gallery.policies.target_fpir
+        if policy is None or model.reference is None:
             return explicit_rule(model.id, options.threshold)
-        assert options.target_fpir is not None  # `_within_policies` sets one of the two
-        return model.thresholds().for_fpir(options.target_fpir, templates)
+        by_policy = model.thresholds().for_fpir(policy, templates)
+        of_lines = [by_policy.at(line.similarity, line.score) for line in lines]
+        highest = max(of_lines, key=lambda rule: rule.similarity, default=None)
+        return explicit_rule(model.id, self._context.effective_threshold(options.threshold, highest))
 
 
 def _identify(
-    probe: _Probe, lines: Sequence[Candidate], top_k: int, rule: ThresholdRule, owners: Mapping[str, Subject]
+    probe: _Probe,
+    lines: Sequence[Candidate],
+    top_k: int,
+    rule: ThresholdRule,
+    owners: Mapping[str, Subject],
+    evidence: Evidence,
 ) -> Identification:
-    """The answer for one face. owners: by face id. A candidate whose subject changed since the search is left out."""
-    present = [line for line in lines if _is_current(line, owners)]
-    decision, reason = decide([line.similarity for line in present], rule)
+    """The answer for one face. owners: by face id. lines: of these, best first."""
+    decision: SearchDecision
+    decision, reason = decide(lines, rule)
+    undecided = evidence.unreliable if rule.kind != "explicit" else None
+    if undecided is not None:
+        decision, reason = "unreliable", undecided
     matches = tuple(
-        Match(line, owners[line.face_id].name, owners[line.face_id].metadata, line.similarity >= rule.similarity)
-        for line in present[:top_k]
+        Match(
+            line,
+            owners[line.face_id].name,
+            owners[line.face_id].metadata,
+            undecided is None and rule.reached(line.similarity, line.score),
+            rule.at(line.similarity, line.score).similarity,
+        )
+        for line in lines[:top_k]
     )
-    return Identification(probe.face, probe.quality, decision, reason, rule, matches)
+    settled = rule.at(lines[0].similarity, lines[0].score) if lines else rule
+    return Identification(
+        probe.face, probe.quality, decision, reason, evidence.applied(settled), matches, evidence.beyond
+    )
 
 
 def _is_current(line: Candidate, owners: Mapping[str, Subject]) -> bool:

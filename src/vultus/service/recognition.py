@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from vultus.errors import SubjectNotFound
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import similarity
-from vultus.records.answers import Metric, Verification
-from vultus.records.seen import Face, Quality, Template
-from vultus.service.context import ServiceContext, in_one_space
+from vultus.matching.reference_faces import ReferenceFaces
+from vultus.records.answers import Candidate, Metric, Verification
+from vultus.records.seen import Face, Float32, Quality, Template
+from vultus.records.stored import Collection
+from vultus.service.context import Model, ServiceContext, in_one_space
+from vultus.service.evidence import Seen, weigh
+from vultus.service.pair_decisions import pair_rule, verdict
 from vultus.vision.face_selection import how_chosen, largest_face
 
 
@@ -29,31 +35,55 @@ class Recognition:
         threshold: float | None = None,
         enforce_detection: bool = True,
         align: bool = True,
+        cohort: str | None = None,
+        accept_low_quality: bool = False,
     ) -> Verification:
-        """Compare two photos 1:1, the largest face of each.
+        """Compare two photos 1:1, the most prominent face of each.
 
-        threshold: a distance in `metric`; excludes target_fmr (default: the policy's).
+        threshold: a distance in `metric`; excludes target_fmr (default: the policy's). cohort: a collection that the
+        score is relative to, in place of the mean faces of the model. accept_low_quality: decide on a photo that is too
+        bad all the same. Raises CollectionNotFound, ModelMismatch, for the cohort.
         """
         model = self._context.models.resolve(model_name)
-        rule = self._context.verification_rule(model, metric, target_fmr, threshold)
+        others = None if cohort is None else self._context.bound_collection(cohort, model.id)[0]
+        faces = 0 if others is None else self._context.index.size(others.name)[1]
+        asked = pair_rule(self._context, model, metric, target_fmr, threshold, faces=faces)
         with self._context.pipeline.slot():
             one, two = self._context.pipeline.detect_all([first, second], detector=detector)
             face_one = largest_face(one, which="img1", enforce=enforce_detection)
             face_two = largest_face(two, which="img2", enforce=enforce_detection)
-            faces = [(one, face_one), (two, face_two)]
-            reference, probe = self._context.pipeline.embed(faces, model.embedder(), align=align)
-        score = similarity(reference.embedding, probe.embedding)
+            both = [(one, face_one), (two, face_two)]
+            reference, probe = self._context.pipeline.embed(both, model.embedder(), align=align)
+        alike = similarity(reference.embedding, probe.embedding)
+        score = alike - self._taken_off(model, others, reference, probe)
+        evidence = weigh(
+            [Seen.of("img1", reference), Seen.of("img2", probe)], model.reference, accept_low_quality=accept_low_quality
+        )
+        rule = evidence.applied(asked.at(alike, score))
+        decision, reason = verdict(rule, evidence, alike, score)
         return Verification(
-            verified=score >= rule.similarity,
-            similarity=score,
+            decision=decision,
+            reason=reason,
+            similarity=alike,
+            score=score,
             rule=rule,
             metric=metric,
             model_id=model.id,
             detector=one.detector,
             faces=(reference.face, probe.face),
             chosen=(how_chosen(one), how_chosen(two)),
-            cautions=self._context.cautions({"img1": reference.quality, "img2": probe.quality}),
+            beyond=evidence.beyond,
+            cautions=(*self._context.cautions({"img1": reference.quality, "img2": probe.quality}), *evidence.cautions),
         )
+
+    def _taken_off(self, model: Model, others: Collection | None, *templates: Template) -> float:
+        """What the cohort takes off the similarity of two faces: the faces of a collection, or the mean faces alone."""
+        if model.reference is None:
+            return 0.0
+        vectors, rule = np.stack([template.embedding for template in templates]), model.reference.rule
+        if others is None:
+            return rule.weight * float(model.reference.terms(vectors).sum())
+        return rule.weight * float(self._context.index.terms(others.name, vectors, rule).sum())
 
     @in_one_space
     def verify_subject(
@@ -69,30 +99,60 @@ class Recognition:
         threshold: float | None = None,
         enforce_detection: bool = True,
         align: bool = True,
+        accept_low_quality: bool = False,
     ) -> Verification:
         """Compare a photo with an enrolled subject: the best of its faces counts. Raises PolicyLoosened."""
         gallery, model = self._context.bound_collection(collection, model_name)
-        rule = self._context.verification_rule(model, metric, target_fmr, threshold, gallery.policies)
-        face_ids, enrolled = self._context.gallery.embeddings(collection, subject, space=gallery.space)
-        if not len(enrolled):
-            raise SubjectNotFound(f"the subject has no faces in collection {collection!r}; enroll a photo first")
+        index, reference = self._context.index, model.reference
+        enrolled = 0 if reference is None else index.size(gallery.name)[1]
+        asked = pair_rule(self._context, model, metric, target_fmr, threshold, gallery.policies, enrolled)
+        self._require_faces(gallery, subject)
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             face = largest_face(detected, which="img", enforce=enforce_detection)
             (probe,) = self._context.pipeline.embed([(detected, face)], model.embedder(), align=align)
-        score, face_id = max(zip((similarity(probe.embedding, row) for row in enrolled), face_ids, strict=True))
+        best = self._best_face(gallery, subject, probe, reference)
+        evidence = weigh([Seen.of("img", probe)], reference, accept_low_quality=accept_low_quality)
+        rule = evidence.applied(asked.at(best.similarity, best.score))
+        decision, reason = verdict(rule, evidence, best.similarity, best.score)
         return Verification(
-            verified=score >= rule.similarity,
-            similarity=score,
+            decision=decision,
+            reason=reason,
+            similarity=best.similarity,
+            score=best.score,
             rule=rule,
             metric=metric,
             model_id=model.id,
             detector=detected.detector,
             faces=(probe.face, None),
             chosen=(how_chosen(detected), None),
-            face_id=face_id,
-            cautions=self._context.cautions({"img": probe.quality}, gallery.policies),
+            face_id=best.face_id,
+            beyond=evidence.beyond,
+            cautions=(*self._context.cautions({"img": probe.quality}, gallery.policies), *evidence.cautions),
         )
+
+    def _require_faces(self, gallery: Collection, subject: str) -> None:
+        """Raises SubjectNotFound, before the work on the photo."""
+        if not self._context.gallery.subject(gallery.name, subject).faces:
+            raise _without_faces(gallery.name)
+
+    def _best_face(
+        self, gallery: Collection, subject: str, probe: Template, reference: ReferenceFaces | None
+    ) -> Candidate:
+        """The face of the subject with the best score. Raises SubjectNotFound, SpaceChanged."""
+        if reference is None:
+            face_ids, rows = self._context.gallery.embeddings(gallery.name, subject, space=gallery.space)
+            lines = [Candidate(subject, *one) for one in zip(face_ids, _cosines(probe, rows), strict=True)]
+            best = max(lines, key=lambda line: line.similarity, default=None)
+        else:
+            number = self._context.gallery.subject_number(gallery.name, subject)
+            vectors = probe.embedding[None]
+            (best,) = self._context.index.search_subject(
+                gallery.name, vectors, number, reference.rule, space=gallery.space
+            )
+        if best is None:
+            raise _without_faces(gallery.name)
+        return best
 
     def represent(
         self,
@@ -118,3 +178,11 @@ class Recognition:
             return tuple(
                 (detected.as_sent(face), self._context.pipeline.quality(detected, face)) for face in detected.faces
             )
+
+
+def _cosines(probe: Template, rows: Float32) -> list[float]:
+    return [similarity(probe.embedding, row) for row in rows]
+
+
+def _without_faces(collection: str) -> SubjectNotFound:
+    return SubjectNotFound(f"the subject has no faces in collection {collection!r}; enroll a photo first")

@@ -296,6 +296,11 @@ class Gallery:
             record(connection, self._act, "face.erase", collection=name, objects=gone)
         return Deleted(0, len(gone), len(orphans)), orphans
 
+    def subject_number(self, collection: str, subject_id: str) -> int:
+        """The number by which a search index knows the subject. Raises: CollectionNotFound, SubjectNotFound."""
+        with self._database.reading() as connection:
+            return int(s.subject_row(connection, c.collection_row(connection, collection), subject_id).pk)
+
     def embeddings(
         self, collection: str, subject_id: str, *, space: int | None = None
     ) -> tuple[tuple[str, ...], Float32]:

@@ -10,6 +10,7 @@ from typing import Protocol, Self, TypeVar
 import numpy as np
 
 from vultus.errors import ModelInvalid
+from vultus.matching.reliability import ReliabilityModel
 from vultus.records.seen import RGB, CropRule, Face, Float32, InputRule
 from vultus.vectors import has_direction, lengths, unit_length
 from vultus.vision.align import LATEST_VERSION, crop_by_box, crop_by_landmarks, lies_inside
@@ -24,6 +25,7 @@ class Recogniser(Protocol[Crop]):
 
     model_id: str
     dimension: int
+    reliability: ReliabilityModel | None  # what it tells of decisions on a face, None where it does not
 
     def crop(self, pixels: RGB, face: Face, *, align: bool = True) -> Crop: ...
 
@@ -53,6 +55,7 @@ class Embedder:
         dimension: int,
         norm_range: tuple[float, float] | None = None,
         pipeline_version: int = LATEST_VERSION,
+        reliability: ReliabilityModel | None = None,
     ) -> None:
         """norm_range: lengths of the raw embedding that mean recognisability 0 and 100; None: they do not tell it.
 
@@ -60,6 +63,7 @@ class Embedder:
         """
         self.model_id = model_id
         self.dimension = dimension
+        self.reliability = reliability
         self._session = session
         self._input = input_rule
         self._crop = crop_rule

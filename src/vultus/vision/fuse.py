@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from vultus.matching.reliability import ReliabilityModel
 from vultus.records.seen import RGB, Face, Float32
 from vultus.vectors import unit_length
 from vultus.vision.compute_slots import TaskRunner, run_in_order
@@ -25,8 +26,15 @@ class FusedEmbedder:
     20(3), 1998.
     """
 
-    def __init__(self, members: Sequence[tuple[Recogniser[RGB], float]], *, model_id: str) -> None:
+    def __init__(
+        self,
+        members: Sequence[tuple[Recogniser[RGB], float]],
+        *,
+        model_id: str,
+        reliability: ReliabilityModel | None = None,
+    ) -> None:
         """members: models with their weights, which sum to 1."""
+        self.reliability = reliability
         self._members = [model for model, _ in members]
         self._factors = [np.float32(np.sqrt(weight)) for _, weight in members]
         self.model_id = model_id

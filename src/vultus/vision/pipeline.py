@@ -20,7 +20,7 @@ from vultus.vision.face_crop import crop_face, scale_to, scaled_box
 from vultus.vision.face_selection import by_prominence
 from vultus.vision.image import MAX_PIXELS, decode, encode_jpeg
 from vultus.vision.orientation import looks_upright, turn, turned, upright_faces
-from vultus.vision.quality import assess, with_recognisability
+from vultus.vision.quality import assess, with_recognisability, with_reliability
 from vultus.vision.whole_head import with_border
 
 LANDMARKS = 5
@@ -128,6 +128,8 @@ class Pipeline:
         templates = []
         for vector, known, (detected, face) in zip(vectors, recognisability, faces, strict=True):
             quality = with_recognisability(self.quality(detected, face), known)
+            if model.reliability is not None:
+                quality = with_reliability(quality, model.reliability.reliability(vector, quality.parts))
             templates.append(Template(vector, model.model_id, detected.as_sent(face), quality))
         return tuple(templates)
 

@@ -42,5 +42,6 @@ async def compare(request: Request, caller: MayCompare, state: State) -> Compare
         enforce_detection=fields.enforce_detection,
         align=fields.align,
         face_index=fields.face_index,
+        accept_low_quality=fields.accept_low_quality,
     )
     return compare_answer(result, ids, fields.model_name)

@@ -84,7 +84,9 @@ async def verify(request: Request, caller: MayVerify, state: State) -> VerifyAns
 async def _verification(fields: VerifyFields, caller: Caller, state: State) -> Verification:
     service, options = state.system().service.acting_as(caller.act), _verify_options(fields)
     if fields.img1 is not None and fields.img2 is not None:
-        return await state.run(service.recognition.verify, fields.img1, fields.img2, **options)
+        if fields.cohort is not None:
+            caller.require_collection(fields.cohort)
+        return await state.run(service.recognition.verify, fields.img1, fields.img2, cohort=fields.cohort, **options)
     caller.require_collection(fields.collection)
     probe, subject = fields.img or b"", fields.subject or ""  # VerifyFields checks that both are present
     found = await state.run(service.recognition.verify_subject, probe, subject, collection=fields.collection, **options)
@@ -101,6 +103,7 @@ def _verify_options(fields: VerifyFields) -> dict[str, Any]:
         "threshold": fields.threshold,
         "enforce_detection": fields.enforce_detection,
         "align": fields.align,
+        "accept_low_quality": fields.accept_low_quality,
     }
 
 
@@ -143,6 +146,7 @@ async def _search(fields: FindFields, caller: Caller, state: State) -> FindResul
         collection=fields.collection,
         faces=fields.faces,
         detector=fields.detector_backend,
+        accept_low_quality=fields.accept_low_quality,
         **rule,
     )
 

@@ -11,7 +11,16 @@ import typer
 from vultus.cli.embedding_file import EmbeddingFile, read_embedding
 from vultus.cli.exit_codes import NEGATIVE
 from vultus.cli.opening import opened, record_comparison
-from vultus.cli.options import AsExitCode, AsJson, DataDir, InCollection, ModelDir, ModelName, check_rate
+from vultus.cli.options import (
+    AcceptLowQuality,
+    AsExitCode,
+    AsJson,
+    DataDir,
+    InCollection,
+    ModelDir,
+    ModelName,
+    check_rate,
+)
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.identifiers import DEFAULT_COLLECTION
@@ -33,6 +42,7 @@ def find(
     ] = None,
     embedding: EmbeddingFile = None,
     model: ModelName = None,
+    accept_low_quality: AcceptLowQuality = False,
     exit_code: AsExitCode = False,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
@@ -48,7 +58,13 @@ def find(
         search = system.service.identification
         if vector is None:
             result = search.find(
-                photo, collection=collection, top_k=top_k, faces=faces, target_fpir=target_fpir, model_name=model
+                photo,
+                collection=collection,
+                top_k=top_k,
+                faces=faces,
+                target_fpir=target_fpir,
+                model_name=model,
+                accept_low_quality=accept_low_quality,
             )
         else:
             result = search.find_embedding(

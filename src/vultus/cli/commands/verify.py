@@ -10,7 +10,7 @@ import typer
 
 from vultus.cli.exit_codes import NEGATIVE
 from vultus.cli.opening import opened, record_comparison
-from vultus.cli.options import AsExitCode, AsJson, DataDir, ModelDir, ModelName, check_rate
+from vultus.cli.options import AcceptLowQuality, AsExitCode, AsJson, DataDir, ModelDir, ModelName, check_rate
 from vultus.cli.output import print_json, print_table, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.records.answers import Verification
@@ -25,6 +25,7 @@ def verify(
         float | None, typer.Option("--target-fmr", help="False match rate to decide at.", callback=check_rate)
     ] = None,
     model: ModelName = None,
+    accept_low_quality: AcceptLowQuality = False,
     exit_code: AsExitCode = False,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
@@ -35,7 +36,9 @@ def verify(
     one, two = (read_photo(file, settings.max_image_bytes) for file in (first, second))
     with opened(ctx, settings) as system:
         started = perf_counter()
-        result = system.service.recognition.verify(one, two, model_name=model, target_fmr=target_fmr)
+        result = system.service.recognition.verify(
+            one, two, model_name=model, target_fmr=target_fmr, accept_low_quality=accept_low_quality
+        )
         record_comparison(system, "verify")
         seconds = perf_counter() - started
     _show_verified(result, model, seconds, as_json)
@@ -47,8 +50,11 @@ def _show_verified(result: Verification, model: str | None, seconds: float, as_j
         print_json(verify_answer(result, model, seconds).model_dump(mode="json"))
         return
     rule = result.rule
-    rows = [(result.verified, result.similarity, rule.similarity, f"{rule.expected:g}", result.model_id)]
-    print_table(("verified", "similarity", "threshold", "false match rate", "model"), rows)
+    rate = "not stated" if rule.expected is None else f"{rule.expected:g}"
+    rows = [(result.decision, result.similarity, rule.similarity, result.score, rate, result.model_id)]
+    print_table(("decision", "similarity", "threshold", "score", "false match rate", "model"), rows)
+    for caution in result.cautions:
+        say(f"caution: {caution.detail}")
     notes = (f"{photo}: {chosen}" for photo, chosen in zip("AB", result.chosen, strict=True) if chosen)
     for note in (*notes, *([rule.note] if rule.note else [])):
         say(note)

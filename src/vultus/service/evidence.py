@@ -1,0 +1,95 @@
+"""What the faces of a request are worth as evidence: found or not, reliable or not, like those measured or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vultus.matching.reference_faces import ReferenceFaces
+from vultus.matching.reliability import RELIABILITY_FLOOR
+from vultus.records.answers import Caution, ThresholdRule
+from vultus.records.seen import Face, Float32, Quality, Template
+from vultus.vision.quality import RELIABILITY
+
+NO_FACE = "no face was found in the image, so nothing can be said about a person; the whole image was compared"
+ANSWER_ANYWAY = "or send accept_low_quality=true to have an answer without this check"
+WEAKEST = 3  # parts that are named
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One face of a request. image: the name of its field. quality, face: None where no photo was sent."""
+
+    image: str
+    embedding: Float32
+    quality: Quality | None = None
+    face: Face | None = None
+
+    @classmethod
+    def of(cls, image: str, template: Template) -> Seen:
+        """Of a face of a photo."""
+        return cls(image, template.embedding, template.quality, template.face)
+
+    @property
+    def is_no_face(self) -> bool:
+        """Whether the whole picture stands for a face that was not found."""
+        return self.face is not None and self.face.score == 0 and not np.isfinite(self.face.landmarks).any()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What holds for all faces of a decision.
+
+    no_face: one of them was not found. unreliable: why nothing is decided, in words. beyond: why the error rates may
+    not hold, in words. cautions: about these.
+    """
+
+    no_face: bool
+    unreliable: str | None
+    beyond: str | None
+    cautions: tuple[Caution, ...]
+
+    def applied(self, rule: ThresholdRule) -> ThresholdRule:
+        """The rule with what can be said of its rate."""
+        if rule.kind == "explicit":
+            return rule
+        if self.no_face:
+            return rule.without_rate(NO_FACE)
+        if self.unreliable is not None:
+            return rule.without_rate(self.unreliable)
+        return rule if self.beyond is None else rule.beyond(self.beyond)
+
+
+def weigh(seen: Sequence[Seen], reference: ReferenceFaces | None, *, accept_low_quality: bool = False) -> Evidence:
+    """What these faces are worth; accept_low_quality: a photo that is too bad is decided on all the same."""
+    cautions = [Caution("no_face_detected", one.image, NO_FACE) for one in seen if one.is_no_face]
+    found = [one for one in seen if not one.is_no_face]
+    beyond = None
+    if reference is not None:
+        children = [one for one in found if reference.looks_like_a_child(one.embedding)]
+        cautions += [
+            Caution("looks_like_a_child", one.image, str(reference.why_beyond(one.embedding))) for one in children
+        ]
+        beyond = next((why for one in found if (why := reference.why_beyond(one.embedding))), None)
+    unreliable = None if accept_low_quality else next(_unreliable(found), None)
+    return Evidence(len(found) < len(seen), unreliable, beyond, tuple(cautions))
+
+
+def _unreliable(seen: Sequence[Seen]) -> Iterator[str]:
+    for one in seen:
+        reliability = None if one.quality is None else one.quality.parts.get(RELIABILITY)
+        if one.quality is not None and reliability is not None and reliability < RELIABILITY_FLOOR:
+            yield unreliable_sentence(one.image, reliability, one.quality.parts)
+
+
+def unreliable_sentence(image: str, reliability: float, parts: Mapping[str, float]) -> str:
+    """Why a face cannot be decided on, and what to do."""
+    worst = sorted((part, name) for name, part in parts.items() if name != RELIABILITY)[:WEAKEST]
+    shown = ", ".join(f"{name} {part:.0f}" for part, name in worst)
+    return (
+        f"the face in {image} is too damaged to decide on: reliability {reliability:.0f} of 100, "
+        f"below {RELIABILITY_FLOOR:.0f}; weakest: {shown} (of 100 each); send a sharper, better lit, unedited photo of "
+        f"the whole face, {ANSWER_ANYWAY}"
+    )
