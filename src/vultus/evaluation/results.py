@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vultus.errors import InvalidRequest
+from vultus.evaluation.differentials import Differential, measure_differentials
 from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.identification import SearchPoint
 from vultus.evaluation.intervals import Rate
@@ -81,6 +82,7 @@ class FolderResult:
     search: tuple[SearchPoint, ...]
     halves: HalvesResult | None
     groups: tuple[GroupResult, ...]
+    differentials: tuple[Differential, ...]
     worst: tuple[NamedPair, ...]
     notes: tuple[str, ...]
 
@@ -95,6 +97,13 @@ class Evaluation:
     pairs: PairResult | None
     duplicates: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def verification(self) -> VerificationResult | None:
+        """The 1:1 comparisons of the folder, or else of the pair list."""
+        if self.folder is not None:
+            return self.folder.verification
+        return None if self.pairs is None else self.pairs.verification
 
 
 def count_failures(photos: EmbeddedPhotos, subjects: Sequence[str | None], names: Sequence[str]) -> Acquisition:
@@ -145,6 +154,7 @@ def measure_folder(
         halves = compare_halves(embeddings, subjects)
     except InvalidRequest as exc:
         notes.append(f"asked and found not compared: {exc}")
+    groups = _groups(embeddings, photos, scores)
     return FolderResult(
         photos=len(photos),
         people=len(set(subjects)),
@@ -152,7 +162,8 @@ def measure_folder(
         in_use=measure_in_use(scores, in_use or {}),
         search=search,
         halves=halves,
-        groups=_groups(embeddings, photos, scores),
+        groups=groups,
+        differentials=measure_differentials(groups),
         worst=_worst(scores, names),
         notes=tuple(notes),
     )

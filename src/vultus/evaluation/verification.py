@@ -17,6 +17,7 @@ from vultus.evaluation.scores import Histogram
 
 TARGET_FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 DET_POINTS = 512
+HEADLINE_FMR = 1e-3  # of the few numbers that a report begins with
 
 Float64 = NDArray[np.float64]
 
@@ -85,6 +86,12 @@ def _operating_point(mated: Histogram, nonmated: Histogram, target: float) -> Op
         fnmr(mated, threshold),
         why_not_claimed(target, nonmated.total),
     )
+
+
+def smallest_supported(points: Sequence[OperatingPoint], least: float = HEADLINE_FMR) -> OperatingPoint | None:
+    """The point of the FMR `least`, or of the smallest FMR above it that can be claimed; None when none can."""
+    usable = [point for point in points if point.supported and point.target_fmr >= least * (1 - 1e-9)]
+    return min(usable, key=lambda point: point.target_fmr, default=None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,6 +49,13 @@ def test_the_page_refers_to_nothing_outside(whole):
     assert set(re.findall(r"https?://[^\"' ]+", page)) == {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
 
 
+def test_the_page_opens_with_three_sentences(whole):
+    page = render_report(whole)
+    assert page.index('class="lead">Strangers: ') < page.index('class="cards"')
+    assert page.count('class="lead"') == 3
+    assert page.count("Strangers: ") == 1
+
+
 def test_names_are_escaped(whole):
     page = render_report(whole)
     assert "<script>alert" not in page
@@ -77,7 +84,9 @@ def test_all_parts_are_in_the_tables(whole):
         "1:N",
         "found: FMR",
         "found: FPIR",
-        "Groups",
+        "Groups side by side",
+        "Groups: how far apart",
+        "plain words",
         "wrong labels",
     ):
         assert part in titles

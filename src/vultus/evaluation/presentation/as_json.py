@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from vultus.evaluation.differentials import Differential
 from vultus.evaluation.identification import SearchPoint
 from vultus.evaluation.intervals import Interval, Rate
 from vultus.evaluation.measure import GroupResult, PairResult, VerificationResult
+from vultus.evaluation.presentation.in_words import three_sentences
 from vultus.evaluation.results import Acquisition, Evaluation, FolderResult
 from vultus.evaluation.verification import OperatingPoint
 from vultus.matching.decision import to_distance
@@ -18,6 +20,7 @@ DIGITS = 6  # decimals of thresholds and FNMR on the curve
 def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
     """The whole evaluation; every threshold is a cosine similarity."""
     return {
+        "in_words": list(three_sentences(evaluation)),
         "setup": asdict(evaluation.setup),
         "acquisition": _acquisition(evaluation.acquisition),
         "folder": None if evaluation.folder is None else _folder(evaluation.folder),
@@ -48,6 +51,7 @@ def _folder(found: FolderResult) -> dict[str, Any]:
         "identification": [_search(point) for point in found.search],
         "asked_and_found": None if found.halves is None else asdict(found.halves),
         "groups": [_group(group) for group in found.groups],
+        "differentials": [_differential(line) for line in found.differentials],
         "worst_nonmated": [asdict(pair) for pair in found.worst],
         "notes": list(found.notes),
     }
@@ -115,6 +119,18 @@ def _group(group: GroupResult) -> dict[str, Any]:
         "fnmr": None if group.fnmr is None else _rate(group.fnmr),
         "fnmr_subject_bootstrap": _interval(group.fnmr_bootstrap),
         "note": group.note,
+    }
+
+
+def _differential(line: Differential) -> dict[str, Any]:
+    return {
+        "measure": line.measure,
+        "groups": line.groups,
+        "lowest": {"name": line.lowest[0], **_rate(line.lowest[1])},
+        "highest": {"name": line.highest[0], **_rate(line.highest[1])},
+        "ratio": line.ratio,
+        "gini": line.gini,
+        "note": line.note,
     }
 
 

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from vultus.evaluation.differentials import Differential
 from vultus.evaluation.identification import SearchPoint
 from vultus.evaluation.intervals import Interval, Rate
 from vultus.evaluation.measure import GroupResult, InUse, PairResult, VerificationResult
+from vultus.evaluation.presentation.in_words import three_sentences
 from vultus.evaluation.results import Acquisition, Evaluation, FolderResult
 from vultus.evaluation.split_half import FmrFound, FpirFound, HalvesResult
 from vultus.matching.decision import to_distance
 
 NO_VALUE = "-"
+IN_WORDS = "In plain words"
 NOT_CLAIMED = (*(NO_VALUE,) * 3, "cannot be claimed", *(NO_VALUE,) * 2)  # in place of an operating point
 
 
@@ -33,6 +36,7 @@ def evaluation_as_tables(evaluation: Evaluation) -> tuple[Table, ...]:
 
 
 def _tables(evaluation: Evaluation) -> Iterator[Table]:
+    yield Table(IN_WORDS, (), (), three_sentences(evaluation))
     yield _acquisition(evaluation.acquisition)
     if evaluation.pairs is not None:
         yield _pair_list(evaluation.pairs)
@@ -63,6 +67,12 @@ def _folder(found: FolderResult) -> Iterator[Table]:
         ("group", "people", "photos", "threshold", "FMR", "95 % (Wilson)", "FNMR", "95 % (Wilson)", "95 % (people)"),
         tuple(_group(group) for group in found.groups),
         tuple(f"{group.name}: {group.note}" for group in found.groups if group.note),
+    )
+    yield Table(
+        "Groups: how far apart",
+        ("rate", "groups", "lowest", "highest", "highest / lowest", "Gini"),
+        tuple(_differential(line) for line in found.differentials),
+        tuple(line.note for line in found.differentials if line.note),
     )
     yield Table(
         "Different people, most alike: look here for wrong labels",
@@ -176,6 +186,12 @@ def _group(group: GroupResult) -> tuple[str, ...]:
     bounds = f"{fmr.interval.low:.1e} to {fmr.interval.high:.1e}"
     rates = (f"{fmr.value:.2e}", bounds, percent(fnmr.value), interval(fnmr.interval), interval(group.fnmr_bootstrap))
     return *fixed, *rates
+
+
+def _differential(line: Differential) -> tuple[str, ...]:
+    ends = (f"{rate.value:.2e} ({name})" for name, rate in (line.lowest, line.highest))
+    ratio = NO_VALUE if line.ratio is None else f"{line.ratio:.1f}"
+    return line.measure, str(line.groups), *ends, ratio, NO_VALUE if line.gini is None else f"{line.gini:.2f}"
 
 
 def percent(rate: float) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from vultus.evaluation.measure import VerificationResult
-from vultus.evaluation.presentation.as_tables import Table, evaluation_as_tables, percent
+from vultus.evaluation.presentation.as_tables import IN_WORDS, Table, evaluation_as_tables, percent
 from vultus.evaluation.presentation.figures import draw_det, draw_fpir, draw_groups, draw_histograms, draw_rates
+from vultus.evaluation.presentation.in_words import three_sentences
 from vultus.evaluation.results import Evaluation
-from vultus.evaluation.verification import OperatingPoint
+from vultus.evaluation.verification import smallest_supported
 
-HEADLINE_FMR = 1e-3
 HEADLINE_FPIR = 0.01
 STYLE = """
 :root { color-scheme: light; }
@@ -21,7 +20,8 @@ main { max-width: 1080px; margin: 0 auto; padding: 40px 24px 80px; }
 h1 { font-size: 28px; margin: 0; letter-spacing: -.01em; }
 h2 { font-size: 18px; margin: 0 0 12px; }
 .sub { color: #6b7280; margin: 4px 0 28px; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 14px; margin-bottom: 26px; }
+.lead { font-size: 16px; max-width: 72ch; margin: 0 0 10px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 14px; margin: 26px 0; }
 .card, section, figure { background: #fff; border: 1px solid #e5e7eb; border-radius: 10px; }
 .card { padding: 14px 18px; }
 .card b { display: block; font-size: 25px; font-weight: 650; color: #0f766e; font-variant-numeric: tabular-nums; }
@@ -62,6 +62,7 @@ def render_report(evaluation: Evaluation) -> str:
 def _body(evaluation: Evaluation, title: str) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1>"
     yield f'<p class="sub">{escape(_setup(evaluation))}</p>'
+    yield "".join(f'<p class="lead">{escape(sentence)}</p>' for sentence in three_sentences(evaluation))
     cards = "".join(
         f'<div class="card"><b>{escape(value)}</b><span>{escape(of)}</span></div>' for value, of in _cards(evaluation)
     )
@@ -70,7 +71,7 @@ def _body(evaluation: Evaluation, title: str) -> Iterator[str]:
         f"<figure>{svg}<figcaption>{escape(said)}</figcaption></figure>" for svg, said in _figures(evaluation)
     )
     yield f'<div class="figures">{drawn}</div>'
-    yield from (_section(table) for table in evaluation_as_tables(evaluation))
+    yield from (_section(table) for table in evaluation_as_tables(evaluation) if table.title != IN_WORDS)
     yield f"<footer>{escape(METHOD)}</footer>"
 
 
@@ -82,17 +83,11 @@ def _setup(evaluation: Evaluation) -> str:
     )
 
 
-def _verification(evaluation: Evaluation) -> VerificationResult | None:
-    if evaluation.folder is not None:
-        return evaluation.folder.verification
-    return None if evaluation.pairs is None else evaluation.pairs.verification
-
-
 def _cards(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     """The few numbers to read first, each with what it is."""
-    found = _verification(evaluation)
+    found = evaluation.verification
     if found is not None:
-        point = _smallest_supported(found.points)
+        point = smallest_supported(found.points)
         if point is not None:
             yield percent(point.fnmr.value), f"false non-matches at a false match rate of {point.target_fmr:g}"
         yield percent(found.equal_error.rate), "equal error rate"
@@ -109,14 +104,8 @@ def _cards(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     yield percent(acquire.value), f"failure to acquire, of {acquire.trials:,} photos"
 
 
-def _smallest_supported(points: tuple[OperatingPoint, ...]) -> OperatingPoint | None:
-    """The point of HEADLINE_FMR, or of the smallest FMR above it that can be claimed."""
-    usable = [point for point in points if point.supported and point.target_fmr >= HEADLINE_FMR * (1 - 1e-9)]
-    return min(usable, key=lambda point: point.target_fmr, default=None)
-
-
 def _figures(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
-    found = _verification(evaluation)
+    found = evaluation.verification
     if found is not None:
         yield (
             draw_det(found),
