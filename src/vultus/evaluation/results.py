@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vultus.errors import InvalidRequest
+from vultus.evaluation.damage.measure_damage import DamageResult
 from vultus.evaluation.differentials import Differential, measure_differentials
 from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.identification import SearchPoint
@@ -89,7 +90,10 @@ class FolderResult:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """All results. duplicates: names of files that are equal although their subjects differ. notes: on the data."""
+    """All results. duplicates: names of files that are equal although their subjects differ. notes: on the data.
+
+    damage: the rates among damaged photos, where they were measured.
+    """
 
     setup: Setup
     acquisition: Acquisition
@@ -97,6 +101,7 @@ class Evaluation:
     pairs: PairResult | None
     duplicates: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = field(default=())
+    damage: tuple[DamageResult, ...] = ()
 
     @property
     def verification(self) -> VerificationResult | None:

@@ -111,6 +111,18 @@ def test_the_tables_are_for_people_and_the_report_is_one_file(run, people, tmp_p
     assert "Recognition accuracy on our staff" in page
 
 
+def test_damaged_copies_are_measured_beside_the_photos_as_they_are(run, people):
+    found = evaluated(run, people, "--degrade")["damage"]
+    assert (found[0]["treatment"], found[0]["unanswered"]["trials"]) == ("none", 8)  # two of each of four people
+    assert len(found) == 1 + 8 * 3
+    assert {line["asked"] for line in found[0]["rates"]} == {0.01, 0.001, 0.0001}
+    dark = [one["unanswered"]["errors"] for one in found if one["treatment"] == "dark"]
+    assert dark == [8, 8, 8]  # the stand-in finds faces by a colour
+    answer = run("evaluate", people, "--degrade")
+    assert "Damaged photos" in answer.stdout
+    assert run("evaluate", "--pairs", "pairs.csv", "--degrade").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("keep", "sentence"),
     [(["anna"], "show one person"), (["anna/0.png", "dora/0.png"], "no mated pair"), ([], "no photo was found")],

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from vultus import __version__
+from vultus.cli.damaged_photos import measure_damaged_photos
 from vultus.cli.embedding import (
     CacheOption,
     Choices,
@@ -24,6 +25,8 @@ from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
+from vultus.config import Settings
+from vultus.evaluation.damage.measure_damage import DamageResult
 from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.labelled_folder import LabelledFolder, read_folder
 from vultus.evaluation.measure import measure_pairs
@@ -56,6 +59,10 @@ def evaluate(
         typer.Option("--gallery", min=1, help="People enrolled in the search test; default: half of them."),
     ] = None,
     templates: Annotated[int, typer.Option("--templates", min=1, help="Photos of each that are enrolled.")] = 1,
+    degrade: Annotated[
+        bool,
+        typer.Option("--degrade", help="Measure damaged copies of up to 200 photos too, in 24 ways; takes minutes."),
+    ] = False,
     words: DataOption = None,
     cache: CacheOption = None,
     report: Annotated[
@@ -69,12 +76,16 @@ def evaluate(
     FNMR at each FMR with intervals, search errors, groups side by side, likely wrong labels. Nothing is enrolled.
     """
     settings = load_settings(model_dir=model_dir, default_model=model)
+    if degrade and folder is None:
+        raise typer.BadParameter("--degrade needs a FOLDER")
     data = _read(folder, pairs, attributes, column, words)
     vision = openers_of(ctx).open_vision(settings)
     choices = Choices(vision.models.resolve(model), detector, face, cache)
     in_use = _thresholds(choices)
     photos = embed_photos(vision, data.paths, choices, settings)
     found = _measure(data, photos, _setup(vision, choices, data), in_use, gallery, templates)
+    if degrade:
+        found = replace(found, damage=_damage(vision, data, photos, choices, settings, found))
     _publish(found, report, as_json)
 
 
@@ -86,6 +97,7 @@ class Data:
         self.folder, self.pairs, self.name, self._base = folder, pairs, name, base
         # Resolved, so that a photo of both the folder and the list is embedded once.
         self.labelled = [photo.path.resolve() for photo in folder.photos] if folder is not None else []
+        self.labels = folder.subjects if folder is not None else ()
         self.paired = [path.resolve() for path in pairs.paths] if pairs is not None else []
         self.paths = list(dict.fromkeys((*self.labelled, *self.paired)))
 
@@ -181,6 +193,22 @@ def _measure(
         pairs = measure_pairs(photos.vectors[[rows[path] for path in data.paired]], data.pairs)
     failures = count_failures(photos, data.subjects_of(photos.paths), names)
     return Evaluation(setup, failures, folder, pairs, data.duplicates, data.notes)
+
+
+def _damage(
+    vision: Vision, data: Data, photos: EmbeddedPhotos, choices: Choices, settings: Settings, found: Evaluation
+) -> tuple[DamageResult, ...]:
+    """Damaged copies at the thresholds in use, or at those of these photos for a model without a calibration."""
+    usable = dict(zip(photos.paths, photos.usable.tolist(), strict=True))
+    known = [(path, subject) for path, subject in zip(data.labelled, data.labels, strict=True) if usable[path]]
+    verification = found.verification
+    thresholds = _thresholds(choices) or {
+        point.target_fmr: point.threshold
+        for point in (verification.points if verification is not None else ())
+        if point.target_fmr in IN_USE_FMRS
+    }
+    paths, subjects = [path for path, _ in known], [subject for _, subject in known]
+    return measure_damaged_photos(vision, paths, subjects, choices, settings, thresholds)
 
 
 def _without_calibration(model_id: str) -> str:

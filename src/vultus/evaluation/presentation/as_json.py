@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from vultus.evaluation.damage.measure_damage import DamageResult
 from vultus.evaluation.differentials import Differential
 from vultus.evaluation.identification import SearchPoint
 from vultus.evaluation.intervals import Interval, Rate
-from vultus.evaluation.measure import GroupResult, PairResult, VerificationResult
+from vultus.evaluation.measure import GroupResult, InUse, PairResult, VerificationResult
 from vultus.evaluation.presentation.in_words import three_sentences
 from vultus.evaluation.results import Acquisition, Evaluation, FolderResult
 from vultus.evaluation.verification import OperatingPoint
@@ -25,6 +26,7 @@ def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
         "acquisition": _acquisition(evaluation.acquisition),
         "folder": None if evaluation.folder is None else _folder(evaluation.folder),
         "pairs": None if evaluation.pairs is None else _pairs(evaluation.pairs),
+        "damage": [_damage(one) for one in evaluation.damage],
         "duplicates": [list(names) for names in evaluation.duplicates],
         "notes": list(evaluation.notes),
     }
@@ -44,16 +46,27 @@ def _folder(found: FolderResult) -> dict[str, Any]:
         "photos": found.photos,
         "people": found.people,
         "verification": _verification(found.verification),
-        "thresholds_in_use": [
-            {"asked": line.asked, "threshold": line.threshold, "fmr": _rate(line.fmr), "fnmr": _rate(line.fnmr)}
-            for line in found.in_use
-        ],
+        "thresholds_in_use": [_in_use(line) for line in found.in_use],
         "identification": [_search(point) for point in found.search],
         "asked_and_found": None if found.halves is None else asdict(found.halves),
         "groups": [_group(group) for group in found.groups],
         "differentials": [_differential(line) for line in found.differentials],
         "worst_nonmated": [asdict(pair) for pair in found.worst],
         "notes": list(found.notes),
+    }
+
+
+def _in_use(line: InUse) -> dict[str, Any]:
+    return {"asked": line.asked, "threshold": line.threshold, "fmr": _rate(line.fmr), "fnmr": _rate(line.fnmr)}
+
+
+def _damage(found: DamageResult) -> dict[str, Any]:
+    return {
+        "treatment": found.treatment,
+        "unit": found.unit,
+        "strength": found.strength,
+        "unanswered": _rate(found.unanswered),
+        "rates": [_in_use(line) for line in found.rates],
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from vultus.evaluation.damage.measure_damage import DamageResult
 from vultus.evaluation.differentials import Differential
 from vultus.evaluation.identification import SearchPoint
 from vultus.evaluation.intervals import Interval, Rate
@@ -42,6 +43,7 @@ def _tables(evaluation: Evaluation) -> Iterator[Table]:
         yield _pair_list(evaluation.pairs)
     if evaluation.folder is not None:
         yield from _folder(evaluation.folder)
+    yield _damage(evaluation.damage)
     duplicates = tuple((", ".join(names),) for names in evaluation.duplicates)
     yield Table("The same file under several people", ("files",), duplicates)
     yield Table("Notes on the data", (), (), evaluation.notes)
@@ -192,6 +194,22 @@ def _differential(line: Differential) -> tuple[str, ...]:
     ends = (f"{rate.value:.2e} ({name})" for name, rate in (line.lowest, line.highest))
     ratio = NO_VALUE if line.ratio is None else f"{line.ratio:.1f}"
     return line.measure, str(line.groups), *ends, ratio, NO_VALUE if line.gini is None else f"{line.gini:.2f}"
+
+
+def _damage(found: Sequence[DamageResult]) -> Table:
+    rows = []
+    for one in found:
+        strength = "" if one.strength is None else f"{one.strength:g} ({one.unit})"
+        fixed = (one.treatment, strength, percent(one.answered))
+        rows += [(*fixed, *_damaged_rates(line)) for line in one.rates] or [(*fixed, *(NO_VALUE,) * 4)]
+    columns = ("damage", "strength", "photos answered", "FMR asked", "FMR found", "95 % (Wilson)", "FNMR")
+    note = "both photos of a pair are damaged alike; rates are those among the photos answered, at the thresholds shown"
+    return Table("Damaged photos", columns, tuple(rows), (note,) if rows else ())
+
+
+def _damaged_rates(line: InUse) -> tuple[str, ...]:
+    bounds = f"{line.fmr.interval.low:.1e} to {line.fmr.interval.high:.1e}"
+    return f"{_power(line.asked)} at {line.threshold:.3f}", f"{line.fmr.value:.1e}", bounds, percent(line.fnmr.value)
 
 
 def percent(rate: float) -> str:

@@ -1,0 +1,1 @@
+"""Damaged copies of photos, and what a model makes of them."""
