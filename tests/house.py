@@ -23,7 +23,8 @@ RUNS = 5
 REPEATED = {
     "recognition": "enroll, verify, find: the route, its shapes, the use case",
     "corrections": "renames, merges, moves and undo: the routes, their shapes, the use case, the transactions",
-    "subjects": "the commands, and the rows",
+    "subjects": "subjects: the routes, the commands, the rows",
+    "faces": "faces: the routes and the rows",
     "comparison": "/compare: its shapes and the use case",
     "collections": "collections: the routes, the commands, the rows",
     "identification": "1:N searches: the use case, and the measurement of its error rates",

@@ -33,7 +33,19 @@ from vultus.api.middleware.request_id import RequestIdMiddleware
 from vultus.api.middleware.security_headers import SecurityHeadersMiddleware
 from vultus.api.middleware.shutdown import DrainMiddleware
 from vultus.api.request_context import OpenSystem, System
-from vultus.api.routes import audit, collections, compare, corrections, jobs, keys, recognition, reembedding, system
+from vultus.api.routes import (
+    audit,
+    collections,
+    compare,
+    corrections,
+    faces,
+    jobs,
+    keys,
+    recognition,
+    reembedding,
+    subjects,
+    system,
+)
 from vultus.api.state import AppState, stop_process, utc_now
 from vultus.config import Settings
 
@@ -83,7 +95,7 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
     )
     app.state.vultus = state
     app.add_api_route("/", _redirect_to_docs, include_in_schema=False, response_class=RedirectResponse)
-    parts = (recognition, compare, collections, corrections, reembedding, jobs, system, keys, audit)
+    parts = (recognition, compare, collections, subjects, faces, corrections, reembedding, jobs, system, keys, audit)
     routers = tuple(part.router for part in parts)
     others = tuple(dialect.router for dialect in dialects)
     app.state.routes = [*app.router.routes, *(route for router in (*routers, *others) for route in router.routes)]

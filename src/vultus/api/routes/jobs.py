@@ -7,10 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Security
 
 from vultus.api.auth import Caller, Gate
-from vultus.api.cursors import decode_number_cursor, encode_cursor
+from vultus.api.cursors import Page, decode_number_cursor, encode_cursor
 from vultus.api.middleware.path_segments import IdPath
 from vultus.api.openapi import RESOURCE_ERRORS
-from vultus.api.routes.collections import Page
 from vultus.api.state import State
 from vultus.records.stored import Job
 from vultus.schemas.jobs import JobAnswer, JobPage, job_answer

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Query, Request, Security
 
 from vultus.api.auth import Caller, Gate
 from vultus.api.body import read_fields
-from vultus.api.cursors import decode_number_cursor, encode_cursor
+from vultus.api.cursors import Page, decode_number_cursor, encode_cursor
 from vultus.api.middleware.path_segments import CollectionPath
 from vultus.api.openapi import COMPUTE_ERRORS, RESOURCE_ERRORS, only_json
-from vultus.api.routes.collections import Page
 from vultus.api.state import State
 from vultus.records.embedding_spaces import Reembedding
 from vultus.schemas.jobs import JobAnswer, job_answer

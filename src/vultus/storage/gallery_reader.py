@@ -1,0 +1,155 @@
+"""GalleryReader: all that is enrolled, as it is read. Every method sees one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vultus.records.seen import Float32
+from vultus.records.stored import Collection, EnrolledFace, Subject
+from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
+from vultus.storage import collections as c
+from vultus.storage import faces as f
+from vultus.storage import subjects as s
+from vultus.storage.database import Database
+from vultus.storage.search_source import select_changes, select_stored_embeddings
+
+
+class GalleryReader:
+    """Collections, their subjects, their faces. Used by many threads and several processes at once.
+
+    Ids, names and metadata are data: any Unicode text. Every method may raise StorageFailed.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- collections ----------------------------------------------------------------------------------------------
+
+    def collection(self, name: str) -> Collection:
+        """Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            c.collection_row(connection, name)
+            return c.select_collections(connection, name)[0]
+
+    def binding(self, name: str) -> Collection:
+        """The collection without its counts, which take longer the larger it is. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            return c.collection_of(c.collection_row(connection, name))
+
+    def collections(self) -> tuple[Collection, ...]:
+        """All collections, by name."""
+        with self._database.reading() as connection:
+            return c.select_collections(connection)
+
+    def keeps_photos(self, name: str) -> bool:
+        """Whether a photo is kept of any face of a collection. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            return f.any_photo(connection, c.collection_row(connection, name).pk)
+
+    def subjects(
+        self, collection: str, *, after: str | None = None, limit: int, query: str | None = None
+    ) -> tuple[Subject, ...]:
+        """At most `limit` subjects by id, those after the id `after`. Raises: CollectionNotFound.
+
+        query: only subjects whose id begins with it, or whose name contains it, in any letter case.
+        """
+        with self._database.reading() as connection:
+            row = c.collection_row(connection, collection)
+            return s.select_subjects(connection, row, after, limit, query)
+
+    def subject(self, collection: str, subject_id: str) -> Subject:
+        """Raises: CollectionNotFound, SubjectNotFound."""
+        with self._database.reading() as connection:
+            row = c.collection_row(connection, collection)
+            return s.select_subject(connection, row, subject_id)
+
+    def subjects_of_faces(self, collection: str, face_ids: Sequence[str]) -> dict[str, Subject]:
+        """The subjects of those of the faces that are there, by face id. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            row = c.collection_row(connection, collection)
+            return s.select_subjects_of_faces(connection, row, face_ids)
+
+    def find_faces_by_source(
+        self, collection: str, subject_id: str, source_sha256s: Sequence[str]
+    ) -> dict[str, EnrolledFace]:
+        """The subject's faces from photos sent before, by source_sha256; empty when there is no such subject.
+
+        Raises: CollectionNotFound.
+        """
+        with self._database.reading() as connection:
+            row = c.collection_row(connection, collection)
+            subject = s.find_subject_row(connection, row.pk, subject_id)
+            return {} if subject is None else f.select_faces_by_source(connection, subject.pk, source_sha256s)
+
+    def faces(self, collection: str, subject_id: str) -> tuple[EnrolledFace, ...]:
+        """The subject's faces, oldest first. Raises: CollectionNotFound, SubjectNotFound."""
+        with self._database.reading() as connection:
+            row = c.collection_row(connection, collection)
+            return f.select_subject_faces(connection, s.subject_row(connection, row, subject_id).pk)
+
+    def face(self, face_id: str) -> EnrolledFace:
+        """Raises: FaceNotFound."""
+        with self._database.reading() as connection:
+            return f.select_face(connection, face_id)
+
+    def face_embedding(self, face_id: str) -> tuple[EnrolledFace, Float32, int]:
+        """A face, its embedding, (D,) float32, and the number of its space. Raises: FaceNotFound."""
+        with self._database.reading() as connection:
+            return f.select_face_embedding(connection, face_id)
+
+    def faces_of_collection(
+        self, collection: str, *, after: int = 0, limit: int
+    ) -> tuple[tuple[EnrolledFace, int], ...]:
+        """At most `limit` faces in the order of enrolment, each with its number; those after the number `after`.
+
+        Raises: CollectionNotFound.
+        """
+        with self._database.reading() as connection:
+            return f.select_faces(connection, c.collection_row(connection, collection).pk, after, limit)
+
+    def subject_number(self, collection: str, subject_id: str) -> int:
+        """The number by which a search index knows the subject. Raises: CollectionNotFound, SubjectNotFound."""
+        with self._database.reading() as connection:
+            return int(s.subject_row(connection, c.collection_row(connection, collection), subject_id).pk)
+
+    def embeddings(
+        self, collection: str, subject_id: str, *, space: int | None = None
+    ) -> tuple[tuple[str, ...], Float32]:
+        """The subject's face ids, oldest first, and their embeddings, (N, D) float32.
+
+        Raises: CollectionNotFound, SubjectNotFound, SpaceChanged.
+        """
+        with self._database.reading() as connection:
+            row = c.collection_row(connection, collection)
+            c.require_space(row, space)
+            subject = s.subject_row(connection, row, subject_id)
+            return f.select_embeddings(connection, subject.pk, row.dimension, row.space)
+
+    def embeddings_beside(self, face_id: str, *, space: int) -> tuple[tuple[str, ...], Float32]:
+        """The ids and embeddings, (N, D) float32, of all faces of a face's subject.
+
+        Raises: FaceNotFound, SpaceChanged.
+        """
+        with self._database.reading() as connection:
+            face = f.face_row(connection, face_id)
+            row = c.collection_row(connection, c.collection_name(connection, face.collection_pk))
+            c.require_space(row, space)
+            return f.select_embeddings(connection, face.subject_pk, row.dimension, row.space)
+
+    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
+        """The changes of a collection's faces after a mark (None: everything), as of one moment.
+
+        Raises: CollectionNotFound.
+        """
+        with self._database.reading() as connection:
+            return select_changes(connection, collection, since)
+
+    def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
+        """Those of the faces (by number) that were there at `mark` and still are, in any order."""
+        with self._database.reading() as connection:
+            return select_stored_embeddings(connection, mark, face_pks)
+
+    def photo_keys(self) -> frozenset[str]:
+        """The keys of all photos that a face uses."""
+        with self._database.reading() as connection:
+            return f.all_photos(connection)
