@@ -5,7 +5,7 @@ import io
 import h5py
 import numpy as np
 
-from vultus.models.importers.inception_resnet import convolutions
+from vultus.models.importers.inception_resnet_layers import convolutions
 from vultus.models.importers.keras_hdf5 import layer_name
 
 NORM = ("beta", "moving_mean", "moving_variance")

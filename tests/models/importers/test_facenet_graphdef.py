@@ -9,7 +9,8 @@ import pytest
 from vultus.errors import ModelInvalid
 from vultus.models.importers.facenet_graphdef import convert_facenet_graphdef, read_weights
 from vultus.models.importers.graphdef import Node
-from vultus.models.importers.inception_resnet import BOTTLENECK, convolutions
+from vultus.models.importers.inception_resnet import BOTTLENECK
+from vultus.models.importers.inception_resnet_layers import convolutions
 from vultus.models.repository.store import installed_file
 
 ROOT = "InceptionResnetV1"

@@ -6,13 +6,8 @@ import onnxruntime
 import pytest
 
 from vultus.errors import ModelInvalid
-from vultus.models.importers.inception_resnet import (
-    BOTTLENECK,
-    FEATURES,
-    build_inception_resnet,
-    convolutions,
-    fold_batch_norm,
-)
+from vultus.models.importers.inception_resnet import BOTTLENECK, FEATURES, build_inception_resnet, fold_batch_norm
+from vultus.models.importers.inception_resnet_layers import convolutions
 
 
 def blank_weights(dimension=2):

@@ -12,16 +12,8 @@ import numpy as np
 
 from vultus.errors import ModelInvalid
 from vultus.models.importers.graphdef import Node, read_graph
-from vultus.models.importers.inception_resnet import (
-    BLOCKS,
-    BOTTLENECK,
-    FEATURES,
-    Block,
-    Convolution,
-    build_inception_resnet,
-    convolutions,
-    fold_batch_norm,
-)
+from vultus.models.importers.inception_resnet import BOTTLENECK, FEATURES, build_inception_resnet, fold_batch_norm
+from vultus.models.importers.inception_resnet_layers import BLOCKS, Block, Convolution, convolutions
 from vultus.records.seen import Float32
 
 _ROOT = "InceptionResnetV1"

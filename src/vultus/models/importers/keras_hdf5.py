@@ -20,14 +20,8 @@ import h5py
 import numpy as np
 
 from vultus.errors import ModelInvalid
-from vultus.models.importers.inception_resnet import (
-    BOTTLENECK,
-    FEATURES,
-    Convolution,
-    build_inception_resnet,
-    convolutions,
-    fold_batch_norm,
-)
+from vultus.models.importers.inception_resnet import BOTTLENECK, FEATURES, build_inception_resnet, fold_batch_norm
+from vultus.models.importers.inception_resnet_layers import Convolution, convolutions
 from vultus.records.seen import Float32
 
 EPSILON = 1e-3  # of every batch normalisation: epsilon=0.001 in Facenet.py; a weight file does not hold it
