@@ -21,7 +21,7 @@ def test_the_interval_holds_what_other_galleries_of_the_same_photos_find():
         scores = search(seed)
         found.append(fnir(scores, threshold_at_fpir(scores, TARGET)).value)
     scores = search(0)
-    bounds = fnir_interval([search(seed) for seed in range(20)], TARGET)
+    bounds = fnir_interval([search(seed) for seed in range(10)], TARGET)
     wilson = fnir(scores, threshold_at_fpir(scores, TARGET)).interval
     assert np.mean([bounds.low <= rate <= bounds.high for rate in found]) > 0.9
     assert np.mean([wilson.low <= rate <= wilson.high for rate in found]) < 0.9
@@ -50,3 +50,18 @@ def test_searches_have_their_interval_unless_they_cannot_be_claimed():
     assert points[-1].fnir_people is None
     wilson = points[0].fnir.interval
     assert points[0].fnir_people.high - points[0].fnir_people.low > wilson.high - wilson.low
+
+
+def test_no_miss_is_no_certainty():
+    """Nobody of three is missed: every resample finds 0, and Wilson's interval reaches to 56 %."""
+    scores = SearchScores(
+        subjects=3,
+        templates=1,
+        own=np.array([0.9, 0.9, 0.9], np.float32),
+        own_rank=np.array([1, 1, 1]),
+        best_nonmated=np.array([0.2, 0.3], np.float32),
+        own_people=np.array([0, 1, 2], np.int32),
+        nonmated_people=np.array([3, 4], np.int32),
+    )
+    bounds = fnir_interval([scores], 0.5)
+    assert (bounds.low, round(bounds.high, 2)) == (0.0, 0.56)
