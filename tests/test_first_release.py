@@ -107,6 +107,31 @@ def test_the_service_starts_on_it_and_enrolls_and_finds(folder, model_dir):
 
 
 @pytest.mark.real
+def test_its_collection_is_embedded_again_in_the_background_and_serves_meanwhile(folder, model_dir):
+    settings = Settings(data_dir=folder.path, model_dir=model_dir)
+    with open_system(settings) as system:  # by a command, before the server starts
+        system.service.enrolment.enroll([pictures.astronaut()], subject="eileen", face="largest")
+        assert system.gallery.collection(COLLECTION).pipeline_version == 1
+    with open_system(settings, serving=True) as system:
+        galleries, jobs = system.service.galleries, system.service.jobs
+
+        def best() -> tuple[str, float]:
+            found = system.service.identification.find(pictures.astronaut())
+            line = found.faces[0].matches[0].candidate
+            return line.subject, round(line.similarity, 2)
+
+        while jobs.page(before=None, limit=1)[0].state in ("queued", "running"):
+            assert best() == ("eileen", 1.0)
+        (job,) = jobs.page(before=None, limit=9)
+        assert (job.state, job.problem) == ("done", None)
+        assert galleries.collection(COLLECTION).pipeline_version == 2
+        assert best() == ("eileen", 1.0)
+        assert system.service.recognition.verify_subject(pictures.astronaut(), "eileen").verified
+    with open_system(settings, serving=True) as system:
+        assert len(system.service.jobs.page(before=None, limit=9)) == 1
+
+
+@pytest.mark.real
 def test_an_int8_file_of_the_first_release_is_used_only_where_this_processor_computes_it_right(tmp_path, model_dir):
     """The first release wrote 8-bit weights on every processor, which saturate on those without dot products."""
     card = find_card(in_box_cards(), "sface")

@@ -54,6 +54,8 @@ def test_an_empty_gallery_is_sound(database, photos):
 
 DAMAGES = [
     ("DELETE FROM embeddings WHERE face_pk = 1", "rows", "1 faces without an embedding"),
+    ("UPDATE collections SET space = 1", "rows", "6 faces without an embedding"),
+    ("INSERT INTO embeddings_b SELECT * FROM embeddings", "rows", "6 faces with an embedding in a space that"),
     ("DELETE FROM subjects WHERE pk = 1", "rows", "belong to nothing"),
     ("UPDATE faces SET collection_pk = 9 WHERE pk = 2", "rows", "another collection than their subject"),
     ("UPDATE collections SET revision = 5", "revisions", "1 faces newer than the revision"),
@@ -71,6 +73,18 @@ DAMAGES = [
     ("DROP TRIGGER audit_keeps_lines", "audit", "no longer append-only"),
     ("INSERT INTO schema_version VALUES (99)", "database", "has schema 99, this Vultus knows"),
 ]
+
+
+def test_the_embeddings_beside_those_of_the_collection_are_compared_too(database, photos, face_ids):
+    damage(
+        database,
+        "INSERT INTO other_spaces VALUES (1, 'm', 1, 3, 'filling')",
+        "INSERT INTO embeddings_b VALUES (1, zeroblob(12))",
+        "INSERT INTO embeddings_b VALUES (2, x'0000803f0000000000000000')",
+    )
+    (fault,) = faults(database, photos)
+    assert "1 embeddings are damaged" in fault.sentence
+    assert face_ids[0] in fault.sentence
 
 
 @pytest.mark.parametrize(("statement", "kind", "words"), DAMAGES)

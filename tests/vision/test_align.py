@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vultus.records.seen import CropRule
-from vultus.vision.align import crop_by_box, crop_by_landmarks, fit_similarity, share_outside
+from vultus.vision.align import crop_by_box, crop_by_landmarks, fit_similarity, lies_inside, share_outside
 
 TEMPLATE = ((52.7, 65.1), (112.3, 64.0), (82.5, 91.6), (56.7, 116.8), (110.2, 115.9))
 
@@ -122,3 +122,12 @@ def test_the_share_outside_is_that_of_the_stretched_crop():
 def test_landmarks_in_one_point_have_no_crop():
     nowhere = np.full((5, 2), 80, np.float32)
     assert share_outside(nowhere, CropRule(TEMPLATE), width=160, height=160, picture=(160, 160)) == 1
+
+
+@pytest.mark.parametrize(
+    ("shift", "inside"), [((200, 200), True), ((60, 200), False), ((200, 345), False), ((np.nan, 0), False)]
+)
+def test_a_crop_lies_inside_when_all_its_corners_do(shift, inside):
+    """The template is 160 wide, so at scale 1 the crop reaches 80 from its centre."""
+    landmarks = (np.array(TEMPLATE) - 80 + shift).astype(np.float32)
+    assert lies_inside(landmarks, CropRule(TEMPLATE), (400, 400), width=160, height=160) is inside

@@ -8,7 +8,7 @@ import time
 import cv2
 import pytest
 
-from tests.waiting import patient
+from tests.waiting import patient, wait_until
 from vultus.errors import QueueFull, QueueTimeout
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread, run_in_order
 
@@ -139,3 +139,49 @@ def test_importing_the_vision_pipeline_leaves_opencv_as_it_was():
     code = "import cv2; n = cv2.getNumThreads(); import vultus.vision.pipeline; assert cv2.getNumThreads() == n"
     program = f"import cv2; cv2.setNumThreads(3); {code}"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+# --- work in the background
+
+
+def nothing() -> None:
+    """A check that does not end the wait."""
+
+
+def test_work_in_the_background_holds_half_of_the_slots():
+    slots = ComputeSlots(4, queue=0, wait_seconds=1)
+
+    def give_up() -> None:
+        raise TimeoutError
+
+    with slots.hold_in_background(nothing), slots.hold_in_background(nothing):
+        with pytest.raises(TimeoutError), slots.hold_in_background(give_up):
+            pass
+        with slots.hold(), slots.hold():
+            pass
+    with slots.hold_in_background(give_up):
+        pass
+
+
+def test_work_in_the_background_waits_while_requests_do():
+    slots, waited, asked = ComputeSlots(1, queue=1, wait_seconds=SECONDS), [], threading.Event()
+
+    def request() -> None:
+        with slots.hold():
+            waited.append("request")
+
+    def check() -> None:
+        asked.set()
+
+    def background() -> None:
+        with slots.hold_in_background(check):
+            waited.append("background")
+
+    with slots.hold():
+        threads = [threading.Thread(target=work) for work in (request, background)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: slots._waiting == 1 and asked.is_set(), "both to wait")
+    for thread in threads:
+        thread.join(timeout=SECONDS)
+    assert waited == ["request", "background"]
