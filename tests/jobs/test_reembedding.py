@@ -255,6 +255,32 @@ def test_an_upgrade_queues_each_older_collection_once_and_keeps_embeddings_that_
     assert service.queue_upgrades() == ()  # whoever went back stays
 
 
+def test_what_was_decided_by_the_operator_is_not_queued_again(enrolled):
+    newer(enrolled)
+    service = enrolled.service.reembedding
+    service.start("default", drop_missing=True)
+    service.abandon("default")
+    assert service.queue_upgrades() == ()
+    assert not job_runner(enrolled.service).run_next()
+    service.start("default")
+    assert run(enrolled).state == "done"
+
+
+def test_a_failed_upgrade_is_queued_again_and_a_model_that_is_gone_is_passed_over(enrolled, monkeypatch):
+    newer(enrolled)
+    service = enrolled.service.reembedding
+
+    def full() -> None:
+        raise StorageFailed("the disk is full: nothing was stored; free some space and try again")
+
+    after_first_step(monkeypatch, full)
+    service.queue_upgrades()
+    assert run(enrolled).state == "failed"
+    assert len(service.queue_upgrades()) == 1
+    enrolled.gallery.create_collection("old", model_id="gone", pipeline_version=1, dimension=8)
+    assert [job.collection for job in service.queue_upgrades()] == []
+
+
 def test_what_is_there_already_is_refused(enrolled):
     service = enrolled.service.reembedding
     with pytest.raises(InvalidRequest, match=r"embedded by tiny-32 \(pipeline 1\) already"):

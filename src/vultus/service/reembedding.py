@@ -88,7 +88,7 @@ class ReembeddingRequests:
             model = self._context.models.resolve(collection.model_id)
             if collection.pipeline_version >= model.pipeline_version or not gallery.keeps_photos(collection.name):
                 return ()
-            target = _parameters(model, drop_missing=False)
+            target = {"model": model.id, "pipeline_version": model.pipeline_version}
             decided = [job for job in gallery.jobs.of_collection(REEMBED, collection.name) if job.state != "failed"]
             if any(target.items() <= job.parameters.items() for job in decided):
                 return ()
