@@ -17,6 +17,7 @@ from vultus.records.seen import Float32
 
 RELIABILITY_FLOOR = 20.0  # below it nothing is decided
 UNKNOWN_PART = 50.0  # of a part that a detector or a model does not give
+TOLD = ("whole", "damaged", "second")
 WHOLE, DAMAGED = 2, 2  # so many of the nearest mean faces of each kind count
 
 
@@ -39,7 +40,7 @@ class ReliabilityModel:
     def reliability(self, embedding: Float32, parts: Mapping[str, float]) -> float:
         """0..100, of a (D,) embedding and the named parts of its quality, 0..100 each."""
         told = self.told(embedding[None])[0]
-        values = {**dict(zip(("whole", "damaged", "second"), told.tolist(), strict=True))}
+        values = dict(zip(TOLD, told.tolist(), strict=True))
         values |= {name: parts.get(name, UNKNOWN_PART) / 100 for name in {*self.linear, *self.squared} - values.keys()}
         z = self.constant + self.product * values["whole"] * values["damaged"]
         z += sum(weight * values[name] for name, weight in self.linear.items())
