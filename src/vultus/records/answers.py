@@ -58,10 +58,6 @@ class ThresholdRule:
         """Whether a pair matches."""
         return similarity >= self.similarity if self.score is None else score >= self.score
 
-    def beyond(self, note: str) -> ThresholdRule:
-        """The rule for faces that are unlike those that the rate was measured on, and why."""
-        return replace(self, supported=False, note=note)
-
     def without_rate(self, note: str) -> ThresholdRule:
         """The rule where no error rate can be stated, and why."""
         return replace(self, expected=None, supported=False, note=note)

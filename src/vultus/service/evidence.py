@@ -55,11 +55,8 @@ class Evidence:
         """The rule with what can be said of its rate."""
         if rule.kind == "explicit":
             return rule
-        if self.no_face:
-            return rule.without_rate(NO_FACE)
-        if self.unreliable is not None:
-            return rule.without_rate(self.unreliable)
-        return rule if self.beyond is None else rule.beyond(self.beyond)
+        why = NO_FACE if self.no_face else self.unreliable or self.beyond
+        return rule if why is None else rule.without_rate(why)
 
 
 def weigh(seen: Sequence[Seen], reference: ReferenceFaces | None, *, accept_low_quality: bool = False) -> Evidence:
