@@ -16,7 +16,8 @@ FPIR_RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 SIZES = (1, 4, 10, 50, 150, 500, 1500, 2500)
 SMALLEST_COHORT = 10  # with fewer, comparisons are as without a gallery
 SEARCHED_POOLS = (TODDLERS, *POOLS)  # of these a search's rate is the mean
-LEAST_CLAIMED, FEW_POOLS = 20, 3  # events that the smallest rate claimed must let one expect in so many pools
+FEW_POOLS = 3  # pools that are enough for a mean
+LEAST_CLAIMED = 20  # events that the smallest rate claimed must let one expect, in so many pools
 
 Curve = list[float]  # scores at the rates, rising
 
@@ -68,10 +69,13 @@ def fpir_family(measured: Mapping[int, PoolScores]) -> dict[int, Curve]:
 
 
 def family(measured: Mapping[int, PoolScores], names: Sequence[str], rates: Sequence[float]) -> dict[int, Curve]:
-    """The curve of the smallest size, and those of the others by the growth of the pools that both sizes have."""
+    """The curve of each size; where few pools are as large, the former curve and the growth of those that are."""
     smallest, *larger = sorted(measured)
     curves = {smallest: curve(measured[smallest], names, rates)}
     for former, size in pairwise([smallest, *larger]):
+        if len(supported(measured[size], names, rates[0])) >= FEW_POOLS:
+            curves[size] = curve(measured[size], names, rates)
+            continue
         growth, scores = 0.0, []
         for rate, before in zip(rates, curves[former], strict=True):
             both = set(supported(measured[former], names, rate)) & set(supported(measured[size], names, rate))
@@ -86,24 +90,19 @@ def curve(pools: PoolScores, names: Sequence[str], rates: Sequence[float]) -> Cu
     """The scores at the rates: the mean over pools, from where some lack events the growth of the others.
 
     Their growth and not their mean, which would leap where the pools change. Beyond the last pool the tail is
-    exponential.
+    exponential: it goes on at the slope of the last two steps.
     """
-    able = set(supported(pools, names, rates[0]))
+    able = supported(pools, names, rates[0])
     scores = [_threshold(pools, able, rates[0])]
-    for before, rate in pairwise(rates):
-        former, able = able, set(supported(pools, names, rate))
+    for place, rate in enumerate(rates[1:], 1):
+        able = supported(pools, names, rate)
         if able:
-            scores.append(scores[-1] + _threshold(pools, able, rate) - _threshold(pools, able, before))
+            scores.append(scores[-1] + _threshold(pools, able, rate) - _threshold(pools, able, rates[place - 1]))
         else:
-            able = former
-            scores.append(scores[-1] + _tail(pools, able, before, rate))
+            back = max(place - 3, 0)
+            slope = (scores[-1] - scores[back]) / math.log(rates[back] / rates[place - 1])
+            scores.append(scores[-1] + slope * math.log(rates[place - 1] / rate))
     return rising(scores)
-
-
-def _tail(pools: PoolScores, able: set[str], before: float, rate: float) -> float:
-    """How much higher a score must be for a rarer rate, by the slope of the last decade that the pools support."""
-    slope = (_threshold(pools, able, before) - _threshold(pools, able, 10 * before)) / math.log(10)
-    return slope * math.log(before / rate)
 
 
 def _threshold(pools: PoolScores, names: Iterable[str], rate: float) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.calibration.comparisons import Half, PoolScores, halves_of
-from benchmarks.calibration.families import curve
+from benchmarks.calibration.families import curve, family
 from benchmarks.calibration.people import Faces
 from benchmarks.calibration.relative_scores import TWIN_GAP
 from vultus.records.seen import Float32
@@ -28,9 +28,17 @@ class Found:
         return f"{self.ratio:.2f}" if self.expected >= SHOWN else "-"
 
 
-def thresholds(parts: Sequence[PoolScores], names: Sequence[str], rates: Sequence[float]) -> list[list[float]]:
-    """The thresholds by each half, at the rates."""
-    return [curve(part, names, rates) for part in parts]
+def thresholds(parts: Sequence[PoolScores], names: Sequence[str], rates: Sequence[float]) -> list[dict[float, float]]:
+    """The thresholds by each half, by rate."""
+    return [dict(zip(rates, curve(part, names, rates), strict=True)) for part in parts]
+
+
+def family_thresholds(
+    parts: Sequence[Mapping[int, PoolScores]], names: Sequence[str], rates: Sequence[float]
+) -> dict[int, list[dict[float, float]]]:
+    """The same for each size of the gallery, by the family that a half gives. parts: by size, of each half."""
+    families = [family(part, names, rates) for part in parts]
+    return {size: [dict(zip(rates, one[size], strict=True)) for one in families] for size in families[0]}
 
 
 def found(parts: Sequence[PoolScores], name: str, limits: Sequence[float], rate: float) -> Found:

@@ -23,9 +23,10 @@ def report(studies: Sequence[Study], data: Path) -> Iterator[str]:
         yield f"## {study.card.id}"
         yield from _limits(study)
         yield from comparisons(study)
-        yield from searches(study)
         yield view_two(study, data)
-        yield from treatments(study)
+    yield f"## Searches and damaged photos, {studies[0].card.id}"
+    yield from searches(studies[0])
+    yield from treatments(studies[0])
     yield "## Galleries beyond the largest measured"
     yield from large_galleries(studies[0])
 

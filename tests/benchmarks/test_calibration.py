@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from benchmarks.calibration.card_tables import tables_of, with_tables
 from benchmarks.calibration.distributions import Distribution, rising, threshold_at
-from benchmarks.calibration.families import curve
+from benchmarks.calibration.embedding import place
+from benchmarks.calibration.families import curve, fpir_family
 from benchmarks.calibration.mean_faces import clusters_of
 from benchmarks.calibration.people import Faces, identities, one_each, pool_groups
+from benchmarks.calibration.photo_sets import all_samples
 from benchmarks.calibration.relative_scores import GalleryScores, rule_of, terms_alone
 from benchmarks.calibration.treatments import all_treatments, treated
 
@@ -119,10 +121,10 @@ def test_gallery_scores_are_those_of_the_rule_one_by_one():
     probes, gallery, rule = units(5, seed=1), units(30, seed=2), rule_of(mean_faces(units(4, seed=3)))
     found = GalleryScores.of(probes, gallery, rule).scores
     for row, probe in enumerate(probes):
-        for place, candidate in enumerate(gallery):
-            others = np.delete(gallery, place, axis=0)
+        for column, candidate in enumerate(gallery):
+            others = np.delete(gallery, column, axis=0)
             term = term_among(probe, others, rule) + term_among(candidate, others, rule)
-            assert found[row, place] == pytest.approx(float(probe @ candidate) - rule.weight * term, abs=1e-5)
+            assert found[row, column] == pytest.approx(float(probe @ candidate) - rule.weight * term, abs=1e-5)
 
 
 def term_among(face, others, rule: CohortRule):
@@ -160,3 +162,22 @@ def test_tables_go_behind_the_search_calibration_and_before_what_follows():
     assert with_tables(card, "[calibration.relative]\nnearest = 3") == (
         "[calibration.search]\nshape = 1\n\n[calibration.relative]\nnearest = 3\n\n# Made.\n[int8]\ncrops = 2\n"
     )
+
+
+def test_the_samples_are_all_sets_and_treated_photos_of_lfw(tmp_path):
+    for folder in ("lfw/images/Ada_A", "lfw/images/Bea_B", "orl/images/s1", "celeba_dev/images/7", "utkface/images"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "30_1_0_x.jpg").write_bytes(b"")
+    samples = all_samples(tmp_path)
+    assert {sample.source for sample in samples} == {"lfw", "orl", "celeba", "utkface", "treated"}
+    assert sum(sample.source == "treated" for sample in samples) == 2 * len(all_treatments())
+    assert len({sample.key for sample in samples}) == len(samples)
+    assert place(tmp_path, samples[:2]) != place(tmp_path, samples[1:3])
+
+
+def test_a_size_that_lacks_pools_takes_the_growth_of_the_others():
+    values = np.linspace(-0.5, 0.5, 10_001)
+    many = {name: scores(values + shift) for name, shift in (("6-12", 0.2), ("13-17", 0.0), ("LFW", -0.2))}
+    few = {"LFW": scores(values - 0.1)}  # LFW grew by 0.1
+    family = fpir_family({10: many, 100: few})
+    assert np.array(family[100]) - np.array(family[10]) == pytest.approx(0.1, abs=0.002)
