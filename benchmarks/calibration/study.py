@@ -106,7 +106,7 @@ def study(card: ModelCard, faces: Faces, clusters: Clusters, *, date: str) -> St
         smallest_fmr=smallest_rate(measured.comparisons[0], POOLS, FMR_RATES),
         smallest_fpir=smallest_rate(measured.searches[150], SEARCHED_POOLS, FPIR_RATES),
         largest_gallery=max(measured.searches),
-        data=data_text(faces),
+        data=data_text(faces, card.pipeline_version),
         terms=TERMS,
         date=date,
         reliability=shipped.shifted(cut_of(faces, shipped.damage(features))).table(),
@@ -126,15 +126,16 @@ def cross_fitted(faces: Faces, features: Values) -> Values:
     return damage
 
 
-def data_text(faces: Faces) -> str:
-    """What the calibration rests on, with counts."""
+def data_text(faces: Faces, version: int) -> str:
+    """What the calibration rests on, with counts. version: of the pipeline."""
     counts = {name: int((faces.source == name).sum()) for name in ("lfw", "utkface", "orl", "treated")}
     people = {name: len(np.unique(faces.person[faces.source == name])) for name in counts}
     return (
         f"LFW deep-funneled ({counts['lfw']:,} photos, {people['lfw']:,} people), a half of UTKFace "
         f"({counts['utkface']:,} photos with a grey border, about {people['utkface']:,} people), ORL ({counts['orl']} "
         f"photos, {people['orl']} people), {counts['treated']:,} damaged photos of {people['treated']} people of LFW; "
-        "central face; mean faces of one half of the people, scores of the other, both ways"
+        f"central face, pipeline version {version}, int8; mean faces of one half of the people, scores of the other, "
+        "and the other way round"
     )
 
 
