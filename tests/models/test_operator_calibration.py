@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.relative import RELATIVE
 from vultus.errors import ModelInvalid, StorageFailed
 from vultus.model_registry import ModelRegistry
 from vultus.models.calibration import SearchCalibration
@@ -13,6 +14,7 @@ from vultus.models.operator_calibration import (
     operator_calibration_path,
     read_operator_calibration,
     read_operator_calibrations,
+    why_by_cosine,
     write_operator_calibration,
 )
 from vultus.models.repository.store import ModelStore
@@ -41,6 +43,24 @@ def card() -> ModelCard:
 def test_what_is_written_is_read_again(tmp_path, card):
     write_operator_calibration(operator_calibration_path(tmp_path / "models", card.id), card.id, OWN)
     assert read_operator_calibration(tmp_path / "models", card) == OWN
+
+
+@pytest.mark.parametrize("relative", [RELATIVE, replace(RELATIVE, reliability=None)])
+def test_relative_scores_are_read_as_they_were_written(tmp_path, card, relative):
+    own = replace(OWN, relative=relative)
+    write_operator_calibration(operator_calibration_path(tmp_path, card.id), card.id, own)
+    assert read_operator_calibration(tmp_path, card) == own
+
+
+def test_a_calibration_of_cosines_alone_says_what_it_hides(tmp_path, card, caplog):
+    assert card.calibration is not None
+    with_scores = replace(card, calibration=replace(card.calibration, relative=RELATIVE))
+    write_operator_calibration(operator_calibration_path(tmp_path, card.id), card.id, OWN)
+    assert read_operator_calibrations(tmp_path, [with_scores]) == {card.id: OWN}
+    assert "cosines decide and not the scores relative to other faces that its card has" in caplog.text
+    assert f"vultus calibrate FOLDER --model {card.id}" in caplog.text
+    assert why_by_cosine(with_scores, replace(OWN, relative=RELATIVE)) is None
+    assert why_by_cosine(replace(card, calibration=replace(card.calibration, relative=None)), OWN) is None
 
 
 def test_without_a_file_there_is_no_overlay(tmp_path, card):

@@ -17,9 +17,10 @@ from pydantic.dataclasses import dataclass
 
 from vultus.errors import ModelInvalid, StorageFailed
 from vultus.files import write_whole
-from vultus.models.calibration import Calibration, CalibrationTable, SearchCalibration, Thresholds
+from vultus.models.calibration import Calibration, CalibrationTable, SearchCalibration
 from vultus.models.card import ModelCard
 from vultus.models.card_fields import CARD_CONFIG, Text
+from vultus.models.relative_toml import pairs_text, relative_lines, short_rate
 from vultus.models.toml import parse_toml
 
 log = logging.getLogger(__name__)
@@ -71,8 +72,24 @@ def read_operator_calibration(folder: Path, card: ModelCard) -> Calibration | No
 
 def read_operator_calibrations(folder: Path, cards: Iterable[ModelCard]) -> dict[str, Calibration]:
     """The operator's calibrations by model id. Raises: ModelInvalid when one does not fit its model."""
-    found = {card.id: read_operator_calibration(folder, card) for card in cards}
-    return {model_id: calibration for model_id, calibration in found.items() if calibration is not None}
+    found: dict[str, Calibration] = {}
+    for card in cards:
+        calibration = read_operator_calibration(folder, card)
+        if calibration is not None:
+            found[card.id] = calibration
+            if (why := why_by_cosine(card, calibration)) is not None:
+                log.warning("%s", why)
+    return found
+
+
+def why_by_cosine(card: ModelCard, calibration: Calibration) -> str | None:
+    """That the operator's calibration makes cosines decide although the card has relative scores, and the way out."""
+    if calibration.relative is not None or card.calibration is None or card.calibration.relative is None:
+        return None
+    return (
+        f"your calibration of {card.id} is of cosines alone, so cosines decide and not the scores relative to other "
+        f"faces that its card has; for those, calibrate again: vultus calibrate FOLDER --model {card.id}"
+    )
 
 
 def write_operator_calibration(path: Path, model_id: str, calibration: Calibration) -> None:
@@ -92,7 +109,7 @@ def calibration_text(model_id: str, calibration: Calibration) -> str:
 
 
 def calibration_lines(calibration: Calibration) -> list[str]:
-    """The table [calibration] and, for a calibration with searches, [calibration.search]."""
+    """The table [calibration] and, where there are any, those of searches and of relative scores."""
     lines = [
         "[calibration]",
         f"data = {json.dumps(calibration.data, ensure_ascii=False)}",
@@ -102,10 +119,14 @@ def calibration_lines(calibration: Calibration) -> list[str]:
         'metric = "cosine"',
         *([f"precision = {json.dumps(calibration.precision)}"] if calibration.precision else []),
         *([f"weighting = {json.dumps(calibration.weighting)}"] if calibration.weighting else []),
-        *([f"smallest_fmr = {_short(calibration.smallest_fmr)}"] if calibration.smallest_fmr else []),
-        f"thresholds = {_table(calibration.thresholds)}",
+        *([f"smallest_fmr = {short_rate(calibration.smallest_fmr)}"] if calibration.smallest_fmr else []),
+        f"thresholds = {pairs_text(calibration.thresholds)}",
     ]
-    return lines if calibration.search is None else [*lines, "", *_search_lines(calibration.search)]
+    if calibration.search is not None:
+        lines += ["", *_search_lines(calibration.search)]
+    if calibration.relative is not None:
+        lines += ["", *relative_lines(calibration.relative)]
+    return lines
 
 
 def _search_lines(search: SearchCalibration) -> list[str]:
@@ -113,18 +134,8 @@ def _search_lines(search: SearchCalibration) -> list[str]:
         "[calibration.search]",
         f"shape = {search.shape:.4g}",
         f"exponent = {search.exponent:.4g}",
-        f"smallest_fmr = {_short(search.smallest_fmr)}",
-        f"smallest_fpir = {_short(search.smallest_fpir)}",
+        f"smallest_fmr = {short_rate(search.smallest_fmr)}",
+        f"smallest_fpir = {short_rate(search.smallest_fpir)}",
         f"largest_gallery = {search.largest_gallery}",
-        f"thresholds = {_table(search.thresholds)}",
+        f"thresholds = {pairs_text(search.thresholds)}",
     ]
-
-
-def _table(thresholds: Thresholds) -> str:
-    return "[" + ", ".join(f"[{_short(fmr)}, {cosine:.4f}]" for fmr, cosine in thresholds) + "]"
-
-
-def _short(rate: float) -> str:
-    """A rate to two digits, 1e-3 rather than 1e-03."""
-    digits, exponent = f"{rate:.1e}".split("e")
-    return f"{digits.removesuffix('.0')}e{int(exponent)}"

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests import pictures
+from tests.relative import RELATIVE
 from vultus.models.card import find_card, in_box_cards
 from vultus.models.operator_calibration import calibration_text, operator_calibration_path
 
@@ -61,6 +63,23 @@ def test_show_says_where_the_calibration_comes_from(run, surroundings):
     shown = run("calibrate", "--show", "--model", MODEL)
     assert str(path) in shown.stdout
     assert "87,307,271 non-mated comparisons, all pairs" in shown.stdout
+
+
+def test_show_says_that_cosines_decide_in_place_of_the_scores_of_the_card(run, surroundings, monkeypatch):
+    card = find_card(in_box_cards(), MODEL)
+    cosines = replace(card.calibration, relative=None)
+    scored = replace(card, calibration=replace(cosines, relative=RELATIVE))
+    monkeypatch.setattr("vultus.cli.commands.calibrate.known_cards", lambda folder: [scored])
+    shown = run("calibrate", "--show", "--model", MODEL)
+    assert "Scores relative to other faces, which decide" in shown.stdout
+    assert "150 faces" in shown.stdout
+    path = operator_calibration_path(surroundings / "models", MODEL)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(calibration_text(MODEL, cosines), "utf-8")
+    shown = run("calibrate", "--show", "--model", MODEL)
+    assert shown.exit_code == 0
+    assert "cosines decide" in shown.stderr
+    assert "calibrate again" in shown.stderr
 
 
 def test_an_overlay_of_another_pipeline_version_is_refused(run, surroundings):

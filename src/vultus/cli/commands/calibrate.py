@@ -28,8 +28,10 @@ from vultus.models.catalogue import known_cards
 from vultus.models.operator_calibration import (
     operator_calibration_path,
     read_operator_calibration,
+    why_by_cosine,
     write_operator_calibration,
 )
+from vultus.models.relative_calibration import RelativeCalibration
 from vultus.models.toml import wording_of
 
 RATE_DIGITS, COSINE_DIGITS = 2, 4  # of the numbers that are written
@@ -127,6 +129,8 @@ def _show(settings: Settings, as_json: bool) -> None:
         raise InvalidRequest(f"{card.id} has no calibration; run: vultus calibrate FOLDER --model {card.id}")
     source = str(operator_calibration_path(settings.model_dir, card.id)) if overlay else "the model card"
     _print(card.id, calibration, source, as_json)
+    if (why := why_by_cosine(card, calibration)) is not None:
+        say(why)
 
 
 def _card(settings: Settings) -> ModelCard:
@@ -148,6 +152,20 @@ def _print(model_id: str, calibration: Calibration, source: str, as_json: bool) 
     ]
     print_table(("FMR", "cosine", "Euclidean distance", "cosine for searches"), rows)
     print_lines(_remarks(calibration))
+    if calibration.relative is not None:
+        _print_scores(calibration.relative)
+
+
+def _print_scores(relative: RelativeCalibration) -> None:
+    """The thresholds of relative scores, which decide."""
+    print_lines(["", "Scores relative to other faces, which decide in place of the cosines", f"  {relative.data}"])
+    for measure, what, family in (("FMR", "comparisons", relative.fmr), ("FPIR", "searches", relative.fpir)):
+        columns = (f"{measure} of {what}", *(f"{one.faces:,} faces" for one in family))
+        rates = [rate for rate, _ in family[0].thresholds]
+        scores = zip(*([score for _, score in one.thresholds] for one in family), strict=True)
+        print_table(
+            columns, [(f"{rate:.0e}", *map("{:.4f}".format, row)) for rate, row in zip(rates, scores, strict=True)]
+        )
 
 
 def _remarks(calibration: Calibration) -> list[str]:
