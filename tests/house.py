@@ -35,6 +35,7 @@ REPEATED = {
     "models": "the folder of model cards and files, and the commands about them",
     "backup": "the folder, and the commands about it",
     "answers": "what the use cases answer, and its JSON shapes",
+    "damage": "what a photo has lost of a face, and the copies of photos that are damaged to measure it",
     "jobs": "background work: the folder that runs it, the routes, their shapes, the commands, the rows",
     "reembedding": "re-embedding: the routes, their shapes, the use case",
     "calibrate": "the command, and the measurement behind it",

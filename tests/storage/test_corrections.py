@@ -22,7 +22,7 @@ from vultus.errors import (
     UndoNotPossible,
 )
 from vultus.storage.audit import Act, Audit
-from vultus.storage.corrections import Corrections
+from vultus.storage.corrections.subject_corrections import Corrections
 from vultus.storage.database import Database
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import LocalPhotoStore

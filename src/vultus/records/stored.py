@@ -72,7 +72,8 @@ class Undo:
 class Photo:
     """One stored photo. sha256: of the stored JPEG, its key. source_sha256: of the bytes the caller sent.
 
-    A face that moved to a subject with a face of the same photo has another source_sha256, see storage/face_moves.py.
+    A face that moved to a subject with a face of the same photo has another source_sha256: see
+    storage/corrections/face_moves.py.
     """
 
     sha256: str

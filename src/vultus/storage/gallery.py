@@ -15,10 +15,10 @@ from vultus.records.stored import Collection, CollectionPolicies, NewFace, Subje
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
-from vultus.storage import undo_log as u
 from vultus.storage.additions import add_to_subject, face_ids_of
 from vultus.storage.audit import Act, record
-from vultus.storage.corrections import Corrections
+from vultus.storage.corrections import undo_log as u
+from vultus.storage.corrections.subject_corrections import Corrections
 from vultus.storage.database import Database
 from vultus.storage.gallery_reader import GalleryReader
 from vultus.storage.jobs import JobStore

@@ -18,7 +18,7 @@ from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.stored import Undo
 from vultus.schemas.corrections import merged_subject, moved_face, renamed_subject, undone_answer
 from vultus.storage.audit import COMMAND, Act
-from vultus.storage.corrections import Corrections
+from vultus.storage.corrections.subject_corrections import Corrections
 from vultus.storage.migrations.runner import ready_database
 
 app = typer.Typer(help="Subjects: rename, merge, move a face, undo.", no_args_is_help=True)

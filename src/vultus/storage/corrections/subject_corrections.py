@@ -18,11 +18,11 @@ from vultus.records.answers import ChangedSubject, MovedFace, Undone
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
-from vultus.storage import undo_log as u
 from vultus.storage.audit import Act, record
 from vultus.storage.collections import quoted
+from vultus.storage.corrections import undo_log as u
+from vultus.storage.corrections.face_moves import move_faces, restore_sources
 from vultus.storage.database import Database
-from vultus.storage.face_moves import move_faces, restore_sources
 
 
 def _utc_now() -> datetime:

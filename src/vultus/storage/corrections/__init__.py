@@ -1,0 +1,1 @@
+"""Renames, merges and moves of what is enrolled, and their undo."""
