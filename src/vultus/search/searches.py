@@ -9,7 +9,7 @@ By score nothing is missed, though the faces are scanned once. With depth = `Coh
   exactly (see `rescoring.py`), hold at least k that are not among the `depth` nearest, unless there are fewer. Any
   subject that is in neither list has k others before it.
 - The best face of a subject is that with the highest cos - weight * T(c), as T(p; s) is the same for all its faces. The
-  second list knows it for its subjects; all faces of the nearest ones are considered once more.
+  second list knows it for its subjects; all faces of the nearest ones that are not in it are considered once more.
 """
 
 from __future__ import annotations
@@ -67,16 +67,18 @@ class ScoreSearch:
         scanned.cosines.look_up([*self._nearest.first(), *self._ranked.first()])  # one look-up instead of two
         near = rescore(self._nearest, scanned.cosines)
         lines = {line.subject_pk: line for line in rescore(self._ranked, scanned.cosines)}
-        lines |= {line.subject_pk: line for line in self._best_faces(near, scanned)}
+        others = [line for line in near if line.subject_pk not in lines]
+        lines |= {line.subject_pk: line for line in self._best_faces(others, scanned)}
         terms = _Terms(near, self._centroids, self._rule)
         ranked = sorted((-terms.score(line), line.face_pk, line) for line in lines.values())
         return [terms.candidate(line) for _, _, line in ranked[: self._k]]
 
-    def _best_faces(self, near: Sequence[Line], scanned: Scanned) -> list[Line]:
-        """Of the nearest subjects, by the value that counts in a score."""
-        own = Shortlist(self.probe, len(near), self._rule.weight)
-        if near:
-            scanned.consider_subjects(own, [line.subject_pk for line in near], scanned.blocks)
+    def _best_faces(self, subjects: Sequence[Line], scanned: Scanned) -> list[Line]:
+        """Of these subjects, by the value that counts in a score."""
+        if not subjects:
+            return []
+        own = Shortlist(self.probe, len(subjects), self._rule.weight)
+        scanned.consider_subjects(own, [line.subject_pk for line in subjects], scanned.blocks)
         return rescore(own, scanned.cosines)
 
 
