@@ -38,6 +38,21 @@ def children_found(faces: Faces, likeness: Float64, limit: float) -> float:
     return float((likeness[(faces.age >= 0) & (faces.age < CHILD_AGE)] >= limit).mean())
 
 
+def nearness_of_shipped(
+    faces: Faces, vectors: Float32, mean_faces: Mapping[bool, MeanFaces], shipped: MeanFaces
+) -> float:
+    """How much higher terms are by the mean faces of all people than by those of the other half, on average.
+
+    By CelebA, whose people are in none of them: there are more mean faces of all people, of smaller groups too.
+    """
+    unseen = faces.source == "celeba"
+    halves = np.empty(len(vectors))
+    for half, made in mean_faces.items():
+        others = unseen & (faces.half != half)
+        halves[others] = terms_alone(vectors[others], rule_of(made))
+    return float((terms_alone(vectors[unseen], rule_of(shipped)) - halves[unseen]).mean())
+
+
 def usual_terms(faces: Faces, vectors: Float32, mean_faces: Mapping[bool, MeanFaces]) -> tuple[float, float]:
     """The terms by the mean faces alone between which undamaged faces lie."""
     undamaged = faces.source != "treated"

@@ -16,7 +16,8 @@ from vultus.records.seen import Float32
 
 AGE_BINS = ((0, 2), (3, 5), (6, 12), (13, 17), (18, 29), (30, 44), (45, 64), (65, 200))
 TEEN = 13  # years: from here on there is a mean face of each race and gender, over all ages
-PEOPLE_A_CLUSTER, MOST_CLUSTERS = 20, 16  # of a group
+PEOPLE_A_CLUSTER, MOST_CLUSTERS = 20, 16  # of a group, of one half of the people
+PEOPLE_A_CLUSTER_OF_ALL = 2 * PEOPLE_A_CLUSTER  # as many clusters as a half makes, and those of smaller groups
 LFW_CLUSTERS, CLUSTERS_A_DAMAGE = 32, 2
 LIFT = 0.07  # of damaged photos, which are more alike than the mean of them tells; 0.05 to 0.1 do as well
 ROUNDS = 8  # of k-means
@@ -39,11 +40,12 @@ def clusters_of(faces: Faces, joined: Float32, half: bool | None) -> list[Cluste
     """The mean faces of the people of one half, or of all. joined: (N, D) by the fused model, which groups people."""
     chosen = np.ones(len(faces.half), bool) if half is None else faces.half == half
     found: list[Cluster] = []
+    size = PEOPLE_A_CLUSTER_OF_ALL if half is None else PEOPLE_A_CLUSTER
     for rows, most in _groups(faces, chosen):
-        found += _clustered(faces, joined, rows, most, WHOLE)
+        found += _clustered(faces, joined, rows, (size, most), WHOLE)
     for treatment in sorted(set(faces.treatment[faces.source == "treated"]) - LIGHT):
         rows = np.flatnonzero(chosen & (faces.source == "treated") & (faces.treatment == treatment))
-        found += _clustered(faces, joined, rows, CLUSTERS_A_DAMAGE, treatment)
+        found += _clustered(faces, joined, rows, (size, CLUSTERS_A_DAMAGE), treatment)
     return found
 
 
@@ -67,12 +69,13 @@ def _groups(faces: Faces, chosen: NDArray[np.bool_]) -> Iterator[tuple[Rows, int
     yield np.flatnonzero(chosen & (faces.source == "orl")), 1
 
 
-def _clustered(faces: Faces, joined: Float32, rows: Rows, most: int, kind: str) -> list[Cluster]:
+def _clustered(faces: Faces, joined: Float32, rows: Rows, shape: tuple[int, int], kind: str) -> list[Cluster]:
+    """shape: people of a cluster, and clusters at most."""
     people, place = np.unique(faces.person[rows], return_inverse=True)
     if len(people) < LEAST_PEOPLE:
         return []
     means = person_means(joined[rows], place)
-    label = k_means(means, min(max(len(people) // PEOPLE_A_CLUSTER, 1), most))
+    label = k_means(means, min(max(len(people) // shape[0], 1), shape[1]))
     parts = [rows[label[place] == one] for one in range(label.max() + 1)]
     return [_cluster(faces, part, kind) for part in parts if len(np.unique(faces.person[part])) >= LEAST_PEOPLE]
 

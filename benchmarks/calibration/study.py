@@ -19,7 +19,7 @@ from benchmarks.calibration.families import (
     measure,
     smallest_rate,
 )
-from benchmarks.calibration.limits import child_limit, childlike, children_found, usual_terms
+from benchmarks.calibration.limits import child_limit, childlike, children_found, nearness_of_shipped, usual_terms
 from benchmarks.calibration.mean_faces import Cluster, as_mean_faces, children_of, clusters_of
 from benchmarks.calibration.people import POOLS, Faces
 from benchmarks.calibration.relative_scores import NEAREST, TWIN_GAP, WEIGHT, rule_of
@@ -29,10 +29,11 @@ from vultus.models.relative_calibration import MeanFaces, RelativeCalibration, S
 from vultus.records.seen import Float32
 
 FILE = "mean-faces.npz"
+FEW_ENROLLED = 10  # with more of them, the nearest others are people and not mean faces
 HALVES = (False, True)
 TERMS = (
-    "LFW, UTKFace and ORL are for research, UTKFace for non-commercial research only; the file of mean faces holds "
-    "means over at least 20 people each, no photo and no single person's embedding"
+    "LFW, UTKFace, ORL and CelebA are for research, UTKFace and CelebA for non-commercial research only; mean faces "
+    "are means over at least 20 people each, no photo and no single person's embedding"
 )
 
 
@@ -50,6 +51,10 @@ class Clusters:
             {part: clusters_of(faces, joined, part) for part in parts},
             {part: children_of(faces, part) for part in parts},
         )
+
+    def shipped(self, members: Sequence[tuple[str, float]]) -> MeanFaces:
+        """Those of all people, as a model joins them."""
+        return as_mean_faces(self.whole[None], self.children[None], members)
 
     def mean_faces(self, members: Sequence[tuple[str, float]]) -> dict[bool, MeanFaces]:
         """Those of the two halves, as a model joins them."""
@@ -89,6 +94,7 @@ def study(card: ModelCard, faces: Faces, clusters: Clusters, *, date: str) -> St
     halves = halves_of(faces, vectors, {half: rule_of(made) for half, made in mean_faces.items()})
     measured = measure(halves)
     fmr, fpir = fmr_family(measured.comparisons), fpir_family(measured.searches)
+    nearer = nearness_of_shipped(faces, vectors, mean_faces, clusters.shipped(members_of(card)))
     unknown = () if "sface" in dict(members_of(card)) else FROM_SFACE
     features = features_of(faces, vectors, mean_faces, unknown)
     likeness = childlike(faces, vectors, mean_faces)
@@ -101,8 +107,8 @@ def study(card: ModelCard, faces: Faces, clusters: Clusters, *, date: str) -> St
         twin_gap=TWIN_GAP,
         child=child,
         likeness=usual_terms(faces, vectors, mean_faces),
-        fmr=_points(fmr, FMR_RATES),
-        fpir=_points(fpir, FPIR_RATES),
+        fmr=_points(fmr, FMR_RATES, 2 * WEIGHT * nearer),
+        fpir=_points(fpir, FPIR_RATES, 2 * WEIGHT * nearer),
         smallest_fmr=smallest_rate(measured.comparisons[0], POOLS, FMR_RATES),
         smallest_fpir=smallest_rate(measured.searches[150], SEARCHED_POOLS, FPIR_RATES),
         largest_gallery=max(measured.searches),
@@ -128,19 +134,23 @@ def cross_fitted(faces: Faces, features: Values) -> Values:
 
 def data_text(faces: Faces, version: int) -> str:
     """What the calibration rests on, with counts. version: of the pipeline."""
-    counts = {name: int((faces.source == name).sum()) for name in ("lfw", "utkface", "orl", "treated")}
+    counts = {name: int((faces.source == name).sum()) for name in ("lfw", "utkface", "orl", "treated", "celeba")}
     people = {name: len(np.unique(faces.person[faces.source == name])) for name in counts}
     return (
         f"LFW deep-funneled ({counts['lfw']:,} photos, {people['lfw']:,} people), a half of UTKFace "
         f"({counts['utkface']:,} photos with a grey border, about {people['utkface']:,} people), ORL ({counts['orl']} "
         f"photos, {people['orl']} people), {counts['treated']:,} damaged photos of {people['treated']} people of LFW; "
         f"central face, pipeline version {version}, int8; mean faces of one half of the people, scores of the other, "
-        "and the other way round"
+        f"and the other way round; CelebA ({counts['celeba']} photos in the wild, {people['celeba']} people) for the "
+        "floor of reliability"
     )
 
 
-def _points(family: Mapping[int, Curve], rates: Sequence[float]) -> tuple[ScoresAtSize, ...]:
-    return tuple(
-        ScoresAtSize(size, tuple(zip(rates, (round(score, 4) for score in family[size]), strict=True)))
-        for size in sorted(family)
-    )
+def _points(family: Mapping[int, Curve], rates: Sequence[float], nearer: float) -> tuple[ScoresAtSize, ...]:
+    """The thresholds by size. nearer: what the mean faces of all people take off a score more than those of a half."""
+    found = []
+    for size in sorted(family):
+        less = nearer if size <= FEW_ENROLLED else 0.0
+        scores = (round(score - less, 4) for score in family[size])
+        found.append(ScoresAtSize(size, tuple(zip(rates, scores, strict=True))))
+    return tuple(found)

@@ -10,6 +10,7 @@ from benchmarks.calibration.card_tables import tables_of, with_tables
 from benchmarks.calibration.distributions import Distribution, rising, threshold_at
 from benchmarks.calibration.embedding import place
 from benchmarks.calibration.families import curve, fpir_family
+from benchmarks.calibration.limits import nearness_of_shipped
 from benchmarks.calibration.mean_faces import clusters_of
 from benchmarks.calibration.people import Faces, identities, one_each, pool_groups
 from benchmarks.calibration.photo_sets import all_samples
@@ -78,6 +79,14 @@ def test_no_mean_face_stands_for_fewer_than_20_people(source):
     clusters = clusters_of(found, found.vectors[MEMBER], None)
     assert clusters
     assert min(cluster.people for cluster in clusters) >= 20
+
+
+def test_shipped_mean_faces_are_nearer_where_there_are_more_of_them():
+    found = faces(60, source="celeba")
+    few, many = mean_faces(units(4, seed=4)), mean_faces(units(40, seed=5))
+    vectors = found.vectors[MEMBER]
+    assert nearness_of_shipped(found, vectors, {False: few, True: few}, few) == 0
+    assert nearness_of_shipped(found, vectors, {False: few, True: few}, many) > 0.1
 
 
 def test_damaged_photos_have_mean_faces_with_a_lift_and_lightly_damaged_ones_none():
