@@ -5,18 +5,20 @@ Settings are read at the top only: wiring, the HTTP application, the command lin
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from vultus.cores import available_cores
 
 MIB = 1024 * 1024
 MIN_ADMIN_KEY_CHARACTERS = 32
+ALIKE = 0.75  # of difflib: a letter more, less or other, a word more or less; "service_host" is not like "host"
 SERVICE_SECONDS = 5  # for the work itself, after the longest wait for a compute slot
 
 
@@ -159,18 +161,40 @@ class Settings(BaseSettings):
         return self.data_dir.absolute() / "photos"
 
 
+def unknown_variables() -> dict[str, str | None]:
+    """Variables with our prefix, of the environment and `.env`, that are no setting: each with the nearest setting.
+
+    None: no setting has a name like it; it may be another program's.
+    """
+    sources = (EnvSettingsSource(Settings), DotEnvSettingsSource(Settings))
+    names = sorted({name.lower() for source in sources for name in source.env_vars})
+    prefix = str(Settings.model_config["env_prefix"]).lower()
+    ours = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    return {
+        variable(name): next(map(variable, get_close_matches(name, Settings.model_fields, 1, ALIKE)), None)
+        for name in ours
+        if name not in Settings.model_fields
+    }
+
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return f"{Settings.model_config['env_prefix']}{field.upper()}"
+
+
 def settings_page() -> str:
     """docs/settings.md, generated from the fields."""
     lines = [
         "# Settings",
         "",
         "Environment variables, or lines of a `.env` file in the folder where the service is started.",
-        "`vultus serve` takes the same as flags.",
+        "`vultus serve` takes the same as flags. A variable whose name is nearly that of a setting is refused with the",
+        "setting's name; any other that begins with `VULTUS_` is named on stderr and has no effect.",
         "",
         "| Variable | Default | Meaning |",
         "|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():
         default = "" if field.is_required() or field.default_factory or field.default is None else f"`{field.default}`"
-        lines.append(f"| `VULTUS_{name.upper()}` | {default} | {field.description} |")
+        lines.append(f"| `{variable(name)}` | {default} | {field.description} |")
     return "\n".join(lines) + "\n"

@@ -74,12 +74,16 @@ class Gate:
         """bearer, header: name the native schemes in the OpenAPI document; the dialect reads the key itself."""
         state = app_state(request)
         keys = state.system().keys
+        dialect = request_context(request.scope).dialect
         if state.settings.without_keys:
-            return Caller(None, self._begin_act(request, ANYONE, state, may_override=True))
-        key = await request_context(request.scope).dialect.authenticate(request, keys, state.now())
+            act = self._begin_act(request, ANYONE, state, may_override=True)
+            await dialect.refuse_unread(request)
+            return Caller(None, act)
+        key = await dialect.authenticate(request, keys, state.now())
         _count_against_rate(request, state, key)  # before the act begins: calls over the rate are not audited
         act = self._begin_act(request, key.id, state, may_override=_has_scope(key, "override"))
         self._require_scope(key)
+        await dialect.refuse_unread(request)
         return Caller(key, act)
 
     def _begin_act(self, request: Request, actor: str, state: AppState, *, may_override: bool) -> Act:

@@ -29,8 +29,6 @@ SEND_JSON_OR_FORM = "send a JSON object as application/json, or a form as multip
 
 async def read_fields(request: Request, kind: type[Fields]) -> Fields:
     """The body's fields. Raises InvalidRequest, InvalidImage or RequestTooLarge, naming the field."""
-    if request.url.query:
-        raise InvalidRequest("this call takes no query parameters; send its fields in the body")
     state = app_state(request)
     fetch = state.fetcher.budget().fetch if state.fetcher else None
     limits = ImageLimits(state.settings.max_image_bytes, state.settings.max_enroll_images, fetch)

@@ -22,6 +22,10 @@ from vultus.records.stored import ApiKey
 from vultus.storage.keys import KeyStore
 
 
+async def _ignore_unread(request: Request) -> None:
+    """For protocols whose clients send more than they need to."""
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One protocol. Its routes use `Gate` and `State` like the native ones, with their own audit actions.
@@ -30,13 +34,15 @@ class Dialect:
     within the limits. Raises MissingApiKey or InvalidApiKey. write_error: the answer for a problem and a request id,
     with the problem's headers. read_request_id: the id that the caller sent, None for a new one; raises InvalidRequest.
     The id goes to log and audit as it is, so the rule bounds its length and characters. request_id_header: set on every
-    answer. router: mounted at its own prefix; no prefix means every path.
+    answer. refuse_unread: raises InvalidRequest for what the route of a request would ignore; by default all is taken.
+    router: mounted at its own prefix; no prefix means every path.
     """
 
     authenticate: Callable[[Request, KeyStore, datetime], Awaitable[ApiKey]]
     write_error: Callable[[Problem, str], Response]
     read_request_id: Callable[[Headers], str | None]
     request_id_header: str
+    refuse_unread: Callable[[Request], Awaitable[None]] = _ignore_unread
     router: APIRouter = field(default_factory=APIRouter)
 
     def speaks(self, path: str) -> bool:

@@ -8,15 +8,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vultus.config import Settings
+from vultus.cli.output import say
+from vultus.config import Settings, unknown_variables, variable
 from vultus.errors import RequestTooLarge, SettingsInvalid
 from vultus.findings import Steps, Wording, sentence_of
+
+MAX_NAME_CHARACTERS = 60
 
 
 def load_settings(**flags: Any) -> Settings:
     """The settings of the environment, overridden by the flags that are not None. Raises SettingsInvalid."""
     given = {name: value for name, value in flags.items() if value is not None}
     try:
+        _refuse_misspelt()
         return Settings(**given)
     except ValidationError as exc:
         raise SettingsInvalid(sentence_of(exc.errors(), _wording(given))) from None
@@ -24,12 +28,20 @@ def load_settings(**flags: Any) -> Settings:
         raise SettingsInvalid("the .env file is not UTF-8 text; save it as UTF-8") from None
 
 
+def _refuse_misspelt() -> None:
+    """Refuses names that are nearly those of settings, and warns of other names with our prefix."""
+    for name, meant in unknown_variables().items():
+        if meant is not None:
+            raise SettingsInvalid(f"there is no setting {name[:MAX_NAME_CHARACTERS]}; write {meant}, or leave it out")
+        say(f"there is no setting {name[:MAX_NAME_CHARACTERS]}; it has no effect")
+
+
 def _wording(flags: Collection[str]) -> Wording:
     """Findings by the name of the flag or the variable; never the value, which may be a key."""
 
     def place(steps: Steps) -> str:
         field = str(steps[0]) if steps else "settings"
-        return f"--{field.replace('_', '-')}" if field in flags else f"VULTUS_{field.upper()}"
+        return f"--{field.replace('_', '-')}" if field in flags else variable(field)
 
     sentence = "{place} is not usable: {message}"
     return Wording(place=place, missing=sentence, unknown=sentence, wrong=sentence, said=sentence)

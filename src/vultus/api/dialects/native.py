@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from vultus.api.auth import authenticate_secret, bearer_scheme, header_scheme
 from vultus.api.dialect import Dialect
 from vultus.api.errors import error_response
+from vultus.api.unread_input import refuse_unread
 from vultus.errors import InvalidRequest, MissingApiKey
 from vultus.records.stored import ApiKey
 from vultus.storage.keys import KeyStore
@@ -38,4 +39,4 @@ def _read_request_id(headers: Headers) -> str | None:
     return sent[0]
 
 
-NATIVE = Dialect(_authenticate, error_response, _read_request_id, "x-request-id")
+NATIVE = Dialect(_authenticate, error_response, _read_request_id, "x-request-id", refuse_unread)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from vultus.api.openapi import PUBLIC_ERRORS
 from vultus.api.state import State
+from vultus.api.unread_input import refuse_unread
 from vultus.schemas.resources import Health
 
-router = APIRouter(tags=["system"], responses=PUBLIC_ERRORS)
+router = APIRouter(tags=["system"], responses=PUBLIC_ERRORS, dependencies=[Depends(refuse_unread)])
 
 
 @router.head("/health", include_in_schema=False)
