@@ -47,6 +47,7 @@ from vultus.records.stored import (
     Collection,
     CollectionPolicies,
     EnrolledFace,
+    Job,
     KeyRotation,
     Photo,
     Scope,
@@ -98,7 +99,7 @@ class StandInService:
         """All parts of the real service in one."""
         return self
 
-    enrolment = recognition = identification = comparison = galleries = corrections = itself
+    enrolment = recognition = identification = comparison = galleries = corrections = reembedding = itself
 
     def _model(self, name: str | None) -> str:
         if name not in (None, MODEL, "Facenet"):
@@ -158,7 +159,10 @@ class StandInService:
         model = self._model(options["model_name"])
         self._detector(options["detector"])
         rule = ThresholdRule("target_fmr", 0.68, options["target_fmr"] or 1e-4, model)
-        return Verification(similarity >= 0.68, similarity, rule, options["metric"], model, "yunet", faces, chosen)
+        decision = "match" if similarity >= 0.68 else "no_match"
+        return Verification(
+            decision, "as it stands", similarity, similarity, rule, options["metric"], model, "yunet", faces, chosen
+        )
 
     def find(self, photo: bytes, *, collection: str, **options: Any) -> FindResult:
         self.asked = {"photo": photo, "collection": collection, **options}
@@ -167,7 +171,7 @@ class StandInService:
             raise ModelMismatch("the collection is bound to model tiny; leave model_name out")
         kind_of(photo)
         rule = ThresholdRule("target_fpir", 0.7, 0.01, MODEL, templates=3)
-        match = Match(Candidate("anna-1", "f1", 0.9), "Anna", {"team": "lab"}, True)
+        match = Match(Candidate("anna-1", "f1", 0.9), "Anna", {"team": "lab"}, True, 0.7)
         face = Identification(FACE, QUALITY, "match", "0.900 is at or above 0.700", rule, (match,))
         return FindResult(found, "yunet", (face,))
 
@@ -178,7 +182,13 @@ class StandInService:
 
     def compare(self, source: bytes | list[float], targets: list[list[float]], **options: Any) -> Comparison:
         rule = ThresholdRule("explicit", 0.7, None, self._model(options["model_name"]))
-        return Comparison(tuple(0.9 for _ in targets), rule, options["metric"], rule.model_id)
+        alike = tuple(0.9 for _ in targets)
+        return Comparison(alike, alike, rule, options["metric"], rule.model_id)
+
+    def start(self, collection: str, **options: Any) -> Job:
+        """A re-embedding that waits for its turn."""
+        self.collection(collection)
+        return Job("j1", 1, "reembed", collection, options, "queued", 0, 0, NOW)
 
     def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
         self._detector(detector)

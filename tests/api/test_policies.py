@@ -14,6 +14,7 @@ from tests.pictures import drawn_photo
 from vultus.api.app import create_app
 from vultus.records.stored import Scope
 from vultus.storage.audit import Audit
+from vultus.vision.quality import QUALITY_VERSION
 from vultus.wiring import System
 
 NONE = {"min_quality": None, "target_fmr": None, "target_fpir": None, "store_photos": True}
@@ -210,7 +211,7 @@ def test_a_change_of_policy_is_audited_once_and_an_empty_one_as_unchanged(whole:
 def test_a_face_says_which_rule_made_its_quality(small_client: TestClient) -> None:
     enrolled = small_client.post("/enroll", files={"img": drawn_photo(1)}, data={"subject": "ada"}).json()["faces"][0]
     face = small_client.get(f"/faces/{enrolled['face_id']}").json()
-    assert face["quality_version"] == 1
+    assert face["quality_version"] == QUALITY_VERSION
     assert face["quality"] == enrolled["quality"]
 
 

@@ -39,7 +39,10 @@ def test_verify_answers_what_the_contract_lists(client: TestClient) -> None:
     assert answer.pop("threshold") == pytest.approx(0.32)
     assert answer == {
         "verified": True,
+        "decision": "match",
+        "reason": "as it stands",
         "similarity": 0.82,
+        "score": 0.82,
         "model": "tiny",
         "model_id": "tiny",
         "detector_backend": "yunet",
@@ -95,6 +98,8 @@ def test_find_answers_what_the_contract_lists(client: TestClient, service: Stand
         "name": "Anna",
         "face_id": "f1",
         "similarity": 0.9,
+        "score": 0.9,
+        "threshold": 0.7,
         "above_threshold": True,
         "metadata": {"team": "lab"},
     }

@@ -2,7 +2,7 @@
 
 Each part is a ramp from a value at which recognition fails (0) to one at which it no longer gains (100). The score is
 their weighted geometric mean, so that one part at 0 means 0. The weights are those that predict false non-matches best
-on LFW: the parts that the networks themselves report count most. docs/accuracy.md has the error-versus-discard figures.
+on LFW: the parts that the networks themselves report count most. docs/accuracy-internals.md has the figures.
 """
 
 from __future__ import annotations
