@@ -30,7 +30,7 @@ MAY_KNOW = {
     "storage": GROUND | {"search"},
     "backup": GROUND | {"search", "storage"},
     "service": GROUND | {"matching", "vision", "search", "storage"},
-    "evaluation": GROUND | {"matching", "vision"},
+    "evaluation": GROUND | {"matching", "vision", "search"},
     "loaded_models": set(),
     "model_references": GROUND | {"matching", "models", "search"},
     "model_registry": GROUND | {"loaded_models", "model_references", "matching", "vision", "models"},

@@ -74,7 +74,7 @@ def test_rates_at_the_thresholds_of_the_service():
 
 def test_half_of_the_people_are_the_gallery():
     vectors, people = synthetic_people(20, 3)
-    points = measure_search(vectors, people)
+    points, _ = measure_search(vectors, people)
     assert {point.subjects for point in points} == {10}
     assert points[0].fnir.trials == 20  # two more photos of each of the ten
     assert "cannot be claimed" in points[-1].note

@@ -44,7 +44,7 @@ def test_the_threshold_is_set_again_by_those_who_were_drawn():
 
 
 def test_searches_have_their_interval_unless_they_cannot_be_claimed():
-    points = measure_search(VECTORS, PEOPLE)
+    points, _ = measure_search(VECTORS, PEOPLE)
     assert points[0].fnir_people.low <= points[0].fnir.value <= points[0].fnir_people.high
     assert points[-1].note is not None
     assert points[-1].fnir_people is None

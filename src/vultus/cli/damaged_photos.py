@@ -41,7 +41,7 @@ def measure_damaged_photos(
 ) -> tuple[DamageResult, ...]:
     """Every treatment at every strength, after the photos as they are. paths: of photos that have an embedding.
 
-    thresholds: FMR asked for to cosine. Raises what `embed_photos` raises.
+    thresholds: by the FMR asked for. Raises what `embed_photos` raises.
     """
     chosen = choose_photos(subjects)
     people = [subjects[number] for number in chosen]
@@ -50,7 +50,9 @@ def measure_damaged_photos(
     results = []
     with progress("damaged photos", len(runs) * len(chosen)) as advance:
         for run in runs:
-            unanswered, rates = measure_damage(photos.embed(run, advance), people, thresholds)
+            unanswered, rates = measure_damage(
+                photos.embed(run, advance), people, thresholds, reference=choices.reference
+            )
             unit, strength = ("", None) if run.treatment is None else (run.treatment.unit, run.strength)
             results.append(DamageResult(run.name, unit, strength, unanswered, rates))
     return tuple(results)

@@ -17,6 +17,7 @@ from vultus.cli.threads import in_threads
 from vultus.config import Settings
 from vultus.evaluation.cache import Recipe, open_cache
 from vultus.evaluation.embed_photos import EmbeddedPhotos, Outcome, PhotoEmbedder, gather
+from vultus.matching.reference_faces import ReferenceFaces
 from vultus.model_registry import ServedModel
 
 MANY_PHOTOS = 500  # from here on a cache is recommended, as the run takes a while
@@ -40,12 +41,13 @@ CacheOption = Annotated[
 
 @dataclass(frozen=True)
 class Choices:
-    """What the command was asked for: see the options."""
+    """What the command was asked for: see the options. reference: what scores are relative to; None: cosines count."""
 
     model: ServedModel
     detector: str | None
     face: FaceChoice
     cache: Path | None
+    reference: ReferenceFaces | None = None
 
 
 def embed_photos(vision: Vision, paths: Sequence[Path], choices: Choices, settings: Settings) -> EmbeddedPhotos:

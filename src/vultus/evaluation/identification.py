@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from vultus.errors import InvalidRequest
 from vultus.evaluation.intervals import Interval, Rate, why_not_claimed
-from vultus.evaluation.non_mated_maxima import draw_gallery, search_gallery
+from vultus.evaluation.non_mated_maxima import draw_gallery
+from vultus.evaluation.relative.gallery_scores import gallery_search
 from vultus.evaluation.scores import Indices, Labels, check_embeddings, number_subjects
+from vultus.matching.reference_faces import ReferenceFaces
 from vultus.records.seen import Float32
 
 TARGET_FPIRS = (0.1, 0.01, 0.003)
@@ -62,8 +64,8 @@ def split_open_set(subjects: Labels, gallery_subjects: int, *, templates: int = 
 class SearchScores:
     """The scores of searches in a gallery of `subjects` people with `templates` photos each.
 
-    own: (M,) cosine of each mated probe with its own subject. own_rank: (M,) the rank of that subject, 1 the best;
-    subjects of equal score rank before it. best_nonmated: (Q,) the best cosine of each non-mated probe.
+    own: (M,) score of each mated probe with its own subject. own_rank: (M,) the rank of that subject, 1 the best;
+    subjects of equal score rank before it. best_nonmated: (Q,) the best score of each non-mated probe.
     own_people, nonmated_people: (M,) and (Q,) numbers of the people whom the probes show.
     """
 
@@ -76,10 +78,13 @@ class SearchScores:
     nonmated_people: Indices
 
 
-def search_open_set(embeddings: Float32, subjects: Labels, split: OpenSetSplit) -> SearchScores:
+def search_open_set(
+    embeddings: Float32, subjects: Labels, split: OpenSetSplit, reference: ReferenceFaces | None = None
+) -> SearchScores:
     """Search every probe of a split in its gallery.
 
-    embeddings: (N, D) float32 of unit length. subjects: N names or numbers.
+    embeddings: (N, D) float32 of unit length. subjects: N names or numbers. reference: what scores are relative to,
+    beside the gallery's other subjects; None: they are cosines.
     Raises: VectorMismatch when an embedding is not of unit length; InvalidRequest when the lengths differ.
     """
     check_embeddings(embeddings, len(subjects))
@@ -87,13 +92,14 @@ def search_open_set(embeddings: Float32, subjects: Labels, split: OpenSetSplit) 
     gallery, enrolled = embeddings[split.gallery], labels[split.gallery[:, 0]]
     column = np.full(int(labels.max()) + 1, -1)
     column[enrolled] = np.arange(len(enrolled))
+    search = gallery_search(gallery, reference)
     own, ranks = [], []
     for probes in _batches(split.mated_probes):
-        scores = search_gallery(embeddings[probes], gallery)
+        scores = search(embeddings[probes])
         mated = np.take_along_axis(scores, column[labels[probes], None], axis=1)
         own.append(mated[:, 0])
         ranks.append((scores >= mated).sum(axis=1))
-    best = [search_gallery(embeddings[part], gallery).max(axis=1) for part in _batches(split.nonmated_probes)]
+    best = [search(embeddings[part]).max(axis=1) for part in _batches(split.nonmated_probes)]
     return SearchScores(
         len(gallery),
         gallery.shape[1],
@@ -121,7 +127,7 @@ def threshold_at_fpir(scores: SearchScores, target: float) -> float:
     ranked = np.sort(scores.best_nonmated)[::-1]
     allowed = int(np.floor(target * len(ranked) * (1 + 1e-12)))
     if allowed >= len(ranked):
-        return -1.0
+        return min(float(ranked[-1]), -1.0)
     return float(np.nextafter(ranked[allowed], np.float32(2)))
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vultus.errors import InvalidRequest
-from vultus.evaluation.identification import SearchPoint, search_open_set, search_points, split_open_set
+from vultus.evaluation.identification import (
+    SearchPoint,
+    SearchScores,
+    fnir,
+    fpir,
+    search_open_set,
+    search_points,
+    split_open_set,
+)
 from vultus.evaluation.intervals import Interval, Rate, bootstrap_fnmr
 from vultus.evaluation.pair_list import PairList
+from vultus.evaluation.relative.gallery_scores import offsets_of
 from vultus.evaluation.scores import Histogram, PairScores, score_all_pairs
 from vultus.evaluation.search_interval import fnir_interval
 from vultus.evaluation.verification import (
@@ -26,10 +35,13 @@ from vultus.evaluation.verification import (
     fold_accuracy,
     operating_points,
 )
+from vultus.matching.reference_faces import ReferenceFaces
 from vultus.records.seen import Float32
 
 GALLERIES = 10  # drawn for the interval of FNIR: a minute for the 13,233 photos of LFW
 GROUP_FMR = 1e-3  # the rate at whose threshold groups are compared
+
+SearchThresholds = Callable[[int], Mapping[float, float]]  # of so many enrolled faces, by FPIR
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +85,22 @@ class PairResult:
     accuracy: FoldAccuracy | None
 
 
-def measure_pairs(vectors: Float32, pairs: PairList, targets: Sequence[float] = TARGET_FMRS) -> PairResult:
+def measure_pairs(
+    vectors: Float32,
+    pairs: PairList,
+    targets: Sequence[float] = TARGET_FMRS,
+    *,
+    reference: ReferenceFaces | None = None,
+) -> PairResult:
     """Score a pair list. vectors: (P, D) unit float32, one for each of its paths, NaN where no face was found.
 
+    reference: what scores are relative to; None: they are cosines.
     Raises InvalidRequest when no mated or no non-mated pair has a score.
     """
     first, second = np.array([(pair.first, pair.second) for pair in pairs.pairs]).T
     scores = np.einsum("ij,ij->i", vectors[first], vectors[second])
+    if (offsets := offsets_of(vectors, reference)) is not None:
+        scores = scores - (offsets[first] + offsets[second])
     known, same = ~np.isnan(scores), pairs.same
     if not (known & same).any() or not (known & ~same).any():
         raise InvalidRequest(
@@ -94,23 +115,51 @@ def measure_pairs(vectors: Float32, pairs: PairList, targets: Sequence[float] = 
     return PairResult(len(scores), int((~known).sum()), verification, accuracy)
 
 
+@dataclass(frozen=True)
+class SearchInUse:
+    """A threshold that the service uses for an FPIR in a gallery of `faces`, and the rates found at it."""
+
+    asked: float
+    faces: int
+    threshold: float
+    fpir: Rate
+    fnir: Rate
+
+
 def measure_search(
-    embeddings: Float32, subjects: Sequence[str], *, gallery_subjects: int | None = None, templates: int = 1
-) -> tuple[SearchPoint, ...]:
-    """Open-set identification with a gallery drawn at random: FNIR at each target FPIR, rank 1.
+    embeddings: Float32,
+    subjects: Sequence[str],
+    *,
+    gallery_subjects: int | None = None,
+    templates: int = 1,
+    reference: ReferenceFaces | None = None,
+    in_use: SearchThresholds | None = None,
+) -> tuple[tuple[SearchPoint, ...], tuple[SearchInUse, ...]]:
+    """Open-set identification with a gallery drawn at random: FNIR at each target FPIR and threshold in use, rank 1.
 
     The interval over people comes from GALLERIES galleries, the rates from the first of them.
-    gallery_subjects: N, half of the people when None, or as many of them as have `templates` photos.
+    reference: what scores are relative to, beside the gallery; None: they are cosines. in_use: the service's
+    thresholds by FPIR, of a number of enrolled faces. gallery_subjects: N, half of the people when None, or as many of
+    them as have `templates` photos.
     Raises InvalidRequest when no such gallery can be drawn.
     """
     photos = np.unique(np.asarray(subjects), return_counts=True)[1]
     possible = min(len(photos) // 2, int((photos >= templates).sum()))
     size = possible if gallery_subjects is None else gallery_subjects
     splits = (split_open_set(subjects, size, templates=templates, seed=seed) for seed in range(GALLERIES))
-    galleries = [search_open_set(embeddings, subjects, split) for split in splits]
-    return tuple(
+    galleries = [search_open_set(embeddings, subjects, split, reference) for split in splits]
+    points = tuple(
         point if point.note else replace(point, fnir_people=fnir_interval(galleries, point.target_fpir))
         for point in search_points(galleries[0])
+    )
+    return points, () if in_use is None else _search_in_use(galleries[0], in_use)
+
+
+def _search_in_use(scores: SearchScores, in_use: SearchThresholds) -> tuple[SearchInUse, ...]:
+    faces = scores.subjects * scores.templates
+    return tuple(
+        SearchInUse(asked, faces, threshold, fpir(scores, threshold), fnir(scores, threshold))
+        for asked, threshold in in_use(faces).items()
     )
 
 
@@ -132,21 +181,28 @@ class GroupResult:
 
 
 def measure_groups(
-    embeddings: Float32, subjects: Sequence[str], groups: Sequence[str | None], threshold: float
+    embeddings: Float32,
+    subjects: Sequence[str],
+    groups: Sequence[str | None],
+    threshold: float,
+    *,
+    reference: ReferenceFaces | None = None,
 ) -> tuple[GroupResult, ...]:
     """Each group at the same threshold; photos without a group form one more, named "(none)"."""
     names = np.array([name or "(none)" for name in groups])
     people = np.asarray(subjects)
     return tuple(
-        _measure_group(str(name), embeddings[names == name], people[names == name].tolist(), threshold)
+        _measure_group(str(name), embeddings[names == name], people[names == name].tolist(), threshold, reference)
         for name in np.unique(names)
     )
 
 
-def _measure_group(name: str, embeddings: Float32, subjects: list[str], threshold: float) -> GroupResult:
+def _measure_group(
+    name: str, embeddings: Float32, subjects: list[str], threshold: float, reference: ReferenceFaces | None
+) -> GroupResult:
     people = len(set(subjects))
     try:
-        scores = score_all_pairs(embeddings, subjects)
+        scores = score_all_pairs(embeddings, subjects, offsets=offsets_of(embeddings, reference))
     except InvalidRequest as exc:
         return GroupResult(name, people, len(subjects), threshold, None, None, None, str(exc))
     return GroupResult(
@@ -172,7 +228,7 @@ class InUse:
 
 
 def measure_in_use(scores: PairScores, thresholds: Mapping[float, float]) -> tuple[InUse, ...]:
-    """The rates at thresholds that were set elsewhere. thresholds: FMR asked for to cosine."""
+    """The rates at thresholds that were set elsewhere. thresholds: by the FMR asked for."""
     return tuple(
         InUse(asked, threshold, fmr(scores.nonmated, threshold), fnmr(scores.mated, threshold))
         for asked, threshold in thresholds.items()

@@ -84,6 +84,7 @@ def measure_best_scores(
     sizes: Sequence[int],
     *,
     probes: NDArray[np.bool_] | None = None,
+    offsets: Float32 | None = None,
     templates: int = 1,
     seed: int = 0,
     bins: int = BINS,
@@ -92,6 +93,7 @@ def measure_best_scores(
 
     embeddings: (N, D) float32 of unit length. subjects: N names or numbers. sizes: numbers of subjects.
     probes: (N,) which photos are searched for, all when None; a probe's own subject is never in its gallery.
+    offsets: (N,), taken off the cosines of each photo, where cosines do not count as they are.
     templates: how many photos, drawn with the seed, enrol a subject; subjects with fewer are not in the pool.
     Raises: VectorMismatch when an embedding is not of unit length; InvalidRequest when a size is larger than the
     subjects there are besides the probe's own.
@@ -113,7 +115,7 @@ def measure_best_scores(
     for enrolled in (True, False):
         part = np.isin(labels[chosen], pool) == enrolled
         ranks = _Ranks(len(pool) - int(enrolled), wanted)
-        for rows, scores in _searches(embeddings, labels, chosen[part], gallery):
+        for rows, scores in _searches(embeddings, labels, chosen[part], gallery, offsets):
             ranks.add(mass, scores, weights[part][rows])
     rates = np.pad(np.cumsum(mass[:, ::-1], axis=1)[:, ::-1], ((0, 0), (0, 1)))
     return BestScores(wanted, np.clip(rates, 0, 1), len(pool))
@@ -129,10 +131,15 @@ def draw_gallery(labels: Indices, templates: int, seed: int) -> NDArray[np.intp]
     return gallery
 
 
-def search_gallery(probes: Float32, gallery: Float32) -> Float32:
-    """The best score of each subject: (P, D) probes and (G, k, D) templates of G subjects give (P, G) cosines."""
+def search_gallery(probes: Float32, gallery: Float32, taken_off: Float32 | None = None) -> Float32:
+    """The best score of each subject: (P, D) probes and (G, k, D) templates of G subjects give (P, G) cosines.
+
+    taken_off: (G, k), off the cosines with each template.
+    """
     subjects, templates, width = gallery.shape
     scores = probes @ gallery.reshape(subjects * templates, width).T
+    if taken_off is not None:
+        scores -= taken_off.ravel()
     best: Float32 = scores.reshape(len(probes), subjects, templates).max(axis=2)
     return best
 
@@ -144,14 +151,20 @@ def _weights(labels: Indices) -> Float64:
 
 
 def _searches(
-    embeddings: Float32, labels: Indices, probes: NDArray[np.intp], gallery: NDArray[np.intp]
+    embeddings: Float32,
+    labels: Indices,
+    probes: NDArray[np.intp],
+    gallery: NDArray[np.intp],
+    offsets: Float32 | None,
 ) -> Iterator[tuple[slice, Float32]]:
     """The scores of some probes at a time, best first, (P, G); a probe's own subject comes last."""
+    taken_off = np.zeros(len(embeddings), np.float32) if offsets is None else offsets
     enrolled = embeddings[gallery]
     for start in range(0, len(probes), ROWS):
         rows = slice(start, start + ROWS)
-        scores = search_gallery(embeddings[probes[rows]], enrolled)
-        scores[labels[probes[rows], None] == labels[gallery[None, :, 0]]] = -2  # below every cosine
+        scores = search_gallery(embeddings[probes[rows]], enrolled, taken_off[gallery])
+        scores -= taken_off[probes[rows], None]
+        scores[labels[probes[rows], None] == labels[gallery[None, :, 0]]] = -9  # below every score
         scores.sort(axis=1)
         yield rows, scores[:, ::-1]
 

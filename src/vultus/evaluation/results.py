@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from vultus.errors import InvalidRequest
 from vultus.evaluation.damage.measure_damage import DamageResult
@@ -17,24 +18,33 @@ from vultus.evaluation.measure import (
     GroupResult,
     InUse,
     PairResult,
+    SearchInUse,
+    SearchThresholds,
     VerificationResult,
     measure_groups,
     measure_in_use,
     measure_search,
     measure_verification,
 )
+from vultus.evaluation.relative.gallery_scores import offsets_of
 from vultus.evaluation.scores import PairScores, score_all_pairs
 from vultus.evaluation.split_half import HalvesResult, compare_halves
 from vultus.evaluation.verification import threshold_at_fmr
+from vultus.matching.reference_faces import ReferenceFaces
 from vultus.records.seen import Float32
 
 WORST_SHOWN = 20
 EXAMPLES = 5  # photos named per reason
 
+Score = Literal["relative", "cosine"]
+
 
 @dataclass(frozen=True)
 class Setup:
-    """The conditions of an evaluation. data: the name of the folder or list. face: which face of a photo."""
+    """The conditions of an evaluation. data: the name of the folder or list. face: which face of a photo.
+
+    score: what is measured, cosines or scores relative to other faces.
+    """
 
     data: str
     model_id: str
@@ -44,6 +54,7 @@ class Setup:
     face: str
     vultus_version: str
     date: str
+    score: Score = "cosine"
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class Acquisition:
 
 @dataclass(frozen=True)
 class NamedPair:
-    """Two photos by file name, of two subjects, with their cosine."""
+    """Two photos by file name, of two subjects, with their score."""
 
     first: str
     second: str
@@ -81,6 +92,7 @@ class FolderResult:
     verification: VerificationResult
     in_use: tuple[InUse, ...]
     search: tuple[SearchPoint, ...]
+    search_in_use: tuple[SearchInUse, ...]
     halves: HalvesResult | None
     groups: tuple[GroupResult, ...]
     differentials: tuple[Differential, ...]
@@ -138,34 +150,46 @@ def measure_folder(
     names: Sequence[str],
     *,
     in_use: Mapping[float, float] | None = None,
+    search_in_use: SearchThresholds | None = None,
     gallery_subjects: int | None = None,
     templates: int = 1,
+    reference: ReferenceFaces | None = None,
 ) -> FolderResult:
     """Measure labelled embeddings: (N, D) unit float32, N photos with their names to show.
 
-    in_use: the service's thresholds, by FMR. A measurement that needs more people becomes a note.
+    in_use: the service's thresholds, by FMR; search_in_use: those of searches of so many faces, by FPIR.
+    reference: what scores are relative to; None: they are cosines. A measurement that needs more people becomes a note.
     Raises InvalidRequest when there is one person only or no mated pair.
     """
     subjects = [photo.subject for photo in photos]
-    scores = score_all_pairs(embeddings, subjects)
+    scores = score_all_pairs(embeddings, subjects, offsets=offsets_of(embeddings, reference))
     notes: list[str] = []
     search: tuple[SearchPoint, ...] = ()
+    searches: tuple[SearchInUse, ...] = ()
     halves = None
     try:
-        search = measure_search(embeddings, subjects, gallery_subjects=gallery_subjects, templates=templates)
+        search, searches = measure_search(
+            embeddings,
+            subjects,
+            gallery_subjects=gallery_subjects,
+            templates=templates,
+            reference=reference,
+            in_use=search_in_use,
+        )
     except InvalidRequest as exc:
         notes.append(f"no identification: {exc}")
     try:
-        halves = compare_halves(embeddings, subjects)
+        halves = compare_halves(embeddings, subjects, reference=reference)
     except InvalidRequest as exc:
         notes.append(f"asked and found not compared: {exc}")
-    groups = _groups(embeddings, photos, scores)
+    groups = _groups(embeddings, photos, scores, reference)
     return FolderResult(
         photos=len(photos),
         people=len(set(subjects)),
         verification=measure_verification(scores),
         in_use=measure_in_use(scores, in_use or {}),
         search=search,
+        search_in_use=searches,
         halves=halves,
         groups=groups,
         differentials=measure_differentials(groups),
@@ -174,12 +198,14 @@ def measure_folder(
     )
 
 
-def _groups(embeddings: Float32, photos: Sequence[LabelledPhoto], scores: PairScores) -> tuple[GroupResult, ...]:
+def _groups(
+    embeddings: Float32, photos: Sequence[LabelledPhoto], scores: PairScores, reference: ReferenceFaces | None
+) -> tuple[GroupResult, ...]:
     groups = [photo.attribute for photo in photos]
     if not any(groups):
         return ()
     threshold = threshold_at_fmr(scores.nonmated, GROUP_FMR)
-    return measure_groups(embeddings, [photo.subject for photo in photos], groups, threshold)
+    return measure_groups(embeddings, [photo.subject for photo in photos], groups, threshold, reference=reference)
 
 
 def _worst(scores: PairScores, names: Sequence[str]) -> tuple[NamedPair, ...]:

@@ -1,7 +1,8 @@
-"""The cosine scores of all pairs of embeddings: two fine histograms, the mated pairs and the highest non-mated ones.
+"""The scores of all pairs of embeddings: two fine histograms, the mated pairs and the highest non-mated ones.
 
-N embeddings make N (N - 1) / 2 comparisons, 87 million for LFW: too many to keep, few enough to compute. They are
-computed a tile at a time by a matrix product, counted, and dropped.
+Scores are cosines, or relative: cosines less an offset of each photo. N embeddings make N (N - 1) / 2 comparisons, 87
+million for LFW: too many to keep, few enough to compute. They are computed a tile at a time by a matrix product,
+counted, and dropped.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ Labels = Sequence[str] | NDArray[np.generic]
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """The number of scores in each of B equal bins over [-1, 1]: `counts` (B,) int64, lowest score first."""
+    """The number of scores in each of B equal bins over [-1, 1]: `counts` (B,) int64, lowest score first.
+
+    Scores beyond, as relative ones may be, are in the first or the last bin.
+    """
 
     counts: Counts
 
     @classmethod
     def of(cls, scores: Float32, bins: int = BINS) -> Histogram:
-        """The histogram of scores in [-1, 1], of any shape."""
+        """The histogram of scores, of any shape."""
         return cls(_count(scores, bins))
 
     @property
@@ -61,7 +65,7 @@ class Histogram:
 
 @dataclass(frozen=True, eq=False)
 class ScoredPairs:
-    """Pairs of photos by index, each with its cosine: three arrays (P,) of int32, int32, float32."""
+    """Pairs of photos by index, each with its score: three arrays (P,) of int32, int32, float32."""
 
     first: Indices
     second: Indices
@@ -86,10 +90,18 @@ class PairScores:
     worst_nonmated: ScoredPairs
 
 
-def score_all_pairs(embeddings: Float32, subjects: Labels, *, bins: int = BINS, worst: int = WORST_KEPT) -> PairScores:
+def score_all_pairs(
+    embeddings: Float32,
+    subjects: Labels,
+    *,
+    offsets: Float32 | None = None,
+    bins: int = BINS,
+    worst: int = WORST_KEPT,
+) -> PairScores:
     """Compare every photo with every other one.
 
     embeddings: (N, D) float32 of unit length, photos without a face left out. subjects: N names or numbers.
+    offsets: (N,), taken off the cosines of each photo, as relative scores are; None: the scores are cosines.
     bins: of the histograms. worst: how many of the highest non-mated pairs to keep.
     Raises: VectorMismatch when an embedding is not of unit length; InvalidRequest when embeddings and subjects
     differ in number, when there is one person only or no mated pair, or above 20 million mated pairs.
@@ -99,8 +111,9 @@ def score_all_pairs(embeddings: Float32, subjects: Labels, *, bins: int = BINS, 
     _check_pairs(labels)
     order = np.argsort(labels, kind="stable").astype(np.int32)
     rows, groups = np.ascontiguousarray(embeddings[order]), labels[order]
-    counts, mated, highest = np.zeros(bins, np.int64), _mated(rows, groups), _Highest(worst)
-    for row, column, scores in _nonmated_tiles(rows, groups):
+    taken_off = np.zeros(len(rows), np.float32) if offsets is None else offsets[order]
+    counts, mated, highest = np.zeros(bins, np.int64), _mated(rows, groups, taken_off), _Highest(worst)
+    for row, column, scores in _nonmated_tiles(rows, groups, taken_off):
         counts += _count(scores[scores > _LEFT_OUT], bins) if column == row else _count(scores, bins)
         highest.offer(row, column, scores)
     return PairScores(
@@ -129,8 +142,8 @@ def check_embeddings(embeddings: Float32, count: int) -> None:
         )
 
 
-_LEFT_OUT = np.float32(-2)  # the score, in a tile, of a pair that is mated or counted in another tile
-Tile = tuple[int, int, Float32]  # index of the first row and column, cosines
+_LEFT_OUT = np.float32(-np.inf)  # the score, in a tile, of a pair that is mated or counted in another tile
+Tile = tuple[int, int, Float32]  # index of the first row and column, scores
 
 
 def _check_pairs(labels: Indices) -> None:
@@ -146,31 +159,33 @@ def _check_pairs(labels: Indices) -> None:
         raise InvalidRequest(f"{mated} mated pairs are more than {MAX_MATED_PAIRS}; give fewer photos of each person")
 
 
-def _mated(rows: Float32, groups: Indices) -> ScoredPairs:
+def _mated(rows: Float32, groups: Indices, taken_off: Float32) -> ScoredPairs:
     """All pairs within a group. groups: sorted, so that each group is one run of rows."""
     ends = np.flatnonzero(np.diff(groups, append=-1)) + 1
-    found = [_within(rows[start:end], start) for start, end in zip([0, *ends], ends, strict=False) if end - start > 1]
+    runs = [(start, end) for start, end in zip([0, *ends], ends, strict=False) if end - start > 1]
+    found = [_within(rows[start:end], taken_off[start:end], start) for start, end in runs]
     return _joined(found)
 
 
-def _within(rows: Float32, start: int) -> ScoredPairs:
+def _within(rows: Float32, taken_off: Float32, start: int) -> ScoredPairs:
     first, second = np.triu_indices(len(rows), 1)
-    return ScoredPairs(
-        (first + start).astype(np.int32), (second + start).astype(np.int32), (rows @ rows.T)[first, second]
-    )
+    scores = (rows @ rows.T)[first, second] - (taken_off[first] + taken_off[second])
+    return ScoredPairs((first + start).astype(np.int32), (second + start).astype(np.int32), scores)
 
 
-def _nonmated_tiles(rows: Float32, groups: Indices) -> Iterator[Tile]:
+def _nonmated_tiles(rows: Float32, groups: Indices, taken_off: Float32) -> Iterator[Tile]:
     """Every non-mated pair once; only the first tile of a band of rows can hold pairs that are left out."""
     for row in range(0, len(rows), ROWS):
         band = rows[row : row + ROWS]
         near_end = int(np.searchsorted(groups, groups[row + len(band) - 1], side="right"))
-        near = band @ rows[row:near_end].T
+        own = taken_off[row : row + ROWS, None]
+        near = band @ rows[row:near_end].T - (own + taken_off[row:near_end])
         # Equal groups are mated pairs; greater ones are non-mated pairs that another row of the tile has already.
         near[groups[row : row + len(band), None] >= groups[None, row:near_end]] = _LEFT_OUT
         yield row, row, near
         for column in range(near_end, len(rows), COLUMNS):
-            yield row, column, band @ rows[column : column + COLUMNS].T
+            beside = slice(column, column + COLUMNS)
+            yield row, column, band @ rows[beside].T - (own + taken_off[beside])
 
 
 def _count(scores: Float32, bins: int) -> Counts:

@@ -12,8 +12,11 @@ from vultus.errors import InvalidRequest
 from vultus.evaluation.intervals import can_be_claimed
 from vultus.evaluation.non_mated_maxima import BestScores, measure_best_scores
 from vultus.evaluation.probe_mixture import AskedAndFound, asked_and_found, fit_probe_mixture
+from vultus.evaluation.relative.drawn_galleries import GalleryScores, draw_galleries, fpir_asked_and_found
+from vultus.evaluation.relative.gallery_scores import offsets_of
 from vultus.evaluation.scores import Labels, PairScores, number_subjects, score_all_pairs
 from vultus.evaluation.verification import fmr, interpolated_threshold
+from vultus.matching.reference_faces import ReferenceFaces
 from vultus.records.seen import Float32
 
 ASKED_FMRS = (1e-2, 1e-3, 1e-4)
@@ -45,7 +48,8 @@ class FpirFound:
     """One target FPIR in galleries of `size` subjects.
 
     factors: (2 S,) FPIR found / asked, by the mixture of probes; independent: the same, comparisons taken as
-    independent. supported: the FMR that it needs is one that every half's false matches support.
+    independent. supported: the FMR that it needs is one that every half's false matches support. Of relative scores
+    galleries are drawn: nothing is independent then, and supported is what the people of every half can claim.
     """
 
     size: int
@@ -68,10 +72,11 @@ class HalvesResult:
 
 @dataclass(frozen=True, eq=False)
 class _Half:
-    """The scores of half the people, by pairs of photos and by searches."""
+    """The scores of half the people, by pairs of photos and by searches; drawn: of relative scores, by size."""
 
     pairs: PairScores
     galleries: BestScores
+    drawn: tuple[GalleryScores, ...] = ()
 
 
 Directions = Sequence[tuple[_Half, _Half]]  # thresholds from the first, rates on the second
@@ -93,10 +98,12 @@ def compare_halves(
     fmrs: Sequence[float] = ASKED_FMRS,
     fpirs: Sequence[float] = ASKED_FPIRS,
     splits: int = SPLITS,
+    reference: ReferenceFaces | None = None,
 ) -> HalvesResult:
     """Error rates asked of one half of the people and found in the other, in both directions of every split.
 
     embeddings: (N, D) float32 of unit length. sizes: subjects in the galleries, three round numbers when None.
+    reference: what scores are relative to; None: they are cosines.
     Raises InvalidRequest when a half has no mated pair or the people are too few.
     """
     people = len(np.unique(np.asarray(subjects)))
@@ -110,9 +117,11 @@ def compare_halves(
     directions: list[tuple[_Half, _Half]] = []
     for seed in range(splits):
         first = split_identities(subjects, seed)
-        one, other = (_measure(embeddings, np.asarray(subjects), part, wanted) for part in (first, ~first))
+        one, other = (_measure(embeddings, np.asarray(subjects), part, wanted, reference) for part in (first, ~first))
         directions += [(one, other), (other, one)]
     found = tuple(_fmr_found(directions, asked) for asked in fmrs)
+    if reference is not None:
+        return HalvesResult(halves, splits, found, _drawn_fpir(directions, fpirs))
     try:
         return HalvesResult(halves, splits, found, _fpir_found(directions, fpirs, wanted))
     except InvalidRequest as exc:
@@ -125,10 +134,19 @@ def gallery_sizes(most: int) -> tuple[int, ...]:
 
 
 def _measure(
-    embeddings: Float32, subjects: NDArray[np.generic], part: NDArray[np.bool_], sizes: Sequence[int]
+    embeddings: Float32,
+    subjects: NDArray[np.generic],
+    part: NDArray[np.bool_],
+    sizes: Sequence[int],
+    reference: ReferenceFaces | None,
 ) -> _Half:
     vectors, names = embeddings[part], subjects[part]
-    return _Half(score_all_pairs(vectors, names, worst=0), measure_best_scores(vectors, names, sizes))
+    offsets = offsets_of(vectors, reference)
+    pairs = score_all_pairs(vectors, names, offsets=offsets, worst=0)
+    if reference is None:
+        return _Half(pairs, measure_best_scores(vectors, names, sizes))
+    alone = measure_best_scores(vectors, names, [1], offsets=offsets)
+    return _Half(pairs, alone, draw_galleries(vectors, names, sizes, reference.rule))
 
 
 def _fmr_found(directions: Directions, asked: float) -> FmrFound:
@@ -152,6 +170,21 @@ def _fpir_found(directions: Directions, targets: Sequence[float], sizes: Sequenc
         plain.append(asked_and_found(one.galleries, other.galleries, targets))
     rows = zip(zip(*mixed, strict=True), zip(*plain, strict=True), strict=True)
     return tuple(_fpir_row(lines, independent) for lines, independent in rows if lines[0].size in sizes)
+
+
+def _drawn_fpir(directions: Directions, targets: Sequence[float]) -> tuple[FpirFound, ...]:
+    """The same for relative scores, whose galleries were drawn."""
+    found = [fpir_asked_and_found(one.drawn, other.drawn, targets) for one, other in directions]
+    return tuple(
+        FpirFound(
+            lines[0].size,
+            lines[0].asked,
+            tuple(line.factor for line in lines),
+            (),
+            all(line.supported for line in lines),
+        )
+        for lines in zip(*found, strict=True)
+    )
 
 
 def _fpir_row(lines: Sequence[AskedAndFound], independent: Sequence[AskedAndFound]) -> FpirFound:

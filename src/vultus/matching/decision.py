@@ -7,6 +7,7 @@ metrics, sqrt(2 - 2 s). One threshold on s therefore gives the same decision in 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Literal, Protocol
 
@@ -66,6 +67,12 @@ class ThresholdTable:
         self._curve = RateCurve(points)
         self._search = search
         self.relative = relative
+
+    def of_cosines(self) -> ThresholdTable:
+        """The same model's thresholds of cosines, whether or not relative scores decide."""
+        table = copy(self)
+        table.relative = None
+        return table
 
     def for_fmr(self, fmr: float, faces: int = 0) -> ThresholdRule:
         """The threshold of a 1:1 comparison for a false match rate. faces: of the gallery that is the cohort."""

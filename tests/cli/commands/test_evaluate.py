@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests import pictures
+from tests.relative import RELATIVE, made_reference
+from tests.standins import THRESHOLDS
+from vultus.matching.decision import ThresholdTable
+from vultus.model_references import relative_rates
 
 NAMES = ("anna", "bén", "çelik", "dora")
 
@@ -31,6 +35,43 @@ def evaluated(run, *arguments: object) -> dict:
     answer = run("evaluate", *arguments, "--json")
     assert answer.exit_code == 0, answer.output
     return json.loads(answer.stdout)
+
+
+@pytest.fixture
+def relative(small) -> None:
+    """Makes scores relative to other faces decide."""
+    model = small.models.resolve(None)
+    model.reference = made_reference()
+    model.calibration = ThresholdTable(model.id, THRESHOLDS, relative=relative_rates(RELATIVE))
+
+
+def test_what_the_service_decides_by_is_measured(run, people, relative):
+    found = evaluated(run, people)
+    assert found["score"] == found["setup"]["score"] == "relative"
+    folder = found["folder"]
+    in_use = {line["asked"]: line["threshold"] for line in folder["thresholds_in_use"]}
+    assert in_use[1e-3] == pytest.approx(0.04)  # of the family without a gallery
+    (search, _) = folder["searches_in_use"]
+    assert (search["asked"], search["faces"]) == (0.1, 2)  # half of four people
+    assert -0.15 < search["threshold"] < 0.03  # between galleries of 1 and of 150
+    assert folder["verification"]["points"][0]["euclidean_distance"] is None
+    shown = run("evaluate", people).stdout
+    assert "scores relative to other faces, by which the service decides" in shown
+    assert "threshold (score)" in shown
+
+
+def test_cosines_are_measured_when_asked_for(run, people, relative):
+    found = evaluated(run, people, "--by", "cosine")
+    assert found["score"] == "cosine"
+    in_use = {line["asked"]: line["threshold"] for line in found["folder"]["thresholds_in_use"]}
+    assert in_use[1e-2] == 0.5
+
+
+def test_relative_scores_of_a_model_without_them_are_wrong_usage(run, people):
+    assert evaluated(run, people)["score"] == "cosine"
+    answer = run("evaluate", people, "--by", "relative")
+    assert answer.exit_code == 2
+    assert "decides by cosines" in answer.stderr
 
 
 def test_a_bad_file_in_the_middle_is_counted_and_the_rest_is_measured(run, people):

@@ -25,6 +25,7 @@ from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
+from vultus.cli.thresholds_in_use import IN_USE_FMRS, ThresholdsInUse, reference_by, thresholds_in_use
 from vultus.config import Settings
 from vultus.evaluation.damage.measure_damage import DamageResult
 from vultus.evaluation.embed_photos import EmbeddedPhotos
@@ -34,9 +35,7 @@ from vultus.evaluation.pair_list import PairList, read_pairs
 from vultus.evaluation.presentation.as_json import evaluation_as_json
 from vultus.evaluation.presentation.as_tables import evaluation_as_tables
 from vultus.evaluation.presentation.report import render_report
-from vultus.evaluation.results import Evaluation, Setup, count_failures, measure_folder
-
-IN_USE_FMRS = (1e-2, 1e-3, 1e-4)
+from vultus.evaluation.results import Evaluation, Score, Setup, count_failures, measure_folder
 
 
 def evaluate(
@@ -63,6 +62,10 @@ def evaluate(
         bool,
         typer.Option("--degrade", help="Measure damaged copies of up to 200 photos too, in 24 ways; takes minutes."),
     ] = False,
+    by: Annotated[
+        Score | None,
+        typer.Option("--by", help="Scores relative to other faces, or cosines; default: what the service decides by."),
+    ] = None,
     words: DataOption = None,
     cache: CacheOption = None,
     report: Annotated[
@@ -80,10 +83,11 @@ def evaluate(
         raise typer.BadParameter("--degrade needs a FOLDER")
     data = _read(folder, pairs, attributes, column, words)
     vision = openers_of(ctx).open_vision(settings)
-    choices = Choices(vision.models.resolve(model), detector, face, cache)
-    in_use = _thresholds(choices)
+    served = vision.models.resolve(model)
+    choices = Choices(served, detector, face, cache, reference_by(served, by))
+    in_use = thresholds_in_use(choices)
     photos = embed_photos(vision, data.paths, choices, settings)
-    found = _measure(data, photos, _setup(vision, choices, data), in_use, gallery, templates)
+    found = _measure(data, photos, _setup(vision, choices, data), choices, in_use, gallery, templates)
     if degrade:
         found = replace(found, damage=_damage(vision, data, photos, choices, settings, found))
     _publish(found, report, as_json)
@@ -156,20 +160,16 @@ def _setup(vision: Vision, choices: Choices, data: Data) -> Setup:
         face=choices.face,
         vultus_version=__version__,
         date=f"{datetime.now(UTC):%Y-%m-%d}",
+        score="cosine" if choices.reference is None else "relative",
     )
-
-
-def _thresholds(choices: Choices) -> dict[float, float] | None:
-    """The thresholds that the service uses now, by FMR; None for a model without a calibration."""
-    table = choices.model.calibration
-    return None if table is None else {rate: table.for_fmr(rate).similarity for rate in IN_USE_FMRS}
 
 
 def _measure(
     data: Data,
     photos: EmbeddedPhotos,
     setup: Setup,
-    in_use: dict[float, float] | None,
+    choices: Choices,
+    in_use: ThresholdsInUse | None,
     gallery: int | None,
     templates: int,
 ) -> Evaluation:
@@ -183,14 +183,18 @@ def _measure(
             photos.vectors[at],
             [data.folder.photos[number] for number in kept],
             [names[row] for row in at],
-            in_use=in_use or {},
+            in_use=in_use.fmr if in_use is not None else {},
+            search_in_use=in_use.searches if in_use is not None else None,
+            reference=choices.reference,
             gallery_subjects=gallery,
             templates=templates,
         )
         if in_use is None:
             folder = replace(folder, notes=(*folder.notes, _without_calibration(setup.model_id)))
     if data.pairs is not None:
-        pairs = measure_pairs(photos.vectors[[rows[path] for path in data.paired]], data.pairs)
+        pairs = measure_pairs(
+            photos.vectors[[rows[path] for path in data.paired]], data.pairs, reference=choices.reference
+        )
     failures = count_failures(photos, data.subjects_of(photos.paths), names)
     return Evaluation(setup, failures, folder, pairs, data.duplicates, data.notes)
 
@@ -202,11 +206,16 @@ def _damage(
     usable = dict(zip(photos.paths, photos.usable.tolist(), strict=True))
     known = [(path, subject) for path, subject in zip(data.labelled, data.labels, strict=True) if usable[path]]
     verification = found.verification
-    thresholds = _thresholds(choices) or {
-        point.target_fmr: point.threshold
-        for point in (verification.points if verification is not None else ())
-        if point.target_fmr in IN_USE_FMRS
-    }
+    in_use = thresholds_in_use(choices)
+    thresholds = (
+        in_use.fmr
+        if in_use is not None
+        else {
+            point.target_fmr: point.threshold
+            for point in (verification.points if verification is not None else ())
+            if point.target_fmr in IN_USE_FMRS
+        }
+    )
     paths, subjects = [path for path, _ in known], [subject for _, subject in known]
     return measure_damaged_photos(vision, paths, subjects, choices, settings, thresholds)
 

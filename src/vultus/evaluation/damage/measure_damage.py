@@ -10,7 +10,9 @@ import numpy as np
 from vultus.errors import InvalidRequest
 from vultus.evaluation.intervals import Rate
 from vultus.evaluation.measure import InUse, measure_in_use
+from vultus.evaluation.relative.gallery_scores import offsets_of
 from vultus.evaluation.scores import number_subjects, score_all_pairs
+from vultus.matching.reference_faces import ReferenceFaces
 from vultus.records.seen import Float32
 
 PHOTOS = 200  # damaged in each way: 20,000 comparisons of different people, and a few minutes
@@ -45,14 +47,19 @@ def choose_photos(subjects: Sequence[str], most: int = PHOTOS) -> list[int]:
 
 
 def measure_damage(
-    vectors: Float32, subjects: Sequence[str], thresholds: Mapping[float, float]
+    vectors: Float32,
+    subjects: Sequence[str],
+    thresholds: Mapping[float, float],
+    *,
+    reference: ReferenceFaces | None = None,
 ) -> tuple[Rate, tuple[InUse, ...]]:
     """Photos without an embedding, and the rates among the others. vectors: (P, D) of unit length, NaN where there is
-    none. thresholds: FMR asked for to cosine."""
+    none. thresholds: by the FMR asked for. reference: what scores are relative to; None: they are cosines."""
     usable = ~np.isnan(vectors[:, 0])
     unanswered = Rate(int((~usable).sum()), len(vectors))
     kept = [subject for subject, good in zip(subjects, usable, strict=True) if good]
     try:
-        return unanswered, measure_in_use(score_all_pairs(vectors[usable], kept), thresholds)
+        offsets = offsets_of(vectors[usable], reference)
+        return unanswered, measure_in_use(score_all_pairs(vectors[usable], kept, offsets=offsets), thresholds)
     except InvalidRequest:  # nobody, one person, or no pair of one is left
         return unanswered, ()

@@ -9,9 +9,9 @@ from vultus.evaluation.damage.measure_damage import DamageResult
 from vultus.evaluation.differentials import Differential
 from vultus.evaluation.identification import SearchPoint
 from vultus.evaluation.intervals import Interval, Rate
-from vultus.evaluation.measure import GroupResult, InUse, PairResult, VerificationResult
+from vultus.evaluation.measure import GroupResult, InUse, PairResult, SearchInUse, VerificationResult
 from vultus.evaluation.presentation.in_words import three_sentences
-from vultus.evaluation.results import Acquisition, Evaluation, FolderResult
+from vultus.evaluation.results import Acquisition, Evaluation, FolderResult, Score
 from vultus.evaluation.verification import OperatingPoint
 from vultus.matching.decision import to_distance
 
@@ -19,13 +19,15 @@ DIGITS = 6  # decimals of thresholds and FNMR on the curve
 
 
 def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """The whole evaluation; every threshold is a cosine similarity."""
+    """The whole evaluation; thresholds are of the "score": cosine similarities, or scores relative to other faces."""
+    score = evaluation.setup.score
     return {
+        "score": score,
         "in_words": list(three_sentences(evaluation)),
         "setup": asdict(evaluation.setup),
         "acquisition": _acquisition(evaluation.acquisition),
-        "folder": None if evaluation.folder is None else _folder(evaluation.folder),
-        "pairs": None if evaluation.pairs is None else _pairs(evaluation.pairs),
+        "folder": None if evaluation.folder is None else _folder(evaluation.folder, score),
+        "pairs": None if evaluation.pairs is None else _pairs(evaluation.pairs, score),
         "damage": [_damage(one) for one in evaluation.damage],
         "duplicates": [list(names) for names in evaluation.duplicates],
         "notes": list(evaluation.notes),
@@ -41,13 +43,14 @@ def _acquisition(found: Acquisition) -> dict[str, Any]:
     }
 
 
-def _folder(found: FolderResult) -> dict[str, Any]:
+def _folder(found: FolderResult, score: Score) -> dict[str, Any]:
     return {
         "photos": found.photos,
         "people": found.people,
-        "verification": _verification(found.verification),
+        "verification": _verification(found.verification, score),
         "thresholds_in_use": [_in_use(line) for line in found.in_use],
         "identification": [_search(point) for point in found.search],
+        "searches_in_use": [_search_in_use(line) for line in found.search_in_use],
         "asked_and_found": None if found.halves is None else asdict(found.halves),
         "groups": [_group(group) for group in found.groups],
         "differentials": [_differential(line) for line in found.differentials],
@@ -60,6 +63,11 @@ def _in_use(line: InUse) -> dict[str, Any]:
     return {"asked": line.asked, "threshold": line.threshold, "fmr": _rate(line.fmr), "fnmr": _rate(line.fnmr)}
 
 
+def _search_in_use(line: SearchInUse) -> dict[str, Any]:
+    rates = {"fpir": _rate(line.fpir), "fnir": _rate(line.fnir)}
+    return {"asked": line.asked, "faces": line.faces, "threshold": line.threshold, **rates}
+
+
 def _damage(found: DamageResult) -> dict[str, Any]:
     return {
         "treatment": found.treatment,
@@ -70,22 +78,22 @@ def _damage(found: DamageResult) -> dict[str, Any]:
     }
 
 
-def _pairs(found: PairResult) -> dict[str, Any]:
+def _pairs(found: PairResult, score: Score) -> dict[str, Any]:
     return {
         "pairs": found.pairs,
         "unscored": found.unscored,
-        "verification": _verification(found.verification),
+        "verification": _verification(found.verification, score),
         "ten_fold": None if found.accuracy is None else asdict(found.accuracy),
     }
 
 
-def _verification(found: VerificationResult) -> dict[str, Any]:
+def _verification(found: VerificationResult, score: Score) -> dict[str, Any]:
     lines = zip(found.points, found.bootstraps, strict=True)
     return {
         "mated": found.mated.total,
         "nonmated": found.nonmated.total,
         "equal_error": asdict(found.equal_error),
-        "points": [_point(point, bootstrap) for point, bootstrap in lines],
+        "points": [_point(point, bootstrap, score) for point, bootstrap in lines],
         "det": {
             "thresholds": found.det.thresholds.round(DIGITS).tolist(),
             "fmr": found.det.fmr.tolist(),  # not rounded: the smallest would be 0
@@ -94,11 +102,11 @@ def _verification(found: VerificationResult) -> dict[str, Any]:
     }
 
 
-def _point(point: OperatingPoint, bootstrap: Interval | None) -> dict[str, Any]:
+def _point(point: OperatingPoint, bootstrap: Interval | None, score: Score) -> dict[str, Any]:
     return {
         "target_fmr": point.target_fmr,
         "threshold": point.threshold,
-        "euclidean_distance": to_distance(point.threshold, "euclidean"),
+        "euclidean_distance": to_distance(point.threshold, "euclidean") if score == "cosine" else None,
         "fmr": _rate(point.fmr),
         "fnmr": _rate(point.fnmr),
         "fnmr_subject_bootstrap": _interval(bootstrap),

@@ -10,15 +10,14 @@ from vultus.evaluation.damage.measure_damage import DamageResult
 from vultus.evaluation.differentials import Differential
 from vultus.evaluation.identification import SearchPoint
 from vultus.evaluation.intervals import Interval, Rate
-from vultus.evaluation.measure import GroupResult, InUse, PairResult, VerificationResult
-from vultus.evaluation.presentation.in_words import three_sentences
-from vultus.evaluation.results import Acquisition, Evaluation, FolderResult
+from vultus.evaluation.measure import GroupResult, InUse, PairResult, SearchInUse, VerificationResult
+from vultus.evaluation.presentation.in_words import score_name, three_sentences, what_is_measured
+from vultus.evaluation.results import Acquisition, Evaluation, FolderResult, Score
 from vultus.evaluation.split_half import FmrFound, FpirFound, HalvesResult
 from vultus.matching.decision import to_distance
 
 NO_VALUE = "-"
 IN_WORDS = "In plain words"
-NOT_CLAIMED = (*(NO_VALUE,) * 3, "cannot be claimed", *(NO_VALUE,) * 2)  # in place of an operating point
 
 
 @dataclass(frozen=True)
@@ -37,33 +36,40 @@ def evaluation_as_tables(evaluation: Evaluation) -> tuple[Table, ...]:
 
 
 def _tables(evaluation: Evaluation) -> Iterator[Table]:
-    yield Table(IN_WORDS, (), (), three_sentences(evaluation))
+    score = evaluation.setup.score
+    yield Table(IN_WORDS, (), (), (*three_sentences(evaluation), what_is_measured(score)))
     yield _acquisition(evaluation.acquisition)
     if evaluation.pairs is not None:
-        yield _pair_list(evaluation.pairs)
+        yield _pair_list(evaluation.pairs, score)
     if evaluation.folder is not None:
-        yield from _folder(evaluation.folder)
+        yield from _folder(evaluation.folder, score)
     yield _damage(evaluation.damage)
     duplicates = tuple((", ".join(names),) for names in evaluation.duplicates)
     yield Table("The same file under several people", ("files",), duplicates)
     yield Table("Notes on the data", (), (), evaluation.notes)
 
 
-def _folder(found: FolderResult) -> Iterator[Table]:
-    yield _operating_points("Verification (1:1), all pairs of photos", found.verification)
+def _folder(found: FolderResult, score: Score) -> Iterator[Table]:
+    threshold = f"threshold ({score_name(score)})"
+    yield _operating_points("Verification (1:1), all pairs of photos", found.verification, score)
     yield Table(
         "At the thresholds the service uses now",
-        ("FMR asked", "threshold (cosine)", "FMR found", "95 % (Wilson)", "FNMR found", "95 % (Wilson)"),
+        ("FMR asked", threshold, "FMR found", "95 % (Wilson)", "FNMR found", "95 % (Wilson)"),
         tuple(_in_use(line) for line in found.in_use),
     )
     yield Table(
         "Identification (1:N), open set",
-        ("FPIR", "N people", "k photos each", "rank", "threshold (cosine)", "FNIR", "95 % (people)", "searches"),
+        ("FPIR", "N people", "k photos each", "rank", threshold, "FNIR", "95 % (people)", "searches"),
         tuple(_search(point) for point in found.search),
         tuple(point.note for point in found.search if point.note),
     )
+    yield Table(
+        "Searches at the thresholds the service uses now",
+        ("FPIR asked", "faces enrolled", threshold, "FPIR found", "95 % (Wilson)", "FNIR found", "95 % (Wilson)"),
+        tuple(_search_in_use(line) for line in found.search_in_use),
+    )
     if found.halves is not None:
-        yield from _halves(found.halves)
+        yield from _halves(found.halves, score)
     yield Table(
         "Groups side by side, at one threshold for all",
         ("group", "people", "photos", "threshold", "FMR", "95 % (Wilson)", "FNMR", "95 % (Wilson)", "95 % (people)"),
@@ -78,7 +84,7 @@ def _folder(found: FolderResult) -> Iterator[Table]:
     )
     yield Table(
         "Different people, most alike: look here for wrong labels",
-        ("similarity", "photo", "photo"),
+        (score_name(score), "photo", "photo"),
         tuple((f"{pair.score:.3f}", pair.first, pair.second) for pair in found.worst),
     )
     yield Table("Not measured", (), (), found.notes)
@@ -98,8 +104,8 @@ def _counted(rate: Rate, what: str) -> tuple[str, str, str]:
     return f"{rate.errors:,} of {rate.trials:,} {what}", percent(rate.value), ""
 
 
-def _pair_list(found: PairResult) -> Table:
-    table = _operating_points("Pair list", found.verification)
+def _pair_list(found: PairResult, score: Score) -> Table:
+    table = _operating_points("Pair list", found.verification, score)
     notes = [f"{found.pairs:,} pairs, {found.unscored:,} without a face in both photos"]
     if found.accuracy is not None:
         notes.append(
@@ -109,17 +115,20 @@ def _pair_list(found: PairResult) -> Table:
     return Table(table.title, table.columns, table.rows, (*notes, *table.notes))
 
 
-def _operating_points(title: str, found: VerificationResult) -> Table:
+def _operating_points(title: str, found: VerificationResult, score: Score) -> Table:
+    name = score_name(score)
+    names: tuple[str, ...] = (name, "cosine distance", "Euclidean distance") if score == "cosine" else (name,)
+    not_claimed = (*(NO_VALUE,) * len(names), "cannot be claimed", *(NO_VALUE,) * 2)
     rows = []
     for point, bootstrap in zip(found.points, found.bootstraps, strict=True):
         shown = (percent(point.fnmr.value), interval(point.fnmr.interval), interval(bootstrap))
         distance = to_distance(point.threshold, "euclidean")
-        thresholds = (f"{point.threshold:.4f}", f"{1 - point.threshold:.4f}", f"{distance:.4f}")
-        rows.append((_power(point.target_fmr), *((*thresholds, *shown) if point.supported else NOT_CLAIMED)))
-    columns = ("FMR", "cosine", "cosine distance", "Euclidean distance", "FNMR", "95 % (Wilson)", "95 % (people)")
+        thresholds = (f"{point.threshold:.4f}", f"{1 - point.threshold:.4f}", f"{distance:.4f}")[: len(names)]
+        rows.append((_power(point.target_fmr), *((*thresholds, *shown) if point.supported else not_claimed)))
+    columns = ("FMR", *names, "FNMR", "95 % (Wilson)", "95 % (people)")
     counts = (
         f"{found.mated.total:,} mated and {found.nonmated.total:,} non-mated comparisons; equal error rate "
-        f"{percent(found.equal_error.rate)} at cosine {found.equal_error.threshold:.4f}"
+        f"{percent(found.equal_error.rate)} at {name} {found.equal_error.threshold:.4f}"
     )
     return Table(title, columns, tuple(rows), (counts, *(point.note for point in found.points if point.note)))
 
@@ -135,6 +144,18 @@ def _in_use(line: InUse) -> tuple[str, ...]:
     )
 
 
+def _search_in_use(line: SearchInUse) -> tuple[str, ...]:
+    return (
+        percent(line.asked),
+        f"{line.faces:,}",
+        f"{line.threshold:.4f}",
+        percent(line.fpir.value),
+        interval(line.fpir.interval),
+        percent(line.fnir.value),
+        interval(line.fnir.interval),
+    )
+
+
 def _search(point: SearchPoint) -> tuple[str, ...]:
     fixed = (percent(point.target_fpir), f"{point.subjects:,}", str(point.templates), str(point.rank))
     if point.note:
@@ -144,14 +165,14 @@ def _search(point: SearchPoint) -> tuple[str, ...]:
     return *fixed, *found
 
 
-def _halves(found: HalvesResult) -> Iterator[Table]:
+def _halves(found: HalvesResult, score: Score) -> Iterator[Table]:
     people = (
         f"people are split in two, {found.people[0]:,} and {found.people[1]:,}, {found.splits} times; each half sets "
         "thresholds for the other. Found / asked: the mean, and the lowest to the highest of all halves"
     )
     yield Table(
         "Asked and found: FMR",
-        ("FMR asked", "thresholds (cosine)", "found / asked, all pairs", "found / asked, people alike"),
+        ("FMR asked", f"thresholds ({score_name(score)})", "found / asked, all pairs", "found / asked, people alike"),
         tuple(_fmr_found(line) for line in found.fmr),
         (people, "a few people with many photos make the rate over all pairs vary from half to half"),
     )
@@ -177,6 +198,8 @@ def _fpir_found(line: FpirFound) -> tuple[str, ...]:
 
 def spread(factors: Sequence[float]) -> str:
     """The mean, and the range from lowest to highest, as text."""
+    if not factors:
+        return NO_VALUE
     return f"{fmean(factors):.2f} ({min(factors):.2f} to {max(factors):.2f})"
 
 

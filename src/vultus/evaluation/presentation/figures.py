@@ -47,14 +47,14 @@ def draw_det(found: VerificationResult) -> str:
     return _as_svg(partial(_plot_det, found))
 
 
-def draw_histograms(found: VerificationResult) -> str:
+def draw_histograms(found: VerificationResult, scores: str) -> str:
     """The shares of mated and non-mated scores, on a logarithmic scale, with thresholds as lines."""
-    return _as_svg(partial(_plot_histograms, found))
+    return _as_svg(partial(_plot_histograms, found, scores))
 
 
-def draw_rates(found: VerificationResult) -> str:
+def draw_rates(found: VerificationResult, scores: str) -> str:
     """FMR falling and FNMR rising with the threshold, on a logarithmic scale; they cross at the equal error rate."""
-    return _as_svg(partial(_plot_rates, found))
+    return _as_svg(partial(_plot_rates, found, scores))
 
 
 def draw_fpir(found: HalvesResult) -> str:
@@ -80,7 +80,7 @@ def _plot_det(found: VerificationResult, axes: Axes) -> None:
     axes.set_ylim(_floor(found.det.fnmr), 1.05)
 
 
-def _plot_histograms(found: VerificationResult, axes: Axes) -> None:
+def _plot_histograms(found: VerificationResult, scores: str, axes: Axes) -> None:
     for histogram, colour, name in (
         (found.nonmated, NONMATED, "different people"),
         (found.mated, MATED, "same person"),
@@ -91,13 +91,13 @@ def _plot_histograms(found: VerificationResult, axes: Axes) -> None:
     for point in (point for point in found.points if point.supported):
         axes.axvline(point.threshold, color=ASKED, linewidth=0.8, linestyle=(0, (4, 3)))
         _label(axes, f"{point.target_fmr:.0e}".replace("e-0", "e-"), point.threshold, 0.4, vertical=True)
-    axes.set(yscale="log", xlabel="similarity (cosine); lines: thresholds by FMR", ylabel="share of comparisons")
+    axes.set(yscale="log", xlabel=f"{scores}; lines: thresholds by FMR", ylabel="share of comparisons")
     axes.set_ylim(SMALLEST_SHARE, 1)
     axes.set_xlim(*_range(found))
     axes.legend(loc="upper left")
 
 
-def _plot_rates(found: VerificationResult, axes: Axes) -> None:
+def _plot_rates(found: VerificationResult, scores: str, axes: Axes) -> None:
     for rates, colour, name in (
         (found.det.fmr, NONMATED, "false match rate"),
         (found.det.fnmr, MATED, "false non-match rate"),
@@ -106,7 +106,7 @@ def _plot_rates(found: VerificationResult, axes: Axes) -> None:
     crossing = found.equal_error
     axes.plot(crossing.threshold, crossing.rate, "o", color=ASKED, markersize=5)
     _label(axes, f"equal error rate {100 * crossing.rate:.2g} %", crossing.threshold, crossing.rate, offset=(10, -5))
-    axes.set(yscale="log", xlabel="threshold (cosine)", ylabel="error rate")
+    axes.set(yscale="log", xlabel=f"threshold ({scores})", ylabel="error rate")
     axes.set_xlim(*_range(found))
     axes.set_ylim(min(_floor(found.det.fmr), _floor(found.det.fnmr)), 1.5)
     axes.legend(loc="lower left")
@@ -123,7 +123,9 @@ def _plot_fpir(found: HalvesResult, axes: Axes) -> None:
             ends = [asked * min(line.factors), asked * max(line.factors)]
             axes.plot([line.size] * 2, ends, color=MATED, linewidth=4, alpha=0.25)
         axes.plot(sizes, [asked * fmean(line.factors) for line in lines], "o-", color=MATED, label=labels[1])
-        axes.plot(sizes, [asked * fmean(line.independent) for line in lines], "s--", color=NONMATED, label=labels[2])
+        if all(line.independent for line in lines):
+            rates = [asked * fmean(line.independent) for line in lines]
+            axes.plot(sizes, rates, "s--", color=NONMATED, label=labels[2])
     axes.set(xscale="log", yscale="log", xlabel="people in the gallery", ylabel="false-positive identification rate")
     sizes = sorted({line.size for line in found.fpir})
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])

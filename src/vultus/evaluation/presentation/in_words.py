@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vultus.evaluation.intervals import COMPARISONS_PER_CLAIM
 from vultus.evaluation.measure import InUse, VerificationResult
-from vultus.evaluation.results import Evaluation
+from vultus.evaluation.results import Evaluation, Score
 from vultus.evaluation.verification import OperatingPoint, smallest_supported
 
 
@@ -20,6 +20,18 @@ def three_sentences(evaluation: Evaluation) -> tuple[str, ...]:
     if point is None:
         return *_too_few(found), _limits(evaluation, found)
     return _strangers(point), _missed(point.fnmr.value, point.target_fmr), _limits(evaluation, found)
+
+
+def what_is_measured(score: Score) -> str:
+    """Of which values the thresholds and rates are."""
+    if score == "cosine":
+        return "Measured are cosines: thresholds are cosine similarities."
+    return "Measured are scores relative to other faces, by which the service decides: thresholds are such scores."
+
+
+def score_name(score: Score) -> str:
+    """The word for one value, in tables and figures."""
+    return "cosine" if score == "cosine" else "score"
 
 
 def one_in(rate: float) -> str:

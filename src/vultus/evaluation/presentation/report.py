@@ -7,7 +7,7 @@ from html import escape
 
 from vultus.evaluation.presentation.as_tables import IN_WORDS, Table, evaluation_as_tables, percent
 from vultus.evaluation.presentation.figures import draw_det, draw_fpir, draw_groups, draw_histograms, draw_rates
-from vultus.evaluation.presentation.in_words import three_sentences
+from vultus.evaluation.presentation.in_words import score_name, three_sentences, what_is_measured
 from vultus.evaluation.results import Evaluation
 from vultus.evaluation.verification import smallest_supported
 
@@ -79,7 +79,8 @@ def _setup(evaluation: Evaluation) -> str:
     setup = evaluation.setup
     return (
         f"{setup.model_id}, {setup.precision}, pipeline version {setup.pipeline_version}; detector {setup.detector}; "
-        f"{setup.face} face of each photo; Vultus {setup.vultus_version}; {setup.date}"
+        f"{setup.face} face of each photo; Vultus {setup.vultus_version}; {setup.date}. "
+        f"{what_is_measured(setup.score)}"
     )
 
 
@@ -105,14 +106,17 @@ def _cards(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
 
 
 def _figures(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
-    found = evaluation.verification
+    found, scores = evaluation.verification, score_name(evaluation.setup.score)
     if found is not None:
         yield (
             draw_det(found),
             "Detection error trade-off. Lower is better. Grey: too few comparisons to claim the rate.",
         )
-        yield draw_histograms(found), "Scores of the same person and of different people; lines: thresholds by FMR."
-        yield draw_rates(found), "Both error rates over the threshold: what a stricter one costs."
+        yield (
+            draw_histograms(found, scores),
+            "Scores of the same person and of different people; lines: thresholds by FMR.",
+        )
+        yield draw_rates(found, scores), "Both error rates over the threshold: what a stricter one costs."
     folder = evaluation.folder
     if folder is not None and folder.halves is not None and folder.halves.fpir:
         yield (

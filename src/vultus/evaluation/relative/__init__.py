@@ -1,0 +1,1 @@
+"""Scores relative to other faces: of pairs, in galleries, and the thresholds for them."""
