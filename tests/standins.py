@@ -14,6 +14,7 @@ from tests.pictures import FRAME
 from vultus.errors import InvalidRequest, ModelMismatch, ModelNameNotAllowed
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.reference_faces import ReferenceFaces
+from vultus.models.relative_calibration import RelativeCalibration
 from vultus.records.seen import RGB, CropRule, Face, InputRule
 from vultus.vision.embed import Embedder
 from vultus.vision.session import Session
@@ -80,6 +81,10 @@ class TinyModel:
     calibration: ThresholdTable | None = None
     reference: ReferenceFaces | None = None
     older: tuple[int, ...] = ()
+    card_scores: tuple[RelativeCalibration, ReferenceFaces] | None = None
+
+    def scores_of_card(self) -> tuple[RelativeCalibration, ReferenceFaces] | None:
+        return self.card_scores
 
     def thresholds(self) -> ThresholdTable:
         if self.calibration is None:

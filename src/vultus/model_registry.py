@@ -17,6 +17,7 @@ from vultus.model_references import reference_faces, relative_rates
 from vultus.models.card import Calibration, ModelCard, cards_of, find_card, known_card
 from vultus.models.excluded_models import refusal
 from vultus.models.precision import Precision
+from vultus.models.relative_calibration import RelativeCalibration
 from vultus.models.repository.store import ModelStore
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.decoders import DECODERS, Decoders, Networks, decoded_cards
@@ -57,6 +58,17 @@ class ServedModel:
                 f"it once: vultus calibrate FOLDER --model {self.id}"
             )
         return self.calibration
+
+    def scores_of_card(self) -> tuple[RelativeCalibration, ReferenceFaces] | None:
+        """The relative scores of the card, also where the operator's calibration hides them; None where it has none.
+
+        Raises: ModelInvalid when its mean faces cannot be read.
+        """
+        calibration = self.card.calibration
+        if calibration is None or calibration.relative is None:
+            return None
+        reference = reference_faces(self.card, calibration)
+        return None if reference is None else (calibration.relative, reference)
 
     def embedder(self) -> Recogniser[Any]:
         """The loaded model; the first caller loads it, callers at the same time wait for that one load.

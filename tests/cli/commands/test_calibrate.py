@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import pictures
-from tests.relative import RELATIVE
+from tests.relative import RELATIVE, made_reference
 from vultus.models.card import find_card, in_box_cards
 from vultus.models.operator_calibration import calibration_text, operator_calibration_path
 
@@ -38,6 +38,35 @@ def test_the_calibration_is_written_into_the_model_folder(run, people, surroundi
     assert "search" not in written["calibration"]
     assert "too few for a model of galleries" in answer.stderr
     assert json.loads(answer.stdout)["calibration"]["precision"] == "fp32"
+
+
+def test_relative_scores_of_the_card_get_thresholds_of_these_photos(run, small, surroundings):
+    model = small.models.resolve(None)
+    model.card_scores = (RELATIVE, made_reference())
+    for person in range(31):
+        for photo in range(2):
+            path = surroundings / "staff" / f"{person:02}" / f"{photo}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(pictures.drawn_photo(person, noise=3.0, photo=photo))
+    answer = run("calibrate", surroundings / "staff")
+    assert answer.exit_code == 0, answer.output
+    found = tomllib.loads((surroundings / "models" / "tiny-32.calibration.toml").read_text("utf-8"))["calibration"]
+    assert found["thresholds"]  # of cosines, as before
+    relative = found["relative"]
+    assert relative["data"] == found["data"] == "staff: 62 photos of 31 people, largest face"
+    assert [one["faces"] for one in relative["fmr"]] == [0, 10]
+    assert [one["faces"] for one in relative["fpir"]] == [1, 4, 10]
+    assert [rate for rate, _ in relative["fpir"][0]["thresholds"]] == [0.3, 0.1]  # 3 / 31 is the smallest
+    assert (relative["mean_faces"], relative["likeness"]) == (RELATIVE.mean_faces, list(RELATIVE.likeness))
+    assert "reliability" in relative
+
+
+def test_too_few_people_for_relative_scores_are_refused(run, small, people, surroundings):
+    small.models.resolve(None).card_scores = (RELATIVE, made_reference())
+    answer = run("calibrate", people)
+    assert answer.exit_code == 1
+    assert "10 people are too few to calibrate scores relative to other faces; 30 or more" in answer.stderr
+    assert not list(surroundings.rglob("*.calibration.toml"))
 
 
 def test_thresholds_that_are_equal_once_rounded_are_refused_and_leave_no_file(run, people, surroundings, monkeypatch):

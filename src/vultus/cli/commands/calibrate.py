@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +21,10 @@ from vultus.errors import InvalidRequest, ModelNameNotAllowed
 from vultus.evaluation.calibrate import Thresholds, measure_thresholds
 from vultus.evaluation.embed_photos import EmbeddedPhotos
 from vultus.evaluation.labelled_folder import LabelledFolder, read_folder
+from vultus.evaluation.relative.score_thresholds import Family, measure_score_thresholds
 from vultus.findings import sentence_of
 from vultus.matching.decision import to_distance
+from vultus.model_registry import ServedModel
 from vultus.models.calibration import SearchCalibration
 from vultus.models.card import Calibration, ModelCard, find_card
 from vultus.models.catalogue import known_cards
@@ -31,8 +34,9 @@ from vultus.models.operator_calibration import (
     why_by_cosine,
     write_operator_calibration,
 )
-from vultus.models.relative_calibration import RelativeCalibration
+from vultus.models.relative_calibration import RelativeCalibration, ScoresAtSize
 from vultus.models.toml import wording_of
+from vultus.records.seen import Float32
 
 RATE_DIGITS, COSINE_DIGITS = 2, 4  # of the numbers that are written
 
@@ -81,26 +85,54 @@ def _calibrate(
     usable = embedded.usable
     subjects = [subject for subject, good in zip(photos.subjects, usable, strict=True) if good]
     found = measure_thresholds(embedded.vectors[usable], subjects)
+    relative = _measure_relative(choices.model, embedded.vectors[usable], subjects)
     for note in (*photos.notes, *([found.note] if found.note else [])):
         say(note)
     words = data or photos.root.resolve().name
+    said = f"{words}: {len(subjects):,} photos of {len(set(subjects)):,} people, {choices.face} face"
+    date = f"{datetime.now(UTC):%Y-%m-%d}"
     try:
         return Calibration(
             thresholds=_rounded(found.points),
-            data=f"{words}: {len(subjects):,} photos of {len(set(subjects)):,} people, {choices.face} face",
+            data=said,
             comparisons=found.comparisons,
-            date=f"{datetime.now(UTC):%Y-%m-%d}",
+            date=date,
             pipeline_version=choices.model.pipeline_version,
             precision=choices.model.precision,
             weighting="all pairs",
             smallest_fmr=found.smallest_fmr,
             search=_search(found),
+            relative=None if relative is None else replace(relative, data=said, date=date),
         )
     except ValidationError as exc:  # such as equal thresholds of two rates; a file with them would be refused
         said = sentence_of(exc.errors(), wording_of(Calibration), at_most=1).partition(";")[0]
         raise InvalidRequest(
             f"these photos give no calibration that can be used: {said}; use more photos, of more people"
         ) from exc
+
+
+def _measure_relative(model: ServedModel, vectors: Float32, subjects: Sequence[str]) -> RelativeCalibration | None:
+    """The card's relative calibration with thresholds of these photos; None where the card has none.
+
+    Raises InvalidRequest when the people are too few: a file without these thresholds would make cosines decide.
+    """
+    of_card = model.scores_of_card()
+    if of_card is None:
+        return None
+    relative, reference = of_card
+    found = measure_score_thresholds(vectors, subjects, reference)
+    return replace(
+        relative,
+        fmr=_at_sizes(found.fmr),
+        fpir=_at_sizes(found.fpir),
+        smallest_fmr=found.smallest_fmr,
+        smallest_fpir=found.smallest_fpir,
+        largest_gallery=found.largest_gallery,
+    )
+
+
+def _at_sizes(family: Family) -> tuple[ScoresAtSize, ...]:
+    return tuple(ScoresAtSize(size, _rounded(points)) for size, points in family)
 
 
 def _search(found: Thresholds) -> SearchCalibration | None:
