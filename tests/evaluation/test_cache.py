@@ -13,11 +13,12 @@ VECTOR = np.array([0.6, 0.8], np.float32)
 
 def test_what_was_added_is_there_in_the_next_run(tmp_path):
     with open_cache(tmp_path, RECIPE, 2) as cache:
-        cache.add(ONE, CachedOutcome(VECTOR, None))
+        cache.add(ONE, CachedOutcome(VECTOR, None, 87.5))
         cache.add(TWO, CachedOutcome(None, "no_face_detected"))
     again = EmbeddingCache(tmp_path, RECIPE, 2)
     assert len(again) == 2
     assert again.find(ONE).embedding.tolist() == VECTOR.tolist()
+    assert (again.find(ONE).reliability, again.find(TWO).reliability) == (87.5, None)
     assert (again.find(TWO).embedding, again.find(TWO).failure) == (None, "no_face_detected")
     assert again.find("00" * 32) is None
 

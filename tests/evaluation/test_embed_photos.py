@@ -9,6 +9,7 @@ from tests import pictures
 from tests.standins import TINY, FrameDetector, TinyModels
 from vultus.evaluation.cache import EmbeddingCache, Recipe
 from vultus.evaluation.embed_photos import Outcome, PhotoEmbedder, gather
+from vultus.evaluation.results import count_failures
 from vultus.vision.compute_slots import compute_in_calling_thread
 from vultus.vision.embed import Embedder
 from vultus.vision.pipeline import Pipeline
@@ -33,6 +34,26 @@ def model(tmp_path) -> Embedder:
 def write(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
+
+
+def test_photos_that_the_service_does_not_decide_on_are_told_apart_and_left_out(tmp_path):
+    a, b, c, d = (Path(name) for name in "abcd")
+    vector = np.array([0, 1], np.float32)
+    outcomes = [
+        Outcome(a, vector, None, 19.9),
+        Outcome(b, vector, None, 20.0),
+        Outcome(c, vector, None),
+        Outcome(d, None, "x"),
+    ]
+    photos = gather([a, b, c, d], outcomes, 2)
+    assert photos.undecided.tolist() == [True, False, False, False]
+    assert photos.usable.tolist() == [True, True, True, False]
+    left = photos.decided()
+    assert left.failures == ("unreliable", None, None, "x")
+    assert np.isnan(left.vectors[0]).all()
+    assert (left.vectors[1] == vector).all()
+    counted = count_failures(photos, ["p", "p", "q", "r"], ["a", "b", "c", "d"], left_out=True)
+    assert (counted.undecided.errors, counted.acquire.errors, counted.left_out) == (1, 1, True)
 
 
 def test_the_embedding_is_that_of_the_pipeline(tmp_path, pipeline, model):

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from vultus.cli.embedding import Choices
+from vultus.cli.embedding import Choices, reliability_of
 from vultus.cli.opening import Vision
 from vultus.cli.output import progress
 from vultus.cli.settings import read_photo
@@ -76,7 +76,7 @@ class _Photos:
     settings: Settings
 
     def embed(self, copies: Copies, advance: Callable[[], None]) -> Float32:
-        """(P, D) embeddings of the copies, NaN where none came."""
+        """(P, D) embeddings of the copies, NaN where none came or where the service does not decide on it."""
         model = self.choices.model.embedder()
 
         def read(path: Path) -> bytes:
@@ -85,13 +85,20 @@ class _Photos:
                 return photo
             return damaged(photo, copies.treatment, copies.strength, self.widths[path])
 
-        embedder = PhotoEmbedder(self.pipeline, model, read, self.choices.face, self.choices.detector)
+        embedder = PhotoEmbedder(
+            self.pipeline,
+            model,
+            read,
+            self.choices.face,
+            self.choices.detector,
+            reliability=reliability_of(self.choices),
+        )
         done = []
         with closing(in_threads(embedder.embed, self.paths, self.settings.compute_slots)) as outcomes:
             for outcome in outcomes:
                 done.append(outcome)
                 advance()
-        return gather(self.paths, done, model.dimension).vectors
+        return gather(self.paths, done, model.dimension).decided().vectors
 
 
 def _open_photos(vision: Vision, paths: Sequence[Path], choices: Choices, settings: Settings) -> _Photos:

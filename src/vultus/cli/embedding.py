@@ -18,6 +18,7 @@ from vultus.config import Settings
 from vultus.evaluation.cache import Recipe, open_cache
 from vultus.evaluation.embed_photos import EmbeddedPhotos, Outcome, PhotoEmbedder, gather
 from vultus.matching.reference_faces import ReferenceFaces
+from vultus.matching.reliability import ReliabilityModel
 from vultus.model_registry import ServedModel
 
 MANY_PHOTOS = 500  # from here on a cache is recommended, as the run takes a while
@@ -71,6 +72,7 @@ def embed_photos(vision: Vision, paths: Sequence[Path], choices: Choices, settin
             choices.face,
             choices.detector,
             cache,
+            reliability_of(choices),
         )
         outcomes = _run(embedder, list(dict.fromkeys(paths)), settings.compute_slots)
     return gather(paths, outcomes, model.dimension)
@@ -78,14 +80,20 @@ def embed_photos(vision: Vision, paths: Sequence[Path], choices: Choices, settin
 
 def recipe_of(vision: Vision, choices: Choices) -> Recipe:
     """The recipe of the embeddings that these choices make."""
-    model = choices.model
+    model, judge = choices.model, reliability_of(choices)
     return Recipe(
         model.id,
         model.pipeline_version,
         model.precision,
         detector_of(vision, choices),
         choices.face,
+        "" if judge is None else judge.digest,
     )
+
+
+def reliability_of(choices: Choices) -> ReliabilityModel | None:
+    """By what photos are judged: as the service does where relative scores decide."""
+    return None if choices.reference is None else choices.reference.reliability
 
 
 def detector_of(vision: Vision, choices: Choices) -> str:

@@ -26,18 +26,23 @@ PHOTOS_PER_PART = 256  # at most so many are lost in a crash
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that determines an embedding besides the photo. face: which face of a photo, "central" or "largest"."""
+    """All that determines an embedding besides the photo. face: which face of a photo, "central" or "largest".
+
+    judged_by: a digest of what tells the reliability of a photo; empty where nothing does.
+    """
 
     model_id: str
     pipeline_version: int
     precision: str
     detector: str
     face: str
+    judged_by: str = ""
 
     @property
     def folder_name(self) -> str:
         """The name of the recipe's folder in the cache."""
-        return f"{self.model_id}_v{self.pipeline_version}_{self.precision}_{self.detector}_{self.face}"
+        name = f"{self.model_id}_v{self.pipeline_version}_{self.precision}_{self.detector}_{self.face}"
+        return f"{name}_{self.judged_by}" if self.judged_by else name
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,7 @@ class CachedOutcome:
 
     embedding: Float32 | None
     failure: str | None
+    reliability: float | None = None
 
 
 class EmbeddingCache:
@@ -107,6 +113,7 @@ def _part_bytes(photos: dict[str, CachedOutcome], dimension: int) -> bytes:
         digests=digests,
         embeddings=np.array(rows, np.float32),
         failures=np.array([photo.failure or "" for photo in photos.values()]),
+        reliability=np.array([np.nan if photo.reliability is None else photo.reliability for photo in photos.values()]),
     )
     return out.getvalue()
 
@@ -116,13 +123,16 @@ def _read_part(path: Path, dimension: int) -> dict[str, CachedOutcome]:
     try:
         with np.load(path, allow_pickle=False) as part:  # a pickle could run code
             digests, embeddings, failures = part["digests"], part["embeddings"], part["failures"]
+            reliability = part["reliability"] if "reliability" in part else np.full(len(digests), np.nan)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}
-    if embeddings.shape != (len(digests), dimension) or failures.shape != (len(digests),):
+    if embeddings.shape != (len(digests), dimension) or not len(failures) == len(reliability) == len(digests):
         return {}
     return {
-        digest.tobytes().hex(): CachedOutcome(None if failure else embedding, str(failure) or None)
-        for digest, embedding, failure in zip(digests, embeddings, failures, strict=True)
+        digest.tobytes().hex(): CachedOutcome(
+            None if failure else embedding, str(failure) or None, None if np.isnan(known) else float(known)
+        )
+        for digest, embedding, failure, known in zip(digests, embeddings, failures, reliability, strict=True)
     }
 
 

@@ -63,12 +63,16 @@ class Acquisition:
 
     acquire: photos without an embedding. enrol: people of whom no photo has one; None without a labelled folder.
     reasons: photos by the code of the reason; examples: some of their names.
+    undecided: photos with an embedding that are too damaged for the service to decide on. left_out: whether they are
+    left out of the rates.
     """
 
     acquire: Rate
     enrol: Rate | None
     reasons: Mapping[str, int]
     examples: Mapping[str, tuple[str, ...]]
+    undecided: Rate = field(default_factory=lambda: Rate(0, 0))
+    left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,13 @@ class Evaluation:
         return None if self.pairs is None else self.pairs.verification
 
 
-def count_failures(photos: EmbeddedPhotos, subjects: Sequence[str | None], names: Sequence[str]) -> Acquisition:
-    """Failures to acquire and to enrol. subjects, names: of each photo; subject None: the person is not known."""
+def count_failures(
+    photos: EmbeddedPhotos, subjects: Sequence[str | None], names: Sequence[str], *, left_out: bool = False
+) -> Acquisition:
+    """Failures to acquire and to enrol. subjects, names: of each photo; subject None: the person is not known.
+
+    left_out: whether photos that the service does not decide on are left out of the rates.
+    """
     usable = photos.usable
     examples = {
         reason: tuple(name for name, failure in zip(names, photos.failures, strict=True) if failure == reason)[
@@ -133,7 +142,9 @@ def count_failures(photos: EmbeddedPhotos, subjects: Sequence[str | None], names
         for reason in photos.reasons
     }
     acquire = Rate(int((~usable).sum()), len(usable))
-    return Acquisition(acquire, _count_people(usable.tolist(), subjects), photos.reasons, examples)
+    undecided = Rate(int(photos.undecided.sum()), len(usable))
+    people = _count_people(usable.tolist(), subjects)
+    return Acquisition(acquire, people, photos.reasons, examples, undecided, left_out)
 
 
 def _count_people(usable: Sequence[bool], subjects: Sequence[str | None]) -> Rate | None:

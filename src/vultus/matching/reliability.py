@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 
@@ -46,6 +47,12 @@ class ReliabilityModel:
         z += sum(weight * values[name] for name, weight in self.linear.items())
         z += sum(weight * values[name] ** 2 for name, weight in self.squared.items())
         return 100 / (1 + math.exp(min(z, 700.0)))
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits that differ where the weights or the mean faces do."""
+        weights = (self.constant, self.product, sorted(self.linear.items()), sorted(self.squared.items()))
+        return sha256(repr(weights).encode() + self.centroids.tobytes() + self.damaged.tobytes()).hexdigest()[:8]
 
     def told(self, embeddings: Float32) -> Float32:
         """What embeddings (N, D) tell: whole, damaged, second, (N, 3)."""

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests import pictures
-from tests.relative import RELATIVE, made_reference
+from tests.relative import RELATIVE, directions, made_reference
 from tests.standins import THRESHOLDS
 from vultus.matching.decision import ThresholdTable
+from vultus.matching.reliability import ReliabilityModel
 from vultus.model_references import relative_rates
 
 NAMES = ("anna", "bén", "çelik", "dora")
@@ -58,6 +61,24 @@ def test_what_the_service_decides_by_is_measured(run, people, relative):
     shown = run("evaluate", people).stdout
     assert "scores relative to other faces, by which the service decides" in shown
     assert "threshold (score)" in shown
+
+
+def test_photos_too_damaged_are_counted_and_left_out(run, small, people, relative):
+    flat = ReliabilityModel(
+        constant=0.0,
+        linear={"sharpness": -20.0},
+        squared={},
+        product=0.0,
+        centroids=directions(4),
+        damaged=np.array([False, False, True, True]),
+    )  # reliability 50 and more at any sharpness
+    small.models.resolve(None).reference = made_reference(flat)
+    found = evaluated(run, people)
+    assert found["acquisition"]["not_decided_on"]["errors"] == 0
+    small.models.resolve(None).reference = made_reference(replace(flat, constant=30.0, linear={}))
+    answer = run("evaluate", people, "--json")
+    assert answer.exit_code == 1  # nothing is left to measure
+    assert evaluated(run, people, "--by", "cosine")["folder"]["photos"] == 12
 
 
 def test_cosines_are_measured_when_asked_for(run, people, relative):

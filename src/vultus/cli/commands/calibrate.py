@@ -70,8 +70,12 @@ def calibrate(
         raise typer.BadParameter("give a FOLDER, or --show")
     photos = read_folder(folder, duplicates=False)
     vision = openers_of(ctx).open_vision(settings)
-    choices = Choices(vision.models.resolve(model), detector, face, cache)
+    served = vision.models.resolve(model)
+    of_card = served.scores_of_card()
+    choices = Choices(served, detector, face, cache, None if of_card is None else of_card[1])
     embedded = embed_photos(vision, [photo.path for photo in photos.photos], choices, settings)
+    if undecided := int(embedded.undecided.sum()):
+        say(f"{undecided:,} photos are left out: they are too damaged for the service to decide on")
     calibration = _calibrate(vision, choices, photos, embedded, data)
     path = out or operator_calibration_path(settings.model_dir, choices.model.id)
     write_operator_calibration(path, choices.model.id, calibration)
@@ -82,6 +86,7 @@ def calibrate(
 def _calibrate(
     vision: Vision, choices: Choices, photos: LabelledFolder, embedded: EmbeddedPhotos, data: str | None
 ) -> Calibration:
+    embedded = embedded.decided()
     usable = embedded.usable
     subjects = [subject for subject, good in zip(photos.subjects, usable, strict=True) if good]
     found = measure_thresholds(embedded.vectors[usable], subjects)

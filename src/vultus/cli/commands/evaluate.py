@@ -173,6 +173,7 @@ def _measure(
     gallery: int | None,
     templates: int,
 ) -> Evaluation:
+    embedded, photos = photos, photos.decided()
     rows = {path: row for row, path in enumerate(photos.paths)}
     names = [data.shown(path) for path in photos.paths]
     folder = pairs = None
@@ -195,7 +196,7 @@ def _measure(
         pairs = measure_pairs(
             photos.vectors[[rows[path] for path in data.paired]], data.pairs, reference=choices.reference
         )
-    failures = count_failures(photos, data.subjects_of(photos.paths), names)
+    failures = count_failures(embedded, data.subjects_of(photos.paths), names, left_out=True)
     return Evaluation(setup, failures, folder, pairs, data.duplicates, data.notes)
 
 

@@ -22,7 +22,9 @@ PHOTOS_EACH = 2  # of one person
 @dataclass(frozen=True)
 class DamageResult:
     """One treatment at one strength. treatment: "none" for the photos as they are. unanswered: photos of which no
-    embedding came. rates: at each threshold, among those of which one came; empty where too few are left."""
+    embedding came, or that the service does not decide on. rates: at each threshold, among the others; empty where too
+    few are left.
+    """
 
     treatment: str
     unit: str
@@ -32,7 +34,7 @@ class DamageResult:
 
     @property
     def answered(self) -> float:
-        """The share of the photos of which an embedding came, 0..1."""
+        """The share of the photos that are answered, 0..1."""
         return 1 - self.unanswered.value
 
 

@@ -38,6 +38,7 @@ def _acquisition(found: Acquisition) -> dict[str, Any]:
     return {
         "failure_to_acquire": _rate(found.acquire),
         "failure_to_enrol": None if found.enrol is None else _rate(found.enrol),
+        "not_decided_on": {**_rate(found.undecided), "left_out_of_rates": found.left_out},
         "reasons": dict(found.reasons),
         "examples": {reason: list(names) for reason, names in found.examples.items()},
     }

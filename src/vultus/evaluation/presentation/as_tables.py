@@ -97,6 +97,9 @@ def _acquisition(found: Acquisition) -> Table:
     ]
     if found.enrol is not None:
         rows.append(("failure to enrol", *_counted(found.enrol, "people")))
+    if found.undecided.errors:
+        said = "left out of all rates, as the service does not decide on them" if found.left_out else "in the rates"
+        rows.append(("not decided on", *_counted(found.undecided, "photos")[:2], said))
     return Table("Photos and people that could not be used", ("", "count", "rate", ""), tuple(rows))
 
 
