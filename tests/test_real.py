@@ -37,6 +37,7 @@ def test_a_photo_that_lies_on_its_side_or_head_is_turned(real, rotation):
     assert stored.box == pytest.approx(upright.box, abs=6)
     ((again, _),) = real.service.recognition.detect(real.service.context.photos.get(stored.photo.sha256))
     assert again.rotation == 0
+    real.service.galleries.delete_collection("turned")
 
 
 def test_different_people_do_not_verify(real):
