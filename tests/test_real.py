@@ -40,6 +40,14 @@ def test_a_photo_that_lies_on_its_side_or_head_is_turned(real, rotation):
     real.service.galleries.delete_collection("turned")
 
 
+@pytest.mark.parametrize("tilt", [30, -45, 60])
+def test_a_tilted_head_keeps_its_embedding(real, tilt):
+    astronaut = pictures.opened(pictures.astronaut())
+    sent = pictures.encoded(astronaut.rotate(tilt, fillcolor=(127, 127, 127)))
+    answer = real.service.recognition.verify(pictures.astronaut(), sent)
+    assert (answer.decision, answer.similarity > 0.9) == ("match", True)
+
+
 def test_different_people_do_not_verify(real):
     assert not real.service.recognition.verify(pictures.astronaut(), pictures.portrait()).verified
     assert not real.service.recognition.verify(pictures.astronaut(), pictures.group()).verified

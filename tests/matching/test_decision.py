@@ -5,7 +5,7 @@ import pytest
 
 from vultus.errors import InvalidRequest
 from vultus.matching.decision import ThresholdTable, decide, similarity, to_distance, to_similarity
-from vultus.records.answers import ThresholdRule
+from vultus.records.answers import Candidate, ThresholdRule
 
 TABLE = ThresholdTable("m", [(1e-2, 0.4), (1e-4, 0.6), (1e-6, 0.8)])
 
@@ -65,6 +65,15 @@ RULE = ThresholdRule("explicit", 0.5, None, "m")
      ([0.51, 0.49], "match")],
 )  # fmt: skip
 def test_decision(scores, decision):
-    found, reason = decide(scores, RULE)
+    found, reason = decide([Candidate("anna", "f1", score) for score in scores], RULE)
     assert found == decision
     assert reason
+
+
+def test_a_rule_of_scores_decides_by_scores_and_has_a_cosine_for_each_pair():
+    rule = ThresholdRule("target_fpir", 0.1, 1e-2, "m", score=0.1)
+    alike, apart = Candidate("anna", "f1", 0.5, 0.05), Candidate("ben", "f2", 0.4, 0.2)
+    assert decide([apart, alike], rule) == ("match", "the best score 0.200 reaches the threshold 0.100")
+    assert rule.at(0.5, 0.05).similarity == pytest.approx(0.55)
+    assert (rule.reached(0.5, 0.05), rule.reached(0.4, 0.2)) == (False, True)
+    assert rule.at(0.5, 0.05).reached(0.5, 0.05) is False

@@ -7,6 +7,7 @@ The networks take pictures with x and y exchanged: (N, W, H, 3) RGB, (pixel - 12
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import cv2
@@ -22,6 +23,8 @@ PYRAMID_STEP = 0.709  # sqrt(1/2): each level halves the area
 CELL, STRIDE = 12, 2  # pixels: the window of P-Net and its step
 PROPOSAL_SCORE, REFINE_SCORE, OUTPUT_SCORE = 0.6, 0.7, 0.7
 MIN_LANDMARK_SCORE = 0.5  # below it O-Net sees no face in the box, and the detector's landmarks stay
+MOST_ROLL = 20.0  # degrees: O-Net was trained on faces nearly level; a more tilted one is turned level for it
+UPRIGHT_SIDE = 96  # pixels of such a window, two for each of O-Net's input
 MAX_PROPOSALS = 2_000  # bounds the time and memory of one picture, whatever it shows
 
 
@@ -36,10 +39,25 @@ class ONet:
         stay."""
         squares = _squares(np.array([face.box for face in faces], np.float64))
         _, landmarks, score = self.run(pixels, squares)
+        for i, face in enumerate(faces):
+            roll = _roll(face.landmarks)
+            if abs(roll) > MOST_ROLL:
+                landmarks[i], score[i] = self._run_upright(pixels, squares[i], roll)
         return [
             _with_landmarks(face, landmarks[i]) if score[i] >= MIN_LANDMARK_SCORE else replace(face, doubted=True)
             for i, face in enumerate(faces)
         ]
+
+    def _run_upright(self, pixels: RGB, square: np.ndarray, roll: float) -> tuple[Float32, float]:
+        """Landmarks (5, 2) in pixels and face probability of a square (4,), turned by the roll of its face."""
+        x_min, y_min, x_max, y_max = square
+        scale, centre = UPRIGHT_SIDE / (x_max - x_min), ((x_min + x_max) / 2, (y_min + y_max) / 2)
+        onto = cv2.getRotationMatrix2D(centre, roll, scale)
+        onto[:, 2] += UPRIGHT_SIDE / 2 - np.array(centre)
+        upright = cv2.warpAffine(pixels, onto, (UPRIGHT_SIDE, UPRIGHT_SIDE), flags=cv2.INTER_LINEAR)
+        _, (landmarks,), (score,) = self.run(np.asarray(upright), np.array([[0.0, 0.0, UPRIGHT_SIDE, UPRIGHT_SIDE]]))
+        back = cv2.invertAffineTransform(onto)
+        return (landmarks @ back[:, :2].T + back[:, 2]).astype(np.float32), float(score)
 
     def run(self, pixels: RGB, squares: np.ndarray) -> tuple[np.ndarray, Float32, Float32]:
         """Box corrections (N, 4) in sides, landmarks (N, 5, 2) in pixels, face probability (N,) for squares (N, 4)."""
@@ -47,6 +65,12 @@ class ONet:
         side = (squares[:, 2] - squares[:, 0])[:, None]
         landmarks = np.stack([squares[:, :1] + side * points[:, :5], squares[:, 1:2] + side * points[:, 5:]], axis=2)
         return correction, landmarks.astype(np.float32), score[:, 1]
+
+
+def _roll(landmarks: Float32) -> float:
+    """By how many degrees the eyes are turned clockwise from level; 0 where they are not known."""
+    across, down = landmarks[1] - landmarks[0]
+    return math.degrees(math.atan2(down, across)) if np.isfinite([across, down]).all() else 0.0
 
 
 def _with_landmarks(face: Face, landmarks: Float32) -> Face:

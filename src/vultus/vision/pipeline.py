@@ -19,7 +19,7 @@ from vultus.vision.embed import Recogniser
 from vultus.vision.face_crop import crop_face, scale_to, scaled_box
 from vultus.vision.face_selection import by_prominence
 from vultus.vision.image import MAX_PIXELS, decode, encode_jpeg
-from vultus.vision.orientation import looks_upright, turn, turned, upright_faces
+from vultus.vision.orientation import looks_upright, tilted_faces, turn, turned, upright_faces
 from vultus.vision.quality import assess, with_recognisability, with_reliability
 from vultus.vision.whole_head import with_border
 
@@ -97,13 +97,17 @@ class Pipeline:
         return DetectedPhoto(photograph, tuple(faces), name, decode_again, rotation)
 
     def _find(self, pixels: RGB, name: str, fallback: str | None) -> tuple[list[Face], str, int]:
-        """The faces of a picture, or of a quarter turn of it where they look upright only there; the detector that
-        found them, and the turn in degrees."""
+        """The faces of a picture, or of a quarter turn of it where they look upright only there, or as they are found
+        with a tilt between; the detector that found them, and the turn in degrees."""
         detector = self._detectors[name]
         faces = with_border(detector, pixels, detector.detect(pixels))
         if faces and looks_upright(by_prominence(faces, pixels)[0]):
             return faces, name, 0
         best, rotation = upright_faces(detector, pixels, faces)
+        if (faces or best) and not (best and looks_upright(best[0])):
+            tilted = tilted_faces(detector, pixels, best)
+            if tilted is not best:
+                return tilted, name, 0
         if not best and fallback is not None:
             return self._detectors[fallback].detect(pixels), fallback, 0
         if rotation:
