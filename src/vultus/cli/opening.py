@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
@@ -18,6 +20,7 @@ from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, find_card
 from vultus.models.repository.store import ModelStatus, ModelStore, open_store
 from vultus.storage.audit import COMMAND, OVERRIDE, Act
+from vultus.storage.database import database_file, require_database
 from vultus.vision.pipeline import Pipeline
 from vultus.wiring import System, check_settings, open_models, open_pipeline, open_system, prepare, warm_up
 
@@ -89,16 +92,29 @@ def openers_of(ctx: typer.Context) -> Openers:
 
 
 @contextmanager
-def opened(ctx: typer.Context, settings: Settings) -> Iterator[System]:
+def opened(ctx: typer.Context, settings: Settings, *, may_create: bool = False) -> Iterator[System]:
     """The open system for a command; its changes are audited as made by a command.
 
     The operator of the machine may loosen the policies of a collection, as an admin key may.
+    may_create: whether the command may make a new data folder. Raises StorageFailed when it may not and there is none.
     """
+    if not may_create:
+        require_database(settings.sqlalchemy_url)
     act = Act(COMMAND, may_override=True)
     with openers_of(ctx).open_system(settings) as system:
         yield replace(system, service=system.service.acting_as(act))
         if act.overridden:
             system.audit_sink.add(act.line(OVERRIDE))
+
+
+@contextmanager
+def settings_without_data(settings: Settings) -> Iterator[Settings]:
+    """For a command that needs no data: the settings, with a temporary data folder where there is none."""
+    if database_file(settings.sqlalchemy_url).is_file():
+        yield settings
+        return
+    with TemporaryDirectory(prefix="vultus-") as folder:
+        yield settings.model_copy(update={"data_dir": Path(folder), "database_url": None})
 
 
 def record_comparison(

@@ -56,11 +56,42 @@ def test_a_folder_in_use_is_not_restored_into(run, surroundings, enrolled):
     assert "restore into an empty data folder" in answer.stderr
 
 
-@pytest.mark.parametrize("arguments", [("backup", "saved"), ("check",)])
+def test_an_empty_gallery_is_backed_up_only_when_that_is_meant(run, small, surroundings):
+    refused = run("backup", "saved")
+    assert (refused.exit_code, (surroundings / "saved").exists()) == (1, False)
+    assert "nobody is enrolled" in refused.stderr
+    assert "--allow-empty" in refused.stderr
+    assert run("backup", "saved", "--allow-empty").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("backup", "saved"),
+        ("check",),
+        ("find", "photo.png"),
+        ("keys", "list"),
+        ("keys", "revoke", "k"),
+        ("audit",),
+        ("jobs", "list"),
+        ("reembed", "default"),
+        ("subjects", "rename", "a", "b"),
+        ("collections", "list"),
+        ("collections", "create", "staff"),
+    ],
+)
 def test_where_there_is_no_gallery_none_is_made(run, surroundings, arguments):
+    (surroundings / "photo.png").write_bytes(pictures.drawn_photo(1))
     answer = run(*arguments, "--data-dir", "nowhere")
-    assert answer.exit_code == 1
-    assert "there is no database" in answer.stderr
+    assert answer.exit_code == 1, answer.output
+    assert f"there is no database {surroundings / 'nowhere'}" in answer.stderr
+    assert not (surroundings / "nowhere").exists()
+
+
+def test_two_photos_are_compared_without_a_data_folder(run, surroundings):
+    (surroundings / "photo.png").write_bytes(pictures.drawn_photo(1))
+    answer = run("verify", "photo.png", "photo.png", "--data-dir", "nowhere")
+    assert answer.exit_code == 0, answer.output
     assert not (surroundings / "nowhere").exists()
 
 

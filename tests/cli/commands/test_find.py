@@ -46,6 +46,8 @@ def test_ctrl_c_is_no_traceback(photo):
     def interrupted(settings):
         raise KeyboardInterrupt
 
-    answer = CliRunner().invoke(app, ["find", str(photo(1))], obj=CommandContext(Openers(open_system=interrupted)))
+    answer = CliRunner().invoke(
+        app, ["verify", str(photo(1)), str(photo(2))], obj=CommandContext(Openers(open_system=interrupted))
+    )
     assert answer.exit_code == 130
     assert answer.stderr == "stopped\n"

@@ -17,6 +17,7 @@ from vultus.cli.exit_codes import REFUSED
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
+from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.database import database_file, open_database, require_database
 from vultus.storage.gallery import Gallery
@@ -27,13 +28,18 @@ from vultus.storage.server_lock import serving_alone
 
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there yet.")],
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Also where nobody is enrolled.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Write database and photos to one verified file; a server may go on serving."""
     settings = load_settings(data_dir=data_dir)
-    require_database(settings.sqlalchemy_url)
     with ready_database(settings.sqlalchemy_url) as database:
+        if not allow_empty and not any(collection.subjects for collection in Gallery(database).collections()):
+            raise StorageFailed(
+                f"nobody is enrolled in {settings.data_dir.absolute()}; name the right folder with --data-dir, "
+                "or add --allow-empty"
+            )
         manifest = create_backup(database, LocalPhotoStore(settings.photo_dir), file)
         Audit(database).add(Act(COMMAND).line("backup"))
     _show(f"{file} holds", manifest, as_json)

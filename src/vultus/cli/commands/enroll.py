@@ -61,7 +61,7 @@ def enroll(
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
     photos = [read_photo(file, settings.max_image_bytes) for file in given.files]
     vectors = None if embedding is None else read_embeddings(embedding)
-    with opened(ctx, settings) as system:
+    with opened(ctx, settings, may_create=True) as system:
         started = perf_counter()
         result = _enrolled(system.service.enrolment, given, photos, vectors, collection)
         seconds = perf_counter() - started

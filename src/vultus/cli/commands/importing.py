@@ -108,7 +108,7 @@ def import_folder(
         raise InvalidRequest(_nothing_in(folder, found))
     photos = found.photos[:limit]
     report = ImportReport(collection, ignored=found.ignored)
-    with opened(ctx, settings) as system:
+    with opened(ctx, settings, may_create=True) as system:
         importer = Importer(system.service, collection, face, settings.max_image_bytes)
         finished = _import_all(importer, photos, settings.compute_slots, report)
     if as_json:

@@ -25,10 +25,10 @@ MAX_DAYS = 36_500
 
 
 @contextmanager
-def open_keys(settings: Settings) -> Iterator[KeyStore]:
+def open_keys(settings: Settings, *, may_create: bool = False) -> Iterator[KeyStore]:
     """The keys in the database of these settings."""
 
-    with ready_database(settings.sqlalchemy_url) as database:
+    with ready_database(settings.sqlalchemy_url, may_create=may_create) as database:
         yield KeyStore(database).acting_as(Act(COMMAND))
 
 
@@ -65,7 +65,7 @@ def create_key(
 ) -> None:
     """Make a key and print it, this once."""
     expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
-    with open_keys(load_settings(data_dir=data_dir)) as keys:
+    with open_keys(load_settings(data_dir=data_dir), may_create=True) as keys:
         key, secret = keys.create(
             name,
             tuple(cast(Scope, scope) for scope in dict.fromkeys(scopes)),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from vultus.cli.exit_codes import NEGATIVE
-from vultus.cli.opening import opened, record_comparison
+from vultus.cli.opening import opened, record_comparison, settings_without_data
 from vultus.cli.options import AcceptLowQuality, AsExitCode, AsJson, DataDir, ModelDir, ModelName, check_rate
 from vultus.cli.output import print_json, print_table, say
 from vultus.cli.settings import load_settings, read_photo
@@ -34,7 +34,7 @@ def verify(
     """Tell whether two photos show the same person; of several faces the largest counts."""
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
     one, two = (read_photo(file, settings.max_image_bytes) for file in (first, second))
-    with opened(ctx, settings) as system:
+    with settings_without_data(settings) as around, opened(ctx, around, may_create=True) as system:
         started = perf_counter()
         result = system.service.recognition.verify(
             one, two, model_name=model, target_fmr=target_fmr, accept_low_quality=accept_low_quality

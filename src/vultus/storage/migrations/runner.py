@@ -26,7 +26,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, inser
 
 from vultus.errors import StorageFailed
 from vultus.storage.collections import quoted
-from vultus.storage.database import Database, open_database
+from vultus.storage.database import Database, open_database, require_database
 
 VERSIONS = Path(__file__).with_name("versions")
 _RELEASED = Table("schema_version", MetaData(), Column("version", Integer, primary_key=True))
@@ -58,8 +58,14 @@ def migrate(database: Database, *, until: int | None = None, folders: Sequence[P
 
 
 @contextmanager
-def ready_database(url: str) -> Iterator[Database]:
-    """The database of a URL, brought to the schema of this code; closed at the end. Raises: StorageFailed."""
+def ready_database(url: str, *, may_create: bool = False) -> Iterator[Database]:
+    """The database of a URL, brought to the schema of this code; closed at the end.
+
+    may_create: whether it is made where there is none; in a wrong folder, a new one would look empty and sound.
+    Raises: StorageFailed.
+    """
+    if not may_create:
+        require_database(url)
     with closing(open_database(url)) as database:
         migrate(database)
         yield database
