@@ -27,6 +27,7 @@
     │   │   └── SpaceChanged        model_mismatch
     │   ├── CollectionExists        collection_exists
     │   ├── SubjectExists           subject_exists
+    │   ├── SubjectErased           subject_erased
     │   ├── UndoNotPossible         undo_not_possible
     │   └── RequestIdConflict       request_id_conflict
     ├── TryLater                    says after how many seconds
@@ -207,6 +208,12 @@ class SubjectExists(Conflict):
     """The id belongs to another subject of the collection."""
 
     code = "subject_exists"
+
+
+class SubjectErased(Conflict):
+    """The subject was erased while its photos were analysed."""
+
+    code = "subject_erased"
 
 
 class UndoNotPossible(Conflict):

@@ -37,6 +37,7 @@ STATUS: Mapping[str, int] = {
     "model_mismatch": 409,
     "collection_exists": 409,
     "subject_exists": 409,
+    "subject_erased": 409,
     "undo_not_possible": 409,
     "request_id_conflict": 409,
     "request_too_large": 413,

@@ -58,6 +58,7 @@ class Enrolment:
         store_photo: whether the photos are kept, if the policy of the collection keeps them; without, their faces can
         neither be shown nor embedded again. Raises PolicyLoosened.
         """
+        begun = self._context.gallery.begin_enrolment(collection, [subject])
         existing, model, policies = self._binding(collection, model_name)
         store_photo = store_photo and policies.store_photos
         floor = self._context.effective_limit("min_quality", min_quality, policies)
@@ -84,6 +85,8 @@ class Enrolment:
             name=name,
             metadata=metadata,
             space=target.space,
+            begun=begun,
+            known_faces=[face.id for face in known.values()],
             before_commit=lambda: ensure_photos(photos_kept, zip(new.values(), accepted.values(), strict=True)),
         )
         fresh = {i: accepted[i].as_sent(photo) for i, photo in zip(new, stored, strict=True)}
@@ -113,6 +116,7 @@ class Enrolment:
         Raises NoFaceDetected, LowQuality, InvalidRequest (a subject twice, another number of subjects than faces).
         """
         check_subjects(subjects or ())
+        begun = self._context.gallery.begin_enrolment(collection, subjects or ())
         existing, model, policies = self._binding(collection, model_name)
         accepted, refused = accept_all_faces(
             self._context,
@@ -134,6 +138,7 @@ class Enrolment:
             collection,
             [(owner, face) for (owner, _), face in zip(accepted.values(), new, strict=True)],
             space=target.space,
+            begun=begun,
             before_commit=lambda: ensure_photos(kept, zip(new, faces, strict=True)),
         )
         rejected = tuple(RejectedPhoto(0, error.code, str(error), face) for face, error in sorted(refused.items()))
@@ -159,6 +164,7 @@ class Enrolment:
 
         Raises ModelMismatch; VectorMismatch when one has another dimension, is not finite or not of unit length.
         """
+        begun = self._context.gallery.begin_enrolment(collection, [subject])
         existing, model, policies = self._binding(collection, model_name)
         if policies.min_quality is not None:
             self._context.require_override(
@@ -168,7 +174,7 @@ class Enrolment:
         new = tuple(_bare_face(values, model.dimension, model.id) for values in embeddings)
         target = existing or self._context.create_collection(collection, model)[0]
         owner, stored = self._context.gallery.add_faces(
-            collection, subject, new, name=name, metadata=metadata, space=target.space
+            collection, subject, new, name=name, metadata=metadata, space=target.space, begun=begun
         )
         return EnrollResult(owner, target, stored, (), cautions=(NO_PHOTO,))
 

@@ -1,15 +1,18 @@
-"""Adds faces to subjects, on an open connection; `gallery.py` makes a transaction of it."""
+"""Adds faces to subjects, refusing those erased meanwhile, on an open connection; transactions are `gallery.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, Row
 
+from vultus.errors import CollectionNotFound, SubjectErased
 from vultus.records.answers import EnrolledPhoto
 from vultus.records.stored import NewFace
 from vultus.storage import collections as c
@@ -58,6 +61,83 @@ def add_to_subject(
     enrolled = tuple(EnrolledPhoto(stored[source], new.pop(source, None) is not None) for source in sources)
     changed = is_new or name is not None or metadata is not None or any(face.created for face in enrolled)
     return Added(subject_id, enrolled, changed)
+
+
+class RecentErasures:
+    """What was erased of late through this process, as digests. Used inside write transactions, one at a time."""
+
+    def __init__(self, capacity: int = 100_000) -> None:
+        self._numbers: OrderedDict[bytes, int] = OrderedDict()
+        self._capacity, self._forgotten = capacity, 0
+        self.latest = 0  # the number of the last erasure
+
+    def add(self, collection: str, subject_id: str | None = None) -> None:
+        """Note that a subject, or with None the whole collection, is being erased."""
+        self.latest += 1
+        key = _digest(collection, subject_id)
+        self._numbers[key] = self.latest
+        self._numbers.move_to_end(key)
+        if len(self._numbers) > self._capacity:
+            self._forgotten = self._numbers.popitem(last=False)[1]
+
+    def since(self, number: int, collection: str, subject_id: str | None) -> bool:
+        """Whether the subject or its collection was erased after that erasure, or may have been."""
+        keys = (_digest(collection, None), _digest(collection, subject_id))
+        return number < self._forgotten or any(self._numbers.get(key, 0) > number for key in keys)
+
+
+def _digest(collection: str, subject_id: str | None) -> bytes:
+    return sha256(repr((collection, subject_id)).encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What an enrolment found when it began. erasure: the number of the last one before.
+
+    collection_pk: None while the collection is new. subjects: number and creation of those that were there, by id.
+    """
+
+    erasure: int
+    collection_pk: int | None
+    subjects: Mapping[str, tuple[int, datetime]]
+
+
+def beginning(connection: Connection, collection: str, subject_ids: Iterable[str | None], erasure: int) -> Beginning:
+    """What an enrolment of these subjects finds. erasure: as of before the connection's transaction."""
+    try:
+        row = c.collection_row(connection, collection)
+    except CollectionNotFound:
+        return Beginning(erasure, None, {})
+    found = [s.find_subject_row(connection, row.pk, one) for one in subject_ids if one is not None]
+    return Beginning(erasure, row.pk, {one.id: (one.pk, one.created_at) for one in found if one is not None})
+
+
+def require_not_erased(
+    connection: Connection,
+    collection: Row[Any],
+    subject_ids: Iterable[str | None],
+    begun: Beginning,
+    erasures: RecentErasures,
+    known_faces: Sequence[str] = (),
+) -> None:
+    """Raises: SubjectErased, when the subjects or their known faces are no longer what the enrolment began with.
+
+    Erasures by another process are noticed where the subject was there at the beginning.
+    """
+    replaced = begun.collection_pk not in (None, collection.pk)
+    for subject_id in subject_ids:
+        erased = replaced or erasures.since(begun.erasure, collection.name, subject_id)
+        before = begun.subjects.get(subject_id) if subject_id is not None else None
+        if not erased and before is not None:
+            now = s.find_subject_row(connection, collection.pk, str(subject_id))
+            erased = now is None or (now.pk, now.created_at) != before
+        if erased:
+            raise SubjectErased(
+                "the subject was erased, renamed or merged while its photos were analysed; nothing was enrolled. "
+                "Send them again if the person is to be enrolled all the same"
+            )
+    if known_faces and len(f.face_ids(connection, lambda faces: faces.c.id.in_(known_faces))) < len(set(known_faces)):
+        raise SubjectErased("a face of the subject was erased while its photos were analysed; nothing was enrolled")
 
 
 def face_ids_of(added: Sequence[Added]) -> tuple[str, ...]:

@@ -15,7 +15,14 @@ from vultus.records.stored import Collection, CollectionPolicies, NewFace, Subje
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
-from vultus.storage.additions import add_to_subject, face_ids_of
+from vultus.storage.additions import (
+    Beginning,
+    RecentErasures,
+    add_to_subject,
+    beginning,
+    face_ids_of,
+    require_not_erased,
+)
 from vultus.storage.audit import Act, record
 from vultus.storage.corrections import undo_log as u
 from vultus.storage.corrections.subject_corrections import Corrections
@@ -37,6 +44,7 @@ class Gallery(GalleryReader):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._act: Act | None = None
+        self._erasures = RecentErasures()
 
     def acting_as(self, act: Act) -> Gallery:
         """The same gallery for one actor: each change adds an audit line in the same transaction."""
@@ -107,6 +115,7 @@ class Gallery(GalleryReader):
             row = c.collection_row(connection, name, lock=True)
             gone = c.select_collections(connection, name)[0]
             orphans = f.photos_only_of(connection, lambda faces: faces.c.collection_pk == row.pk)
+            self._erasures.add(name)
             c.delete_collection_row(connection, row.pk)
             record(connection, self._act, "collection.erase", collection=name, count=gone.faces)
         return Deleted(gone.subjects, gone.faces, len(orphans)), orphans
@@ -138,11 +147,18 @@ class Gallery(GalleryReader):
             subject_pk = s.subject_row(connection, row, subject_id).pk
             gone, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject_pk)
             u.forget_subject(connection, subject_pk)
+            self._erasures.add(collection, subject_id)
             s.delete_subject_row(connection, subject_pk)
             record(connection, self._act, "subject.erase", collection=collection, objects=gone)
         return Deleted(1, len(gone), len(orphans)), orphans
 
     # --- faces ----------------------------------------------------------------------------------------------------
+
+    def begin_enrolment(self, collection: str, subject_ids: Sequence[str | None]) -> Beginning:
+        """What `add_faces` compares with, so that nobody who is erased meanwhile comes back."""
+        erasure = self._erasures.latest  # before the transaction: an erasure in between counts as one afterwards
+        with self._database.reading() as connection:
+            return beginning(connection, collection, subject_ids, erasure)
 
     def add_faces(
         self,
@@ -153,18 +169,23 @@ class Gallery(GalleryReader):
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         space: int | None = None,
+        begun: Beginning | None = None,
+        known_faces: Sequence[str] = (),
         before_commit: Callable[[], None] = _nothing,
     ) -> tuple[Subject, tuple[EnrolledPhoto, ...]]:
         """Add faces to a subject, made when new (with an id of ours when None); each face, and whether it is new.
 
         A face whose source photo the subject has already is not stored again. name, metadata: replaced when given.
         space: of the embeddings; None: that of the collection as it is now.
+        begun: what the enrolment found when it began. known_faces: ids of faces that it relies on.
         before_commit: called last, while no other write can happen; an exception from it undoes everything.
-        Raises: CollectionNotFound, ModelMismatch, SpaceChanged, VectorMismatch, InvalidRequest (metadata that is no
-        JSON object).
+        Raises: CollectionNotFound, SubjectErased, ModelMismatch, SpaceChanged, VectorMismatch, InvalidRequest (metadata
+        that is no JSON object).
         """
         with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
+            if begun is not None:
+                require_not_erased(connection, row, [subject_id], begun, self._erasures, known_faces)
             c.require_space(row, space)
             added = add_to_subject(connection, row, subject_id, faces, datetime.now(UTC), name=name, metadata=metadata)
             answer = s.select_subject(connection, row, added.subject_id)
@@ -180,16 +201,19 @@ class Gallery(GalleryReader):
         faces: Sequence[tuple[str | None, NewFace]],
         *,
         space: int | None = None,
+        begun: Beginning | None = None,
         before_commit: Callable[[], None] = _nothing,
     ) -> tuple[EnrolledPhoto, ...]:
         """Add one face to each of several subjects, as `add_faces` does; each face, and whether it is new.
 
         A subject has a revision of its own: an index takes all faces of a revision for those of one subject.
-        Raises: CollectionNotFound, ModelMismatch, SpaceChanged, VectorMismatch.
+        Raises: CollectionNotFound, SubjectErased, ModelMismatch, SpaceChanged, VectorMismatch.
         """
         now = datetime.now(UTC)
         with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
+            if begun is not None:
+                require_not_erased(connection, row, [one for one, _ in faces], begun, self._erasures)
             c.require_space(row, space)
             added = [add_to_subject(connection, row, subject_id, [face], now) for subject_id, face in faces]
             if any(one.changed for one in added):
