@@ -245,6 +245,8 @@ def test_in_box_cards_are_complete():
     assert facenet.crop.template[0] == (52.7, 65.1)
     assert [file.name for file in cards["mtcnn"].files] == ["pnet", "rnet", "onet"]
     assert isinstance(facenet.files[0].sources[0], PackageSource)
+    digest = cards["facenet128"].files[0].sha256
+    assert digest == "90659cc97bfda5999120f95d8e122f4d262cca11715a21e59ba024bcce816d5c"  # of facenet_weights.h5
     assert (cards["facenet128"].input.per_image, cards["facenet128"].output_dimension) == (True, 128)
 
 
