@@ -212,6 +212,23 @@ def test_verify_takes_two_photos_or_a_photo_and_a_subject(
     assert sentence in refusal(client, "/verify", json=fields)
 
 
+@pytest.mark.parametrize("number", ["5_0", "+5", "5.", ".5", "\u0665\u0660", "0x5", "inf", "nan", "1e", "05"])
+def test_a_number_of_a_form_is_written_as_in_json(client: TestClient, number: str) -> None:
+    form = {"img": (None, B64), "min_quality": (None, number)}
+    assert "must be a number" in refusal(client, "/enroll", files=form)
+    assert "must be a number" in refusal(client, "/enroll", json={"img": B64, "min_quality": number})
+
+
+def test_a_number_of_the_query_is_written_as_in_json(client: TestClient) -> None:
+    answer = client.get("/collections/default/subjects", params={"limit": "1_0"})
+    assert (answer.status_code, "must be a number" in answer.json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize("threshold", [55, -1.01, 1.01])
+def test_a_threshold_of_find_beyond_cosine_is_refused(client: TestClient, threshold: float) -> None:
+    assert "threshold" in refusal(client, "/find", json={"img": B64, "threshold": threshold})
+
+
 def test_query_parameters_of_a_compute_call_are_not_silently_ignored(client: TestClient) -> None:
     assert "query" in refusal(client, "/represent?model_name=Facenet", json={"img": B64})
 

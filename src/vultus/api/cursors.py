@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vultus.errors import InvalidRequest
 from vultus.identifiers import check_subject
+from vultus.schemas.field_types import PlainInteger
 
 NUMBER_DIGITS = 18  # fewer than a 64-bit number may have
 
@@ -18,7 +19,7 @@ class Page(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cursor: str | None = Field(None, max_length=2048, description="next_cursor of the page before.")
-    limit: int = Field(100, ge=1, le=1000, description="Most entries to answer.")
+    limit: PlainInteger = Field(100, ge=1, le=1000, description="Most entries to answer.")
 
 
 def encode_cursor(cursor: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from vultus.identifiers import check_collection, check_id, check_metadata, check
 MAX_MODEL_NAME_CHARACTERS = 200
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 NORMALIZATIONS = ("base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace")
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8259, section 6
 HOW_TO_SEND = "send a file part, or a string with base64 or a data: URL"
 
 
@@ -112,9 +114,10 @@ def _flag(value: Any) -> bool:
     return FLAGS[text]
 
 
-def _number(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("must be a number")
+def plain_number(value: Any) -> Any:
+    """Refuses what Python reads as a number and JSON does not: true, "5_0", "+5", "5.", Arabic digits, "inf"."""
+    if isinstance(value, bool) or (isinstance(value, str) and not JSON_NUMBER.fullmatch(value.strip())):
+        raise ValueError("must be a number, like 50 or 0.5")
     return value
 
 
@@ -166,12 +169,14 @@ Blank = BeforeValidator(_blank_is_absent)
 Image = Annotated[bytes, BeforeValidator(_image)]
 Images = Annotated[list[bytes], BeforeValidator(_images)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
-Rate = Annotated[float, Field(gt=0, lt=1), BeforeValidator(_number)]
-Score = Annotated[float, Field(ge=0, le=100), BeforeValidator(_number)]
-Count = Annotated[int, Field(ge=1), BeforeValidator(_number)]
-CountTo100 = Annotated[int, Field(ge=1, le=100), BeforeValidator(_number)]
-Index = Annotated[int, Field(ge=0), BeforeValidator(_number)]
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(plain_number)]
+Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False), BeforeValidator(plain_number)]
+Rate = Annotated[float, Field(gt=0, lt=1), BeforeValidator(plain_number)]
+PlainInteger = Annotated[int, BeforeValidator(plain_number)]
+Score = Annotated[float, Field(ge=0, le=100), BeforeValidator(plain_number)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(plain_number)]
+CountTo100 = Annotated[int, Field(ge=1, le=100), BeforeValidator(plain_number)]
+Index = Annotated[int, Field(ge=0), BeforeValidator(plain_number)]
 ModelName = Annotated[str | None, BeforeValidator(_usable_model_name)]
 DetectorName = Annotated[Annotated[str, Field(max_length=200)] | None, Blank]
 Normalization = Annotated[str | None, AfterValidator(_normalization), Blank]

@@ -20,6 +20,7 @@ from vultus.records.answers import Metric
 from vultus.schemas.field_types import (
     Blank,
     CollectionName,
+    Cosine,
     CountTo100,
     DetectorName,
     Embeddings,
@@ -179,7 +180,7 @@ class FindFields(CallFields):
     target_fpir: Annotated[Rate | None, Blank] = Field(
         None, description="False-positive identification rate that sets the threshold. Default: the server's."
     )
-    threshold: Annotated[Number | None, Blank] = Field(
+    threshold: Annotated[Cosine | None, Blank] = Field(
         None, description="A cosine similarity at or above which a candidate matches, instead of target_fpir."
     )
     model_name: ModelName = Field(None, description=MODEL + " It must be the collection's.")

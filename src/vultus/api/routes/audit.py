@@ -11,6 +11,7 @@ from vultus.api.auth import Caller, Gate
 from vultus.api.cursors import decode_number_cursor, encode_cursor
 from vultus.api.openapi import RESOURCE_ERRORS
 from vultus.api.state import State
+from vultus.schemas.field_types import PlainInteger
 from vultus.schemas.resources import AuditPage, audit_line_answer
 from vultus.storage.audit import AuditFilter
 
@@ -27,7 +28,7 @@ class AuditQuery(BaseModel):
     key: str | None = Field(None, max_length=64, description="Actor: the id of a key, or command, server, anyone.")
     action: str | None = Field(None, max_length=64, description="Such as enroll, find, subject.erase.")
     cursor: str | None = Field(None, max_length=2048, description="next_cursor of the page before.")
-    limit: int = Field(100, ge=1, le=1000, description="Most lines to answer.")
+    limit: PlainInteger = Field(100, ge=1, le=1000, description="Most lines to answer.")
 
 
 @router.get("/audit")
