@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: serve test soak bench lint types lock clean
@@ -10,8 +11,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 serve: $(VENV)/.serve
 	@$(BIN)/vultus serve
 
+# Models first: two processes would convert them twice. Files stay whole, as their fixtures are shared.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/vultus models prepare
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 # The long runs: attack and load, about half an hour on two cores, with their figures.
 soak: $(VENV)/.test
