@@ -23,7 +23,8 @@ def test_a_second_server_is_refused_while_commands_and_the_first_go_on(tmp_path,
         assert f"the data folder {folder} is served already, by process {server.process.pid}" in sentence
         assert "--data-dir" in sentence
         assert "Traceback" not in sentence
-        for arguments in (("keys", "list"), ("check",), ("audit",), ("backup", str(tmp_path / "saved"), "--allow-empty")):
+        backup = ("backup", str(tmp_path / "saved"), "--allow-empty")
+        for arguments in (("keys", "list"), ("check",), ("audit",), backup):
             done = command(folder, model_dir, *arguments)
             assert done.returncode == 0, done.stdout + done.stderr
         restored = command(folder, model_dir, "restore", str(tmp_path / "saved"))
