@@ -6,7 +6,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from benchmarks.calibration.card_tables import tables_of, with_tables
+from benchmarks.calibration.card_tables import with_tables
 from benchmarks.calibration.distributions import Distribution, rising, threshold_at
 from benchmarks.calibration.embedding import place
 from benchmarks.calibration.families import curve, fpir_family
@@ -19,6 +19,7 @@ from benchmarks.calibration.treatments import all_treatments, treated
 
 from vultus.models.card import in_box_cards, known_card, parse_card
 from vultus.models.relative_calibration import MeanFaces
+from vultus.models.relative_toml import relative_lines
 from vultus.search.cohort import CohortRule, terms_of
 
 MEMBER = "sface"
@@ -160,7 +161,7 @@ def test_a_treatment_changes_the_photo_and_is_always_the_same(treatment):
 def test_writing_a_card_twice_changes_nothing_and_leaves_the_rest_as_it_was():
     card = known_card(in_box_cards(), "sface")
     text = (resources.files("vultus.models") / "cards" / "sface.toml").read_text("utf-8")
-    tables = tables_of(card.calibration.relative)
+    tables = relative_lines(card.calibration.relative)
     once = with_tables(text, tables)
     assert with_tables(once, tables) == once == text
     assert parse_card(once, "sface.toml").calibration == card.calibration
@@ -168,7 +169,7 @@ def test_writing_a_card_twice_changes_nothing_and_leaves_the_rest_as_it_was():
 
 def test_tables_go_behind_the_search_calibration_and_before_what_follows():
     card = "[calibration.search]\nshape = 1\n\n# Made.\n[int8]\ncrops = 2\n"
-    assert with_tables(card, "[calibration.relative]\nnearest = 3") == (
+    assert with_tables(card, ["[calibration.relative]", "nearest = 3"]) == (
         "[calibration.search]\nshape = 1\n\n[calibration.relative]\nnearest = 3\n\n# Made.\n[int8]\ncrops = 2\n"
     )
 
