@@ -76,8 +76,12 @@ class Settings(BaseSettings):
         "their stored photos. off: only when it is asked to.",
     )
     default_detector: str = Field("yunet", description="Face detector used when a request names none.")
-    target_fmr: float = Field(
-        1e-3, gt=0, lt=1, description="False match rate among people alike, asked of /verify by default."
+    target_fmr: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="False match rate asked of /verify by default; absent: 1e-3 among people alike, or 1e-4 over all "
+        "pairs for a model that decides by cosines.",
     )
     target_fpir: float = Field(
         0.01, gt=0, lt=1, description="False-positive identification rate asked of /find by default."

@@ -26,6 +26,7 @@ from vultus.models.repository.store import ModelStore
 from vultus.records.stored import SCOPES
 from vultus.search.index import FlatIndex
 from vultus.service import FaceService, Policy, ServiceContext
+from vultus.service.policies import default_fmr
 from vultus.storage.audit import SERVER, Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
 from vultus.storage.database import open_database
@@ -71,7 +72,7 @@ class System:
                 "model_name": self.models.default,
                 "detector_backend": settings.default_detector,
                 "distance_metric": "cosine",
-                "target_fmr": settings.target_fmr,
+                "target_fmr": settings.target_fmr or default_fmr(self.models.served(self.models.default).calibration),
                 "target_fpir": settings.target_fpir,
                 "min_quality": settings.min_quality,
             },

@@ -117,6 +117,13 @@ def test_vectors_are_compared_by_score(relative):
     assert result.matches() == (result.scores[0] >= 0.2, True)
 
 
+def test_a_comparison_says_what_looks_like_a_child(relative):
+    child, other = (embedding_of(relative, person).tolist() for person in (103, 1))
+    result = relative.service.comparison.compare(child, [other])
+    assert "child of under six" in str(result.beyond)
+    assert (result.rule.expected, [caution.image for caution in result.cautions]) == (None, ["source_vector"])
+
+
 def test_what_looks_like_a_child_is_said(relative):
     result = relative.service.recognition.verify(drawn_photo(103), drawn_photo(1))
     assert "child of under six" in str(result.beyond)

@@ -109,6 +109,7 @@ class Comparison:
     """The answer to a comparison of one source with many vectors: a cosine and a score for each, in the order given.
 
     unreliable: why nothing is decided, as the photo is too bad; None when it is not. no_face: none was found in it.
+    beyond: why the error rates may not hold for these faces.
     """
 
     similarities: tuple[float, ...]
@@ -119,6 +120,7 @@ class Comparison:
     unreliable: str | None = None
     cautions: tuple[Caution, ...] = ()
     no_face: bool = False
+    beyond: str | None = None
 
     def matches(self) -> tuple[bool, ...]:
         """Whether each vector matches."""

@@ -23,7 +23,7 @@ from vultus.schemas.field_types import (
     Vector,
     Vectors,
 )
-from vultus.schemas.recognition import CAUTIONS, CautionAnswer, Rule
+from vultus.schemas.recognition import BEYOND, CAUTIONS, CautionAnswer, Rule, beyond_field
 from vultus.schemas.requests import (
     ACCEPT_LOW_QUALITY,
     ALIGN,
@@ -120,6 +120,8 @@ class CompareAnswer(BaseModel):
         description="unreliable: the photo is too damaged to decide on; else absent.",
     )
     reason: str | None = Field(default=None, exclude_if=lambda value: value is None, description="Why.")
+    beyond: Literal[True] | None = beyond_field(BEYOND)
+    beyond_reason: str | None = beyond_field("Why.")
     cautions: list[CautionAnswer] = CAUTIONS
     results: list[ComparedVector] = Field(description="In the order given.")
 
@@ -137,6 +139,8 @@ def compare_answer(result: Comparison, ids: Sequence[str | int], asked_model: st
         threshold_rule=rule_of(first),
         decision=None if result.unreliable is None else "unreliable",
         reason=result.unreliable,
+        beyond=None if result.beyond is None else True,
+        beyond_reason=result.beyond,
         cautions=[caution_answer(caution) for caution in result.cautions],
         results=[
             ComparedVector(

@@ -55,7 +55,9 @@ class SearchIndex(Protocol):
     ) -> list[Candidate | None]:
         """Per probe the best face of one subject; None where it has none. Raises: see FlatIndex.search."""
 
-    def terms(self, collection: str, probes: Float32, rule: CohortRule) -> NDArray[np.float64]:
+    def terms(
+        self, collection: str, probes: Float32, rule: CohortRule, *, space: int | None = None
+    ) -> NDArray[np.float64]:
         """Per probe its term, nobody left out, (Q,). Raises: see FlatIndex.search."""
 
     def size(self, collection: str) -> tuple[int, int]:
@@ -129,12 +131,15 @@ class FlatIndex:
         """
         return self._answer(collection, probes, rule, lambda made: one_subject(made, subject_pk, rule), space)
 
-    def terms(self, collection: str, probes: Float32, rule: CohortRule) -> NDArray[np.float64]:
+    def terms(
+        self, collection: str, probes: Float32, rule: CohortRule, *, space: int | None = None
+    ) -> NDArray[np.float64]:
         """What the collection as a cohort says of each probe of (Q, D): T(p) with nobody left out, (Q,).
 
         See `cohort.py`. Raises: as `search`.
         """
-        return np.array(self._answer(collection, probes, rule, lambda made: probe_terms(made, rule)), np.float64)
+        found = self._answer(collection, probes, rule, lambda made: probe_terms(made, rule), space)
+        return np.array(found, np.float64)
 
     def size(self, collection: str) -> tuple[int, int]:
         """Subjects with a face, and faces. Raises: CollectionNotFound."""

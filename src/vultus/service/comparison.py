@@ -63,6 +63,7 @@ class VectorComparison:
             evidence.unreliable if asked.rule.kind != "explicit" else None,
             (*self._cautions(probe), *evidence.cautions),
             evidence.no_face and asked.rule.kind != "explicit",
+            evidence.beyond,
         )
 
     def _cautions(self, probe: Seen) -> tuple[Caution, ...]:

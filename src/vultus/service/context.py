@@ -68,11 +68,12 @@ class Models(Protocol):
 class Policy:
     """The answers to what a request leaves open.
 
-    target_fmr, target_fpir: error rates asked of /verify and /find. min_quality: floor of an enrolment, 0..100.
+    target_fmr, target_fpir: error rates asked of /verify and /find; target_fmr None: see `default_fmr`. min_quality:
+    floor of an enrolment, 0..100.
     undo_for: how long a rename, a merge or a move can be undone.
     """
 
-    target_fmr: float = 1e-3
+    target_fmr: float | None = None
     target_fpir: float = 0.01
     min_quality: float = 20.0
     undo_for: timedelta = timedelta(hours=24)
@@ -112,9 +113,15 @@ class ServiceContext:
         """The model at the version that the collection was filled with. Raises ModelMismatch."""
         return self.models.resolve(collection.model_id).at_version(collection.pipeline_version)
 
-    def effective_limit(self, limit: Limit, asked: float | None, policies: CollectionPolicies) -> float:
-        """What a request asks for, within the policies of its collection. Raises PolicyLoosened."""
+    def effective_limit(
+        self, limit: Limit, asked: float | None, policies: CollectionPolicies, *, otherwise: float = 0.0
+    ) -> float:
+        """What a request asks for, within the policies of its collection. Raises PolicyLoosened.
+
+        otherwise: where neither of them nor the server has a limit.
+        """
         policy, default = getattr(policies, limit), getattr(self.policy, limit)
+        default = otherwise if default is None else default
         may = self.act is not None and self.act.may_override
         return self._noted(effective_limit(limit, asked, policy=policy, default=default, may_override=may))
 

@@ -11,7 +11,7 @@ from vultus.records.answers import Metric, ThresholdRule
 from vultus.records.stored import CollectionPolicies
 from vultus.service.context import Model, ServiceContext
 from vultus.service.evidence import Evidence
-from vultus.service.policies import NO_POLICIES
+from vultus.service.policies import NO_POLICIES, default_fmr
 
 PairDecision = Literal["match", "no_match", "unreliable"]
 
@@ -47,9 +47,9 @@ def pair_rule(
     Raises InvalidRequest; PolicyLoosened.
     """
     if threshold is None:
-        return PairRule(
-            context, model.thresholds().for_fmr(context.effective_limit("target_fmr", target_fmr, policies), faces)
-        )
+        table = model.thresholds()
+        rate = context.effective_limit("target_fmr", target_fmr, policies, otherwise=default_fmr(table))
+        return PairRule(context, table.for_fmr(rate, faces))
     if target_fmr is not None:
         raise InvalidRequest("threshold and target_fmr are both given; give one of them")
     asked = explicit_rule(model.id, to_similarity(threshold, metric))

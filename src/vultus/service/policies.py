@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vultus.errors import PolicyLoosened
+from vultus.matching.decision import ThresholdTable
 from vultus.records.answers import ThresholdRule
 from vultus.records.stored import CollectionPolicies
 
+FMR_AMONG_ALIKE, FMR_OF_ALL_PAIRS = 1e-3, 1e-4  # about equally strict for adults
 Limit = Literal["min_quality", "target_fmr", "target_fpir"]
 NO_POLICIES = CollectionPolicies()
 # Answers have six decimals: a threshold that a caller read in one and sends back is not looser than itself.
 ROUNDING = 1e-6
 USE_OVERRIDE = 'or use a key that has the scope "override"'
+
+
+def default_fmr(table: ThresholdTable | None) -> float:
+    """The false match rate where neither request, collection nor settings name one: by what the model's rates mean."""
+    return FMR_OF_ALL_PAIRS if table is None or table.relative is None else FMR_AMONG_ALIKE
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Recognition:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
+    @in_one_space
     def verify(
         self,
         first: bytes,
@@ -83,7 +84,7 @@ class Recognition:
         vectors, rule = np.stack([template.embedding for template in templates]), model.reference.rule
         if others is None:
             return rule.weight * float(model.reference.terms(vectors).sum())
-        return rule.weight * float(self._context.index.terms(others.name, vectors, rule).sum())
+        return rule.weight * float(self._context.index.terms(others.name, vectors, rule, space=others.space).sum())
 
     @in_one_space
     def verify_subject(
