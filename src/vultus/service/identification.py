@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from vultus.errors import InvalidRequest
 from vultus.identifiers import DEFAULT_COLLECTION
-from vultus.matching.decision import decide, explicit_rule, similarity
-from vultus.records.answers import (
-    Candidate,
-    Caution,
-    FindResult,
-    Identification,
-    Match,
-    SearchDecision,
-    ThresholdRule,
-)
-from vultus.records.seen import Face, Float32, Quality
+from vultus.matching.decision import explicit_rule, similarity
+from vultus.records.answers import Candidate, Caution, FindResult, ThresholdRule
+from vultus.records.seen import Float32
 from vultus.records.stored import Collection, Subject
 from vultus.service.context import Model, ServiceContext, in_one_space
-from vultus.service.evidence import Evidence, Seen, weigh
+from vultus.service.evidence import Seen, weigh
+from vultus.service.search_decisions import SearchOptions, identify, is_current
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
 
@@ -33,41 +25,6 @@ UNKNOWN_QUALITY = (
     "search by a photo where you have one"
 )
 SEARCHES = 3  # at most for one answer, where subjects change in the middle of each
-
-
-@dataclass(frozen=True, eq=False)
-class _Probe:
-    """What is searched for: an embedding (D,), and the face and quality it comes from where they are known.
-
-    source: the field of the request that it came in.
-    """
-
-    embedding: Float32
-    source: Literal["img", "face_id", "embedding"]
-    face: Face | None = None
-    quality: Quality | None = None
-
-    def seen(self) -> Seen:
-        """As evidence."""
-        return Seen(self.source, self.embedding, self.quality, self.face)
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """How many subjects are listed for each face, and the rule of the decision.
-
-    threshold: a cosine similarity; excludes target_fpir (default: the policy's). accept_low_quality: decide on a photo
-    that is too bad all the same. Raises InvalidRequest.
-    """
-
-    top_k: int = 5
-    target_fpir: float | None = None
-    threshold: float | None = None
-    accept_low_quality: bool = False
-
-    def __post_init__(self) -> None:
-        if self.threshold is not None and self.target_fpir is not None:
-            raise InvalidRequest("threshold and target_fpir are both given; give one of them")
 
 
 class GallerySearch:
@@ -103,7 +60,7 @@ class GallerySearch:
             largest = largest_face(detected)
             wanted = detected.faces if faces == "all" else (largest,)
             templates = pipeline.embed([(detected, face) for face in wanted], model.embedder())
-        probes = [_Probe(template.embedding, "img", template.face, template.quality) for template in templates]
+        probes = [Seen.of("img", template) for template in templates]
         search = partial(self._candidates, gallery, model, probes, options.top_k)
         return self._answers(gallery, model, detected.detector, probes, search, options)
 
@@ -126,7 +83,7 @@ class GallerySearch:
         gallery, model = self._context.bound_collection(face.collection, model_name)
         gallery = replace(gallery, space=space)  # that of the embedding
         options = self._within_policies(gallery, model, options)
-        probe = _Probe(embedding, "face_id", quality=face.quality)
+        probe = Seen("face_id", embedding, face.quality)
 
         def search() -> list[list[Candidate]]:
             (lines,) = self._candidates(gallery, model, [probe], options.top_k + 1)
@@ -153,7 +110,7 @@ class GallerySearch:
         options = SearchOptions(top_k, target_fpir, threshold)
         gallery, model = self._context.bound_collection(collection, model_name)
         options = self._within_policies(gallery, model, options)
-        probe = _Probe(require_embedding(embedding, model.dimension, model.id), "embedding")
+        probe = Seen("embedding", require_embedding(embedding, model.dimension, model.id))
         search = partial(self._candidates, gallery, model, [probe], options.top_k)
         return self._answers(gallery, model, None, [probe], search, options)
 
@@ -175,7 +132,7 @@ class GallerySearch:
         return replace(options, threshold=self._context.effective_threshold(asked, rule))
 
     def _candidates(
-        self, gallery: Collection, model: Model, probes: Sequence[_Probe], top_k: int
+        self, gallery: Collection, model: Model, probes: Sequence[Seen], top_k: int
     ) -> list[list[Candidate]]:
         """At least two lines for each probe, as a decision needs the second best. Raises SpaceChanged."""
         vectors = np.stack([probe.embedding for probe in probes])
@@ -214,7 +171,7 @@ class GallerySearch:
             found = search()
             face_ids = sorted({line.face_id for lines in found for line in lines})
             owners = self._context.gallery.subjects_of_faces(collection, face_ids)
-            if all(_is_current(line, owners) for lines in found for line in lines):
+            if all(is_current(line, owners) for lines in found for line in lines):
                 break
         return found, owners
 
@@ -223,7 +180,7 @@ class GallerySearch:
         gallery: Collection,
         model: Model,
         detector: str | None,
-        probes: Sequence[_Probe],
+        probes: Sequence[Seen],
         search: Callable[[], list[list[Candidate]]],
         options: SearchOptions,
     ) -> FindResult:
@@ -232,17 +189,17 @@ class GallerySearch:
         subjects, templates = index.held_size(gallery.name) or index.size(gallery.name)
         answers = []
         for probe, lines in zip(probes, found, strict=True):
-            present = [line for line in lines if _is_current(line, owners)]
+            present = [line for line in lines if is_current(line, owners)]
             rule = self._rule(gallery, model, options, templates, present)
-            evidence = weigh([probe.seen()], model.reference, accept_low_quality=options.accept_low_quality)
-            answer = _identify(probe, present, options.top_k, rule, owners, evidence)
+            evidence = weigh([probe], model.reference, accept_low_quality=options.accept_low_quality)
+            answer = identify(probe, present, options.top_k, rule, owners, evidence)
             answers.append(replace(answer, cautions=(*self._cautions(probe, gallery), *evidence.cautions)))
         return FindResult(replace(gallery, subjects=subjects, faces=templates), detector, tuple(answers))
 
-    def _cautions(self, probe: _Probe, gallery: Collection) -> tuple[Caution, ...]:
+    def _cautions(self, probe: Seen, gallery: Collection) -> tuple[Caution, ...]:
         if probe.quality is None:
-            return (Caution("no_photo", probe.source, UNKNOWN_QUALITY),)
-        return self._context.cautions({probe.source: probe.quality}, gallery.policies)
+            return (Caution("no_photo", probe.image, UNKNOWN_QUALITY),)
+        return self._context.cautions({probe.image: probe.quality}, gallery.policies)
 
     def _rule(
         self, gallery: Collection, model: Model, options: SearchOptions, templates: int, lines: Sequence[Candidate]
@@ -258,39 +215,3 @@ class GallerySearch:
         of_lines = [by_policy.at(line.similarity, line.score) for line in lines]
         highest = max(of_lines, key=lambda rule: rule.similarity, default=None)
         return explicit_rule(model.id, self._context.effective_threshold(options.threshold, highest))
-
-
-def _identify(
-    probe: _Probe,
-    lines: Sequence[Candidate],
-    top_k: int,
-    rule: ThresholdRule,
-    owners: Mapping[str, Subject],
-    evidence: Evidence,
-) -> Identification:
-    """The answer for one face. owners: by face id. lines: of these, best first."""
-    decision: SearchDecision
-    decision, reason = decide(lines, rule)
-    undecided = evidence.unreliable if rule.kind != "explicit" else None
-    if undecided is not None:
-        decision, reason = "unreliable", undecided
-    matches = tuple(
-        Match(
-            line,
-            owners[line.face_id].name,
-            owners[line.face_id].metadata,
-            undecided is None and rule.reached(line.similarity, line.score),
-            rule.at(line.similarity, line.score).similarity,
-        )
-        for line in lines[:top_k]
-    )
-    settled = rule.at(lines[0].similarity, lines[0].score) if lines else rule
-    return Identification(
-        probe.face, probe.quality, decision, reason, evidence.applied(settled), matches, evidence.beyond
-    )
-
-
-def _is_current(line: Candidate, owners: Mapping[str, Subject]) -> bool:
-    """Whether the face still belongs to the subject of this id."""
-    owner = owners.get(line.face_id)
-    return owner is not None and owner.id == line.subject
