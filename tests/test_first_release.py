@@ -37,7 +37,7 @@ from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
-from vultus.wiring import open_system
+from vultus.wiring import SERVER, open_system
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -97,7 +97,7 @@ def test_a_backup_of_it_is_restored_whole(folder, tmp_path):
 
 @pytest.mark.real
 def test_the_service_starts_on_it_and_enrolls_and_finds(folder, model_dir):
-    with open_system(Settings(data_dir=folder.path, model_dir=model_dir), serving=True) as system:
+    with open_system(Settings(data_dir=folder.path, model_dir=model_dir), SERVER) as system:
         assert system.new_admin_key is None
         enrolled = system.service.enrolment.enroll([pictures.astronaut()], subject="eileen", face="largest")
         found = system.service.identification.find(pictures.variants(pictures.astronaut())["mirror"])
@@ -112,7 +112,7 @@ def test_its_collection_is_embedded_again_in_the_background_and_serves_meanwhile
     with open_system(settings) as system:  # by a command, before the server starts
         system.service.enrolment.enroll([pictures.astronaut()], subject="eileen", face="largest")
         assert system.gallery.collection(COLLECTION).pipeline_version == 1
-    with open_system(settings, serving=True) as system:
+    with open_system(settings, SERVER) as system:
         galleries, jobs = system.service.galleries, system.service.jobs
 
         def best() -> tuple[str, float]:
@@ -127,7 +127,7 @@ def test_its_collection_is_embedded_again_in_the_background_and_serves_meanwhile
         assert galleries.collection(COLLECTION).pipeline_version == 2
         assert best() == ("eileen", 1.0)
         assert system.service.recognition.verify_subject(pictures.astronaut(), "eileen").verified
-    with open_system(settings, serving=True) as system:
+    with open_system(settings, SERVER) as system:
         assert len(system.service.jobs.page(before=None, limit=9)) == 1
 
 
@@ -146,7 +146,7 @@ def test_an_int8_file_of_the_first_release_is_used_only_where_this_processor_com
     assert "weight_bits" not in json.loads((models / "sface-int8.onnx.json").read_text("utf-8"))
 
     settings = Settings(data_dir=tmp_path / "data", model_dir=models, default_model="sface", precision="int8")
-    with open_system(settings, serving=True) as system:
+    with open_system(settings, SERVER) as system:
         photos = [pictures.astronaut(), pictures.portrait()]
         vectors = [system.service.recognition.represent(photo)[0].embedding for photo in photos]
     with open_system(settings.model_copy(update={"precision": "fp32"})) as system:

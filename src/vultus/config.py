@@ -19,6 +19,7 @@ from vultus.cores import available_cores
 MIB = 1024 * 1024
 MIN_ADMIN_KEY_CHARACTERS = 32
 ALIKE = 0.75  # of difflib: a letter more, less or other, a word more or less; "service_host" is not like "host"
+CORES_OF_A_WORKER = 4  # fewer leave Python's lock no work for another process
 SERVICE_SECONDS = 5  # for the work itself, after the longest wait for a compute slot
 
 
@@ -114,6 +115,13 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(40_000_000, gt=0, description="Largest image, pixels once decoded.")
     max_enroll_images: int = Field(20, gt=0, description="Most images in one /enroll.")
     max_faces: int = Field(64, gt=0, description="Most faces used in one image, the largest first.")
+    workers: int = Field(
+        default_factory=lambda: max(1, available_cores() // CORES_OF_A_WORKER),
+        ge=1,
+        le=64,
+        description="Processes that serve. They share the port, the data folder and the limits below. Default: one for "
+        "every 4 cores that the process, or its container, may use.",
+    )
     compute_slots: int = Field(
         default_factory=available_cores,
         gt=0,
@@ -155,6 +163,12 @@ class Settings(BaseSettings):
     def grace_seconds(self) -> float:
         """Seconds that requests under way may take once the server is told to stop."""
         return self.shutdown_seconds or self.queue_wait_seconds + SERVICE_SECONDS
+
+    def for_one_of(self, workers: int) -> Settings:
+        """The settings of one of several processes: its share of what is limited for all, rounded up."""
+        shared = ("compute_slots", "queue_size", "max_connections", "max_held_bytes", "index_memory_bytes")
+        share = {name: -(-getattr(self, name) // workers) for name in shared}
+        return self.model_copy(update=share)
 
     @cached_property
     def sqlalchemy_url(self) -> str:

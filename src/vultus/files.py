@@ -91,6 +91,11 @@ def lock_file(descriptor: int, *, wait: bool = True) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
+def unlock_file(descriptor: int) -> None:
+    """Give back the lock of `lock_file`; the file stays open."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the folder's names last over a power cut: fsync of a file does not store its name. Raises: OSError."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -27,7 +27,8 @@ from vultus.records.stored import SCOPES
 from vultus.search.index import FlatIndex
 from vultus.service import FaceService, Policy, ServiceContext
 from vultus.service.policies import default_fmr
-from vultus.storage.audit import SERVER, Act, Audit, NoAudit
+from vultus.storage.audit import SERVER as THE_SERVER
+from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
@@ -43,6 +44,26 @@ from vultus.vision.pipeline import Pipeline
 log = logging.getLogger(__name__)
 
 WARM_UP_SIDE = 640  # pixels
+
+
+@dataclass(frozen=True)
+class Duties:
+    """What a process does beside opening the system.
+
+    lock: takes the data folder for itself. first_start: refuses an unfinished restore, makes the first admin key,
+    sweeps what a crash left. jobs: does the work in the background.
+    """
+
+    lock: bool = False
+    first_start: bool = False
+    jobs: bool = False
+
+
+COMMAND_LINE = Duties()
+SERVER = Duties(lock=True, first_start=True, jobs=True)
+FIRST_WORKER = Duties(first_start=True, jobs=True)  # its parent has the lock
+REPLACED_FIRST_WORKER = Duties(jobs=True)
+NEXT_WORKER = Duties()
 
 
 @dataclass(frozen=True)
@@ -87,17 +108,16 @@ class System:
 
 
 @contextmanager
-def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System]:
+def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[System]:
     """A ready Vultus: database migrated, models verified, loaded and warm. Closes everything at the end.
 
-    serving: this is the server, the only one of its data folder; it makes the first admin key and sweeps what a crash
-    left in the photo folder.
     Raises SettingsInvalid, StorageFailed, ModelInvalid, ModelNotInstalled.
     """
     check_settings(settings)
     with ExitStack() as stack:
-        if serving:
+        if duties.lock:
             stack.enter_context(serving_alone(settings.data_dir))
+        if duties.first_start:
             refuse_unfinished(settings.sqlalchemy_url)
         database = open_database(settings.sqlalchemy_url)
         stack.callback(database.close)
@@ -114,25 +134,31 @@ def open_system(settings: Settings, *, serving: bool = False) -> Iterator[System
         stack.callback(index.close)
         service = FaceService(ServiceContext(pipeline, models, gallery, photos, index, _policy(settings)))
         warm_up(pipeline, models)
-        if serving:
+        if duties.first_start:
             photos.remove_leftovers()
-            service.galleries.sweep()
-            gallery.corrections.sweep()
-            service.reembedding.sweep()
-            if settings.reembed == "auto":
-                service.acting_as(Act(SERVER)).reembedding.queue_upgrades()
+            _sweep(service, settings)
+        if duties.jobs:
             runner = job_runner(service)
             stack.callback(runner.close)
             runner.start()
-        new_key = _first_admin_key(keys, settings) if serving else None
+        new_key = _first_admin_key(keys, settings) if duties.first_start else None
         yield System(
             settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink, audit=Audit(database)
         )
 
 
+def _sweep(service: FaceService, settings: Settings) -> None:
+    """Finish what a stop left half done, and queue what an upgrade asks for."""
+    service.galleries.sweep()
+    service.context.gallery.corrections.sweep()
+    service.reembedding.sweep()
+    if settings.reembed == "auto":
+        service.acting_as(Act(THE_SERVER)).reembedding.queue_upgrades()
+
+
 def job_runner(service: FaceService) -> JobRunner:
     """Runs the jobs in the background of this service; not started yet."""
-    ours = service.acting_as(Act(SERVER))
+    ours = service.acting_as(Act(THE_SERVER))
     return JobRunner(ours.jobs, [ReembedJob(ours.context)])
 
 
@@ -228,7 +254,7 @@ def _first_admin_key(keys: KeyStore, settings: Settings) -> str | None:
     if keys.any() or settings.without_keys:
         return None
     given = settings.admin_key.get_secret_value() if settings.admin_key else None
-    _, secret = keys.acting_as(Act(SERVER)).create("admin", SCOPES, secret=given)
+    _, secret = keys.acting_as(Act(THE_SERVER)).create("admin", SCOPES, secret=given)
     return None if given else secret
 
 

@@ -14,13 +14,15 @@ from typing import Any
 
 from tests.conftest import open_small
 from tests.standins import FrameDetector
-from vultus.cli.commands.serve import _quiet_logs
+from vultus.cli.commands.serve import quiet_logs
 from vultus.config import Settings
 from vultus.records.seen import RGB, Face
 from vultus.records.stored import SCOPES
 from vultus.server.process import run_server
+from vultus.server.worker_pool import run_workers
+from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots
-from vultus.wiring import System
+from vultus.wiring import SERVER, Duties, System
 
 
 class Holding(FrameDetector):
@@ -37,21 +39,28 @@ class Holding(FrameDetector):
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[System]:
+def opened(settings: Settings, duties: Duties = SERVER) -> Iterator[System]:
     """The small system with the slots of the settings; the admin key of the environment has every scope."""
     slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
     with open_small(settings.data_dir, slots=slots) as small:
         small.service.context.pipeline._detectors["frames"] = Holding(settings.data_dir)
         assert settings.admin_key is not None
-        small.keys.create("admin", SCOPES, secret=settings.admin_key.get_secret_value())
+        if duties.first_start:
+            small.keys.create("admin", SCOPES, secret=settings.admin_key.get_secret_value())
         parts: Any = small
         yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.context.pipeline)
 
 
 def main(folder: Path) -> None:
-    _quiet_logs()
+    quiet_logs()
     settings = Settings(data_dir=folder, port=0)
-    run_server(settings, opened, on_ready=lambda _, port: print(port, flush=True))
+    if settings.workers > 1:
+        with serving_alone(folder) as lock:
+            run_workers(
+                settings, opened, lock=lock, set_up=quiet_logs, on_ready=lambda _, port: print(port, flush=True)
+            )
+    else:
+        run_server(settings, opened, on_ready=lambda _, port: print(port, flush=True))
 
 
 if __name__ == "__main__":

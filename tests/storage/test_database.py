@@ -207,4 +207,4 @@ def test_only_sqlite_and_the_backup_speak_of_sqlite():
         for path in source.rglob("*.py")
         if re.search(r"PRAGMA|sqlite3|sqlite_master", path.read_text("utf-8"))
     }
-    assert {path for path in speakers if not path.startswith("backup/")} == {"storage/sqlite.py"}
+    assert {path for path in speakers if not path.startswith("backup/")} == {"storage/engines/sqlite.py"}

@@ -32,6 +32,7 @@ from vultus.api.middleware.path_segments import PathSegmentsMiddleware
 from vultus.api.middleware.request_id import RequestIdMiddleware
 from vultus.api.middleware.security_headers import SecurityHeadersMiddleware
 from vultus.api.middleware.shutdown import DrainMiddleware
+from vultus.api.rate_limits import RateLimiter
 from vultus.api.request_context import OpenSystem, System
 from vultus.api.routes import (
     audit,
@@ -75,10 +76,17 @@ def create_app(
 
 
 def create_opening_app(
-    settings: Settings, open_system: OpenSystem, *, on_failure: Callable[[Exception], None] = stop_process
+    settings: Settings,
+    open_system: OpenSystem,
+    *,
+    on_failure: Callable[[Exception], None] = stop_process,
+    rates: RateLimiter | None = None,
 ) -> FastAPI:
-    """The application that opens its system when the server starts and closes it when the server stops."""
-    return _application(AppState(settings, open_system=open_system, on_failure=on_failure), DIALECTS)
+    """The application that opens its system when the server starts and closes it when the server stops.
+
+    rates: default: counted in this process.
+    """
+    return _application(AppState(settings, open_system=open_system, on_failure=on_failure, rates=rates), DIALECTS)
 
 
 def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:

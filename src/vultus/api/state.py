@@ -53,12 +53,16 @@ class AppState:
         on_failure: Callable[[Exception], None] = stop_process,
         fetcher: Fetcher | None = None,
         now: Callable[[], datetime] = utc_now,
+        rates: RateLimiter | None = None,
     ) -> None:
-        """fetcher: default: the one of the settings, which is None unless image URLs are on. now: the wall clock."""
+        """fetcher: default: the one of the settings, which is None unless image URLs are on. now: the wall clock.
+
+        rates: default: counted in this process.
+        """
         self.settings = settings
         self.now = now
         self.fetcher = fetcher or _fetcher(settings)
-        self.rates = RateLimiter()
+        self.rates = rates or RateLimiter()
         self.shutdown_state = ShutdownState()
         self._system = system
         self._open_system = open_system

@@ -22,7 +22,18 @@ from vultus.models.repository.store import ModelStatus, ModelStore, open_store
 from vultus.storage.audit import COMMAND, OVERRIDE, Act
 from vultus.storage.database import database_file, require_database
 from vultus.vision.pipeline import Pipeline
-from vultus.wiring import System, check_settings, open_models, open_pipeline, open_system, prepare, warm_up
+from vultus.wiring import (
+    COMMAND_LINE,
+    SERVER,
+    Duties,
+    System,
+    check_settings,
+    open_models,
+    open_pipeline,
+    open_system,
+    prepare,
+    warm_up,
+)
 
 
 @dataclass(frozen=True)
@@ -34,16 +45,16 @@ class Vision:
 
 
 @contextmanager
-def open_installed(settings: Settings, *, serving: bool = False) -> Iterator[System]:
+def open_installed(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[System]:
     """The system of these settings. Announces it if models must be converted first, which takes a while."""
     _announce_preparation(settings)
-    with open_system(settings, serving=serving) as system:
+    with open_system(settings, duties) as system:
         yield system
 
 
 def open_to_serve(settings: Settings) -> AbstractContextManager[System]:
     """The system of these settings for the server: it makes the first admin key."""
-    return open_installed(settings, serving=True)
+    return open_installed(settings, SERVER)
 
 
 def open_vision(settings: Settings) -> Vision:
@@ -81,6 +92,7 @@ class Openers:
 
     open_system: Callable[[Settings], AbstractContextManager[System]] = open_installed
     open_server: Callable[[Settings], AbstractContextManager[System]] = open_to_serve
+    open_worker: Callable[[Settings, Duties], AbstractContextManager[System]] = open_installed
     open_vision: Callable[[Settings], Vision] = open_vision
     run_self_test: Callable[[Settings], float] = run_self_test
 

@@ -6,7 +6,6 @@ Overrides private parts of uvicorn's HttpToolsProtocol; tests/server/test_uvicor
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -14,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from vultus.api.errors import Problem
 from vultus.api.middleware.overload import OVERLOADED
 from vultus.server.connections import ConnectionLimiter
-from vultus.server.protocol_errors import NOT_HTTP, UPGRADE_WITH_BODY, headers_too_large, protocol_error_response
+from vultus.server.protocol_errors import NOT_HTTP, UPGRADE_WITH_BODY, headers_too_large, raw_protocol_error
 
 MAX_HEAD_BYTES = 64 * 1024  # of a request without its body: request line, headers, chunk frames, trailers
 MAX_HEADERS = 200
@@ -85,10 +84,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         if self.transport.is_closing():
             return
-        answer = protocol_error_response(problem)
-        lines = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
-        first = f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n".encode("ascii")
-        self.transport.write(first + lines + b"\r\n" + bytes(answer.body))
+        self.transport.write(raw_protocol_error(problem))
         self.transport.close()
 
 

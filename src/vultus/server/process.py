@@ -24,7 +24,7 @@ from vultus.api.middleware.shutdown import ShutdownState
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
 from vultus.server.connections import ConnectionLimiter
-from vultus.server.http_protocol import protocol_of
+from vultus.server.http_protocol import BoundedHttpProtocol, protocol_of
 from vultus.server.signals import handling
 from vultus.wiring import System, check_settings
 
@@ -60,7 +60,8 @@ def run_server(
 
     app = create_opening_app(settings, opening, on_failure=fail)
     shutdown_state: ShutdownState = app.state.vultus.shutdown_state
-    server = GracefulServer(_config(app, settings), shutdown_state, settings.grace_seconds)
+    protocol = protocol_of(limiter_of(settings), settings.header_seconds)
+    server = GracefulServer(server_config(app, settings, protocol), shutdown_state, settings.grace_seconds)
 
     def stop(*_: object) -> None:
         server.should_exit = True
@@ -70,7 +71,7 @@ def run_server(
     if failures:
         raise failures[0]
     if shutdown_state.over:
-        _give_up_threads()
+        end_with_threads()
 
 
 class GracefulServer(uvicorn.Server):
@@ -114,7 +115,7 @@ def _why_not(exc: OSError, host: str, port: int) -> str:
     return f"cannot listen on {host} port {port} ({reason}); choose another address with --host"
 
 
-def _give_up_threads() -> NoReturn:
+def end_with_threads() -> NoReturn:
     """End the process while threads still work on cancelled requests: the interpreter would wait for them.
 
     Safe: everything is closed, and a change is either committed or rolled back.
@@ -124,11 +125,16 @@ def _give_up_threads() -> NoReturn:
     os._exit(0)
 
 
-def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    limiter = ConnectionLimiter(raise_open_file_limit(settings.max_connections))
+def limiter_of(settings: Settings) -> ConnectionLimiter:
+    """The limit of connections of a server, as far as this process may open files."""
+    return ConnectionLimiter(raise_open_file_limit(settings.max_connections))
+
+
+def server_config(app: FastAPI, settings: Settings, protocol: type[BoundedHttpProtocol]) -> uvicorn.Config:
+    """The settings of uvicorn. protocol: of each connection."""
     return uvicorn.Config(
         app,
-        http=protocol_of(limiter, settings.header_seconds),
+        http=protocol,
         ws="none",
         log_config=None,
         access_log=False,

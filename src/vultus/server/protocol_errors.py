@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from http import HTTPStatus
 
 from starlette.responses import Response
 
@@ -32,6 +33,15 @@ def protocol_error_response(problem: Problem) -> Response:
     request_id = str(uuid.uuid4())
     answer = error_response(problem, request_id)
     set_security_headers(answer.headers)
+    answer.headers.update(problem.headers)
     answer.headers["x-request-id"] = request_id
     answer.headers["connection"] = "close"
     return answer
+
+
+def raw_protocol_error(problem: Problem) -> bytes:
+    """The same answer as the bytes of HTTP/1.1."""
+    answer = protocol_error_response(problem)
+    lines = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
+    first = f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n".encode("ascii")
+    return first + lines + b"\r\n" + bytes(answer.body)

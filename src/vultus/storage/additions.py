@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +16,7 @@ from vultus.records.stored import NewFace
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
+from vultus.storage.erasure_marks import erased_since, latest_erasure
 
 
 @dataclass(frozen=True)
@@ -63,33 +62,6 @@ def add_to_subject(
     return Added(subject_id, enrolled, changed)
 
 
-class RecentErasures:
-    """What was erased of late through this process, as digests. Used inside write transactions, one at a time."""
-
-    def __init__(self, capacity: int = 100_000) -> None:
-        self._numbers: OrderedDict[bytes, int] = OrderedDict()
-        self._capacity, self._forgotten = capacity, 0
-        self.latest = 0  # the number of the last erasure
-
-    def add(self, collection: str, subject_id: str | None = None) -> None:
-        """Note that a subject, or with None the whole collection, is being erased."""
-        self.latest += 1
-        key = _digest(collection, subject_id)
-        self._numbers[key] = self.latest
-        self._numbers.move_to_end(key)
-        if len(self._numbers) > self._capacity:
-            self._forgotten = self._numbers.popitem(last=False)[1]
-
-    def since(self, number: int, collection: str, subject_id: str | None) -> bool:
-        """Whether the subject or its collection was erased after that erasure, or may have been."""
-        keys = (_digest(collection, None), _digest(collection, subject_id))
-        return number < self._forgotten or any(self._numbers.get(key, 0) > number for key in keys)
-
-
-def _digest(collection: str, subject_id: str | None) -> bytes:
-    return sha256(repr((collection, subject_id)).encode("utf-8", "surrogatepass")).digest()
-
-
 @dataclass(frozen=True)
 class Beginning:
     """What an enrolment found when it began. erasure: the number of the last one before.
@@ -102,8 +74,9 @@ class Beginning:
     subjects: Mapping[str, tuple[int, datetime]]
 
 
-def beginning(connection: Connection, collection: str, subject_ids: Iterable[str | None], erasure: int) -> Beginning:
-    """What an enrolment of these subjects finds. erasure: as of before the connection's transaction."""
+def beginning(connection: Connection, collection: str, subject_ids: Iterable[str | None]) -> Beginning:
+    """What an enrolment of these subjects finds."""
+    erasure = latest_erasure(connection)
     try:
         row = c.collection_row(connection, collection)
     except CollectionNotFound:
@@ -117,16 +90,12 @@ def require_not_erased(
     collection: Row[Any],
     subject_ids: Iterable[str | None],
     begun: Beginning,
-    erasures: RecentErasures,
     known_faces: Sequence[str] = (),
 ) -> None:
-    """Raises: SubjectErased, when the subjects or their known faces are no longer what the enrolment began with.
-
-    Erasures by another process are noticed where the subject was there at the beginning.
-    """
+    """Raises: SubjectErased, when the subjects or their known faces are no longer what the enrolment began with."""
     replaced = begun.collection_pk not in (None, collection.pk)
     for subject_id in subject_ids:
-        erased = replaced or erasures.since(begun.erasure, collection.name, subject_id)
+        erased = replaced or erased_since(connection, begun.erasure, collection.name, subject_id)
         before = begun.subjects.get(subject_id) if subject_id is not None else None
         if not erased and before is not None:
             now = s.find_subject_row(connection, collection.pk, str(subject_id))

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from vultus.errors import StorageFailed
-from vultus.storage.sqlite import SQLiteDatabase, sqlite_file
+from vultus.storage.engines.sqlite import SQLiteDatabase, sqlite_file
 
 
 class Database(Protocol):

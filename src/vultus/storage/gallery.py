@@ -17,7 +17,6 @@ from vultus.storage import faces as f
 from vultus.storage import subjects as s
 from vultus.storage.additions import (
     Beginning,
-    RecentErasures,
     add_to_subject,
     beginning,
     face_ids_of,
@@ -27,6 +26,7 @@ from vultus.storage.audit import Act, record
 from vultus.storage.corrections import undo_log as u
 from vultus.storage.corrections.subject_corrections import Corrections
 from vultus.storage.database import Database
+from vultus.storage.erasure_marks import mark_erased
 from vultus.storage.gallery_reader import GalleryReader
 from vultus.storage.jobs import JobStore
 from vultus.storage.spaces import Spaces
@@ -44,7 +44,6 @@ class Gallery(GalleryReader):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._act: Act | None = None
-        self._erasures = RecentErasures()
 
     def acting_as(self, act: Act) -> Gallery:
         """The same gallery for one actor: each change adds an audit line in the same transaction."""
@@ -115,7 +114,7 @@ class Gallery(GalleryReader):
             row = c.collection_row(connection, name, lock=True)
             gone = c.select_collections(connection, name)[0]
             orphans = f.photos_only_of(connection, lambda faces: faces.c.collection_pk == row.pk)
-            self._erasures.add(name)
+            mark_erased(connection, name)
             c.delete_collection_row(connection, row.pk)
             record(connection, self._act, "collection.erase", collection=name, count=gone.faces)
         return Deleted(gone.subjects, gone.faces, len(orphans)), orphans
@@ -147,7 +146,7 @@ class Gallery(GalleryReader):
             subject_pk = s.subject_row(connection, row, subject_id).pk
             gone, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject_pk)
             u.forget_subject(connection, subject_pk)
-            self._erasures.add(collection, subject_id)
+            mark_erased(connection, collection, subject_id)
             s.delete_subject_row(connection, subject_pk)
             record(connection, self._act, "subject.erase", collection=collection, objects=gone)
         return Deleted(1, len(gone), len(orphans)), orphans
@@ -156,9 +155,8 @@ class Gallery(GalleryReader):
 
     def begin_enrolment(self, collection: str, subject_ids: Sequence[str | None]) -> Beginning:
         """What `add_faces` compares with, so that nobody who is erased meanwhile comes back."""
-        erasure = self._erasures.latest  # before the transaction: an erasure in between counts as one afterwards
         with self._database.reading() as connection:
-            return beginning(connection, collection, subject_ids, erasure)
+            return beginning(connection, collection, subject_ids)
 
     def add_faces(
         self,
@@ -185,7 +183,7 @@ class Gallery(GalleryReader):
         with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             if begun is not None:
-                require_not_erased(connection, row, [subject_id], begun, self._erasures, known_faces)
+                require_not_erased(connection, row, [subject_id], begun, known_faces)
             c.require_space(row, space)
             added = add_to_subject(connection, row, subject_id, faces, datetime.now(UTC), name=name, metadata=metadata)
             answer = s.select_subject(connection, row, added.subject_id)
@@ -213,7 +211,7 @@ class Gallery(GalleryReader):
         with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             if begun is not None:
-                require_not_erased(connection, row, [one for one, _ in faces], begun, self._erasures)
+                require_not_erased(connection, row, [one for one, _ in faces], begun)
             c.require_space(row, space)
             added = [add_to_subject(connection, row, subject_id, [face], now) for subject_id, face in faces]
             if any(one.changed for one in added):

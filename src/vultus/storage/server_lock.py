@@ -14,8 +14,10 @@ LOCK_FILE = "server.lock"
 
 
 @contextmanager
-def serving_alone(folder: Path) -> Iterator[None]:
+def serving_alone(folder: Path) -> Iterator[int]:
     """Hold the data folder as its only server; made when missing. Commands that do not serve take no lock.
+
+    Yields the descriptor that holds the lock: a process that is given it holds the folder as well, until it ends.
 
     The file stays; only the kernel's lock on it counts (flock(2)), so a dead process blocks no other.
     Raises ServedAlready when another server holds the folder, StorageFailed when the lock cannot be kept in it.
@@ -23,7 +25,7 @@ def serving_alone(folder: Path) -> Iterator[None]:
     descriptor = _open(folder)
     try:
         _take(descriptor, folder)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -2,7 +2,7 @@
 
     collections ──< subjects ──< faces ──── embeddings, embeddings_b
          │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
-         └───────< undo_log ──< undo_faces                             jobs
+         └───────< undo_log ──< undo_faces                             jobs          erasure_marks
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 created later under the same name is another collection.
@@ -193,6 +193,14 @@ removals = Table(
 )
 
 # See `undo_log.py`. No foreign keys to subjects: the subject of a merge is gone until it is undone.
+erasure_marks = Table(
+    "erasure_marks",
+    METADATA,
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Index("erasure_marks_by_number", "number"),
+)
+
 undo_log = Table(
     "undo_log",
     METADATA,

@@ -13,13 +13,16 @@ from vultus.cli.context import CommandContext
 from vultus.cli.opening import Openers
 from vultus.config import Settings
 from vultus.errors import ModelInvalid
-from vultus.wiring import System
-
-NOTHING = dict.fromkeys(("service", "keys", "gallery", "models", "pipeline"))
 
 
 @contextmanager
 def refusing(settings: Settings):
+    raise ModelInvalid("the weights are not what they must be; install them again")
+    yield
+
+
+@contextmanager
+def refusing_worker(settings: Settings, duties: object):
     raise ModelInvalid("the weights are not what they must be; install them again")
     yield
 
@@ -86,10 +89,17 @@ def test_a_system_that_does_not_open_ends_the_server_with_its_sentence(surroundi
     assert served("--port", 0) == (1, "the weights are not what they must be; install them again\n")
 
 
+def test_a_system_that_does_not_open_in_a_worker_ends_all_with_its_sentence(surroundings):
+    openers = Openers(open_worker=refusing_worker)
+    answer = CliRunner().invoke(app, ["serve", "--port", "0", "--workers", "2"], obj=CommandContext(openers))
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert answer.stderr == "the weights are not what they must be; install them again\n"
+
+
 def test_the_banner_shows_a_new_admin_key_once(tmp_path, surroundings):
     settings = Settings(data_dir=tmp_path)
-    first = banner(System(settings, **NOTHING, new_admin_key="vk_new"), 8000)
-    second = banner(System(settings, **NOTHING), 8000)
+    first = banner(settings, "vk_new", 8000)
+    second = banner(settings, None, 8000)
     assert first[0] == f"Vultus {__version__} is ready on http://127.0.0.1:8000"
     assert "http://127.0.0.1:8000/docs" in first[1]
     assert str(tmp_path) in first[2]
@@ -99,7 +109,7 @@ def test_the_banner_shows_a_new_admin_key_once(tmp_path, surroundings):
 
 @pytest.mark.parametrize(("host", "url"), [("0.0.0.0", "http://localhost:8000"), ("::1", "http://[::1]:8000")])
 def test_the_banner_has_a_url_to_open(surroundings, host, url):
-    assert banner(System(Settings(host=host), **NOTHING), 8000)[0].endswith(url)
+    assert banner(Settings(host=host), None, 8000)[0].endswith(url)
 
 
 def test_help_documents_the_exit_codes():

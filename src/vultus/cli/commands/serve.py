@@ -17,7 +17,8 @@ from vultus.config import Settings
 from vultus.errors import SettingsInvalid
 from vultus.server.process import limit_malloc_arenas, run_server
 from vultus.server.signals import handling, leave
-from vultus.wiring import System
+from vultus.server.worker_pool import run_workers
+from vultus.storage.server_lock import serving_alone
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -32,6 +33,7 @@ def serve(
     default_model: Annotated[
         str | None, typer.Option("--default-model", help="Recognition model of new collections.")
     ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes that serve.")] = None,
     compute_slots: Annotated[int | None, typer.Option("--compute-slots", help="Photos analysed at once.")] = None,
     without_keys: Annotated[
         bool, typer.Option("--without-keys", help="Ask for no API keys; only on a loopback address.")
@@ -45,26 +47,30 @@ def serve(
         model_dir=model_dir,
         database_url=database_url,
         default_model=default_model,
+        workers=workers,
         compute_slots=compute_slots,
         without_keys=without_keys or None,
     )
     _make_data_folder(settings.data_dir)
-    _quiet_logs()
+    quiet_logs()
     with handling(leave):
         _run(settings, openers_of(ctx))
 
 
 def _run(settings: Settings, tools: Openers) -> None:
-    def print_banner(system: System, port: int) -> None:
-        print("\n".join(banner(system, port)), flush=True)
+    def print_banner(new_admin_key: str | None, port: int) -> None:
+        print("\n".join(banner(settings, new_admin_key, port)), flush=True)
 
+    if settings.workers > 1:
+        with serving_alone(settings.data_dir) as lock:
+            run_workers(settings, tools.open_worker, lock=lock, set_up=quiet_logs, on_ready=print_banner)
+        return
     limit_malloc_arenas(settings.compute_slots)
-    run_server(settings, tools.open_server, on_ready=print_banner)
+    run_server(settings, tools.open_server, on_ready=lambda system, port: print_banner(system.new_admin_key, port))
 
 
-def banner(system: System, port: int) -> list[str]:
+def banner(settings: Settings, new_admin_key: str | None, port: int) -> list[str]:
     """The lines that are printed once requests are served."""
-    settings = system.settings
     url = f"http://{_shown_host(settings.host)}:{port}"
     lines = [
         f"Vultus {__version__} is ready on {url}",
@@ -73,8 +79,8 @@ def banner(system: System, port: int) -> list[str]:
     ]
     if settings.without_keys:
         lines.append("  Keys:    none are asked for")
-    if system.new_admin_key is not None:
-        lines.append(f"  Admin key (shown this once; keep it safe): {system.new_admin_key}")
+    if new_admin_key is not None:
+        lines.append(f"  Admin key (shown this once; keep it safe): {new_admin_key}")
     return [*lines, "  Stop it with Ctrl-C."]
 
 
@@ -94,7 +100,8 @@ def _make_data_folder(folder: Path) -> None:
         ) from exc
 
 
-def _quiet_logs() -> None:
+def quiet_logs() -> None:
+    """Set up the log of a process that serves."""
     logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
     warnings.filterwarnings("ignore", module="PIL")  # odd metadata in a caller's photo is no news for the operator
     for name in ("uvicorn.error", "python_multipart"):

@@ -1,10 +1,9 @@
-"""SQLite as a `Database`: one file, set up for durability and erasure, with one write queue in the process."""
+"""SQLite as a `Database`: one file, set up for durability and erasure, with one write queue."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -16,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from vultus.errors import InvalidRequest, StorageFailed, VultusError
+from vultus.storage.engines.network_folders import network_file_system
+from vultus.storage.engines.write_queue import WriteQueue
 
 PAGE_BYTES = 16_384  # a 2 KiB embedding wastes half of a 4 KiB page; seven fit in one of these
 BUSY_TIMEOUT_MS = 10_000
@@ -44,12 +45,13 @@ class SQLiteDatabase:
     """
 
     def __init__(self, url: URL) -> None:
-        """Raises: StorageFailed, when the URL names no file or the file cannot be created."""
+        """Raises: StorageFailed, when the URL names no file, one that cannot be created, or one over a network."""
         file = sqlite_file(url)
+        _require_local(file.parent)
         _create_private(file)
         self.engine = _new_engine(url)
         self._write_engine = self.engine.execution_options(**{_WRITES: True})
-        self._write_queue = threading.Lock()
+        self._write_queue = WriteQueue(file)
         # A process that died between an erasure and the truncation left such a log, so the first write truncates it.
         self._wal_holds_erased = file.with_name(f"{file.name}-wal").is_file()
 
@@ -63,11 +65,11 @@ class SQLiteDatabase:
     def writing(self) -> Iterator[Connection]:
         """One write transaction, begun IMMEDIATE: what it reads is still true when it commits.
 
-        Within the process writers queue here: SQLite itself lets waiting writers poll.
+        Writers of all processes queue here: SQLite itself lets waiting writers poll.
 
         Raises: StorageFailed, when the database cannot be written; InvalidRequest, for text that is no Unicode.
         """
-        with self._write_queue:
+        with self._write_queue.turn():
             with _driver_errors(), self._write_engine.begin() as connection:
                 yield connection
             if self._wal_holds_erased:
@@ -89,7 +91,7 @@ class SQLiteDatabase:
 
         Raises: StorageFailed, when a row would belong to nothing at the end; then nothing is changed.
         """
-        with self._write_queue, _driver_errors(), self._write_engine.connect() as connection:
+        with self._write_queue.turn(), _driver_errors(), self._write_engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)
             driver.execute("PRAGMA foreign_keys=OFF")  # before the transaction: within one it has no effect
@@ -149,6 +151,7 @@ class SQLiteDatabase:
     def close(self) -> None:
         """Close all connections; the last one of all processes removes the write-ahead log."""
         self.engine.dispose()
+        self._write_queue.close()
 
 
 def sqlite_file(url: URL) -> Path:
@@ -156,6 +159,15 @@ def sqlite_file(url: URL) -> Path:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise StorageFailed("the database URL names no file; use one like sqlite:///folder/vultus.db")
     return Path(url.database)
+
+
+def _require_local(folder: Path) -> None:
+    kind = network_file_system(folder)
+    if kind is not None:
+        raise StorageFailed(
+            f"the folder {folder} is on a network file system ({kind}), whose locks SQLite cannot rely on: faces could "
+            "be lost; choose a local folder with --data-dir or VULTUS_DATA_DIR"
+        )
 
 
 def _create_private(path: Path) -> None:

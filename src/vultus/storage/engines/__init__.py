@@ -1,0 +1,1 @@
+"""The databases behind `Database`: how each is opened, written, checked and copied."""

@@ -1,0 +1,42 @@
+"""Marks of erasures, so that an enrolment that was under way meanwhile brings nobody back, whichever process does what.
+
+Each erasure has a number. A mark keeps the number of the last erasure of those subjects whose digests fall into its
+bucket: it names nobody, and there are at most BUCKETS. Two subjects in one bucket cost a caller at worst one refusal.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from vultus.storage import tables as t
+
+BUCKETS = 1 << 20
+
+
+def latest_erasure(connection: Connection) -> int:
+    """The number of the last erasure, 0 before the first."""
+    number: int = connection.execute(select(func.coalesce(func.max(t.erasure_marks.c.number), 0))).scalar_one()
+    return number
+
+
+def mark_erased(connection: Connection, collection: str, subject_id: str | None = None) -> None:
+    """Note that a subject, or with None the whole collection, is being erased. In the transaction of the erasure."""
+    number = latest_erasure(connection) + 1
+    statement = insert(t.erasure_marks).values(bucket=_bucket(collection, subject_id), number=number)
+    connection.execute(statement.on_conflict_do_update(index_elements=["bucket"], set_={"number": number}))
+
+
+def erased_since(connection: Connection, number: int, collection: str, subject_id: str | None) -> bool:
+    """Whether the subject or its collection was erased after that erasure, or, seldom, another subject."""
+    buckets = {_bucket(collection, None), _bucket(collection, subject_id)}
+    marks = t.erasure_marks
+    found = select(marks.c.bucket).where(marks.c.bucket.in_(buckets), marks.c.number > number).limit(1)
+    return connection.execute(found).first() is not None
+
+
+def _bucket(collection: str, subject_id: str | None) -> int:
+    digest = sha256(repr((collection, subject_id)).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "little") % BUCKETS
