@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.vision.image import PHOTO_SUFFIXES
+from vultus.vision.decoding.formats import PHOTO_SUFFIXES
 
 SIZES = {"640x480": (640, 480), "2 MP": (1632, 1224), "12 MP": (4032, 3024)}
 SERVED_SIZES = ("640x480", "2 MP")

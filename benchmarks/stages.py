@@ -25,10 +25,10 @@ from vultus.records.seen import RGB
 from vultus.search.index import FlatIndex
 from vultus.storage.gallery import Gallery
 from vultus.vision import pipeline as steps
+from vultus.vision.decoding.decode import decode
 from vultus.vision.detect import YuNet
 from vultus.vision.embed import Embedder
 from vultus.vision.fuse import FusedEmbedder
-from vultus.vision.image import decode
 from vultus.vision.mtcnn import ONet
 from vultus.wiring import System, open_models
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.calibration.treatments import all_treatments
 from vultus.evaluation.labelled_folder import list_photos
-from vultus.vision.image import PHOTO_SUFFIXES
+from vultus.vision.decoding.formats import PHOTO_SUFFIXES
 
 UTKFACE_BORDER = "border:0.3"  # UTKFace's photos are tight crops; a whole head is what the service is sent
 WITH_TWO, WITH_ONE = 120, 100  # people of LFW whose photos are treated: two photos each, and one

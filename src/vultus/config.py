@@ -113,6 +113,15 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(12 * MIB, gt=0, description="Largest request body, bytes.")
     max_image_bytes: int = Field(10 * MIB, gt=0, description="Largest image, bytes.")
     max_image_pixels: int = Field(40_000_000, gt=0, description="Largest image, pixels once decoded.")
+    max_decode_bytes: int = Field(
+        256 * MIB,
+        gt=0,
+        description="Most memory that decoding an image may take, bytes, as estimated from its header: 33 megapixels "
+        "of PNG, 26 of HEIC, 13 of WebP. JPEGs are reduced while they are decoded and take little.",
+    )
+    decode_seconds: float = Field(
+        10.0, gt=0, description="Longest that decoding an image may take, seconds; then its process is killed."
+    )
     max_enroll_images: int = Field(20, gt=0, description="Most images in one /enroll.")
     max_faces: int = Field(64, gt=0, description="Most faces used in one image, the largest first.")
     workers: int = Field(

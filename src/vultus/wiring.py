@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -38,6 +39,9 @@ from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
 from vultus.vision.decoders import DECODERS, decoded_cards
+from vultus.vision.decoding.decode import decode
+from vultus.vision.decoding.isolated import Decode, IsolatedDecoder
+from vultus.vision.decoding.limits import DecodeLimits
 from vultus.vision.detect import STOOD_IN_FOR
 from vultus.vision.pipeline import Pipeline
 
@@ -129,7 +133,8 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         store = ModelStore(settings.model_dir, cards)
         prepare(store, cards, settings)
         models = open_models(settings, store)
-        pipeline = open_pipeline(settings, models)
+        decoder = stack.enter_context(IsolatedDecoder(decode_limits(settings)))
+        pipeline = open_pipeline(settings, models, decoder)
         index = FlatIndex(gallery, memory_bytes=settings.index_memory_bytes, pq_from_faces=settings.pq_from_faces)
         stack.callback(index.close)
         service = FaceService(ServiceContext(pipeline, models, gallery, photos, index, _policy(settings)))
@@ -221,8 +226,16 @@ def chosen_precision(settings: Settings) -> PrecisionChoice:
     return best_precision(settings.precision, cpu_flags())
 
 
-def open_pipeline(settings: Settings, models: ModelRegistry) -> Pipeline:
-    """The vision pipeline with all detectors loaded. OpenCV computes in the calling thread from then on."""
+def decode_limits(settings: Settings) -> DecodeLimits:
+    """What decoding one image may take."""
+    return DecodeLimits(settings.max_image_pixels, settings.max_decode_bytes, settings.decode_seconds)
+
+
+def open_pipeline(settings: Settings, models: ModelRegistry, decoder: Decode | None = None) -> Pipeline:
+    """The vision pipeline with all detectors loaded. OpenCV computes in the calling thread from then on.
+
+    decoder: None: photos are decoded in the calling thread, without a limit of time.
+    """
     compute_in_calling_thread()
     slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
     return Pipeline(
@@ -231,7 +244,7 @@ def open_pipeline(settings: Settings, models: ModelRegistry) -> Pipeline:
         fallback=models.card(settings.default_detector).fallback,
         stood_in_for=STOOD_IN_FOR,
         slots=slots,
-        max_pixels=settings.max_image_pixels,
+        decode=decoder or partial(decode, limits=decode_limits(settings)),
         max_faces=settings.max_faces,
     )
 

@@ -34,14 +34,15 @@ def test_photos_are_listed_in_the_order_of_their_paths(tmp_path):
 
 
 def test_what_is_not_decoded_is_ignored_and_noted_by_extension_and_reason(tmp_path):
-    photos(tmp_path, "ann/1.jpg", "ann/2.jpg", "ann/scan.bmp", "ann/scan.TIF", "bea/1.jpg", "bea/.hidden.jpg")
+    photos(tmp_path, "ann/1.jpg", "ann/2.jpg", "ann/drawing.svg", "ann/raw.CR2", "bea/1.jpg", "bea/.hidden.jpg")
     photos(tmp_path, "stray.jpg", ".cache/1.jpg", "bea/notes")
     (tmp_path / "cat").symlink_to(tmp_path / "ann")
     folder = read_folder(tmp_path)
     assert folder.subjects == ("ann", "ann", "bea")
     assert folder.notes == (
-        "ignored 1 of: .bmp, 1 of: .tif, 2 of: hidden, 1 of: linked folder, 1 of: no extension, "
-        "1 of: not in a sub-folder; photos are files in sub-folders whose names end in .jpeg, .jpg, .png, .webp",
+        "ignored 1 of: .cr2, 1 of: .svg, 2 of: hidden, 1 of: linked folder, 1 of: no extension, "
+        "1 of: not in a sub-folder; photos are files in sub-folders whose names end in "
+        ".avif, .bmp, .dib, .gif, .heic, .heif, .hif, .jfif, .jpe, .jpeg, .jpg, .mpo, .png, .tif, .tiff, .webp",
     )
 
 

@@ -3,8 +3,8 @@ import pytest
 
 from tests.pictures import drawn_photo, encoded, opened
 from vultus.records.seen import Face, Photograph
+from vultus.vision.decoding.decode import decode
 from vultus.vision.detected_photo import CLOSEST_SIDE, FACE_SIDE, DetectedPhoto, whole_picture
-from vultus.vision.image import decode
 
 
 class Camera:

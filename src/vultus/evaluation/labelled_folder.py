@@ -17,11 +17,14 @@ from unicodedata import normalize
 from vultus.errors import InvalidRequest
 from vultus.evaluation.csv_list import read_rows
 from vultus.files import sha256_of
-from vultus.vision.image import PHOTO_SUFFIXES
+from vultus.vision.decoding.formats import PHOTO_SUFFIXES
 
 OUTSIDE = "not in a sub-folder"
 UNREADABLE = "folder that cannot be read"
 LINKED = "linked folder"  # not followed: it may lead anywhere, also back here
+SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"})
+SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "icon\r"})  # in lower case, as the folders
+OF_THE_SYSTEM = "made by an operating system"
 HIDDEN = "hidden"  # the name begins with a dot: caches, thumbnails and other files that no person put there
 
 
@@ -61,10 +64,16 @@ def list_photos(root: Path) -> PhotoListing:
 
 def _is_followed(folder: Path, ignored: Counter[str]) -> bool:
     """Whether photos are looked for in a folder; if not, it is counted."""
-    reason = HIDDEN if folder.name.startswith(".") else LINKED if folder.is_symlink() else None
+    reason = _why_passed_over(folder, SYSTEM_FOLDERS) or (LINKED if folder.is_symlink() else None)
     if reason is not None:
         ignored[reason] += 1
     return reason is None
+
+
+def _why_passed_over(path: Path, of_the_system: frozenset[str]) -> str | None:
+    if path.name.startswith("."):
+        return HIDDEN
+    return OF_THE_SYSTEM if path.name.lower() in of_the_system else None
 
 
 def _add(found: PhotoListing, root: Path, path: Path) -> None:
@@ -77,8 +86,9 @@ def _add(found: PhotoListing, root: Path, path: Path) -> None:
 
 
 def _why_ignored(relative: Path) -> str | None:
-    if relative.name.startswith("."):
-        return HIDDEN
+    reason = _why_passed_over(relative, SYSTEM_FILES)
+    if reason is not None:
+        return reason
     extension = relative.suffix.lower()
     if extension not in PHOTO_SUFFIXES:
         return extension or "no extension"

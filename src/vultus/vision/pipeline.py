@@ -13,12 +13,14 @@ from vultus.errors import DetectorNotAllowed, NotFound
 from vultus.records.seen import RGB, Box, Face, Float32, Photograph, Quality, Template
 from vultus.records.stored import EnrolledFace
 from vultus.vision.compute_slots import ComputeSlots
+from vultus.vision.decoding.decode import decode
+from vultus.vision.decoding.isolated import Decode
 from vultus.vision.detect import Detector
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.embed import Recogniser
 from vultus.vision.face_crop import crop_face, scale_to, scaled_box
 from vultus.vision.face_selection import by_prominence
-from vultus.vision.image import MAX_PIXELS, decode, encode_jpeg
+from vultus.vision.image import encode_jpeg
 from vultus.vision.orientation import looks_upright, tilted_faces, turn, turned, upright_faces
 from vultus.vision.quality import assess, with_recognisability, with_reliability
 from vultus.vision.whole_head import with_border
@@ -39,11 +41,12 @@ class Pipeline:
         fallback: str | None = None,
         stood_in_for: Collection[str] = (),
         slots: ComputeSlots | None = None,
-        max_pixels: int = MAX_PIXELS,
+        decode: Decode = decode,
         max_faces: int = 64,
     ) -> None:
         """fallback: the detector tried when the default one finds nothing.
 
+        decode: of photos, within the limits of this service.
         stood_in_for: names of other detectors that clients ask for; the default one answers for them.
         """
         self._detectors = dict(detectors)
@@ -52,7 +55,7 @@ class Pipeline:
         self._by_lower_case = {name.lower(): name for name in detectors}
         self.stood_in_for = tuple(name for name in stood_in_for if name not in detectors)
         self._slots = slots or ComputeSlots(1, queue=0, wait_seconds=1)
-        self._max_pixels, self._max_faces = max_pixels, max_faces
+        self._decode, self._max_faces = decode, max_faces
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -89,12 +92,15 @@ class Pipeline:
         """Decode a photo and find its faces. Raises InvalidImage, RequestTooLarge, DetectorNotAllowed."""
         name = self.detector_name(detector)
         fallback = self._fallback if self._means_default(detector) else None
-        photograph = decode(photo, max_pixels=self._max_pixels)
+        photograph = self._decode(photo)
         found, name, rotation = self._find(photograph.pixels, name, fallback)
         photograph = turned(photograph, rotation)
         faces = by_prominence(found, photograph.pixels)[: self._max_faces]
-        decode_again = partial(_decode_to, photo, self._max_pixels, rotation)
+        decode_again = partial(self._decode_to, photo, rotation)
         return DetectedPhoto(photograph, tuple(faces), name, decode_again, rotation)
+
+    def _decode_to(self, photo: bytes, rotation: int, side: int) -> Photograph:
+        return turned(self._decode(photo, reduced_side=side), rotation)
 
     def _find(self, pixels: RGB, name: str, fallback: str | None) -> tuple[list[Face], str, int]:
         """The faces of a picture, or of a quarter turn of it where they look upright only there, or as they are found
@@ -167,13 +173,13 @@ class Pipeline:
 
     def face_picture(self, photo: bytes, face: EnrolledFace, *, size: int) -> bytes:
         """The JPEG of a face, size x size pixels, from the photo stored of it. Raises NotFound, InvalidImage."""
-        pixels = decode(photo, max_pixels=self._max_pixels).pixels
+        pixels = self._decode(photo).pixels
         box = scaled_box(*self._scale_in(photo, pixels, face))
         return encode_jpeg(crop_face(pixels, box, size=size), max_side=size)[0]
 
     def stored_face(self, photo: bytes, face: EnrolledFace) -> tuple[RGB, Face]:
         """The pixels of the photo stored of a face, and the face in them. Raises NotFound, InvalidImage."""
-        pixels = decode(photo, max_pixels=self._max_pixels).pixels
+        pixels = self._decode(photo).pixels
         box, across, down = self._scale_in(photo, pixels, face)
         landmarks = np.array(face.landmarks or [(np.nan, np.nan)] * LANDMARKS, np.float64) * [across, down]
         return pixels, Face(scaled_box(box, across, down), landmarks.astype(np.float32), face.detector_score or 0.0)
@@ -190,7 +196,3 @@ class Pipeline:
         if face.box is None or across is None or down is None:
             raise NotFound(f"where face {face.id} is in its photo is not known any more; get the whole photo")
         return face.box, across, down
-
-
-def _decode_to(photo: bytes, max_pixels: int, rotation: int, side: int) -> Photograph:
-    return turned(decode(photo, max_pixels=max_pixels, reduced_side=side), rotation)

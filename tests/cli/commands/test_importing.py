@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests import pictures
+from tests.heic import heic
 from vultus.cli.commands.importing import ImportReport
 from vultus.evaluation.labelled_folder import PhotoFile
 
@@ -68,15 +70,17 @@ def test_refusals_are_counted_by_reason_and_shown_relative_to_the_folder(run, pe
 def test_what_is_no_photo_is_counted(run, people):
     write(people / "ben" / "notes.txt", b"")
     write(people / "stray.png", b"")
+    write(people / "ben" / "Thumbs.db", b"")
     (people / "carl").symlink_to(people / "ben")
-    for name in ("ben/scan.bmp", "ben/scan.TIF", "ben/._1.png", ".cache/1.png"):
+    for name in ("ben/drawing.svg", "ben/raw.CR2", "ben/._1.png", ".cache/1.png", "__MACOSX/ben/1.png"):
         write(people / name, pictures.drawn_photo(4))
     answer = imported(run, people)
     assert answer["photos"] == 3
     assert answer["ignored"] == {
         ".txt": 1,
-        ".bmp": 1,
-        ".tif": 1,
+        ".svg": 1,
+        ".cr2": 1,
+        "made by an operating system": 2,
         "not in a sub-folder": 1,
         "linked folder": 1,
         "hidden": 2,
@@ -99,7 +103,7 @@ def test_the_summary_for_people(run, people):
     write(people / "ben" / "empty.png", pictures.drawn_photo())
     answer = run("import", people)
     assert answer.stdout.startswith("4 photos into collection default: 3 enrolled, 0 already there, 1 refused; ")
-    assert "refused 1 with no_face_detected:\n  ben/empty.png\n" in answer.stdout
+    assert "refused 1 with no_face_detected:\n  ben/empty.png: no face found in the photo (320x240 px)" in answer.stdout
     assert answer.stderr == ""
 
 
@@ -151,3 +155,20 @@ def test_ten_examples_are_kept_and_all_are_counted():
     assert report.refused == {"invalid_image": 12}
     assert len(report.examples["invalid_image"]) == 10
     assert report.lines()[-1] == "  and 2 more"
+
+
+def test_the_sentence_stands_beside_each_refused_photo(run, people):
+    write(people / "ben" / "paper.jpg", b"%PDF-1.7 ...")
+    sentence = (
+        "the file is a PDF document, which is not read; save the page or the picture in it as a JPEG and send that"
+    )
+    (refusal,) = imported(run, people, code=3)["refused"]
+    assert (refusal["error"], refusal["detail"]) == ("invalid_image", sentence)
+    shown = run("import", people)
+    assert f"  ben/paper.jpg: {sentence}" in shown.stdout
+
+
+def test_photos_of_a_phone_are_enrolled(run, people):
+    drawn = np.asarray(pictures.opened(pictures.drawn_photo(5)))
+    write(people / "cleo" / "IMG_0001.HEIC", heic(drawn))
+    assert imported(run, people)["enrolled"] == 4

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vultus.evaluation.damage.treatments import TREATMENTS, damaged
-from vultus.vision.image import decode
+from vultus.vision.decoding.decode import decode
 
 RNG = np.random.default_rng(0)
 PIXELS = cv2.GaussianBlur(RNG.integers(0, 256, (120, 160, 3), dtype=np.uint8), (0, 0), 1.5)

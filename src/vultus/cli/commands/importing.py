@@ -32,21 +32,24 @@ FaceChoice = Literal["largest", "only"]
 
 @dataclass
 class ImportReport:
-    """Counts by outcome. ignored: files that are no photos, by extension or reason."""
+    """Counts by outcome. ignored: files that are no photos, by extension or reason.
+
+    examples: by the code of a refusal, the paths and sentences of its first photos.
+    """
 
     collection: str
     ignored: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[str]] = field(default_factory=dict)
+    examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
-    def add(self, photo: PhotoFile, outcome: str) -> None:
-        """Count one photo. outcome: ENROLLED, ALREADY_THERE or the code of a refusal."""
+    def add(self, photo: PhotoFile, outcome: str, sentence: str = "") -> None:
+        """Count one photo. outcome: ENROLLED, ALREADY_THERE or the code of a refusal, which has a sentence."""
         self.outcomes[outcome] += 1
         if outcome not in (ENROLLED, ALREADY_THERE):
-            paths = self.examples.setdefault(outcome, [])
-            if len(paths) < EXAMPLES:
-                paths.append(photo.name)
+            examples = self.examples.setdefault(outcome, [])
+            if len(examples) < EXAMPLES:
+                examples.append((photo.name, sentence))
 
     @property
     def refused(self) -> dict[str, int]:
@@ -64,13 +67,16 @@ class ImportReport:
             "photos": self.outcomes.total(),
             "enrolled": self.outcomes[ENROLLED],
             "already_there": self.outcomes[ALREADY_THERE],
-            "refused": [
-                {"error": code, "count": count, "examples": self.examples[code]} for code, count in self.refused.items()
-            ],
+            "refused": [self._refusal_as_json(code, count) for code, count in self.refused.items()],
             "ignored": dict(self.ignored),
             "time": self.seconds,
             "photos_per_second": self.photos_per_second,
         }
+
+    def _refusal_as_json(self, code: str, count: int) -> dict[str, Any]:
+        """detail: the sentence of the first example."""
+        paths, sentences = zip(*self.examples[code], strict=True)
+        return {"error": code, "count": count, "detail": sentences[0], "examples": list(paths)}
 
     def lines(self) -> list[str]:
         """The text output."""
@@ -85,7 +91,7 @@ class ImportReport:
     def _refusal(self, code: str, count: int) -> list[str]:
         shown = self.examples[code]
         more = [f"  and {count - len(shown)} more"] if count > len(shown) else []
-        return [f"refused {count} with {code}:", *(f"  {path}" for path in shown), *more]
+        return [f"refused {count} with {code}:", *(f"  {path}: {sentence}" for path, sentence in shown), *more]
 
 
 def import_folder(
@@ -136,17 +142,17 @@ class Importer:
     face: FaceChoice
     max_bytes: int
 
-    def enroll(self, photo: PhotoFile) -> tuple[PhotoFile, str]:
-        """The photo and its outcome: ENROLLED, ALREADY_THERE or the code of the refusal.
+    def enroll(self, photo: PhotoFile) -> tuple[PhotoFile, str, str]:
+        """The photo, its outcome (ENROLLED, ALREADY_THERE or the code of the refusal) and the sentence of the refusal.
 
         Raises errors that concern all photos, such as StorageFailed or ModelMismatch.
         """
         try:
-            return photo, self._enroll(photo.subject, read_photo(photo.path, self.max_bytes))
+            return photo, self._enroll(photo.subject, read_photo(photo.path, self.max_bytes)), ""
         except (BadInput, FaceRefused) as refusal:
-            return photo, refusal.code
-        except OSError:
-            return photo, FILE_FAILED
+            return photo, refusal.code, str(refusal)
+        except OSError as exc:
+            return photo, FILE_FAILED, exc.strerror or type(exc).__name__
 
     def _enroll(self, subject: str, data: bytes) -> str:
         _require_valid(subject)
@@ -177,8 +183,8 @@ def _import_all(importer: Importer, photos: Sequence[PhotoFile], threads: int, r
             progress("importing", len(photos)) as advance,
             closing(in_threads(importer.enroll, photos, threads)) as outcomes,
         ):
-            for photo, outcome in outcomes:
-                report.add(photo, outcome)
+            for outcome in outcomes:
+                report.add(*outcome)
                 advance()
     except KeyboardInterrupt:
         return False

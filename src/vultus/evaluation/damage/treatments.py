@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from vultus.records.seen import RGB
-from vultus.vision.image import decode
+from vultus.vision.decoding.decode import decode
 
 SMALLEST_SIDE = 16  # pixels of a shrunk picture
 GREY = (127, 127, 127)  # beside a picture that was turned
@@ -33,7 +33,7 @@ class Treatment:
 
 
 def damaged(photo: bytes, treatment: Treatment, strength: float, face_width: float) -> bytes:
-    """A PNG of the treated photo. face_width: in pixels of the photo as `vision.image.decode` returns it.
+    """A PNG of the treated photo. face_width: in pixels of the photo as `vision.decoding.decode` returns it.
 
     Raises: InvalidImage, RequestTooLarge.
     """

@@ -1,0 +1,1 @@
+"""Image files to upright RGB pixels, within limits of pixels, memory and time."""
