@@ -40,6 +40,7 @@ from vultus.records.answers import (
     ThresholdRule,
     Verification,
 )
+from vultus.records.chosen import FaceChoice, OtherFace, PhotoFaces
 from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import (
     ApiKey,
@@ -62,6 +63,9 @@ MODEL = "tiny"
 QUALITY = Quality(80.0, {"size": 90.0, "sharpness": 70.0})
 LANDMARKS = ((30.2, 40.4), (70.6, 41.0), (50.0, 60.0), (35.0, 80.0), (65.0, 80.0))
 FACE = Face((10.4, 20.6, 90.0, 110.0), np.array(LANDMARKS, np.float32), 0.99)
+
+ALONE = FaceChoice(1, "only", 0, FACE, "the only face")
+TWO = FaceChoice(2, "largest", 0, FACE, "largest of 2", (OtherFace(FACE, QUALITY, 0.4),))
 
 
 def photo(kind: str = "") -> bytes:
@@ -146,22 +150,22 @@ class StandInService:
     def verify(self, first: bytes, second: bytes, **options: Any) -> Verification:
         self.asked = {"first": first, "second": second, **options}
         kinds = [kind_of(one, enforce=options["enforce_detection"]) for one in (first, second)]
-        chosen = tuple("largest of 2" if kind.endswith("two") else None for kind in kinds)
-        return self._verification(0.82, (FACE, FACE), (chosen[0], chosen[1]), options)
+        first_of, second_of = (TWO if kind.endswith("two") else ALONE for kind in kinds)
+        return self._verification(0.82, (FACE, FACE), (first_of, second_of), options)
 
     def verify_subject(self, photo: bytes, subject: str, *, collection: str, **options: Any) -> Verification:
         self.asked = {"photo": photo, "subject": subject, "collection": collection, **options}
         self.subject(collection, subject)
         kind_of(photo)
-        return self._verification(0.82, (FACE, None), (None, None), options)
+        return self._verification(0.82, (FACE, None), (ALONE, None), options)
 
-    def _verification(self, similarity: float, faces: Any, chosen: Any, options: Mapping[str, Any]) -> Verification:
+    def _verification(self, similarity: float, faces: Any, choices: Any, options: Mapping[str, Any]) -> Verification:
         model = self._model(options["model_name"])
         self._detector(options["detector"])
         rule = ThresholdRule("target_fmr", 0.68, options["target_fmr"] or 1e-4, model)
         decision = "match" if similarity >= 0.68 else "no_match"
         return Verification(
-            decision, "as it stands", similarity, similarity, rule, options["metric"], model, "yunet", faces, chosen
+            decision, "as it stands", similarity, similarity, rule, options["metric"], model, "yunet", faces, choices
         )
 
     def find(self, photo: bytes, *, collection: str, **options: Any) -> FindResult:
@@ -173,12 +177,13 @@ class StandInService:
         rule = ThresholdRule("target_fpir", 0.7, 0.01, MODEL, templates=3)
         match = Match(Candidate("anna-1", "f1", 0.9), "Anna", {"team": "lab"}, True, 0.7)
         face = Identification(FACE, QUALITY, "match", "0.900 is at or above 0.700", rule, (match,))
-        return FindResult(found, "yunet", (face,))
+        return FindResult(found, "yunet", (face,), 1, ALONE)
 
-    def represent(self, photo: bytes, **options: Any) -> tuple[Template, ...]:
+    def represent(self, photo: bytes, **options: Any) -> PhotoFaces[Template]:
         self.asked = {"photo": photo, **options}
         kind_of(photo, enforce=options["enforce_detection"])
-        return (Template(np.array([0.6, 0.8], np.float32), self._model(options["model_name"]), FACE, QUALITY),)
+        template = Template(np.array([0.6, 0.8], np.float32), self._model(options["model_name"]), FACE, QUALITY)
+        return PhotoFaces((template,), 1)
 
     def compare(self, source: bytes | list[float], targets: list[list[float]], **options: Any) -> Comparison:
         rule = ThresholdRule("explicit", 0.7, None, self._model(options["model_name"]))
@@ -190,10 +195,11 @@ class StandInService:
         self.collection(collection)
         return Job("j1", 1, "reembed", collection, options, "queued", 0, 0, NOW)
 
-    def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
+    def detect(self, photo: bytes, *, detector: str | None = None) -> PhotoFaces[tuple[Face, Quality]]:
         self._detector(detector)
         blind = replace(FACE, landmarks=np.full((5, 2), np.nan, np.float32))
-        return ((FACE, QUALITY), (blind, QUALITY)) if not kind_of(photo, enforce=False).endswith("none") else ()
+        each = ((FACE, QUALITY), (blind, QUALITY)) if not kind_of(photo, enforce=False).endswith("none") else ()
+        return PhotoFaces(each, len(each))
 
     def collections(self) -> tuple[Collection, ...]:
         return tuple(self.known_collections.values())

@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 from tests.api.standin import FACE, StandInService, photo
 
 AREA = {"x": 10, "y": 21, "w": 80, "h": 89, "left_eye": [71, 41], "right_eye": [30, 40]}
+ONLY = {"rule": "only", "index": 0, "facial_area": AREA, "detail": "the only face"}
+QUALITY_PARTS = {"score": 80.0, "size": 90.0, "sharpness": 70.0}
 
 
 def test_the_left_eye_is_the_persons_own(client: TestClient) -> None:
@@ -22,7 +24,7 @@ def test_the_left_eye_is_the_persons_own(client: TestClient) -> None:
 
 
 def test_detect_without_a_face_is_an_empty_list(client: TestClient) -> None:
-    assert client.post("/detect", files={"img": photo("none")}).json() == {"faces": []}
+    assert client.post("/detect", files={"img": photo("none")}).json() == {"faces": [], "faces_found": 0}
 
 
 def test_represent_is_a_bare_array(client: TestClient) -> None:
@@ -48,6 +50,15 @@ def test_verify_answers_what_the_contract_lists(client: TestClient) -> None:
         "detector_backend": "yunet",
         "similarity_metric": "cosine",
         "facial_areas": {"img1": AREA, "img2": {**AREA, "chosen": "largest of 2"}},
+        "faces_found": {"img1": 1, "img2": 2},
+        "chosen": {
+            "img1": ONLY,
+            "img2": {"rule": "largest", "index": 0, "facial_area": AREA, "detail": "largest of 2"},
+        },
+        "other_faces": {
+            "img1": [],
+            "img2": [{"facial_area": AREA, "face_confidence": FACE.score, "quality": QUALITY_PARTS, "prominence": 0.4}],
+        },
         "expected_fmr": 0.001,
         "threshold_rule": {
             "kind": "target_fmr",
@@ -89,6 +100,9 @@ def test_find_answers_what_the_contract_lists(client: TestClient, service: Stand
         "model": "tiny",
         "model_id": "tiny",
         "detector_backend": "yunet",
+        "faces_found": 1,
+        "chosen": ONLY,
+        "other_faces": [],
     }
     assert (face["decision"], face["threshold"], face["threshold_rule"]["templates"]) == ("match", 0.7, 3)
     (match,) = face["matches"]

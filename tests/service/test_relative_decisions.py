@@ -97,7 +97,7 @@ def test_a_subject_is_compared_by_the_score_that_a_search_gives_it(relative):
     (answer,) = relative.service.identification.find(drawn_photo(3, noise=0.1, photo=1)).faces
     result = relative.service.recognition.verify_subject(drawn_photo(3, noise=0.1, photo=1), "p3")
     assert result.score == pytest.approx(answer.matches[0].candidate.score)
-    assert result.face_id == answer.matches[0].candidate.face_id
+    assert result.enrolled.face_id == answer.matches[0].candidate.face_id
 
 
 def test_the_other_face_of_a_subject_is_ranked_by_score_too(relative):

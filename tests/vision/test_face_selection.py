@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from vultus.errors import NoFaceDetected
-from vultus.records.seen import Face, Photograph
-from vultus.vision.detected_photo import DetectedPhoto
-from vultus.vision.face_selection import by_prominence, central_face, how_chosen
+from vultus.records.seen import Face, Photograph, Quality
+from vultus.vision.detected_photo import DetectedPhoto, whole_picture
+from vultus.vision.face_selection import by_prominence, central_face, choice_of
 
 PHOTO = Photograph(np.zeros((100, 200, 3), np.uint8), 400, 200, reduction=2)
 
@@ -68,6 +68,18 @@ def test_a_larger_face_in_the_corner_comes_second_and_a_much_larger_one_does_not
 
 def test_how_a_face_was_chosen_is_said_as_it_is():
     large, small = face(60, 50, 40), face(140, 50, 30)
-    assert how_chosen(detected(large)) is None
-    assert how_chosen(detected(large, small)) == "largest of 2"
-    assert how_chosen(detected(small, large)).startswith("most prominent of 2: a larger face is")
+    assert choice_of(detected(large), large, ()).note is None
+    assert choice_of(detected(large, small), large, ()).note == "largest of 2"
+    assert choice_of(detected(small, large), small, ()).sentence.startswith("most prominent of 2: a larger face is")
+    whole = whole_picture(PHOTO.pixels)
+    assert (choice_of(detected(), whole, ()).rule, choice_of(detected(), whole, ()).index) == ("whole_image", None)
+
+
+def test_the_other_faces_are_listed_with_their_prominence_in_pixels_of_the_photo_as_sent():
+    large, small = face(100, 50, 20), face(100, 50, 10)  # in the same place: a quarter of the area
+    photo = DetectedPhoto(PHOTO, (large, small), "frames", left_out=3)
+    choice = choice_of(photo, large, [(small, Quality(40.0, {}))])
+    assert (choice.found, choice.rule, choice.index, choice.left_out) == (5, "largest", 0, 3)
+    (other,) = choice.others
+    assert other.face.box == (190, 90, 210, 110)  # twice (95, 45, 105, 55)
+    assert other.prominence == 0.25  # both are as far from sharp

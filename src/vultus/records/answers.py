@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from vultus.records.chosen import FaceChoice
 from vultus.records.seen import Face, Quality
 from vultus.records.stored import Collection, EnrolledFace, Subject, Undo
 
@@ -63,7 +64,14 @@ class ThresholdRule:
         return replace(self, expected=None, supported=False, note=note)
 
 
-CautionCode = Literal["low_quality", "no_photo", "no_face_detected", "looks_like_a_child"]
+CautionCode = Literal[
+    "low_quality",
+    "no_photo",
+    "no_face_detected",
+    "looks_like_a_child",
+    "several_faces",
+    "faces_left_out",
+]
 
 
 @dataclass(frozen=True)
@@ -76,12 +84,23 @@ class Caution:
 
 
 @dataclass(frozen=True)
+class ComparedFace:
+    """The enrolled face of a subject that a photo was compared with. index: its place among the `faces` of the subject,
+    oldest first, from 0."""
+
+    subject: str
+    face_id: str
+    index: int
+    faces: int
+
+
+@dataclass(frozen=True)
 class Verification:
-    """The answer to a 1:1 comparison. chosen: how a face was chosen among several, per image; None if it was alone.
+    """The answer to a 1:1 comparison. choices: which face of each photo; None for an enrolled subject.
 
     score: relative to a cohort where the rule has a score, else the similarity. reason: of the decision, in words.
-    beyond: why the error rates may not hold for these faces; None when they do. face_id: the enrolled face that was
-    compared with, the most alike of its subject; None for two photos.
+    beyond: why the error rates may not hold for these faces; None when they do. enrolled: the face that was compared
+    with, the most alike of its subject; None for two photos.
     """
 
     decision: Literal["match", "no_match", "unreliable"]
@@ -93,8 +112,8 @@ class Verification:
     model_id: str
     detector: str
     faces: tuple[Face | None, Face | None]
-    chosen: tuple[str | None, str | None]
-    face_id: str | None = None
+    choices: tuple[FaceChoice | None, FaceChoice | None]
+    enrolled: ComparedFace | None = None
     beyond: str | None = None
     cautions: tuple[Caution, ...] = ()
 
@@ -109,7 +128,7 @@ class Comparison:
     """The answer to a comparison of one source with many vectors: a cosine and a score for each, in the order given.
 
     unreliable: why nothing is decided, as the photo is too bad; None when it is not. no_face: none was found in it.
-    beyond: why the error rates may not hold for these faces.
+    beyond: why the error rates may not hold for these faces. choice: which face of the photo; None without one.
     """
 
     similarities: tuple[float, ...]
@@ -121,6 +140,7 @@ class Comparison:
     cautions: tuple[Caution, ...] = ()
     no_face: bool = False
     beyond: str | None = None
+    choice: FaceChoice | None = None
 
     def matches(self) -> tuple[bool, ...]:
         """Whether each vector matches."""
@@ -163,11 +183,16 @@ class Identification:
 
 @dataclass(frozen=True)
 class FindResult:
-    """The answer to a search. detector: None where no photo was searched with."""
+    """The answer to a search. detector, found (how many faces the photo shows): None where no photo was searched with.
+
+    choice: which face was searched; None where all were, or no photo was sent.
+    """
 
     collection: Collection
     detector: str | None
     faces: tuple[Identification, ...]
+    found: int | None = None
+    choice: FaceChoice | None = None
 
 
 @dataclass(frozen=True)
@@ -175,12 +200,14 @@ class EnrolledPhoto:
     """One accepted photo of an enrolment; created: False when the subject had this very photo already.
 
     rotation: the degrees clockwise by which the photo was turned to be stored upright. Where it is not 0, box and
-    landmarks of the face are those in the photo as sent.
+    landmarks of the face are those in the photo as sent. choice: which face of the photo; None where it was
+    not looked at.
     """
 
     face: EnrolledFace
     created: bool
     rotation: int = 0
+    choice: FaceChoice | None = None
 
 
 @dataclass(frozen=True)

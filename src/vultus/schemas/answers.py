@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from vultus.matching.decision import to_distance
 from vultus.records.answers import (
@@ -16,21 +15,24 @@ from vultus.records.answers import (
     ThresholdRule,
     Verification,
 )
-from vultus.records.seen import Box, Face, Quality, Template
+from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import EnrolledFace
+from vultus.schemas.faces import FacialArea, area, area_of, choice_fields, chosen_face, other_faces, quality_of
 from vultus.schemas.recognition import (
     CautionAnswer,
+    ChosenFaces,
     DetectedFace,
     EnrollAnswer,
-    FacialArea,
+    EnrolledFaceAnswer,
+    FacesFound,
     FacialAreas,
     FindAnswer,
     FoundFace,
     GallerySize,
     MatchAnswer,
     NewFaceAnswer,
+    OtherFaces,
     PhotoAnswer,
-    Point,
     RejectedAnswer,
     Representation,
     Rule,
@@ -38,42 +40,9 @@ from vultus.schemas.recognition import (
 )
 
 
-def area(box: Box, landmarks: Sequence[Sequence[float]], chosen: str | None = None, rotation: int = 0) -> FacialArea:
-    """Box and eyes in whole pixels. landmarks: in the order of records, eyes as seen in the image."""
-    left, top = max(round(box[0]), 0), max(round(box[1]), 0)
-    right, bottom = round(box[2]), round(box[3])
-    # left and right change sides: records name the eyes as seen in the image, the answer as the person's own
-    seen_left, seen_right = (_point(landmarks[0]), _point(landmarks[1])) if len(landmarks) else (None, None)
-    return FacialArea(
-        x=left,
-        y=top,
-        w=max(right - left, 0),
-        h=max(bottom - top, 0),
-        left_eye=seen_right,
-        right_eye=seen_left,
-        chosen=chosen,
-        rotation=rotation,
-    )
-
-
-def _point(xy: Sequence[float]) -> Point | None:
-    x, y = float(xy[0]), float(xy[1])
-    return (round(x), round(y)) if math.isfinite(x) and math.isfinite(y) else None
-
-
 def stored_area(face: EnrolledFace, rotation: int = 0) -> FacialArea | None:
     """The area of an enrolled face, None for one that was enrolled by its embedding."""
     return None if face.box is None else area(face.box, face.landmarks, rotation=rotation)
-
-
-def area_of(face: Face, chosen: str | None = None) -> FacialArea:
-    """The area of a detected face."""
-    return area(face.box, face.landmarks.tolist(), chosen, face.rotation)
-
-
-def quality_of(quality: Quality) -> dict[str, float]:
-    """The score first, then its parts."""
-    return {"score": quality.score, **quality.parts}
 
 
 def stored_quality(face: EnrolledFace) -> dict[str, float] | None:
@@ -117,6 +86,7 @@ def enroll_answer(result: EnrollResult, asked: str | None, seconds: float) -> En
             quality=stored_quality(photo.face),
             photo=photo_of(photo.face),
             created=photo.created,
+            **choice_fields(photo.choice),
         )
         for photo in result.faces
     ]
@@ -141,9 +111,10 @@ def verify_answer(result: Verification, asked: str | None, seconds: float) -> Ve
     """Similarity and threshold, also as distances in the metric of the request."""
     rule = result.rule
     first, second = (
-        None if face is None else area_of(face, chosen)
-        for face, chosen in zip(result.faces, result.chosen, strict=True)
+        None if face is None else area_of(face, choice.note if choice else None)
+        for face, choice in zip(result.faces, result.choices, strict=True)
     )
+    one, two = result.choices
     return VerifyAnswer(
         verified=result.verified,
         decision=result.decision,
@@ -157,6 +128,10 @@ def verify_answer(result: Verification, asked: str | None, seconds: float) -> Ve
         detector_backend=result.detector,
         similarity_metric=result.metric,
         facial_areas=FacialAreas(img1=first, img2=second),
+        faces_found=FacesFound(img1=one.found if one else None, img2=two.found if two else None),
+        chosen=ChosenFaces(img1=chosen_face(one), img2=chosen_face(two)),
+        other_faces=OtherFaces(img1=other_faces(one), img2=other_faces(two)),
+        enrolled_face=None if result.enrolled is None else EnrolledFaceAnswer(**vars(result.enrolled)),
         expected_fmr=rule.expected if rule.kind == "target_fmr" else None,
         threshold_rule=rule_of(rule),
         beyond=None if result.beyond is None else True,
@@ -179,14 +154,15 @@ def find_answer(result: FindResult, asked: str | None, seconds: float) -> FindAn
         model=asked or collection.model_id,
         model_id=collection.model_id,
         detector_backend=result.detector,
-        faces=[_found_face(face) for face in result.faces],
+        faces=[_found_face(face, result.choice.note if result.choice else None) for face in result.faces],
         time=seconds,
+        **choice_fields(result.choice, result.found),
     )
 
 
-def _found_face(found: Identification) -> FoundFace:
+def _found_face(found: Identification, chosen: str | None) -> FoundFace:
     return FoundFace(
-        facial_area=None if found.face is None else area_of(found.face),
+        facial_area=None if found.face is None else area_of(found.face, chosen),
         face_confidence=None if found.face is None else found.face.score,
         quality=None if found.quality is None else quality_of(found.quality),
         decision=found.decision,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 from vultus.matching.decision import to_distance
 from vultus.records.answers import Comparison, Metric
 from vultus.schemas.answers import caution_answer, rounded, rule_of
+from vultus.schemas.faces import CHOSEN, FOUND, OTHERS, ChosenFace, OtherFaceAnswer, choice_fields
 from vultus.schemas.field_types import (
     Blank,
     DetectorName,
@@ -123,6 +124,9 @@ class CompareAnswer(BaseModel):
     beyond: Literal[True] | None = beyond_field(BEYOND)
     beyond_reason: str | None = beyond_field("Why.")
     cautions: list[CautionAnswer] = CAUTIONS
+    faces_found: int | None = FOUND
+    chosen: ChosenFace | None = CHOSEN
+    other_faces: list[OtherFaceAnswer] = OTHERS
     results: list[ComparedVector] = Field(description="In the order given.")
 
 
@@ -142,6 +146,7 @@ def compare_answer(result: Comparison, ids: Sequence[str | int], asked_model: st
         beyond=None if result.beyond is None else True,
         beyond_reason=result.beyond,
         cautions=[caution_answer(caution) for caution in result.cautions],
+        **choice_fields(result.choice),
         results=[
             ComparedVector(
                 id=known,

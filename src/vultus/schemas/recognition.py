@@ -7,10 +7,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from vultus.records.answers import CautionCode, Metric, SearchDecision
+from vultus.schemas.faces import CHOSEN, FACES_FOUND, FOUND, OTHERS, ChosenFace, FacialArea, OtherFaceAnswer
 
-Point = tuple[int, int]
 NO_PHOTO = "null for a face that was enrolled by its embedding."
-EYES = "left_eye is the person's own left eye, the right one in the photo; null when the detector gives none."
 
 
 class ErrorBody(BaseModel):
@@ -19,24 +18,6 @@ class ErrorBody(BaseModel):
     error: str = Field(description="A stable code for programs.")
     detail: str = Field(description="What happened, and what to do.")
     request_id: str = Field(description="The id of this request, as in x-request-id.")
-
-
-class FacialArea(BaseModel):
-    x: int
-    y: int
-    w: int
-    h: int
-    left_eye: Point | None = Field(description=EYES)
-    right_eye: Point | None
-    chosen: str | None = Field(
-        default=None, exclude_if=lambda chosen: chosen is None, description='How it was chosen, like "largest of 3".'
-    )
-    rotation: int = Field(
-        default=0,
-        exclude_if=lambda rotation: not rotation,
-        description="Present where the photo had to be turned: by how many degrees, clockwise. The area is that in the "
-        "photo as sent, with the eyes named as on the upright face.",
-    )
 
 
 class Rule(BaseModel):
@@ -80,6 +61,9 @@ class NewFaceAnswer(BaseModel):
     quality: dict[str, float] | None = Field(description=f"score and its named parts, 0..100 each; {NO_PHOTO}")
     photo: PhotoAnswer | None = Field(description="null when no photo is kept.")
     created: bool = Field(description="false: the subject had this very photo, or embedding, already.")
+    faces_found: int | None = FOUND
+    chosen: ChosenFace | None = CHOSEN
+    other_faces: list[OtherFaceAnswer] = OTHERS
 
 
 class RejectedAnswer(BaseModel):
@@ -102,7 +86,7 @@ class EnrollAnswer(BaseModel):
     faces: list[NewFaceAnswer]
     rejected: list[RejectedAnswer]
     cautions: list[CautionAnswer] = Field(
-        default=[], exclude_if=lambda cautions: not cautions, description="Present when no photo was sent."
+        default=[], exclude_if=lambda cautions: not cautions, description="As in /find; no_photo for embeddings."
     )
     time: float = Field(description="Seconds.")
 
@@ -112,11 +96,35 @@ class FacialAreas(BaseModel):
     img2: FacialArea | None = Field(description="null when img was compared with a subject.")
 
 
+class FacesFound(BaseModel):
+    img1: int | None
+    img2: int | None = Field(description="null when img was compared with a subject.")
+
+
+class ChosenFaces(BaseModel):
+    img1: ChosenFace | None
+    img2: ChosenFace | None = Field(description="null when img was compared with a subject.")
+
+
+class OtherFaces(BaseModel):
+    img1: list[OtherFaceAnswer]
+    img2: list[OtherFaceAnswer]
+
+
+class EnrolledFaceAnswer(BaseModel):
+    """The face of the subject that the photo was compared with: the most alike."""
+
+    subject: str
+    face_id: str
+    index: int = Field(description="Its place among the faces of the subject, oldest first, from 0.")
+    faces: int = Field(description="How many faces the subject has.")
+
+
 CAUTIONS: Any = Field(
     default=[],
     exclude_if=lambda cautions: not cautions,
     description="Present when a photo is below the quality floor, shows no face or what looks like a child of under "
-    "six, or no photo was searched for.",
+    "six, shows another face that may be meant, or more faces than are used, or no photo was searched for.",
 )
 
 
@@ -143,6 +151,12 @@ class VerifyAnswer(BaseModel):
     detector_backend: str
     similarity_metric: Metric
     facial_areas: FacialAreas
+    faces_found: FacesFound = Field(description=f"{FACES_FOUND}, by image.")
+    chosen: ChosenFaces = Field(description="The face of each image that was compared.")
+    other_faces: OtherFaces = Field(description="The others of each image, most prominent first.")
+    enrolled_face: EnrolledFaceAnswer | None = Field(
+        default=None, exclude_if=lambda face: face is None, description="With a subject: which of its faces decided."
+    )
     expected_fmr: float | None = Field(
         description="The false match rate among people alike that was asked for; null where none can be stated."
     )
@@ -190,6 +204,9 @@ class FindAnswer(BaseModel):
     model: str
     model_id: str
     detector_backend: str | None = Field(description="null when no photo was sent.")
+    faces_found: int | None = FOUND
+    chosen: ChosenFace | None = CHOSEN
+    other_faces: list[OtherFaceAnswer] = OTHERS
     faces: list[FoundFace]
     time: float = Field(description="Seconds.")
 
@@ -212,4 +229,5 @@ class DetectedFace(BaseModel):
 
 
 class DetectAnswer(BaseModel):
-    faces: list[DetectedFace]
+    faces: list[DetectedFace] = Field(description="Most prominent first; at most as many as the server uses.")
+    faces_found: int = Field(description="How many faces the photo shows; more than are listed where a limit cut them.")

@@ -10,7 +10,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 from vultus.records.answers import Deleted
 from vultus.records.stored import ApiKey, AuditLine, Collection, EnrolledFace, KeyRotation, Scope, Subject
 from vultus.schemas.answers import photo_of, stored_area, stored_quality
-from vultus.schemas.recognition import NO_PHOTO, FacialArea, PhotoAnswer
+from vultus.schemas.faces import FacialArea
+from vultus.schemas.recognition import NO_PHOTO, PhotoAnswer
 from vultus.search.recall import SearchState
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from vultus.errors import LowQuality
 from vultus.records.answers import EnrolledPhoto
+from vultus.records.chosen import FaceChoice
 from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import NewFace, Photo
 from vultus.service.context import low_quality_sentence
@@ -41,6 +42,7 @@ class AcceptedFace:
     source: str
     source_size: tuple[int, int]
     photo: PhotoToKeep | None
+    choice: FaceChoice
 
     def stored(self, photos: PhotoStore) -> NewFace:
         """The face to enroll, its photo stored."""
@@ -52,6 +54,7 @@ class AcceptedFace:
 
     def as_sent(self, stored: EnrolledPhoto) -> EnrolledPhoto:
         """The answer about this face, stored just now, for the caller who has the photo as sent."""
+        stored = replace(stored, choice=self.choice)
         if not (stored.created and self.seen.rotation):
             return stored
         landmarks = tuple((float(x), float(y)) for x, y in self.seen.landmarks)
@@ -60,11 +63,16 @@ class AcceptedFace:
 
 
 def accepted_face(
-    detected: DetectedPhoto, face: Face, template: Template, source: str, photo: PhotoToKeep | None
+    detected: DetectedPhoto,
+    face: Face,
+    template: Template,
+    source: str,
+    photo: PhotoToKeep | None,
+    choice: FaceChoice,
 ) -> AcceptedFace:
     """A face of a photo that passed. source: sha256 of the bytes sent."""
     upright = replace(template, face=detected.upright(face))
-    return AcceptedFace(upright, template.face, source, source_size(detected), photo)
+    return AcceptedFace(upright, template.face, source, source_size(detected), photo, choice)
 
 
 def photo_to_keep(pipeline: Pipeline, detected: DetectedPhoto, source: str) -> PhotoToKeep:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from vultus.errors import InvalidRequest, VectorMismatch
 from vultus.records.answers import Caution, Comparison, Metric
+from vultus.records.chosen import FaceChoice
 from vultus.records.seen import Float32, Template
+from vultus.service.chosen_faces import cautions_about, settle
 from vultus.service.context import Model, ServiceContext
 from vultus.service.evidence import Seen, weigh
 from vultus.service.pair_decisions import pair_rule
@@ -45,8 +47,9 @@ class VectorComparison:
         model = self._context.models.resolve(model_name)
         asked = pair_rule(self._context, model, metric, target_fmr, threshold)
         rows = unit_vectors(targets, model.dimension, model.id, what="target vector")
+        choice = None
         if isinstance(source, bytes):
-            template = self._photo_template(source, model, detector, enforce_detection, align, face_index)
+            template, choice = self._photo_template(source, model, detector, enforce_detection, align, face_index)
             probe = Seen.of("img", template)
         else:
             (vector,) = unit_vectors([source], model.dimension, model.id, what="source vector")
@@ -61,17 +64,21 @@ class VectorComparison:
             metric,
             model.id,
             evidence.unreliable if asked.rule.kind != "explicit" else None,
-            (*self._cautions(probe), *evidence.cautions),
+            (*self._cautions(probe, choice), *evidence.cautions),
             evidence.no_face and asked.rule.kind != "explicit",
             evidence.beyond,
+            choice,
         )
 
-    def _cautions(self, probe: Seen) -> tuple[Caution, ...]:
-        return () if probe.quality is None else self._context.cautions({probe.image: probe.quality})
+    def _cautions(self, probe: Seen, choice: FaceChoice | None) -> Iterator[Caution]:
+        if probe.quality is not None:
+            yield from self._context.cautions({probe.image: probe.quality})
+        if probe.quality is not None and choice is not None and choice.rule != "face_index":
+            yield from cautions_about(probe.image, choice, probe.quality, how=", or send face_index")
 
     def _photo_template(
         self, photo: bytes, model: Model, detector: str | None, enforce: bool, align: bool, face_index: int | None
-    ) -> Template:
+    ) -> tuple[Template, FaceChoice]:
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             faces = detected.faces or (largest_face(detected, which="img", enforce=enforce),)
@@ -80,8 +87,11 @@ class VectorComparison:
                 raise InvalidRequest(
                     f"face_index is {index}, but img has {len(faces)} faces; count from 0, largest first"
                 )
-            (template,) = self._context.pipeline.embed([(detected, faces[index])], model.embedder(), align=align)
-        return template
+            face, embedder, pipeline = faces[index], model.embedder(), self._context.pipeline
+            (template,) = pipeline.embed([(detected, face)], embedder, align=align)
+            if face_index is not None and detected.faces:
+                return template, pipeline.choice(detected, face, "face_index")
+            return settle(pipeline, detected, face, template, embedder, align=align)
 
 
 def unit_vectors(vectors: Sequence[Sequence[float]], dimension: int, model_id: str, *, what: str) -> Float32:

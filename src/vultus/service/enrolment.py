@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from vultus.records.answers import Caution, EnrolledPhoto, EnrollResult, Rejecte
 from vultus.records.seen import ModelEmbedding
 from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, NewFace
 from vultus.service.accepted_faces import AcceptedFace, accepted_face, ensure_photos, photo_to_keep, require_quality
+from vultus.service.chosen_faces import cautions_about
 from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.group_enrolment import accept_all_faces, check_subjects
 from vultus.service.policies import NO_POLICIES, USE_OVERRIDE
@@ -92,7 +93,7 @@ class Enrolment:
         fresh = {i: accepted[i].as_sent(photo) for i, photo in zip(new, stored, strict=True)}
         faces = _in_order(sources, known, fresh)
         rejected = tuple(RejectedPhoto(i, error.code, str(error)) for i, error in sorted(refused.items()))
-        return EnrollResult(owner, target, faces, rejected)
+        return EnrollResult(owner, target, faces, rejected, tuple(_cautions(accepted, len(photos))))
 
     @in_one_space
     def enroll_all_faces(
@@ -143,7 +144,7 @@ class Enrolment:
         )
         rejected = tuple(RejectedPhoto(0, error.code, str(error), face) for face, error in sorted(refused.items()))
         answers = tuple(face.as_sent(photo) for face, photo in zip(faces, stored, strict=True))
-        return EnrollResult(None, target, answers, rejected)
+        return EnrollResult(None, target, answers, rejected, tuple(_cautions({0: faces[0]}, 1)))
 
     @in_one_space
     def enroll_embeddings(
@@ -214,7 +215,8 @@ class Enrolment:
             (template,) = self._context.pipeline.embed([(detected, face)], model.embedder(), align=align)
             require_quality(template.quality, floor)
             kept = photo_to_keep(self._context.pipeline, detected, source) if store_photo else None
-        return accepted_face(detected, face, template, source, kept)
+            chosen = self._context.pipeline.choice(detected, face)
+        return accepted_face(detected, face, template, source, kept, chosen)
 
 
 def _in_order(
@@ -228,6 +230,13 @@ def _in_order(
         elif source in known:
             lines.append(EnrolledPhoto(known[source], created=False))
     return tuple(lines)
+
+
+def _cautions(accepted: Mapping[int, AcceptedFace], photos: int) -> Iterator[Caution]:
+    """What to say of the faces that were not chosen, by photo."""
+    for i, one in accepted.items():
+        image = "img" if photos == 1 else f"img[{i}]"
+        yield from cautions_about(image, one.choice, one.template.quality)
 
 
 def _all_refused(refused: Mapping[int, VultusError], what: str) -> VultusError:

@@ -9,7 +9,7 @@ from vultus.errors import InvalidRequest, LowQuality
 from vultus.records.seen import Template
 from vultus.service.accepted_faces import AcceptedFace, accepted_face, photo_to_keep, require_quality
 from vultus.service.context import Model, ServiceContext
-from vultus.vision.face_selection import largest_face
+from vultus.vision.face_selection import choice_of, largest_face
 
 OfOne = tuple[str | None, AcceptedFace]
 """A subject, None for a new one, and its face."""
@@ -42,7 +42,9 @@ def accept_all_faces(
     for place, (owner, template) in enumerate(zip(owners, templates, strict=True)):
         refusal = _refusal(template, floor)
         if refusal is None:
-            accepted[place] = (owner, accepted_face(detected, detected.faces[place], template, source, kept))
+            face = detected.faces[place]
+            choice = choice_of(detected, face, (), "all")
+            accepted[place] = (owner, accepted_face(detected, face, template, source, kept, choice))
         else:
             refused[place] = refusal
     return accepted, refused

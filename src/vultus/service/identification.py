@@ -14,6 +14,7 @@ from vultus.matching.decision import explicit_rule, similarity
 from vultus.records.answers import Candidate, Caution, FindResult, ThresholdRule
 from vultus.records.seen import Float32
 from vultus.records.stored import Collection, Subject
+from vultus.service.chosen_faces import settle, with_choice
 from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.evidence import Seen, weigh
 from vultus.service.search_decisions import SearchOptions, identify, is_current
@@ -60,9 +61,14 @@ class GallerySearch:
             largest = largest_face(detected)
             wanted = detected.faces if faces == "all" else (largest,)
             templates = pipeline.embed([(detected, face) for face in wanted], model.embedder())
+            choice = None
+            if faces != "all":
+                template, choice = settle(pipeline, detected, largest, templates[0], model.embedder(), align=True)
+                templates = (template,)
         probes = [Seen.of("img", template) for template in templates]
         search = partial(self._candidates, gallery, model, probes, options.top_k)
-        return self._answers(gallery, model, detected.detector, probes, search, options)
+        found = self._answers(gallery, model, detected.detector, probes, search, options)
+        return with_choice(found, detected, choice)
 
     @in_one_space
     def find_face(

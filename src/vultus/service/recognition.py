@@ -8,13 +8,17 @@ from vultus.errors import SubjectNotFound
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import similarity
 from vultus.matching.reference_faces import ReferenceFaces
-from vultus.records.answers import Candidate, Metric, Verification
+from vultus.records.answers import Candidate, ComparedFace, Metric, Verification
+from vultus.records.chosen import PhotoFaces
 from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.records.stored import Collection
+from vultus.service.chosen_faces import cautions_about, settle
 from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.evidence import Seen, weigh
 from vultus.service.pair_decisions import pair_rule, verdict
-from vultus.vision.face_selection import how_chosen, largest_face
+from vultus.vision.face_selection import largest_face
+
+SEARCHES = 3  # at most for one answer, where the subject changes in the middle of each
 
 
 class Recognition:
@@ -54,7 +58,12 @@ class Recognition:
             face_one = largest_face(one, which="img1", enforce=enforce_detection)
             face_two = largest_face(two, which="img2", enforce=enforce_detection)
             both = [(one, face_one), (two, face_two)]
-            reference, probe = self._context.pipeline.embed(both, model.embedder(), align=align)
+            embedder = model.embedder()
+            both_templates = self._context.pipeline.embed(both, embedder, align=align)
+            (reference, choice_one), (probe, choice_two) = (
+                settle(self._context.pipeline, *one, template, embedder, align=align)
+                for one, template in zip(both, both_templates, strict=True)
+            )
         alike = similarity(reference.embedding, probe.embedding)
         score = alike - self._taken_off(model, others, reference, probe)
         evidence = weigh(
@@ -72,9 +81,14 @@ class Recognition:
             model_id=model.id,
             detector=one.detector,
             faces=(reference.face, probe.face),
-            chosen=(how_chosen(one), how_chosen(two)),
+            choices=(choice_one, choice_two),
             beyond=evidence.beyond,
-            cautions=(*self._context.cautions({"img1": reference.quality, "img2": probe.quality}), *evidence.cautions),
+            cautions=(
+                *self._context.cautions({"img1": reference.quality, "img2": probe.quality}),
+                *evidence.cautions,
+                *cautions_about("img1", choice_one, reference.quality),
+                *cautions_about("img2", choice_two, probe.quality),
+            ),
         )
 
     def _taken_off(self, model: Model, others: Collection | None, *templates: Template) -> float:
@@ -111,8 +125,10 @@ class Recognition:
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             face = largest_face(detected, which="img", enforce=enforce_detection)
-            (probe,) = self._context.pipeline.embed([(detected, face)], model.embedder(), align=align)
-        best = self._best_face(gallery, subject, probe, reference)
+            embedder = model.embedder()
+            (template,) = self._context.pipeline.embed([(detected, face)], embedder, align=align)
+            probe, choice = settle(self._context.pipeline, detected, face, template, embedder, align=align)
+        best, compared = self._compared(gallery, subject, probe, reference)
         evidence = weigh([Seen.of("img", probe)], reference, accept_low_quality=accept_low_quality)
         rule = evidence.applied(asked.at(best.similarity, best.score))
         decision, reason = verdict(rule, evidence, best.similarity, best.score)
@@ -126,10 +142,14 @@ class Recognition:
             model_id=model.id,
             detector=detected.detector,
             faces=(probe.face, None),
-            chosen=(how_chosen(detected), None),
-            face_id=best.face_id,
+            choices=(choice, None),
+            enrolled=compared,
             beyond=evidence.beyond,
-            cautions=(*self._context.cautions({"img": probe.quality}, gallery.policies), *evidence.cautions),
+            cautions=(
+                *self._context.cautions({"img": probe.quality}, gallery.policies),
+                *evidence.cautions,
+                *cautions_about("img", choice, probe.quality),
+            ),
         )
 
     def _require_faces(self, gallery: Collection, subject: str) -> None:
@@ -155,6 +175,20 @@ class Recognition:
             raise _without_faces(gallery.name)
         return best
 
+    def _compared(
+        self, gallery: Collection, subject: str, probe: Template, reference: ReferenceFaces | None
+    ) -> tuple[Candidate, ComparedFace]:
+        """The face with the best score, and its place among those of the subject.
+
+        Raises SubjectNotFound, SpaceChanged.
+        """
+        for _ in range(SEARCHES):  # again, where a face was erased or moved in the middle
+            best = self._best_face(gallery, subject, probe, reference)
+            ids = self._context.gallery.face_ids(gallery.name, subject)
+            if best.face_id in ids:
+                return best, ComparedFace(subject, best.face_id, ids.index(best.face_id), len(ids))
+        raise _without_faces(gallery.name)
+
     def represent(
         self,
         photo: bytes,
@@ -163,22 +197,24 @@ class Recognition:
         detector: str | None = None,
         enforce_detection: bool = True,
         align: bool = True,
-    ) -> tuple[Template, ...]:
+    ) -> PhotoFaces[Template]:
         """The templates of all faces in a photo, largest first."""
         model = self._context.models.resolve(model_name)
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             largest = largest_face(detected, enforce=enforce_detection)
             faces = detected.faces or (largest,)
-            return self._context.pipeline.embed([(detected, face) for face in faces], model.embedder(), align=align)
+            pairs = [(detected, face) for face in faces]
+            return PhotoFaces(self._context.pipeline.embed(pairs, model.embedder(), align=align), detected.found)
 
-    def detect(self, photo: bytes, *, detector: str | None = None) -> tuple[tuple[Face, Quality], ...]:
+    def detect(self, photo: bytes, *, detector: str | None = None) -> PhotoFaces[tuple[Face, Quality]]:
         """All faces of a photo in its pixels as sent, most prominent first; empty when there is none."""
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
-            return tuple(
+            each = tuple(
                 (detected.as_sent(face), self._context.pipeline.quality(detected, face)) for face in detected.faces
             )
+        return PhotoFaces(each, detected.found)
 
 
 def _cosines(probe: Template, rows: Float32) -> list[float]:

@@ -87,6 +87,13 @@ class GalleryReader:
             row = c.collection_row(connection, collection)
             return f.select_subject_faces(connection, s.subject_row(connection, row, subject_id).pk)
 
+    def face_ids(self, collection: str, subject_id: str) -> tuple[str, ...]:
+        """The ids of the subject's faces, oldest first. Raises: CollectionNotFound, SubjectNotFound."""
+        with self._database.reading() as connection:
+            row = c.collection_row(connection, collection)
+            subject = s.subject_row(connection, row, subject_id)
+            return f.face_ids(connection, lambda table: table.c.subject_pk == subject.pk)
+
     def face(self, face_id: str) -> EnrolledFace:
         """Raises: FaceNotFound."""
         with self._database.reading() as connection:

@@ -22,6 +22,7 @@ class DetectedPhoto:
 
     decode_again: decodes the photo to at least so many pixels on the long side; None: more cannot be had.
     rotation: the degrees clockwise by which the photo as sent was turned to get photograph, and decode_again's too.
+    left_out: how many more faces were found than may be used.
     """
 
     photograph: Photograph
@@ -29,7 +30,13 @@ class DetectedPhoto:
     detector: str
     decode_again: Decode | None = None
     rotation: int = 0
+    left_out: int = 0
     _decoded: dict[int, Photograph] = field(default_factory=dict, repr=False)  # by long side, for the next small face
+
+    @property
+    def found(self) -> int:
+        """How many faces were found."""
+        return len(self.faces) + self.left_out
 
     def upright(self, face: Face) -> Face:
         """A face of this photo in the pixels of the original, turned upright."""

@@ -1,4 +1,4 @@
-"""Selects the face of a photo that a request means, and says how it was chosen.
+"""Selects the face of a photo that a request means, and says how it was chosen and which others there are.
 
 The person meant is the most prominent one: large, sharp, near the middle and whole. Size alone is wrong where a
 bystander stands before the camera, blurred or cut off by the edge.
@@ -10,13 +10,15 @@ import math
 from collections.abc import Sequence
 
 from vultus.errors import MultipleFaces, NoFaceDetected
-from vultus.records.seen import RGB, Face
+from vultus.records.chosen import ChoiceRule, FaceChoice, OtherFace
+from vultus.records.seen import RGB, Face, Quality
 from vultus.vision.detected_photo import DetectedPhoto, whole_picture
 from vultus.vision.quality import share_inside, sharpness
 
 # Each takes something off the area of a face, at most down to these shares of it.
 LEAST_FOR_BLUR = 0.5  # a face without any detail; at 0.3 and without the place, 7 of 130 photos of LFW go wrong
 LEAST_FOR_PLACE = 0.4  # a face in the corner of the photo
+LEAST_PROMINENCE = 1e-6  # to divide by
 CUT_POWER = 3.0  # a face of which two thirds are in the photo counts 0.3 of what it would
 
 
@@ -39,9 +41,9 @@ def _prominence(face: Face, pixels: RGB) -> float:
 def only_face(detected: DetectedPhoto) -> Face:
     """The one face of the photo. Raises NoFaceDetected, MultipleFaces."""
     face = largest_face(detected)
-    if len(detected.faces) > 1:
+    if detected.found > 1:
         raise MultipleFaces(
-            f"{len(detected.faces)} faces found in the photo ({_size(detected)}) where exactly one is allowed; "
+            f"{detected.found} faces found in the photo ({_size(detected)}) where exactly one is allowed; "
             "crop it to one person, or ask for face=largest"
         )
     return face
@@ -72,14 +74,46 @@ def central_face(detected: DetectedPhoto, *, which: str = "the photo") -> Face:
     return min(detected.faces, key=lambda face: _off_centre(face, width, height), default=largest)
 
 
-def how_chosen(detected: DetectedPhoto) -> str | None:
-    """How the face was chosen, in words; None when there was no choice."""
-    if len(detected.faces) < 2:
-        return None
-    chosen, *others = detected.faces
-    if all(chosen.area >= other.area for other in others):
-        return f"largest of {len(detected.faces)}"
-    return f"most prominent of {len(detected.faces)}: a larger face is blurred, cut off or far from the middle"
+def choice_of(
+    detected: DetectedPhoto, face: Face, others: Sequence[tuple[Face, Quality]], rule: ChoiceRule | None = None
+) -> FaceChoice:
+    """How a face of the photo was chosen, and the others to list. rule: None: it is that of `largest_face`."""
+    index = next((place for place, one in enumerate(detected.faces) if one is face), None)
+    rule = rule or _rule(detected, face, index)
+    pixels = detected.photograph.pixels
+    own = max(_prominence(face, pixels), LEAST_PROMINENCE) if others else 1.0
+    return FaceChoice(
+        found=detected.found,
+        rule=rule,
+        index=index,
+        face=detected.as_sent(face),
+        sentence=_sentence(rule, detected.found, index),
+        others=tuple(
+            OtherFace(detected.as_sent(other), quality, round(_prominence(other, pixels) / own, 3))
+            for other, quality in others
+        ),
+        left_out=detected.left_out,
+    )
+
+
+def _rule(detected: DetectedPhoto, face: Face, index: int | None) -> ChoiceRule:
+    if index is None:
+        return "whole_image"
+    if detected.found == 1:
+        return "only"
+    return "largest" if all(face.area >= other.area for other in detected.faces) else "most_prominent"
+
+
+def _sentence(rule: ChoiceRule, found: int, index: int | None) -> str:
+    return {
+        "only": "the only face",
+        "largest": f"largest of {found}",
+        "most_prominent": f"most prominent of {found}: a larger face is blurred, cut off or far from the middle",
+        "usable": f"most prominent of {found} that is usable: a more prominent face has too low a quality",
+        "face_index": f"face_index {index} of {found}",
+        "all": f"one of {found}, all of which were taken",
+        "whole_image": "no face was found, the whole image was taken",
+    }[rule]
 
 
 def _off_centre(face: Face, width: int, height: int) -> float:

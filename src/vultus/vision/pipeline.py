@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from vultus.errors import DetectorNotAllowed, NotFound
+from vultus.records.chosen import ChoiceRule, FaceChoice
 from vultus.records.seen import RGB, Box, Face, Float32, Photograph, Quality, Template
 from vultus.records.stored import EnrolledFace
 from vultus.vision.compute_slots import ComputeSlots
@@ -19,7 +20,7 @@ from vultus.vision.detect import Detector
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.embed import Recogniser
 from vultus.vision.face_crop import crop_face, scale_to, scaled_box
-from vultus.vision.face_selection import by_prominence
+from vultus.vision.face_selection import by_prominence, choice_of
 from vultus.vision.image import encode_jpeg
 from vultus.vision.orientation import looks_upright, tilted_faces, turn, turned, upright_faces
 from vultus.vision.quality import assess, with_recognisability, with_reliability
@@ -95,9 +96,10 @@ class Pipeline:
         photograph = self._decode(photo)
         found, name, rotation = self._find(photograph.pixels, name, fallback)
         photograph = turned(photograph, rotation)
-        faces = by_prominence(found, photograph.pixels)[: self._max_faces]
+        faces = tuple(by_prominence(found, photograph.pixels)[: self._max_faces])
         decode_again = partial(self._decode_to, photo, rotation)
-        return DetectedPhoto(photograph, tuple(faces), name, decode_again, rotation)
+        left_out = len(found) - len(faces)
+        return DetectedPhoto(photograph, faces, name, decode_again, rotation, left_out)
 
     def _decode_to(self, photo: bytes, rotation: int, side: int) -> Photograph:
         return turned(self._decode(photo, reduced_side=side), rotation)
@@ -128,6 +130,11 @@ class Pipeline:
         """The quality of a face of this photo."""
         photograph, near = detected.closer(face)
         return assess(photograph.pixels, near, reduction=photograph.reduction)
+
+    def choice(self, detected: DetectedPhoto, face: Face, rule: ChoiceRule | None = None) -> FaceChoice:
+        """How a face of this photo was chosen, and the others with their quality. rule: None: the most prominent."""
+        others = [(other, self.quality(detected, other)) for other in detected.faces if other is not face]
+        return choice_of(detected, face, others, rule)
 
     def embed(
         self, faces: Sequence[tuple[DetectedPhoto, Face]], model: Recogniser[Any], *, align: bool = True

@@ -90,7 +90,7 @@ async def _verification(fields: VerifyFields, caller: Caller, state: State) -> V
     caller.require_collection(fields.collection)
     probe, subject = fields.img or b"", fields.subject or ""  # VerifyFields checks that both are present
     found = await state.run(service.recognition.verify_subject, probe, subject, collection=fields.collection, **options)
-    caller.act.objects = () if found.face_id is None else (found.face_id,)
+    caller.act.objects = () if found.enrolled is None else (found.enrolled.face_id,)
     return found
 
 
@@ -158,8 +158,8 @@ def _refuse_other_collection(fields: FindFields, collection: str) -> None:
 
 
 @router.post("/represent", openapi_extra=form_or_json(RepresentFields, {"img": TINY_PNG}))
-async def represent(request: Request, caller: MayRepresent, state: State) -> list[Representation]:
-    """The embeddings of all faces in a photo, largest first.
+async def represent(request: Request, response: Response, caller: MayRepresent, state: State) -> list[Representation]:
+    """The embeddings of all faces in a photo, largest first; the header x-faces-found says how many it shows.
 
     curl -H "x-api-key: $KEY" -F img=@anna.jpg http://127.0.0.1:8000/represent
     """
@@ -172,6 +172,7 @@ async def represent(request: Request, caller: MayRepresent, state: State) -> lis
         enforce_detection=fields.enforce_detection,
         align=fields.align,
     )
+    response.headers["x-faces-found"] = str(templates.found)
     return [representation(template, fields.model_name) for template in templates]
 
 
@@ -183,7 +184,7 @@ async def detect(request: Request, caller: MayDetect, state: State) -> DetectAns
     """
     fields = await read_fields(request, DetectFields)
     faces = await state.run(state.system().service.recognition.detect, fields.img, detector=fields.detector_backend)
-    return DetectAnswer(faces=[detected_face(face, quality) for face, quality in faces])
+    return DetectAnswer(faces=[detected_face(face, quality) for face, quality in faces], faces_found=faces.found)
 
 
 def _seconds_since(begun: float) -> float:

@@ -163,6 +163,9 @@ def _show_enrolled(
     else:
         print_table(("face", "quality", "new"), [row[1:] for row in rows])
         print_lines([f"faces of {result.subject.id} in collection {result.collection.name}: {result.subject.faces}"])
+    for place, one in enumerate(result.faces):
+        if one.choice is not None and one.choice.note and result.subject is not None:
+            say(f"face {place}: {one.choice.note}")
     for refusal in result.rejected:
         which = "" if refusal.face is None else f", face {refusal.face},"
         say(f"{files[refusal.index]}{which} refused ({refusal.error}): {refusal.detail}")

@@ -91,6 +91,8 @@ def _show_found(result: FindResult, model: str | None, seconds: float, as_json: 
         return
     for face in result.faces:
         _show_face(face)
+    if result.choice is not None and result.choice.note:
+        say(f"face: {result.choice.note}")
 
 
 def _show_face(face: Identification) -> None:

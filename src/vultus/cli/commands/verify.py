@@ -31,7 +31,7 @@ def verify(
     model_dir: ModelDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell whether two photos show the same person; of several faces the largest counts."""
+    """Tell whether two photos show the same person; of several faces the most prominent counts."""
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
     one, two = (read_photo(file, settings.max_image_bytes) for file in (first, second))
     with settings_without_data(settings) as around, opened(ctx, around, may_create=True) as system:
@@ -55,6 +55,6 @@ def _show_verified(result: Verification, model: str | None, seconds: float, as_j
     print_table(("decision", "similarity", "threshold", "score", "false match rate", "model"), rows)
     for caution in result.cautions:
         say(f"caution: {caution.detail}")
-    notes = (f"{photo}: {chosen}" for photo, chosen in zip("AB", result.chosen, strict=True) if chosen)
+    notes = (f"{photo}: {one.note}" for photo, one in zip("AB", result.choices, strict=True) if one and one.note)
     for note in (*notes, *([rule.note] if rule.note else [])):
         say(note)
