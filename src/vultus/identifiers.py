@@ -1,6 +1,6 @@
 """Rules of subject ids, collection names, names, metadata and keys, shared by the API and the command line.
 
-Each check returns the value unchanged, or raises ValueError with the rule that it breaks; it never repeats the value.
+Each check returns the value to use, or raises ValueError with the rule that it breaks; it never repeats the value.
 """
 
 from __future__ import annotations
@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from itertools import pairwise
 from typing import Any
+
+from vultus.lookalikes import is_visible
 
 DEFAULT_COLLECTION = "default"
 MAX_SUBJECT_CHARACTERS = 256
@@ -19,20 +22,64 @@ DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES = 60, 30 * 24 * 60  # how long the 
 ADMIN_BY_COMMAND = (
     "an admin key is made on the server's machine only, so that a stolen one cannot multiply; run there: "
 )
+MOST_DECOMPOSED = 4  # code points that a composed character may be spelled with
+# Format characters but those that languages are written with: the joiners, the Mongolian separator U+180E, and the
+# signs over Arabic, Syriac and Kaithi numbers.
+UNSEEN = frozenset(
+    "\u00ad\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff\ufff9\ufffa\ufffb"
+    + "".join(map(chr, (*range(0x2060, 0x2070), *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE0080))))
+)
+JOINERS = "\u200b\u200c\u200d"  # Khmer and Burmese words; Persian; Malayalam, Sinhala and others of India
 COLLECTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+def canonical(text: str) -> str:
+    """The one spelling of ids and names that Unicode holds for the same text: composed (NFC)."""
+    return unicodedata.normalize("NFC", text)
+
+
 def check_subject(value: str) -> str:
-    """The subject id. Raises ValueError."""
-    if not 1 <= len(value) <= MAX_SUBJECT_CHARACTERS:
+    """The subject id, which may be new. Letters of every script pass, with the joiners that they need.
+
+    It is checked as it is stored, `canonical`; a stored one of an earlier release may differ, so the spelling that was
+    sent is returned. Raises ValueError.
+    """
+    check_known_subject(value)
+    _refuse_unseen(value)
+    if len(canonical(value)) > MAX_SUBJECT_CHARACTERS:
+        raise ValueError(f"must have 1 to {MAX_SUBJECT_CHARACTERS} characters, not {len(canonical(value))}")
+    if not is_visible(value):
+        raise ValueError("must have a character that can be seen")
+    return value
+
+
+def check_known_subject(value: str) -> str:
+    """The id of a subject that may be enrolled, also by the wider rules of an earlier release. Raises ValueError."""
+    if not 1 <= len(value) <= MAX_SUBJECT_CHARACTERS * MOST_DECOMPOSED:
         raise ValueError(f"must have 1 to {MAX_SUBJECT_CHARACTERS} characters, not {len(value)}")
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in value):
-        raise ValueError("must not contain control or invisible formatting characters")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise ValueError("must not contain control characters, or bytes that are not UTF-8")
     if value != value.strip():
         raise ValueError("must not begin or end with white space")
     if value in (".", ".."):
         raise ValueError('must not be "." or "..": no path can address it')
     return value
+
+
+def _refuse_unseen(value: str) -> None:
+    """Raises ValueError for characters that nobody sees and the script does not need: ids are forged with them."""
+    for before, character in pairwise(" " + value):
+        if character in JOINERS and not _takes_joiners(before):
+            raise ValueError(f"must not contain {character!a} where it joins nothing: it is invisible")
+        if character in UNSEEN or unicodedata.category(character) in ("Zl", "Zp"):
+            raise ValueError(f"must not contain {character!a}: it is invisible, or changes the direction of the text")
+        if ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF:
+            raise ValueError(f"must not contain {character!a}, which Unicode will never make a character")
+
+
+def _takes_joiners(character: str) -> bool:
+    """Whether a character is beyond the alphabets of Europe and Hebrew, whose letters need no joiner."""
+    return ord(character) >= 0x0600 and not 0x1E00 <= ord(character) <= 0x206F
 
 
 def check_id(value: str) -> str:
@@ -50,12 +97,14 @@ def check_collection(value: str) -> str:
 
 
 def check_name(value: str) -> str:
-    """The name of a person or a key. Raises ValueError."""
-    if len(value) > MAX_NAME_CHARACTERS:
-        raise ValueError(f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(value)}")
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
-        raise ValueError("must not contain control characters or line breaks")
-    return value
+    """The name of a person or a key, in its `canonical` spelling. Raises ValueError."""
+    name = canonical(value)
+    if len(name) > MAX_NAME_CHARACTERS:
+        raise ValueError(f"must have at most {MAX_NAME_CHARACTERS} characters, not {len(name)}")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
+        raise ValueError("must not contain control characters or line breaks, or bytes that are not UTF-8")
+    _refuse_unseen(name)
+    return name
 
 
 def check_metadata(value: dict[str, Any]) -> dict[str, Any]:

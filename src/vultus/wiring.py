@@ -33,6 +33,7 @@ from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
+from vultus.storage.gallery_reader import doubly_spelled_sentence
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import migrate
 from vultus.storage.photos import LocalPhotoStore
@@ -140,6 +141,7 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         service = FaceService(ServiceContext(pipeline, models, gallery, photos, index, _policy(settings)))
         warm_up(pipeline, models)
         if duties.first_start:
+            warn_of_spellings(gallery)
             photos.remove_leftovers()
             _sweep(service, settings)
         if duties.jobs:
@@ -247,6 +249,13 @@ def open_pipeline(settings: Settings, models: ModelRegistry, decoder: Decode | N
         decode=decoder or partial(decode, limits=decode_limits(settings)),
         max_faces=settings.max_faces,
     )
+
+
+def warn_of_spellings(gallery: Gallery) -> None:
+    """Log that an earlier release stored ids which are the same text."""
+    found = gallery.doubly_spelled()
+    if found:
+        log.warning("%s", doubly_spelled_sentence(found))
 
 
 def warm_up(pipeline: Pipeline, models: ModelRegistry) -> None:

@@ -7,7 +7,7 @@ import base64
 from pydantic import BaseModel, ConfigDict, Field
 
 from vultus.errors import InvalidRequest
-from vultus.identifiers import check_subject
+from vultus.identifiers import check_known_subject
 from vultus.schemas.field_types import PlainInteger
 
 NUMBER_DIGITS = 18  # fewer than a 64-bit number may have
@@ -30,7 +30,7 @@ def encode_cursor(cursor: str) -> str:
 def decode_subject_cursor(cursor: str) -> str:
     """The subject id in a cursor. Raises InvalidRequest when it is no cursor of such a list."""
     try:
-        return check_subject(_decoded(cursor))
+        return check_known_subject(_decoded(cursor))
     except ValueError as exc:
         raise _no_cursor() from exc
 

@@ -21,11 +21,9 @@ def _remember_json(ctx: typer.Context, value: bool) -> bool:
 def _checked(check: Callable[[str], str], value: str | list[str] | None) -> str | list[str] | None:
     """Refuses as wrong usage whatever the HTTP calls would refuse."""
     try:
-        for one in [value] if isinstance(value, str) else value or []:
-            check(one)
+        return check(value) if isinstance(value, str) else value and [check(one) for one in value]
     except ValueError as exc:
         raise typer.BadParameter(str(exc)) from exc
-    return value
 
 
 def check_collection(value: str | None) -> str | list[str] | None:
@@ -36,6 +34,11 @@ def check_collection(value: str | None) -> str | list[str] | None:
 def check_subject(value: str | None) -> str | list[str] | None:
     """Callback of --subject."""
     return _checked(identifiers.check_subject, value)
+
+
+def check_known_subject(value: str | None) -> str | list[str] | None:
+    """Callback of an id that is enrolled."""
+    return _checked(identifiers.check_known_subject, value)
 
 
 def check_name(value: str | None) -> str | list[str] | None:

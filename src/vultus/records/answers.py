@@ -263,8 +263,13 @@ class Undone:
 
 @dataclass(frozen=True)
 class Deleted:
-    """What an erasure removed."""
+    """What an erasure removed. subject: the id of the one that was erased, as it was stored.
+
+    other_spellings: ids that are the same text in other code points, which are still there.
+    """
 
     subjects: int
     faces: int
     photos: int
+    subject: str | None = None
+    other_spellings: tuple[str, ...] = ()

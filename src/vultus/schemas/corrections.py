@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from vultus.records.answers import ChangedSubject, MovedFace, Undone
 from vultus.records.stored import Undo
-from vultus.schemas.field_types import SubjectId
+from vultus.schemas.field_types import KnownSubjectId, SubjectId
 from vultus.schemas.requests import CallFields
 from vultus.schemas.resources import FaceAnswer, SubjectAnswer, face_answer, subject_answer
 
@@ -24,7 +24,7 @@ class RenameFields(CallFields):
 class MergeFields(CallFields):
     """POST /collections/{collection}/subjects/{subject}/merge."""
 
-    into: SubjectId = Field(description="The subject of the same collection that gets all faces and stays.")
+    into: KnownSubjectId = Field(description="The subject of the same collection that gets all faces and stays.")
 
 
 class MoveFields(CallFields):

@@ -16,7 +16,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from vultus.errors import InvalidImage, RequestTooLarge
-from vultus.identifiers import check_collection, check_id, check_metadata, check_name, check_subject
+from vultus.identifiers import (
+    check_collection,
+    check_id,
+    check_known_subject,
+    check_metadata,
+    check_name,
+    check_subject,
+)
 
 MAX_MODEL_NAME_CHARACTERS = 200
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -182,6 +189,7 @@ DetectorName = Annotated[Annotated[str, Field(max_length=200)] | None, Blank]
 Normalization = Annotated[str | None, AfterValidator(_normalization), Blank]
 FaceId = Annotated[str, AfterValidator(check_id)]
 SubjectId = Annotated[str, AfterValidator(check_subject)]
+KnownSubjectId = Annotated[str, AfterValidator(check_known_subject)]
 CollectionName = Annotated[str, AfterValidator(check_collection)]
 PersonName = Annotated[str, AfterValidator(check_name)]
 JsonObject = BeforeValidator(_json_object)

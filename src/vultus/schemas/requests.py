@@ -28,6 +28,7 @@ from vultus.schemas.field_types import (
     Flag,
     Image,
     Images,
+    KnownSubjectId,
     Metadata,
     ModelName,
     Normalization,
@@ -127,7 +128,9 @@ class VerifyFields(CallFields):
     img1: Annotated[Image | None, Blank] = Field(None, description="First photo; together with img2.")
     img2: Annotated[Image | None, Blank] = Field(None, description="Second photo.")
     img: Annotated[Image | None, Blank] = Field(None, description="Photo to compare with an enrolled subject.")
-    subject: Annotated[SubjectId | None, Blank] = Field(None, description="The enrolled subject; together with img.")
+    subject: Annotated[KnownSubjectId | None, Blank] = Field(
+        None, description="The enrolled subject; together with img."
+    )
     collection: CollectionName = Field(DEFAULT_COLLECTION, description="The subject's collection.")
     model_name: ModelName = Field(None, description=MODEL)
     detector_backend: DetectorName = Field(None, description=DETECTOR)

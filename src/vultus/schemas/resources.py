@@ -109,6 +109,12 @@ class DeletedCollection(BaseModel):
 class DeletedSubject(BaseModel):
     subject: str
     deleted: Removed
+    other_spellings: list[str] = Field(
+        default=[],
+        exclude_if=lambda ids: not ids,
+        description="Ids that are the same text in other code points, stored by an earlier release: they are still "
+        "enrolled. Erase them too, each by its exact spelling, or merge them.",
+    )
 
 
 class DeletedFace(BaseModel):

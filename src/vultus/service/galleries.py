@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vultus.errors import NotFound
@@ -124,7 +125,7 @@ class Galleries:
         return self._context.remove_photos(tuple(self._context.photos.keys()))
 
     def _with_photos(self, deleted: Deleted, photo_keys: tuple[str, ...]) -> Deleted:
-        return Deleted(deleted.subjects, deleted.faces, self._context.remove_photos(photo_keys))
+        return replace(deleted, photos=self._context.remove_photos(photo_keys))
 
 
 def stored_photo_of(face: EnrolledFace) -> Photo:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from vultus.errors import InvalidRequest, LowQuality
+from vultus.identifiers import canonical
 from vultus.records.seen import Template
 from vultus.service.accepted_faces import AcceptedFace, accepted_face, photo_to_keep, require_quality
 from vultus.service.context import Model, ServiceContext
@@ -52,7 +53,7 @@ def accept_all_faces(
 
 def check_subjects(subjects: Sequence[str | None]) -> None:
     """Raises InvalidRequest when a subject is named twice: nobody is in a photo twice."""
-    named = [subject for subject in subjects if subject is not None]
+    named = [canonical(subject) for subject in subjects if subject is not None]
     if len(set(named)) < len(named):
         raise InvalidRequest("subjects names one subject twice; give each face of the photo its own, or null")
 

@@ -59,14 +59,15 @@ def add_to_subject(
     stored = f.select_faces_by_source(connection, subject.pk, sources)
     enrolled = tuple(EnrolledPhoto(stored[source], new.pop(source, None) is not None) for source in sources)
     changed = is_new or name is not None or metadata is not None or any(face.created for face in enrolled)
-    return Added(subject_id, enrolled, changed)
+    return Added(subject.id, enrolled, changed)
 
 
 @dataclass(frozen=True)
 class Beginning:
     """What an enrolment found when it began. erasure: the number of the last one before.
 
-    collection_pk: None while the collection is new. subjects: number and creation of those that were there, by id.
+    collection_pk: None while the collection is new. subjects: number and creation of those that were there, by the id
+    that was given.
     """
 
     erasure: int
@@ -81,8 +82,9 @@ def beginning(connection: Connection, collection: str, subject_ids: Iterable[str
         row = c.collection_row(connection, collection)
     except CollectionNotFound:
         return Beginning(erasure, None, {})
-    found = [s.find_subject_row(connection, row.pk, one) for one in subject_ids if one is not None]
-    return Beginning(erasure, row.pk, {one.id: (one.pk, one.created_at) for one in found if one is not None})
+    found = {one: s.find_subject_row(connection, row.pk, one) for one in subject_ids if one is not None}
+    there = {given: (one.pk, one.created_at) for given, one in found.items() if one is not None}
+    return Beginning(erasure, row.pk, there)
 
 
 def require_not_erased(

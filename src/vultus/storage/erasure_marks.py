@@ -11,6 +11,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.sqlite import insert
 
+from vultus.identifiers import canonical
 from vultus.storage import tables as t
 
 BUCKETS = 1 << 20
@@ -38,5 +39,6 @@ def erased_since(connection: Connection, number: int, collection: str, subject_i
 
 
 def _bucket(collection: str, subject_id: str | None) -> int:
-    digest = sha256(repr((collection, subject_id)).encode("utf-8", "surrogatepass")).digest()
+    spelled = None if subject_id is None else canonical(subject_id)
+    digest = sha256(repr((collection, spelled)).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "little") % BUCKETS

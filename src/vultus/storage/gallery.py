@@ -143,13 +143,14 @@ class Gallery(GalleryReader):
         """
         with self._database.erasing() as connection:
             row = c.collection_row(connection, collection, lock=True)
-            subject_pk = s.subject_row(connection, row, subject_id).pk
-            gone, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject_pk)
-            u.forget_subject(connection, subject_pk)
+            subject = s.subject_row(connection, row, subject_id)
+            others = s.other_spellings(connection, row.pk, subject)
+            gone, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject.pk)
+            u.forget_subject(connection, subject.pk)
             mark_erased(connection, collection, subject_id)
-            s.delete_subject_row(connection, subject_pk)
+            s.delete_subject_row(connection, subject.pk)
             record(connection, self._act, "subject.erase", collection=collection, objects=gone)
-        return Deleted(1, len(gone), len(orphans)), orphans
+        return Deleted(1, len(gone), len(orphans), subject.id, others), orphans
 
     # --- faces ----------------------------------------------------------------------------------------------------
 

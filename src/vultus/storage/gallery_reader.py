@@ -10,8 +10,21 @@ from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
+from vultus.storage.collections import quoted
 from vultus.storage.database import Database
 from vultus.storage.search_source import select_changes, select_stored_embeddings
+
+COLLECTIONS_NAMED = 5  # in a sentence
+
+
+def doubly_spelled_sentence(found: Sequence[tuple[str, str]]) -> str:
+    """What an operator has to know of ids in two spellings. found: collections and ids, at least one."""
+    where = ", ".join(sorted({quoted(collection) for collection, _ in found})[:COLLECTIONS_NAMED])
+    return (
+        f"{len(found)} subject ids of an earlier release are the same text as another id in other code points "
+        f"(decomposed Unicode), in collection {where}; each is reached by its exact spelling. List them with "
+        "`vultus subjects spellings`; add --merge to merge each into the composed spelling"
+    )
 
 
 class GalleryReader:
@@ -62,6 +75,16 @@ class GalleryReader:
         with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
             return s.select_subject(connection, row, subject_id)
+
+    def look_alikes(self, collection: str, subject_id: str) -> tuple[str, ...]:
+        """The ids of some other subjects that look like this one, see `lookalikes`. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            return s.select_look_alikes(connection, c.collection_row(connection, collection).pk, subject_id)
+
+    def doubly_spelled(self) -> tuple[tuple[str, str], ...]:
+        """Collection and id of the subjects whose ids are not canonical, see `doubly_spelled_sentence`."""
+        with self._database.reading() as connection:
+            return s.select_doubly_spelled(connection)
 
     def subjects_of_faces(self, collection: str, face_ids: Sequence[str]) -> dict[str, Subject]:
         """The subjects of those of the faces that are there, by face id. Raises: CollectionNotFound."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, union_all, update
 
 from vultus.errors import InvalidRequest, SubjectNotFound
+from vultus.identifiers import canonical
+from vultus.lookalikes import look_alike, skeleton
 from vultus.records.stored import Subject
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 
 IDS_PER_STATEMENT = 500
+LOOK_ALIKES, NEAR_LOOK_ALIKES = 5, 100  # named in a caution; read from the index, where not all look alike
 Id = TypeVar("Id", str, int)
 
 
@@ -27,23 +31,64 @@ def subject_row(connection: Connection, collection: Row[Any], subject_id: str) -
 
 
 def find_subject_row(connection: Connection, collection_pk: int, subject_id: str) -> Row[Any] | None:
-    """The row of a subject, or None."""
+    """The row of a subject, or None; of several spellings of an id the very one, then the canonical one."""
     c = t.subjects.c
-    statement = select(t.subjects).where(c.collection_pk == collection_pk, c.id == subject_id)
-    return connection.execute(statement).one_or_none()
+    for is_it in (c.id == subject_id, c.id == canonical(subject_id), c.canonical == canonical(subject_id)):
+        row = connection.execute(select(t.subjects).where(c.collection_pk == collection_pk, is_it)).first()
+        if row is not None:
+            return row
+    return None
+
+
+def has_id(connection: Connection, collection_pk: int, subject_id: str) -> bool:
+    """Whether a subject has the id in this very spelling."""
+    c = t.subjects.c
+    statement = select(c.pk).where(c.collection_pk == collection_pk, c.id == subject_id)
+    return connection.execute(statement).first() is not None
+
+
+def other_spellings(connection: Connection, collection_pk: int, subject: Row[Any]) -> tuple[str, ...]:
+    """The ids of other subjects that are the same text, composed in another way: see revision 0010."""
+    c, text = t.subjects.c, canonical(subject.id)
+    statement = select(c.id).where(c.collection_pk == collection_pk, c.pk != subject.pk)
+    of_each = [statement.where(is_it) for is_it in (c.id == text, c.canonical == text)]
+    return tuple(connection.scalars(of_each[0].union_all(of_each[1])))
+
+
+def select_doubly_spelled(connection: Connection) -> tuple[tuple[str, str], ...]:
+    """Collection and id of the subjects whose ids are not in their canonical spelling."""
+    c = t.subjects.c
+    statement = select(t.collections.c.name, c.id).join(t.collections, t.collections.c.pk == c.collection_pk)
+    rows = connection.execute(statement.where(c.canonical.is_not(None)).order_by(t.collections.c.name, c.id))
+    return tuple((row.name, row.id) for row in rows)
+
+
+def select_look_alikes(connection: Connection, collection_pk: int, subject_id: str) -> tuple[str, ...]:
+    """The ids of other subjects that look like this one, at most LOOK_ALIKES."""
+    c = t.subjects.c
+    statement = select(c.id).where(c.collection_pk == collection_pk, c.skeleton == skeleton(subject_id))
+    near = connection.scalars(statement.order_by(c.pk).limit(NEAR_LOOK_ALIKES))
+    return tuple(islice((one for one in near if look_alike(one, subject_id)), LOOK_ALIKES))
+
+
+def spelled(subject_id: str) -> dict[str, Any]:
+    """The columns that hold an id, in this very spelling."""
+    text = canonical(subject_id)
+    return {"id": subject_id, "canonical": None if subject_id == text else text, "skeleton": skeleton(subject_id)}
 
 
 def insert_subject(
     connection: Connection, collection_pk: int, subject_id: str, created_at: datetime, *, pk: int | None = None
 ) -> None:
-    """Store a subject without name and faces. pk: the number that it had before; None: it is new.
+    """Store a subject without name and faces. pk: the number that it had before; None: it is new, its id canonical.
 
     A new number is higher than all that the undo log names, so that a merged subject can have its own back.
     """
     columns = (t.subjects.c.pk, t.undo_log.c.subject_pk, t.undo_log.c.other_pk)
     highest = union_all(*(select(func.max(column).label("pk")) for column in columns)).subquery()
     following = select(func.coalesce(func.max(highest.c.pk), 0) + 1).scalar_subquery()
-    values = {"collection_pk": collection_pk, "id": subject_id, "metadata_json": "{}", "created_at": created_at}
+    values = spelled(canonical(subject_id) if pk is None else subject_id)
+    values |= {"collection_pk": collection_pk, "metadata_json": "{}", "created_at": created_at}
     connection.execute(insert(t.subjects).values(pk=following if pk is None else pk, **values))
 
 
@@ -77,10 +122,8 @@ def delete_subject_row(connection: Connection, subject_pk: int) -> None:
 
 def select_subject(connection: Connection, collection: Row[Any], subject_id: str) -> Subject:
     """One subject with its number of faces. Raises: SubjectNotFound."""
-    row = connection.execute(_with_counts(collection.pk).where(t.subjects.c.id == subject_id)).one_or_none()
-    if row is None:
-        raise _no_subject(collection, subject_id)
-    return _subject(row, collection)
+    subject = subject_row(connection, collection, subject_id)
+    return _subject(connection.execute(_COUNTED.where(t.subjects.c.pk == subject.pk)).one(), collection)
 
 
 def select_subjects(
@@ -94,7 +137,7 @@ def select_subjects(
     if after is not None:
         statement = statement.where(t.subjects.c.id > after)
     if query:
-        wanted = query.casefold()
+        wanted = canonical(query.casefold())
         by_id = func.lower(t.subjects.c.id).startswith(wanted, autoescape=True)
         statement = statement.where(by_id | func.lower(t.subjects.c.name).contains(wanted, autoescape=True))
     return tuple(_subject(row, collection) for row in connection.execute(statement))

@@ -99,6 +99,7 @@ other_spaces = Table(
     Column("state", Text, nullable=False),
 )
 
+# canonical: NULL where the id is in its canonical spelling (NFC), as every new one is. skeleton: see `lookalikes.py`.
 subjects = Table(
     "subjects",
     METADATA,
@@ -108,7 +109,16 @@ subjects = Table(
     Column("name", Text),
     Column("metadata_json", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("canonical", Text),
+    Column("skeleton", Text, nullable=False, server_default=""),
     UniqueConstraint("collection_pk", "id"),
+    Index("subjects_by_skeleton", "collection_pk", "skeleton"),
+)
+Index(
+    "subjects_by_canonical",
+    subjects.c.collection_pk,
+    subjects.c.canonical,
+    sqlite_where=subjects.c.canonical.is_not(None),
 )
 
 # photo_*: NULL when no photo is kept. box to quality_parts: NULL for a face enrolled by its embedding.

@@ -81,3 +81,27 @@ def test_the_time_to_undo_is_a_setting_within_bounds(run, small, face, monkeypat
         monkeypatch.setenv("VULTUS_UNDO_HOURS", hours)
         assert run("subjects", "rename", "ana", "new").exit_code == code
     assert Settings.model_fields["undo_hours"].default == 24
+
+
+def test_spellings_of_an_older_release_are_reported_and_merged(run, small, face):
+    small.service.enrolment.enroll([drawn_photo(3)], subject="Jose\u0301")
+    small.service.enrolment.enroll([drawn_photo(4)], subject="other")
+    with small.gallery._database.writing() as connection:  # as an upgrade leaves it
+        connection.exec_driver_sql(
+            "UPDATE subjects SET id = ?, canonical = ? WHERE id = 'other'", ("Jose\u0301", "Jos\u00e9")
+        )
+    for command in ("check", "doctor"):
+        assert "vultus subjects spellings" in run(command).stdout
+    assert run("check").exit_code == 0
+    assert json.loads(run("subjects", "spellings", "--json").stdout)["subjects"] == [
+        {"collection": "default", "subject": "Jose\u0301"}
+    ]
+    assert "each is one subject now" in run("subjects", "spellings", "--merge").stdout
+    assert small.gallery.subject("default", "Jose\u0301").faces == 2
+    assert run("subjects", "spellings").stdout == "every id has one spelling\n"
+    assert json.loads(run("check", "--json").stdout) == {"sound": True, "faults": [], "notes": []}
+
+
+def test_ids_that_are_not_utf_8_are_wrong_usage(run, small, face):
+    refused = run("subjects", "rename", "ana", "\udcff")
+    assert (refused.exit_code, "UTF-8" in refused.stderr) == (2, True)

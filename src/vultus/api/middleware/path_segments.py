@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vultus.errors import InvalidRequest
-from vultus.identifiers import check_collection, check_id, check_subject
+from vultus.identifiers import check_collection, check_id, check_known_subject
 
 
 class PathSegmentsMiddleware:
@@ -46,7 +46,7 @@ def decoded(parameter: str) -> str:
 SubjectPath = Annotated[
     str,
     BeforeValidator(decoded),
-    AfterValidator(check_subject),
+    AfterValidator(check_known_subject),
     Path(description="Subject id; a slash in it as %2F."),
 ]
 CollectionPath = Annotated[

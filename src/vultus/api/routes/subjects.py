@@ -79,7 +79,11 @@ async def delete_subject(
     """Erase a person: faces, embeddings, and photos that no one else uses. The next /find cannot return it."""
     caller.require_collection(collection)
     deleted = await state.run(state.system().service.acting_as(caller.act).galleries.forget, collection, subject)
-    return resources.DeletedSubject(subject=subject, deleted=resources.removed(deleted))
+    return resources.DeletedSubject(
+        subject=deleted.subject or subject,
+        deleted=resources.removed(deleted),
+        other_spellings=list(deleted.other_spellings),
+    )
 
 
 @router.get("/collections/{collection}/subjects/{subject}/faces")

@@ -19,8 +19,9 @@ from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
 from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
-from vultus.storage.database import database_file, open_database, require_database
+from vultus.storage.database import Database, database_file, open_database, require_database
 from vultus.storage.gallery import Gallery
+from vultus.storage.gallery_reader import doubly_spelled_sentence
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
@@ -75,11 +76,19 @@ def check(
             removed = Gallery(database).remove_unreferenced(unreferenced_photos(database, photos), photos.delete)
             say(f"removed {removed} photos that belonged to no face")
         found = list(faults(database, photos, digests=not quick))
+        notes = [] if any(fault.kind == "database" for fault in found) else _notes(database)
     if as_json:
-        print_json({"sound": not found, "faults": [asdict(fault) for fault in found]})
+        print_json({"sound": not found, "faults": [asdict(fault) for fault in found], "notes": notes})
     else:
         print_lines([f"{fault.kind}: {fault.sentence}" for fault in found] or ["sound: all that is stored agrees"])
+        print_lines([f"note: {note}" for note in notes])
     raise typer.Exit(REFUSED if found else 0)
+
+
+def _notes(database: Database) -> list[str]:
+    """What is no fault, but for the operator to settle."""
+    spelled = Gallery(database).doubly_spelled()
+    return [doubly_spelled_sentence(spelled)] if spelled else []
 
 
 def _show(what: str, manifest: Manifest, as_json: bool) -> None:

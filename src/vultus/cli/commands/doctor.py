@@ -24,6 +24,7 @@ from vultus.models.precision import CPUINFO, cpu_flags
 from vultus.models.repository.store import open_store
 from vultus.storage.database import existing_database
 from vultus.storage.gallery import Gallery
+from vultus.storage.gallery_reader import doubly_spelled_sentence
 from vultus.storage.migrations.runner import newest_schema, schema_version
 from vultus.storage.photos import LocalPhotoStore
 from vultus.wiring import check_settings
@@ -109,12 +110,15 @@ def database(settings: Settings) -> Check:
         with found.reading() as connection:
             undamaged = found.is_undamaged(connection)
         version, newest = schema_version(found), newest_schema()
+        spelled = Gallery(found).doubly_spelled() if version == newest else ()
     if not undamaged:
         return fail("database", "damaged; stop the service and restore a backup")
     if version > newest:
         return fail("database", f"has schema {version}, this Vultus knows {newest}; install the newer Vultus")
     if version < newest:
         return warn("database", f"has schema {version}; the next start brings it to {newest}")
+    if spelled:
+        return warn("database", f"sound; {doubly_spelled_sentence(spelled)}")
     return ok("database", f"sound, schema {version}")
 
 

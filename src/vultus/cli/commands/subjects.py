@@ -11,20 +11,22 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
-from vultus.cli.options import AsJson, DataDir, InCollection, check_subject
+from vultus.cli.options import AsJson, DataDir, InCollection, check_known_subject, check_subject
 from vultus.cli.output import print_json, print_lines
 from vultus.cli.settings import load_settings
-from vultus.identifiers import DEFAULT_COLLECTION
+from vultus.errors import SubjectExists
+from vultus.identifiers import DEFAULT_COLLECTION, canonical
 from vultus.records.stored import Undo
 from vultus.schemas.corrections import merged_subject, moved_face, renamed_subject, undone_answer
 from vultus.storage.audit import COMMAND, Act
 from vultus.storage.corrections.subject_corrections import Corrections
+from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
 
 app = typer.Typer(help="Subjects: rename, merge, move a face, undo.", no_args_is_help=True)
-Subject = Annotated[str, typer.Argument(metavar="ID", help="Id of the subject.", callback=check_subject)]
+Subject = Annotated[str, typer.Argument(metavar="ID", help="Id of the subject.", callback=check_known_subject)]
 NewId = Annotated[str, typer.Argument(metavar="NEW", help="Its new id, which must be free.", callback=check_subject)]
-Into = Annotated[str, typer.Argument(metavar="INTO", help="The subject that stays.", callback=check_subject)]
+Into = Annotated[str, typer.Argument(metavar="INTO", help="The subject that stays.", callback=check_known_subject)]
 
 
 @contextmanager
@@ -77,6 +79,35 @@ def move_face(
     with open_corrections(data_dir) as (corrections, undo_for):
         moved = corrections.move(face_id, subject, undo_for=undo_for)
     _show(moved_face(moved), f"face {face_id} belongs to {subject} now", moved.undo, as_json)
+
+
+@app.command("spellings")
+def list_spellings(
+    merge: Annotated[bool, typer.Option("--merge", help="Merge each into the composed one; can be undone.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Subjects of an earlier release whose ids are other code points of the same text as another id."""
+    settings = load_settings(data_dir=data_dir)
+    with ready_database(settings.sqlalchemy_url) as database:
+        gallery = Gallery(database).acting_as(Act(COMMAND))
+        found = gallery.doubly_spelled()
+        for collection, subject in found if merge else ():
+            _compose(gallery, collection, subject, timedelta(hours=settings.undo_hours))
+    if as_json:
+        print_json({"merged": merge, "subjects": [{"collection": one, "subject": other} for one, other in found]})
+    else:
+        lines = [f"{collection}: {canonical(subject)} is also {subject!a}" for collection, subject in found]
+        end = "each is one subject now" if merge and found else ""
+        print_lines([*lines, end] if end else lines or ["every id has one spelling"])
+
+
+def _compose(gallery: Gallery, collection: str, subject: str, undo_for: timedelta) -> None:
+    """Merge a subject into the one of the composed spelling; where that one is gone, rename it."""
+    try:
+        gallery.corrections.rename(collection, subject, canonical(subject), undo_for=undo_for)
+    except SubjectExists:
+        gallery.corrections.merge(collection, subject, canonical(subject), undo_for=undo_for)
 
 
 @app.command("undo")

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from vultus.errors import InvalidRequest, SubjectExists, UndoNotPossible
+from vultus.identifiers import canonical
 from vultus.records.answers import ChangedSubject, MovedFace, Undone
 from vultus.storage import collections as c
 from vultus.storage import faces as f
@@ -45,15 +46,16 @@ class Corrections:
             u.expire(connection, now)
             row = c.collection_row(connection, collection, lock=True)
             subject = s.subject_row(connection, row, subject_id)
-            if new_id == subject_id:
+            new_id, holder = canonical(new_id), s.find_subject_row(connection, row.pk, new_id)
+            if new_id == subject.id:
                 raise InvalidRequest(f"the subject has the id {quoted(new_id)} already; send another one")
-            if s.find_subject_row(connection, row.pk, new_id) is not None:
+            if holder is not None and holder.pk != subject.pk:
                 raise SubjectExists(
                     f"collection {quoted(collection)} has a subject {quoted(new_id)} already; if both are the same "
                     "person, merge them, or choose another id"
                 )
-            s.change_subject_row(connection, subject.pk, id=new_id)
-            _, undo = u.add_entry(connection, u.RENAME, subject, now + undo_for, {"was": subject_id, "is": new_id})
+            s.change_subject_row(connection, subject.pk, **s.spelled(new_id))
+            _, undo = u.add_entry(connection, u.RENAME, subject, now + undo_for, {"was": subject.id, "is": new_id})
             self._record(connection, u.RENAME, row, lambda faces: faces.c.subject_pk == subject.pk)
             return ChangedSubject(s.select_subject(connection, row, new_id), undo)
 
@@ -88,7 +90,7 @@ class Corrections:
             face = f.face_row(connection, face_id)
             row = c.collection_row(connection, c.collection_name(connection, face.collection_pk), lock=True)
             former, target = _by_pk(connection, face.subject_pk), s.find_subject_row(connection, row.pk, subject_id)
-            if former.id == subject_id:
+            if target is not None and former.pk == target.pk:
                 raise InvalidRequest(f"the face belongs to subject {quoted(subject_id)} already; send another one")
             created = target is None
             if created:
@@ -177,10 +179,10 @@ def _by_pk(connection: Connection, subject_pk: int) -> Row[Any]:
 def _undo_rename(connection: Connection, collection: Row[Any], entry: Row[Any]) -> None:
     ids = json.loads(entry.payload)
     subject = _require_there(connection, entry.subject_pk)
-    if subject.id != ids["is"]:
+    if subject.id not in (ids["is"], canonical(ids["is"])):
         raise UndoNotPossible("the subject was renamed again since; undo that first")
     _require_free(connection, collection, ids["was"])
-    s.change_subject_row(connection, subject.pk, id=ids["was"])
+    s.change_subject_row(connection, subject.pk, **s.spelled(ids["was"]))
 
 
 def _undo_merge(connection: Connection, collection: Row[Any], entry: Row[Any]) -> None:
@@ -226,7 +228,7 @@ def _require_latest(connection: Connection, entry: Row[Any]) -> None:
 
 
 def _require_free(connection: Connection, collection: Row[Any], subject_id: str) -> None:
-    if s.find_subject_row(connection, collection.pk, subject_id) is not None:
+    if s.has_id(connection, collection.pk, subject_id):
         raise UndoNotPossible(f"another subject has the id {quoted(subject_id)} by now; rename that one first")
 
 
