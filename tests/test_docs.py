@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,16 @@ def test_the_readme_shows_the_two_commands():
     text = (ROOT / "README.md").read_text("utf-8")
     assert "make serve" in text
     assert "make test" in text
+
+
+def test_packages_are_installed_into_the_checkout_and_by_names_that_we_depend_on():
+    """`vultus` on the index is nobody's that we know: an extra is named by its package, never as vultus[extra]."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    ours = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
+    known = {re.match(r"[\w-]+", requirement)[0] for requirement in ours}
+    said = [line for page in [*PAGES, *SOURCE.rglob("*.py")] for line in page.read_text("utf-8").splitlines()]
+    installs = [re.search(r"(\S*)pip install ([^\s`;,.]+)", line) for line in said]
+    assert [line for line in said if re.search(r"vultus\[\w+\]", line)] == []
+    commands = [(found[1].lstrip("(`'\""), found[2].strip("'\"")) for found in installs if found]
+    assert (".venv/bin/", "faiss-cpu") in commands
+    assert [one for one in commands if one[0] != ".venv/bin/" or one[1] not in {*known, "{source"}] == []

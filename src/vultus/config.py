@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         1_000_000,
         ge=0,
         description="Faces from which on a collection is searched by means of a PQ index, with a recall that is "
-        "measured; smaller ones are searched exactly. Needs faiss: pip install 'vultus[pq]'. 0: never.",
+        "measured; smaller ones are searched exactly. Needs faiss: .venv/bin/pip install faiss-cpu. 0: never.",
     )
 
     max_body_bytes: int = Field(12 * MIB, gt=0, description="Largest request body, bytes.")

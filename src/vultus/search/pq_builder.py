@@ -156,7 +156,7 @@ class PqBuilder:
                 self._from_faces = 0  # so that this is tried, and said, once
                 log.warning(
                     "a collection has %d faces and faiss is not installed: it is searched exactly, which takes longer "
-                    "the larger it is; to have an index: pip install 'vultus[pq]'",
+                    "the larger it is; to have an index: .venv/bin/pip install faiss-cpu",
                     snapshot.faces,
                 )
             else:

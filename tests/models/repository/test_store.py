@@ -174,7 +174,9 @@ def test_missing_package_names_the_command(make_store, package, kind):
     card = make_card(kind)
     store = make_store(card)
     for call in (lambda: store.prepare(card), lambda: store.path(card, "net")):
-        with pytest.raises(ModelNotInstalled, match=r"small is not on this machine; run: pip install weights==1\.0"):
+        with pytest.raises(
+            ModelNotInstalled, match=r"is not on this machine; run: .venv/bin/pip install weights==1\.0"
+        ):
             call()
     assert store.status(card).state == "missing"
 

