@@ -320,3 +320,9 @@ def test_a_network_that_no_card_has_is_refused(folder):
     models = serve(folder, make_card(folder, "a"), own, decoders=decoders)
     with pytest.raises(ModelInvalid, match="no model card 'nobody'; known: a, own"):
         models.open_task("detection", ComputeSlots(1, queue=0, wait_seconds=1))
+
+
+def test_a_name_of_deepface_that_has_no_card_cannot_be_installed_and_says_why(folder):
+    models = serve(folder, make_card(folder, "a"))
+    with pytest.raises(ModelNotInstalled, match="OpenFace cannot be installed, as it is published as Torch and Keras"):
+        models.resolve("openface")

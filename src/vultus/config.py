@@ -67,9 +67,16 @@ class Settings(BaseSettings):
     )
 
     default_model: str = Field("sface-facenet512-fused", description="Recognition model of new collections.")
-    facenet512_stand_in: bool = Field(
-        False,
-        description="Let Facenet512 mean facenet512-casia-webface while the VGGFace2 weights are not installed.",
+    unavailable_models: Literal["default", "refuse"] = Field(
+        "default",
+        description="What a request to /verify or /represent gets that names a model which is not installed, or not "
+        "calibrated. default: the answer of the default model, with a caution. refuse: model_not_installed, or the way "
+        "to calibrate it.",
+    )
+    facenet512_stand_in: bool | None = Field(
+        None,
+        description="Older form of VULTUS_UNAVAILABLE_MODELS. true: Facenet512 means facenet512-casia-webface while "
+        "the VGGFace2 weights are not installed. false: refuse. Default: neither.",
     )
     reembed: Literal["auto", "off"] = Field(
         "auto",
@@ -178,6 +185,13 @@ class Settings(BaseSettings):
         shared = ("compute_slots", "queue_size", "max_connections", "max_held_bytes", "index_memory_bytes")
         share = {name: -(-getattr(self, name) // workers) for name in shared}
         return self.model_copy(update=share)
+
+    @cached_property
+    def refuses_unavailable_models(self) -> bool:
+        """Whether a model that is not installed or not calibrated is refused, by the setting or its older form."""
+        if "unavailable_models" in self.model_fields_set:
+            return self.unavailable_models == "refuse"
+        return self.facenet512_stand_in is False
 
     @cached_property
     def sqlalchemy_url(self) -> str:

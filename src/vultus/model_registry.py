@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vultus.errors import InvalidRequest, ModelInvalid, ModelMismatch, ModelNameNotAllowed
+from vultus.errors import InvalidRequest, ModelInvalid, ModelMismatch, ModelNameNotAllowed, ModelNotInstalled
 from vultus.loaded_models import LoadedModels
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel
@@ -15,7 +15,7 @@ from vultus.matching.reference_faces import ReferenceFaces
 from vultus.matching.reliability import ReliabilityModel
 from vultus.model_references import reference_faces, relative_rates
 from vultus.models.card import Calibration, ModelCard, cards_of, find_card, known_card
-from vultus.models.excluded_models import refusal
+from vultus.models.excluded_models import not_converted, refusal
 from vultus.models.precision import Precision
 from vultus.models.relative_calibration import RelativeCalibration
 from vultus.models.repository.store import ModelStore
@@ -185,6 +185,8 @@ class ModelRegistry:
         """The served card of a name. Raises ModelNameNotAllowed, with the reason where the licence is one."""
         card = find_card(self._cards, name)
         if card is None:
+            if why := not_converted(name):
+                raise ModelNotInstalled(why)
             known = (known for each in self._cards if self._may_serve(each) for known in (each.id, *each.aliases))
             why = refusal(name)
             raise ModelNameNotAllowed(why or f"model_name {name!r} is not served; use one of: {', '.join(known)}")

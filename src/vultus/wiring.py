@@ -219,7 +219,7 @@ def open_models(settings: Settings, store: ModelStore) -> ModelRegistry:
         precision=choice.precision,
         allow_noncommercial=settings.allow_noncommercial,
         memory_bytes=settings.model_memory_bytes,
-        use_stand_ins=settings.facenet512_stand_in,
+        use_stand_ins=settings.facenet512_stand_in is True,
     )
 
 
@@ -268,7 +268,13 @@ def warm_up(pipeline: Pipeline, models: ModelRegistry) -> None:
 
 def _policy(settings: Settings) -> Policy:
     undo_for = timedelta(hours=settings.undo_hours)
-    return Policy(settings.target_fmr, settings.target_fpir, settings.min_quality, undo_for)
+    return Policy(
+        settings.target_fmr,
+        settings.target_fpir,
+        settings.min_quality,
+        undo_for,
+        refuse_unavailable_models=settings.refuses_unavailable_models,
+    )
 
 
 def _first_admin_key(keys: KeyStore, settings: Settings) -> str | None:

@@ -269,7 +269,7 @@ def test_the_rate_headers_and_when_to_come_back(whole: System) -> None:
 # --- the two curl lines of the project's origin -------------------------------------------------------------------
 
 
-def test_a_model_that_is_not_installed_is_501_with_the_command(
+def test_where_the_default_is_missing_too_it_is_501_with_the_command(
     small_client: TestClient, whole: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def resolve(name: str | None) -> str:

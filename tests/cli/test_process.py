@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
 
 import httpx
 import pytest
 
 from tests import pictures
-from tests.waiting import patient, wait_until
+from tests.server_process import VULTUS, banner_of, environment, serving, wait_until_ready
+from tests.waiting import patient
 
 pytestmark = pytest.mark.real
 
-VULTUS = (sys.executable, "-m", "vultus")
-COMMAND_SECONDS, START_SECONDS = 180, 180  # the first start converts models
+COMMAND_SECONDS = 180
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +26,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "people" / "astronaut").mkdir(parents=True)
     (folder / "people" / "astronaut" / "1.png").write_bytes(pictures.astronaut())
     return folder
-
-
-def environment(model_dir: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VULTUS_")}
-    return kept | {"VULTUS_MODEL_DIR": str(model_dir.absolute())}
 
 
 def vultus(folder: Path, model_dir: Path, *arguments: str) -> dict:
@@ -59,40 +49,6 @@ def test_import_find_import_again_doctor(folder, model_dir):
     again = vultus(folder, model_dir, "import", "people")
     assert (again["enrolled"], again["already_there"]) == (0, 1)
     assert vultus(folder, model_dir, "doctor")["healthy"]
-
-
-@contextmanager
-def serving(folder: Path, model_dir: Path) -> Iterator[subprocess.Popen[str]]:
-    """A server process, killed at the latest after START_SECONDS."""
-    process = subprocess.Popen(
-        [*VULTUS, "serve", "--port", "0", "--data-dir", "served"],
-        cwd=folder,
-        env=environment(model_dir),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = Timer(patient(START_SECONDS), process.kill)
-    deadline.start()
-    try:
-        yield process
-    finally:
-        deadline.cancel()
-        process.kill()
-        process.communicate()
-
-
-def banner_of(process: subprocess.Popen[str]) -> list[str]:
-    lines = []
-    while not lines or not lines[-1].startswith("  Stop it"):
-        lines.append(process.stdout.readline())
-        assert lines[-1], process.stderr.read()
-    return [line.strip() for line in lines]
-
-
-def wait_until_ready(url: str) -> None:
-    """The banner comes just before."""
-    wait_until(lambda: httpx.get(f"{url}/readiness", timeout=patient()).status_code == 200, "the server to be ready")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

@@ -34,6 +34,24 @@ def test_a_misspelt_setting_of_the_env_file_is_refused_too(surroundings):
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("variables", "refuses"),
+    [
+        ({}, False),
+        ({"UNAVAILABLE_MODELS": "refuse"}, True),
+        ({"FACENET512_STAND_IN": "true"}, False),
+        ({"FACENET512_STAND_IN": "false"}, True),
+        ({"FACENET512_STAND_IN": "false", "UNAVAILABLE_MODELS": "default"}, False),
+        ({"FACENET512_STAND_IN": "true", "UNAVAILABLE_MODELS": "refuse"}, True),
+    ],
+    ids=str,
+)
+def test_the_setting_of_unavailable_models_and_its_older_form(surroundings, monkeypatch, variables, refuses):
+    for name, value in variables.items():
+        monkeypatch.setenv(f"VULTUS_{name}", value)
+    assert load_settings().refuses_unavailable_models is refuses
+
+
 def test_a_name_like_no_setting_is_warned_of(surroundings, monkeypatch, capsys):
     monkeypatch.setenv("VULTUS_SERVICE_HOST", "10.0.0.1")  # as Kubernetes sets it for a service of this name
     load_settings()

@@ -237,7 +237,7 @@ def test_find_card_knows_ids_and_aliases_in_any_case():
 
 def test_in_box_cards_are_complete():
     cards = {card.id: card for card in in_box_cards()}
-    assert {"facenet128", "facenet512-casia-webface", "facenet512-vggface2", "mtcnn", "openface", "yunet"} <= set(cards)
+    assert {"facenet128", "facenet512-casia-webface", "facenet512-vggface2", "mtcnn", "yunet"} <= set(cards)
     assert {"sface", "dlib-resnet"} <= set(cards)
     facenet = cards["facenet512-casia-webface"]
     assert facenet.output_dimension == 512

@@ -1,4 +1,4 @@
-"""Well-known models that Vultus does not serve because of their licences: by name, with the reason, and by digest.
+"""Well-known models that Vultus does not serve, most for their licences: by name, with the reason, and by digest.
 
 A name may stand for other weights too: an operator who has the right to use a model of such a name can serve it under
 another one, with a card and an ONNX file of their own. A digest is the file itself: it is refused whatever a card, or
@@ -32,6 +32,8 @@ _REASONS = {
     "DeepFace": _UNCLEARED,
     "DeepID": _UNCLEARED,
 }
+# No digest of its ONNX file is published; OpenFace's own file is Torch's, github.com/cmusatyalab/openface.
+_NOT_CONVERTED = {"OpenFace": "it is published as Torch and Keras files, which Vultus does not convert"}
 _OTHER_NAMES = {"Antelope": "AntelopeV2", "FbDeepFace": "DeepFace", "InsightFace": "ArcFace"}
 
 # SHA-256 of the files in InsightFace's model packs (its release v0.7), recorded alike by several projects that do not
@@ -68,6 +70,14 @@ def refusal(name: str) -> str | None:
     if title is None:
         return None
     return f"{title} is not served: {_REASONS[title]}; use another model, or bring your own licensed ONNX file and card"
+
+
+def not_converted(name: str) -> str | None:
+    """Why a model of this name, which its licence would allow, cannot be installed; None for any other name."""
+    title = next((title for title in _NOT_CONVERTED if _plain(title) == _plain(name)), None)
+    if title is None:
+        return None
+    return f"{title} cannot be installed, as {_NOT_CONVERTED[title]}; use another model, or bring an ONNX file and card"
 
 
 def _plain(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from vultus.records.cautions import Caution
 from vultus.records.chosen import FaceChoice
 from vultus.records.seen import Face, Quality
 from vultus.records.stored import Collection, EnrolledFace, Subject, Undo
@@ -62,25 +63,6 @@ class ThresholdRule:
     def without_rate(self, note: str) -> ThresholdRule:
         """The rule where no error rate can be stated, and why."""
         return replace(self, expected=None, supported=False, note=note)
-
-
-CautionCode = Literal[
-    "low_quality",
-    "no_photo",
-    "no_face_detected",
-    "looks_like_a_child",
-    "several_faces",
-    "faces_left_out",
-]
-
-
-@dataclass(frozen=True)
-class Caution:
-    """Why an answer deserves less trust. image: the name of the image, or of the embedding, in the request."""
-
-    code: CautionCode
-    image: str
-    detail: str
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, overload
 
+from vultus.records.cautions import Caution
 from vultus.records.seen import Face, Quality
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class PhotoFaces(Sequence[T]):
 
     each: tuple[T, ...]
     found: int
+    cautions: tuple[Caution, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> T: ...

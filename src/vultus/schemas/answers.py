@@ -6,7 +6,6 @@ import math
 
 from vultus.matching.decision import to_distance
 from vultus.records.answers import (
-    Caution,
     EnrollResult,
     FindResult,
     Identification,
@@ -15,6 +14,8 @@ from vultus.records.answers import (
     ThresholdRule,
     Verification,
 )
+from vultus.records.cautions import Caution
+from vultus.records.chosen import PhotoFaces
 from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import EnrolledFace
 from vultus.schemas.faces import FacialArea, area, area_of, choice_fields, chosen_face, other_faces, quality_of
@@ -190,14 +191,20 @@ def _match(match: Match) -> MatchAnswer:
     )
 
 
-def representation(template: Template, asked: str | None) -> Representation:
+def represent_answer(result: PhotoFaces[Template], asked: str | None) -> list[Representation]:
     """asked: the model name of the request."""
+    cautions = [caution_answer(caution) for caution in result.cautions]
+    return [_representation(template, asked, cautions) for template in result]
+
+
+def _representation(template: Template, asked: str | None, cautions: list[CautionAnswer]) -> Representation:
     return Representation(
         embedding=template.embedding.tolist(),
         model_name=asked or template.model_id,
         model_id=template.model_id,
         facial_area=area_of(template.face),
         face_confidence=template.face.score,
+        cautions=cautions,
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from vultus.records.answers import CautionCode, Metric, SearchDecision
+from vultus.records.answers import Metric, SearchDecision
+from vultus.records.cautions import CautionCode
 from vultus.schemas.faces import CHOSEN, FACES_FOUND, FOUND, OTHERS, ChosenFace, FacialArea, OtherFaceAnswer
 
 NO_PHOTO = "null for a face that was enrolled by its embedding."
@@ -41,7 +42,7 @@ class CautionAnswer(BaseModel):
     """Why this answer deserves less trust."""
 
     code: CautionCode
-    image: str = Field(description="Which image of the request, or its embedding.")
+    image: str = Field(description="Which image of the request, or its embedding; model_name: about the model.")
     detail: str
 
 
@@ -124,7 +125,8 @@ CAUTIONS: Any = Field(
     default=[],
     exclude_if=lambda cautions: not cautions,
     description="Present when a photo is below the quality floor, shows no face or what looks like a child of under "
-    "six, shows another face that may be meant, or more faces than are used, or no photo was searched for.",
+    "six, shows another face that may be meant, or more faces than are used, no photo was searched for, or another "
+    "model than the named one answered.",
 )
 
 
@@ -213,10 +215,15 @@ class FindAnswer(BaseModel):
 
 class Representation(BaseModel):
     embedding: list[float] = Field(description="Of unit length.")
-    model_name: str
-    model_id: str
+    model_name: str = Field(description="The model name that was asked for, else model_id.")
+    model_id: str = Field(description="The model that made the embedding.")
     facial_area: FacialArea
     face_confidence: float
+    cautions: list[CautionAnswer] = Field(
+        default=[],
+        exclude_if=lambda cautions: not cautions,
+        description="Present when another model than the named one answered.",
+    )
 
 
 class DetectedFace(BaseModel):

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from vultus.records.answers import Caution, FindResult
+from vultus.records.answers import FindResult
+from vultus.records.cautions import Caution
 from vultus.records.chosen import FaceChoice, OtherFace
 from vultus.records.seen import Face, Quality, Template
 from vultus.vision.detected_photo import DetectedPhoto

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from vultus.errors import InvalidRequest, VectorMismatch
-from vultus.records.answers import Caution, Comparison, Metric
+from vultus.records.answers import Comparison, Metric
+from vultus.records.cautions import Caution
 from vultus.records.chosen import FaceChoice
 from vultus.records.seen import Float32, Template
 from vultus.service.chosen_faces import cautions_about, settle
 from vultus.service.context import Model, ServiceContext
 from vultus.service.evidence import Seen, weigh
 from vultus.service.pair_decisions import pair_rule
+from vultus.service.unavailable_models import model_of_vectors
 from vultus.vectors import has_direction, lengths, unit_length
 from vultus.vision.face_selection import largest_face
 
@@ -44,7 +46,8 @@ class VectorComparison:
         Vectors are scaled to unit length first. face_index: which face of the photo, largest first; None: the largest.
         Raises VectorMismatch (dimension, NaN, zero), InvalidRequest (no such face), and what `verify` raises.
         """
-        model = self._context.models.resolve(model_name)
+        lengths = {len(target) for target in targets}
+        model, instead = model_of_vectors(self._context, model_name, threshold, lengths)
         asked = pair_rule(self._context, model, metric, target_fmr, threshold)
         rows = unit_vectors(targets, model.dimension, model.id, what="target vector")
         choice = None
@@ -64,7 +67,7 @@ class VectorComparison:
             metric,
             model.id,
             evidence.unreliable if asked.rule.kind != "explicit" else None,
-            (*self._cautions(probe, choice), *evidence.cautions),
+            (*instead, *self._cautions(probe, choice), *evidence.cautions),
             evidence.no_face and asked.rule.kind != "explicit",
             evidence.beyond,
             choice,

@@ -12,7 +12,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from vultus.errors import CollectionNotFound, ModelMismatch, PolicyLoosened, SpaceChanged
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.reference_faces import ReferenceFaces
-from vultus.records.answers import Caution, ThresholdRule
+from vultus.records.answers import ThresholdRule
+from vultus.records.cautions import Caution
 from vultus.records.seen import Quality
 from vultus.records.stored import Collection, CollectionPolicies
 from vultus.search.index import SearchIndex
@@ -63,6 +64,9 @@ class Models(Protocol):
     def resolve(self, name: str | None) -> Model:
         """The model of an id or alias; None means the default. Raises ModelNameNotAllowed, ModelNotInstalled."""
 
+    def served(self, name: str) -> Model:
+        """The same, whether or not its files are there. Raises ModelNameNotAllowed."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -70,13 +74,15 @@ class Policy:
 
     target_fmr, target_fpir: error rates asked of /verify and /find; target_fmr None: see `default_fmr`. min_quality:
     floor of an enrolment, 0..100.
-    undo_for: how long a rename, a merge or a move can be undone.
+    undo_for: how long a rename, a merge or a move can be undone. refuse_unavailable_models: or else the default model
+    answers for one that is not installed or not calibrated.
     """
 
     target_fmr: float | None = None
     target_fpir: float = 0.01
     min_quality: float = 20.0
     undo_for: timedelta = timedelta(hours=24)
+    refuse_unavailable_models: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy as np
 
 from vultus.errors import BadInput, CollectionNotFound, FaceRefused, VultusError
 from vultus.identifiers import DEFAULT_COLLECTION
-from vultus.records.answers import Caution, EnrolledPhoto, EnrollResult, RejectedPhoto
+from vultus.records.answers import EnrolledPhoto, EnrollResult, RejectedPhoto
+from vultus.records.cautions import Caution
 from vultus.records.seen import ModelEmbedding
 from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, NewFace
 from vultus.service.accepted_faces import AcceptedFace, accepted_face, ensure_photos, photo_to_keep, require_quality

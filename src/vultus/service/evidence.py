@@ -9,7 +9,8 @@ import numpy as np
 
 from vultus.matching.reference_faces import ReferenceFaces
 from vultus.matching.reliability import RELIABILITY_FLOOR
-from vultus.records.answers import Caution, ThresholdRule
+from vultus.records.answers import ThresholdRule
+from vultus.records.cautions import Caution
 from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.vision.quality import RELIABILITY
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import explicit_rule, similarity
-from vultus.records.answers import Candidate, Caution, FindResult, ThresholdRule
+from vultus.records.answers import Candidate, FindResult, ThresholdRule
+from vultus.records.cautions import Caution
 from vultus.records.seen import Float32
 from vultus.records.stored import Collection, Subject
 from vultus.service.chosen_faces import settle, with_choice

@@ -16,6 +16,7 @@ from vultus.service.chosen_faces import cautions_about, settle
 from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.evidence import Seen, weigh
 from vultus.service.pair_decisions import pair_rule, verdict
+from vultus.service.unavailable_models import bound_model, deciding_model, embedding_model
 from vultus.vision.face_selection import largest_face
 
 SEARCHES = 3  # at most for one answer, where the subject changes in the middle of each
@@ -49,7 +50,7 @@ class Recognition:
         score is relative to, in place of the mean faces of the model. accept_low_quality: decide on a photo that is too
         bad all the same. Raises CollectionNotFound, ModelMismatch, for the cohort.
         """
-        model = self._context.models.resolve(model_name)
+        model, instead = deciding_model(self._context, model_name, threshold)
         others = None if cohort is None else self._context.bound_collection(cohort, model.id)[0]
         faces = 0 if others is None else self._context.index.size(others.name)[1]
         asked = pair_rule(self._context, model, metric, target_fmr, threshold, faces=faces)
@@ -84,6 +85,7 @@ class Recognition:
             choices=(choice_one, choice_two),
             beyond=evidence.beyond,
             cautions=(
+                *instead,
                 *self._context.cautions({"img1": reference.quality, "img2": probe.quality}),
                 *evidence.cautions,
                 *cautions_about("img1", choice_one, reference.quality),
@@ -117,7 +119,7 @@ class Recognition:
         accept_low_quality: bool = False,
     ) -> Verification:
         """Compare a photo with an enrolled subject: the best of its faces counts. Raises PolicyLoosened."""
-        gallery, model = self._context.bound_collection(collection, model_name)
+        gallery, model, instead = bound_model(self._context, collection, model_name, threshold)
         index, reference = self._context.index, model.reference
         enrolled = 0 if reference is None else index.size(gallery.name)[1]
         asked = pair_rule(self._context, model, metric, target_fmr, threshold, gallery.policies, enrolled)
@@ -146,6 +148,7 @@ class Recognition:
             enrolled=compared,
             beyond=evidence.beyond,
             cautions=(
+                *instead,
                 *self._context.cautions({"img": probe.quality}, gallery.policies),
                 *evidence.cautions,
                 *cautions_about("img", choice, probe.quality),
@@ -199,13 +202,14 @@ class Recognition:
         align: bool = True,
     ) -> PhotoFaces[Template]:
         """The templates of all faces in a photo, largest first."""
-        model = self._context.models.resolve(model_name)
+        model, instead = embedding_model(self._context, model_name)
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             largest = largest_face(detected, enforce=enforce_detection)
             faces = detected.faces or (largest,)
             pairs = [(detected, face) for face in faces]
-            return PhotoFaces(self._context.pipeline.embed(pairs, model.embedder(), align=align), detected.found)
+            templates = self._context.pipeline.embed(pairs, model.embedder(), align=align)
+            return PhotoFaces(templates, detected.found, instead)
 
     def detect(self, photo: bytes, *, detector: str | None = None) -> PhotoFaces[tuple[Face, Quality]]:
         """All faces of a photo in its pixels as sent, most prominent first; empty when there is none."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
-from vultus.models.card import ModelFile, UrlSource, find_card, in_box_cards
+from vultus.models.card import ModelFile, UrlSource, in_box_cards
 from vultus.models.importers import Importer
 from vultus.models.repository.store import ModelStore
 from vultus.models.repository.trusted_digests import expected_digest, trust_digest, trusted_digest_path
@@ -121,12 +121,3 @@ def test_a_pin_never_overrules_the_card(folder):
 def test_pin_into_no_folder_says_so(tmp_path):
     with pytest.raises(StorageFailed, match="cannot be written"):
         trust_digest(tmp_path / "absent", make_file(), DIGEST)
-
-
-def test_an_in_box_card_without_a_digest_is_missing_until_pinned(folder):
-    card = find_card(in_box_cards(), "openface")
-    assert card is not None
-    store = ModelStore(folder, [card])
-    assert "fetch https://" in store.status(card).detail
-    (folder / card.files[0].sources[0].file).write_bytes(b"whatever somebody put there")
-    assert "nobody publishes" in store.status(card).detail

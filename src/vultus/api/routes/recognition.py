@@ -13,7 +13,7 @@ from vultus.api.openapi import COMPUTE_ERRORS, TINY_PNG, form_or_json
 from vultus.api.state import State
 from vultus.errors import InvalidRequest
 from vultus.records.answers import EnrollResult, FindResult, Verification
-from vultus.schemas.answers import detected_face, enroll_answer, find_answer, representation, verify_answer
+from vultus.schemas.answers import detected_face, enroll_answer, find_answer, represent_answer, verify_answer
 from vultus.schemas.recognition import DetectAnswer, EnrollAnswer, FindAnswer, Representation, VerifyAnswer
 from vultus.schemas.requests import DetectFields, EnrollFields, FindFields, RepresentFields, VerifyFields
 from vultus.service.enrolment import Enrolment
@@ -164,7 +164,7 @@ async def represent(request: Request, response: Response, caller: MayRepresent, 
     curl -H "x-api-key: $KEY" -F img=@anna.jpg http://127.0.0.1:8000/represent
     """
     fields = await read_fields(request, RepresentFields)
-    templates = await state.run(
+    result = await state.run(
         state.system().service.recognition.represent,
         fields.img,
         model_name=fields.model_name,
@@ -172,8 +172,8 @@ async def represent(request: Request, response: Response, caller: MayRepresent, 
         enforce_detection=fields.enforce_detection,
         align=fields.align,
     )
-    response.headers["x-faces-found"] = str(templates.found)
-    return [representation(template, fields.model_name) for template in templates]
+    response.headers["x-faces-found"] = str(result.found)
+    return represent_answer(result, fields.model_name)
 
 
 @router.post("/detect", openapi_extra=form_or_json(DetectFields, {"img": TINY_PNG}))

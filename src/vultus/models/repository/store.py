@@ -102,7 +102,7 @@ class ModelStore:
             raise ModelInvalid(output.damage(card.id))
         if condition != "ready":
             self._ready_or_source(card, file)  # raises with what to install where there is nothing to prepare from
-            raise ModelNotInstalled(f"{card.id} is not prepared in {self.folder}; run: vultus models prepare {card.id}")
+            raise ModelNotInstalled(f"{card.id} is not prepared; run: vultus models prepare {card.id}")
         return output.path
 
     def status(self, card: ModelCard) -> ModelStatus:
