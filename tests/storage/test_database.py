@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 import vultus
-from tests.storage.synthetic import new_face
+from tests.storage.synthetic import new_face, unit
+from tests.waiting import patient, wait_until
 from vultus.errors import InvalidRequest, StorageFailed
 from vultus.records.stored import AuditLine
 from vultus.storage.audit import Audit
@@ -118,9 +120,31 @@ def test_a_cut_that_a_reader_delayed_is_made_up_for(tmp_path, gallery, other_dat
     with other_database.reading() as connection:
         connection.exec_driver_sql("SELECT count(*) FROM faces").scalar_one()
         gallery.delete_subject("people", "anna")
-    assert (tmp_path / "data" / "vultus.db-wal").stat().st_size > 0
+        assert (tmp_path / "data" / "vultus.db-wal").stat().st_size > 0
     gallery.add_faces("people", "berta", [new_face(2)])
     assert (tmp_path / "data" / "vultus.db-wal").stat().st_size == 0
+
+
+def test_a_delayed_cut_is_made_up_for_without_another_write(tmp_path, gallery, other_database):
+    wal = tmp_path / "data" / "vultus.db-wal"
+    gallery.add_faces("people", "anna", [new_face(1)])
+    with other_database.reading() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM faces").scalar_one()
+        gallery.delete_subject("people", "anna")
+        assert unit(1).tobytes() in wal.read_bytes()
+    wait_until(lambda: wal.stat().st_size == 0, "the log to be cut")
+
+
+def test_a_process_that_ends_cuts_the_log_once_the_reader_is_gone(tmp_path, gallery, database, other_database):
+    wal = tmp_path / "data" / "vultus.db-wal"
+    gallery.add_faces("people", "anna", [new_face(1)])
+    with ThreadPoolExecutor() as pool:
+        with other_database.reading() as connection:
+            connection.exec_driver_sql("SELECT count(*) FROM faces").scalar_one()
+            gallery.delete_subject("people", "anna")
+            closed = pool.submit(database.close)
+        closed.result(patient())
+    assert not wal.exists() or wal.stat().st_size == 0
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -145,7 +169,7 @@ def test_any_write_makes_up_for_a_delayed_cut(tmp_path, database, gallery, other
     with other_database.reading() as connection:
         connection.exec_driver_sql("SELECT count(*) FROM faces").scalar_one()
         gallery.delete_subject("people", "anna")
-    assert (tmp_path / "data" / "vultus.db-wal").stat().st_size > 0
+        assert (tmp_path / "data" / "vultus.db-wal").stat().st_size > 0
     KeyStore(database).create("door", ["find"]) if write == "key" else Audit(database).add(AuditLine("k", "find"))
     assert (tmp_path / "data" / "vultus.db-wal").stat().st_size == 0
 

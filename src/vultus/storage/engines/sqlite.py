@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from vultus.errors import InvalidRequest, StorageFailed, VultusError
 from vultus.storage.engines.network_folders import network_file_system
+from vultus.storage.engines.wal_residue import WalResidue
 from vultus.storage.engines.write_queue import WriteQueue
 
 PAGE_BYTES = 16_384  # a 2 KiB embedding wastes half of a 4 KiB page; seven fit in one of these
@@ -53,7 +54,7 @@ class SQLiteDatabase:
         self._write_engine = self.engine.execution_options(**{_WRITES: True})
         self._write_queue = WriteQueue(file)
         # A process that died between an erasure and the truncation left such a log, so the first write truncates it.
-        self._wal_holds_erased = file.with_name(f"{file.name}-wal").is_file()
+        self._residue = WalResidue(self._cut_in_turn, held=file.with_name(f"{file.name}-wal").is_file())
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -72,15 +73,17 @@ class SQLiteDatabase:
         with self._write_queue.turn():
             with _driver_errors(), self._write_engine.begin() as connection:
                 yield connection
-            if self._wal_holds_erased:
-                self._wal_holds_erased = not self.truncate_wal()
+            if self._residue.held:
+                self._residue.held = not self.truncate_wal()
+        if self._residue.held:
+            self._residue.retry_later()
 
     @contextmanager
     def erasing(self) -> Iterator[Connection]:
-        """A write after which the old pages also leave the write-ahead log; at the next write if a reader holds it."""
+        """A write after which the old pages also leave the write-ahead log; soon after if a reader holds it."""
         with self.writing() as connection:
             yield connection
-            self._wal_holds_erased = True
+            self._residue.held = True
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
@@ -109,14 +112,20 @@ class SQLiteDatabase:
             problem = f"{count} rows of the database belong to nothing, so it was left as it was"
             raise StorageFailed(f"{problem}; restore a backup")
 
-    def truncate_wal(self) -> bool:
+    def _cut_in_turn(self) -> bool:
+        """Cut the log as a writer in the queue, without waiting for readers; whether it holds nothing erased now."""
+        with self._write_queue.turn():
+            self._residue.held = self._residue.held and not self.truncate_wal(wait_ms=0)
+            return not self._residue.held
+
+    def truncate_wal(self, *, wait_ms: int = CHECKPOINT_WAIT_MS) -> bool:
         """Move the write-ahead log into the database and cut it to nothing, so that no erased page stays in it.
 
         Returns False when a reader or writer was in the way; nothing is lost then, and it can be tried again.
         """
         try:
             with closing(self.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
-                cursor.execute(f"PRAGMA busy_timeout={CHECKPOINT_WAIT_MS}")
+                cursor.execute(f"PRAGMA busy_timeout={wait_ms}")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 row = cursor.fetchone()
                 cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")  # the pool gives this connection out again
@@ -150,6 +159,7 @@ class SQLiteDatabase:
 
     def close(self) -> None:
         """Close all connections; the last one of all processes removes the write-ahead log."""
+        self._residue.close()
         self.engine.dispose()
         self._write_queue.close()
 
