@@ -39,6 +39,7 @@ REPEATED = {
     "jobs": "background work: the folder that runs it, the routes, their shapes, the commands, the rows",
     "reembedding": "re-embedding: the routes, their shapes, the use case",
     "calibrate": "the command, and the measurement behind it",
+    "worker": "a process of its own: that answers connections, that decodes a photo",
 }
 
 

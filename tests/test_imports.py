@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "vultus"
-GROUND = {"errors", "records", "cores", "identifiers", "lookalikes", "files", "findings", "vectors", "__init__"}
+GROUND = {
+    *("errors", "records", "cores", "identifiers", "lookalikes", "files", "installation_key", "findings", "vectors"),
+    "__init__",
+}
 FLOOR = GROUND | {"matching", "vision", "models", "search"}
 # folder or file -> those it may know, beside itself
 MAY_KNOW = {
@@ -20,6 +23,7 @@ MAY_KNOW = {
     "identifiers": {"lookalikes"},
     "lookalikes": set(),
     "files": set(),
+    "installation_key": {"errors", "files"},
     "vectors": {"errors", "records"},
     "findings": set(),
     "config": {"cores"},

@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of the database. Default: SQLite in the data folder."
     )
+    installation_key_file: Path | None = Field(
+        None,
+        description="File of the key that seals the stored rows, 64 hexadecimal digits; made by the first start where "
+        "it is missing. Default: installation.key in the data folder.",
+    )
     admin_key: SecretStr | None = Field(
         None,
         min_length=MIN_ADMIN_KEY_CHARACTERS,
@@ -196,6 +201,11 @@ class Settings(BaseSettings):
     @cached_property
     def sqlalchemy_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'vultus.db'}"
+
+    @cached_property
+    def key_file(self) -> Path:
+        """The file of the installation key."""
+        return self.installation_key_file or self.data_dir.absolute() / "installation.key"
 
     @cached_property
     def photo_dir(self) -> Path:

@@ -276,6 +276,14 @@ class StorageFailed(VultusError):
     code = "storage_failed"
 
 
+class SealBroken(StorageFailed):
+    """A stored row is not what was sealed: a bit flipped, or somebody changed it without the installation key."""
+
+
+class InstallationKeyMissing(StorageFailed):
+    """The key that the stored rows are sealed with is not there, or another one is."""
+
+
 class ServedAlready(StorageFailed):
     """Another process serves the data folder."""
 

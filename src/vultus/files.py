@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +17,35 @@ CHUNK_BYTES = 1 << 20
 TEMPORARY_PREFIX = ".vultus-"
 TEMPORARY_SUFFIX = ".tmp"
 LOCK_NAME = ".vultus.lock"
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a folder",
+}
 READABLE_BY_ALL, PRIVATE = 0o644, 0o600  # file modes: model files are public, photos are personal data
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """A regular file, open to read; a pipe or device is refused without waiting. Raises: OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)  # opening a pipe would wait for its writer
+    kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+    if kind != stat.S_IFREG:
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, f"it is no file but {_KINDS.get(kind, 'something else')}", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path) -> bytes:
+    """The bytes of a regular file; all else is refused, as by `open_regular`. Raises: OSError."""
+    with open_regular(path) as file:
+        return file.read()
 
 
 def sha256_of(path: Path) -> str:
     """The file's SHA-256 in lower-case hexadecimal, read in pieces. Raises: OSError."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return sha256_of_stream(file)
 
 

@@ -124,7 +124,7 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
             stack.enter_context(serving_alone(settings.data_dir))
         if duties.first_start:
             refuse_unfinished(settings.sqlalchemy_url)
-        database = open_database(settings.sqlalchemy_url)
+        database = open_database(settings.sqlalchemy_url, settings.key_file)
         stack.callback(database.close)
         migrate(database)
         gallery, keys, audit_sink = Gallery(database), KeyStore(database), BackgroundAuditWriter(database)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import tarfile
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +26,7 @@ from vultus.backup.create import create_backup, verify
 from vultus.backup.integrity import faults
 from vultus.backup.restore import RESTORING, refuse_unfinished, restore_backup
 from vultus.errors import NotFound, StorageFailed
+from vultus.installation_key import InstallationKey
 from vultus.records.stored import NewFace
 from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act, Audit
@@ -376,3 +379,55 @@ def test_a_backup_that_the_release_before_alembic_made_is_restored(tmp_path, fil
 
 def test_a_backup_of_this_release_names_its_schema(database, photos, file, full):
     assert create_backup(database, photos, file).schema == newest_schema()
+
+
+# --- seals ----------------------------------------------------------------------------------------------------------
+
+
+def sealed_restore(file: Path, folder: Path) -> tuple[bool, list[str]]:
+    """Whether the rows were verified by their seals, and what a check finds afterwards."""
+    _, verified = restore_backup(file, folder / "vultus.db", folder / "photos", ACT)
+    with closing(open_database(f"sqlite:///{folder / 'vultus.db'}")) as database:
+        return verified, [fault.sentence for fault in faults(database, LocalPhotoStore(folder / "photos"))]
+
+
+def test_a_backup_holds_no_installation_key_unless_asked_and_is_sealed_anew(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file)
+    with tarfile.open(file) as tar:
+        assert "installation.key" not in tar.getnames()
+    assert sealed_restore(file, tmp_path / "new") == (False, [])
+
+
+def test_a_backup_with_its_installation_key_is_verified(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file, with_key=True)
+    assert sealed_restore(file, tmp_path / "new") == (True, [])
+    key = tmp_path / "new" / "installation.key"
+    assert key.read_bytes() == database.installation_key.path.read_bytes()
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_is_in_the_folder_already_verifies_too(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file)
+    (tmp_path / "new").mkdir()
+    shutil.copy(database.installation_key.path, tmp_path / "new" / "installation.key")
+    assert sealed_restore(file, tmp_path / "new") == (True, [])
+
+
+def test_a_backup_with_a_changed_row_is_refused_where_its_key_is_there(tmp_path, database, photos, file, full):
+    connection = database.engine.raw_connection()
+    connection.execute("UPDATE api_keys SET seal = zeroblob(16)")
+    connection.execute("UPDATE subjects SET seal = zeroblob(16)")
+    connection.close()
+    create_backup(database, photos, file, with_key=True)
+    assert "rows of subjects were changed from outside" in refused(file, tmp_path / "new")
+
+
+def test_a_key_that_is_not_that_of_the_backup_is_kept(tmp_path, database, photos, file, full):
+    create_backup(database, photos, file, with_key=True)
+    key = InstallationKey(tmp_path / "new" / "installation.key")
+    key.path.parent.mkdir()
+    key.make()
+    before = key.path.read_bytes()
+    with pytest.raises(StorageFailed, match="is not the installation key of the backup; move it away"):
+        sealed_restore(file, tmp_path / "new")
+    assert key.path.read_bytes() == before

@@ -59,7 +59,7 @@ DAMAGES = [
     ("DELETE FROM subjects WHERE pk = 1", "rows", "belong to nothing"),
     ("UPDATE faces SET collection_pk = 9 WHERE pk = 2", "rows", "another collection than their subject"),
     ("UPDATE collections SET revision = 5", "revisions", "1 faces newer than the revision"),
-    ("INSERT INTO removals VALUES (1, 1, 99, 1)", "revisions", "removals newer than their revision: people"),
+    ("INSERT INTO removals VALUES (1, 1, 99, 1, NULL)", "revisions", "removals newer than their revision: people"),
     ("UPDATE faces SET revision = 1 WHERE pk = 2", "revisions", "a revision that two subjects share: people"),
     ("UPDATE embeddings SET embedding = zeroblob(64) WHERE face_pk = 3", "embeddings", "1 embeddings are damaged"),
     ("UPDATE embeddings SET embedding = zeroblob(4) WHERE face_pk = 3", "embeddings", "1 embeddings are damaged"),
@@ -78,9 +78,9 @@ DAMAGES = [
 def test_the_embeddings_beside_those_of_the_collection_are_compared_too(database, photos, face_ids):
     damage(
         database,
-        "INSERT INTO other_spaces VALUES (1, 'm', 1, 3, 'filling')",
-        "INSERT INTO embeddings_b VALUES (1, zeroblob(12))",
-        "INSERT INTO embeddings_b VALUES (2, x'0000803f0000000000000000')",
+        "INSERT INTO other_spaces VALUES (1, 'm', 1, 3, 'filling', NULL)",
+        "INSERT INTO embeddings_b VALUES (1, zeroblob(12), NULL)",
+        "INSERT INTO embeddings_b VALUES (2, x'0000803f0000000000000000', NULL)",
     )
     (fault,) = faults(database, photos)
     assert "1 embeddings are damaged" in fault.sentence

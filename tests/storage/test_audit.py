@@ -109,7 +109,7 @@ def test_many_objects_are_counted_and_the_first_named(audit, ours):
         "DELETE FROM audit",
         "DELETE FROM audit WHERE pk = 1",
         "INSERT OR REPLACE INTO audit SELECT pk, at, 'nobody', action, collection, objects, object_count, outcome, "
-        "request_id, kept_from FROM audit",
+        "request_id, kept_from, seal FROM audit",
         "INSERT OR REPLACE INTO audit (pk, at, actor, action, objects, object_count, outcome) "
         "VALUES (1, '2030-01-01', 'nobody', 'find', '[]', 0, 'ok')",
     ],

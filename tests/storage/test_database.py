@@ -218,7 +218,7 @@ def test_a_snapshot_is_of_one_moment_and_private_to_its_folder(tmp_path, databas
     gallery.add_faces("people", "anna", [new_face(1)])
     database.snapshot(tmp_path / "copy.db")
     gallery.add_faces("people", "berta", [new_face(2)])
-    copy = open_database(f"sqlite:///{tmp_path / 'copy.db'}")
+    copy = open_database(f"sqlite:///{tmp_path / 'copy.db'}", database.installation_key.path)
     assert [subject.id for subject in Gallery(copy).subjects("people", limit=10)] == ["anna"]
     copy.close()
 

@@ -2,6 +2,7 @@
 
     photos/ab/cd/abcd...    each photo; its name is the sha256 of its bytes
     vultus.db               the database, one file
+    installation.key        the key of its seals, only where it was asked for
     manifest.json           versions, time and counts, see Manifest
     SHA256SUMS              "digest  name" for all of the above, in their order; last, so that a cut file shows
 
@@ -22,10 +23,12 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from vultus.errors import StorageFailed
-from vultus.files import CHUNK_BYTES, sha256_of, sha256_of_stream
+from vultus.files import CHUNK_BYTES, open_regular, sha256_of, sha256_of_stream
+from vultus.installation_key import KEY_BYTES
 
 FORMAT = 1
-DATABASE, MANIFEST, SUMS = "vultus.db", "manifest.json", "SHA256SUMS"
+DATABASE, KEY, MANIFEST, SUMS = "vultus.db", "installation.key", "manifest.json", "SHA256SUMS"
+KEY_MEMBER_BYTES = 2 * KEY_BYTES + 1
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_PHOTO_BYTES = 64 << 20  # a photo is read into memory as a whole
 _PHOTO = re.compile(r"photos/([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
@@ -81,6 +84,12 @@ class ArchiveWriter:
         with path.open("rb") as file:
             self._add(DATABASE, file, path.stat().st_size)
 
+    def add_key(self, key: bytes) -> None:
+        """Add the installation key."""
+        data = f"{key.hex()}\n".encode("ascii")
+        self._note(hashlib.sha256(data).hexdigest(), KEY)
+        self._add(KEY, io.BytesIO(data), len(data))
+
     def add_manifest(self, manifest: Manifest) -> None:
         """Add the manifest."""
         data = json.dumps(asdict(manifest), indent=2).encode("ascii")
@@ -103,15 +112,17 @@ class ArchiveReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.manifest: Manifest | None = None
+        self.key: bytes | None = None
 
     def photos(self, database: Path | None) -> Iterator[tuple[str, bytes]]:
         """Each photo as (key, bytes); the database goes to this file, or nowhere when None.
 
-        After the last one the archive is known to be complete and to match its checksums, and `manifest` is set.
+        After the last one the archive is known to be complete and to match its checksums, and `manifest` is set; `key`
+        is the installation key, None where the backup has none.
         Raises StorageFailed, when it is no backup, damaged or cut off.
         """
         try:
-            with tarfile.open(self._path, "r|") as tar:
+            with open_regular(self._path) as file, tarfile.open(fileobj=file, mode="r|") as tar:
                 yield from self._members(tar, database)
         except (tarfile.TarError, EOFError, ValueError, TypeError) as exc:
             raise self._damaged("it is no backup, or it is cut off") from exc
@@ -144,6 +155,10 @@ class ArchiveReader:
     def _other(self, member: tarfile.TarInfo, content: IO[bytes], database: Path | None) -> str:
         if member.name == DATABASE:
             return _copied(content, database)
+        if member.name == KEY and member.size == KEY_MEMBER_BYTES:
+            data = content.read()
+            self.key = bytes.fromhex(data.decode("ascii"))
+            return hashlib.sha256(data).hexdigest()
         if member.name != MANIFEST or member.size > MAX_MANIFEST_BYTES:
             raise self._damaged(f"it holds {member.name[:80]!a}, which does not belong there")
         data = content.read()

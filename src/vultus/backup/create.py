@@ -31,9 +31,10 @@ from vultus.storage.photos import PhotoStore
 ROWS_AT_ONCE = 10_000
 
 
-def create_backup(database: Database, photos: PhotoStore, target: Path) -> Manifest:
+def create_backup(database: Database, photos: PhotoStore, target: Path, *, with_key: bool = False) -> Manifest:
     """Write database and photos to a new file, verify it, and only then give it its name. Returns its manifest.
 
+    with_key: also the installation key, by which a restore can verify the rows.
     Raises StorageFailed, when the file is there already, or something is missing or damaged; OSError, when the target
     cannot be written.
     """
@@ -44,11 +45,13 @@ def create_backup(database: Database, photos: PhotoStore, target: Path) -> Manif
         database.snapshot(copy)
         with ArchiveWriter(archive) as writer:
             missing = _add_photos(writer, copy, photos)
-            with closing(open_database(f"sqlite:///{copy}")) as copied:
+            with closing(open_database(f"sqlite:///{copy}", database.installation_key.path)) as copied:
                 _remove_erased(copied, missing, database)
                 schema = schema_version(copied)
             manifest = _as_one_file(copy, schema)
             writer.add_database(copy)
+            if with_key:
+                writer.add_key(database.installation_key.key)
             writer.add_manifest(manifest)
         verify(archive, manifest)
         os.rename(archive, target)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, case, func, select, text
 
+from vultus.backup.seal_check import broken_seals
 from vultus.errors import NotFound, StorageFailed
 from vultus.search.int8_codes import empty_codes, from_blobs, quantise, to_blobs
 from vultus.storage import tables as t
@@ -18,6 +19,7 @@ from vultus.storage.database import Database
 from vultus.storage.faces import referenced_photos
 from vultus.storage.migrations.runner import newest_schema, schema_version
 from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.sealing.seals import trigger_names
 from vultus.storage.subjects import in_chunks
 from vultus.vectors import LENGTH_TOLERANCE
 
@@ -25,7 +27,7 @@ SHOWN = 5  # ids named in a sentence
 ROWS_AT_ONCE = 2048
 ERROR_TOLERANCE = 1e-4  # of the stored rounding error, which processors sum up differently
 TRIGGERS = ("audit_goes_only_by_prune", "audit_keeps_lines", "audit_keeps_numbers")
-Kind = Literal["database", "rows", "revisions", "embeddings", "codes", "photos", "unreferenced", "audit"]
+Kind = Literal["database", "rows", "revisions", "embeddings", "codes", "photos", "unreferenced", "audit", "seals"]
 
 # Each query returns the ids of the faces or entries, or the names of the collections, to which its sentence applies.
 _ROW_CHECKS: tuple[tuple[Kind, str, str], ...] = (
@@ -104,6 +106,18 @@ def faults(database: Database, photos: LocalPhotoStore, *, digests: bool = True)
         return
     with database.reading() as connection:
         yield from _file(database, connection)
+        broken = list(_seals(database, connection))
+        yield from broken
+    try:
+        yield from _compared(database, photos, digests)
+    except (StorageFailed, TypeError, ValueError):
+        if not broken:
+            raise
+        yield Fault("database", "the rest could not be compared, because of these rows")
+
+
+def _compared(database: Database, photos: LocalPhotoStore, digests: bool) -> Iterator[Fault]:
+    with database.reading() as connection:
         yield from _rows(connection)
         yield from _vectors(connection)
         yield from _audit(database, connection)
@@ -138,6 +152,13 @@ def _file(database: Database, connection: Connection) -> Iterator[Fault]:
     orphans = database.orphans(connection)
     if orphans:
         yield Fault("rows", f"{orphans} rows belong to nothing; restore a backup")
+
+
+def _seals(database: Database, connection: Connection) -> Iterator[Fault]:
+    if not database.triggers(connection).issuperset(trigger_names()):
+        yield Fault("seals", "changed rows are no longer sealed: a trigger is gone; restore a backup")
+    for sentence in broken_seals(database, connection):
+        yield Fault("seals", sentence)
 
 
 def _rows(connection: Connection) -> Iterator[Fault]:

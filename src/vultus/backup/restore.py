@@ -9,38 +9,51 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 from vultus.backup.archive import ArchiveReader, Manifest
 from vultus.backup.integrity import faults
 from vultus.errors import StorageFailed
 from vultus.files import sync_folder
+from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.storage.audit import Act, Audit
-from vultus.storage.database import database_file
-from vultus.storage.migrations.runner import ready_database
+from vultus.storage.database import database_file, open_database
+from vultus.storage.engines.write_queue import SUFFIX as WRITE_LOCK
+from vultus.storage.migrations.runner import migrate, schema_version
 from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.sealing.seals import SEALED_SINCE, is_same_key, seal_anew
 
 RESTORING = ".restoring"
 
 
-def restore_backup(archive: Path, database: Path, photo_folder: Path, act: Act) -> Manifest:
-    """Put a backup in place; returns its manifest. The caller holds the data folder (`server_lock.serving_alone`).
+def restore_backup(
+    archive: Path, database: Path, photo_folder: Path, act: Act, key_file: Path | None = None
+) -> tuple[Manifest, bool]:
+    """Put a backup in place. The caller holds the data folder (`server_lock.serving_alone`).
 
+    key_file: of the installation key; None: in the folder of the database. A key in the backup goes there.
+    Returns its manifest, and whether its rows match their seals; False: without their key that cannot be told, and they
+    were sealed anew.
     Raises StorageFailed, when the folder is not empty, or the backup is damaged; then nothing is in place.
     """
     _require_empty(database, photo_folder)
     new_database, new_photos = _beside(database), _beside(photo_folder)
     _discard(new_database, new_photos)
+    key = InstallationKey(key_file or database.with_name(FILE_NAME))
+    had_key = key.exists()
     try:
-        manifest = _unpack(archive, new_database, new_photos)
-        _require_sound(new_database, new_photos, act)
+        manifest = _unpack(archive, new_database, new_photos, key)
+        verified = _require_sound(new_database, new_photos, act, key)
         os.sync()  # once, instead of for each photo
     except BaseException:
         _discard(new_database, new_photos)
+        if not had_key:
+            key.path.unlink(missing_ok=True)
         raise
     _put_in_place(new_photos, photo_folder)
     _put_in_place(new_database, database)
-    return manifest
+    return manifest, verified
 
 
 def refuse_unfinished(url: str) -> None:
@@ -68,12 +81,12 @@ def _require_empty(database: Path, photo_folder: Path) -> None:
 
 
 def _discard(database: Path, photos: Path) -> None:
-    for path in (database, *(database.with_name(database.name + end) for end in ("-wal", "-shm"))):
+    for path in (database, *(database.with_name(database.name + end) for end in ("-wal", "-shm", WRITE_LOCK))):
         path.unlink(missing_ok=True)
     shutil.rmtree(photos, ignore_errors=True)
 
 
-def _unpack(archive: Path, database: Path, photos: Path) -> Manifest:
+def _unpack(archive: Path, database: Path, photos: Path, installation_key: InstallationKey) -> Manifest:
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     photos.mkdir(mode=0o700, parents=True)
     reader = ArchiveReader(archive)
@@ -84,16 +97,30 @@ def _unpack(archive: Path, database: Path, photos: Path) -> Manifest:
             file.write(data)
     if reader.manifest is None or not database.exists():
         raise StorageFailed(f"the backup {archive} cannot be used: it holds no database; take another one")
+    if reader.key is not None:
+        installation_key.put(reader.key)
+    installation_key.make()
+    if reader.key not in (None, installation_key.key):
+        raise StorageFailed(f"{installation_key.path} is not the installation key of the backup; move it away")
     return reader.manifest
 
 
-def _require_sound(database: Path, photos: Path, act: Act) -> None:
-    """Bring the database to the schema of this code, and check that rows and photos agree."""
-    with ready_database(f"sqlite:///{database}") as ready:
+def _require_sound(database: Path, photos: Path, act: Act, key: InstallationKey) -> bool:
+    """Bring the database to the schema of this code, and check that rows, seals and photos agree.
+
+    Returns whether the key is that of the seals; otherwise the rows are sealed anew with it.
+    """
+    with closing(open_database(f"sqlite:///{database}", key.path)) as ready:
+        sealed = schema_version(ready) >= SEALED_SINCE
+        verified = sealed and is_same_key(ready)
+        if sealed and not verified:
+            seal_anew(ready)
+        migrate(ready)
         found = list(faults(ready, LocalPhotoStore(photos), digests=False))  # the digests were verified on the way
         if found:
             raise StorageFailed(f"the backup cannot be used: {found[0].sentence}; take another one")
         Audit(ready).add(act.line("restore"))
+        return verified
 
 
 def _put_in_place(new: Path, place: Path) -> None:

@@ -13,9 +13,12 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert,
 from vultus.errors import CollectionExists, CollectionNotFound, ModelMismatch, SpaceChanged, StorageFailed
 from vultus.records.stored import Collection, CollectionPolicies
 from vultus.storage import tables as t
+from vultus.storage.sealing.seals import require_sound, sound
 
 SHOWN_CHARACTERS = 80
-_NAMED = select(t.collections).where(t.collections.c.name == bindparam("name"))  # made once: every request runs it
+_NAMED = select(t.collections, sound(t.collections).label("sound")).where(
+    t.collections.c.name == bindparam("name")
+)  # made once: every request runs it
 _NAMED_LOCKED = _NAMED.with_for_update()
 _NO_POLICIES = CollectionPolicies()
 
@@ -28,11 +31,12 @@ def quoted(text: str) -> str:
 def collection_row(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
     """The row of a collection. lock: no other writer changes it until this transaction ends.
 
-    Raises: CollectionNotFound.
+    Raises: CollectionNotFound; SealBroken, when its row was changed from outside.
     """
     row = connection.execute(_NAMED_LOCKED if lock else _NAMED, {"name": name}).one_or_none()
     if row is None:
         raise CollectionNotFound(f"there is no collection {quoted(name)}; create it, or list the collections there are")
+    require_sound(row.sound, f"the stored row of collection {quoted(name)}")
     return row
 
 

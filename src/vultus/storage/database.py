@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from vultus.errors import StorageFailed
+from vultus.installation_key import InstallationKey
 from vultus.storage.engines.sqlite import SQLiteDatabase, sqlite_file
 
 
@@ -23,6 +24,10 @@ class Database(Protocol):
     @property
     def engine(self) -> Engine:
         """The engine behind the transactions: for listeners, as in measurements. Statements go through transactions."""
+
+    @property
+    def installation_key(self) -> InstallationKey:
+        """The key that seals the rows: see `sealing/seals.py`."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """One read transaction: every statement sees the same state."""
@@ -59,21 +64,22 @@ class Database(Protocol):
         """Close all connections. No transaction may be open."""
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, key_file: Path | None = None) -> Database:
     """The database of a URL; not migrated yet, see `migrations.migrate`.
 
+    key_file: the file of the installation key; None: that in the folder of the database.
     Raises: StorageFailed, when the URL names no database that Vultus supports, or it cannot be created.
     """
-    return SQLiteDatabase(_sqlite_url(url))
+    return SQLiteDatabase(_sqlite_url(url), None if key_file is None else InstallationKey(key_file))
 
 
 @contextmanager
-def existing_database(url: str) -> Iterator[Database | None]:
+def existing_database(url: str, key_file: Path | None = None) -> Iterator[Database | None]:
     """The database as it is; None while there is none: nothing is made. Raises: StorageFailed."""
     if not database_file(url).is_file():
         yield None
         return
-    with closing(open_database(url)) as database:
+    with closing(open_database(url, key_file)) as database:
         yield database
 
 

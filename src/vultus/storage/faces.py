@@ -13,8 +13,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Label,
     Row,
     Select,
+    Table,
+    and_,
+    case,
     delete,
     exists,
     insert,
@@ -29,6 +33,7 @@ from vultus.records.stored import EnrolledFace, NewFace, Photo
 from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted
+from vultus.storage.sealing.seals import require_sound, sound
 from vultus.storage.subjects import in_chunks
 from vultus.vectors import require_embedding
 
@@ -111,16 +116,22 @@ def face_row(connection: Connection, face_id: str) -> Row[Any]:
 
 
 def select_face_embedding(connection: Connection, face_id: str) -> tuple[EnrolledFace, Float32, int]:
-    """A face, its embedding, (D,) float32, and the number of its space. Raises: FaceNotFound."""
+    """A face, its embedding, (D,) float32, and the number of its space.
+
+    Raises: FaceNotFound; SealBroken, when it was changed from outside.
+    """
     row = connection.execute(_faces().where(t.faces.c.id == face_id)).one_or_none()
     if row is None:
         raise _no_face(face_id)
     embeddings, _ = t.SLOTS[t.slot_of(row.space)]
-    statement = select(embeddings.c.embedding).where(embeddings.c.face_pk == row.pk)
-    embedding = connection.execute(statement).scalar_one_or_none()
-    if embedding is None:
+    statement = select(sound_embedding(embeddings, t.faces))
+    stored = connection.execute(
+        statement.join(t.faces, t.faces.c.pk == embeddings.c.face_pk).where(embeddings.c.face_pk == row.pk)
+    ).one_or_none()
+    if stored is None:
         raise FaceNotFound(f"face {face_id} was left out when its collection was re-embedded; enroll another photo")
-    return _face(row), embedding, row.space
+    require_sound(stored.embedding is not None, f"the stored face {face_id}")
+    return _face(row), stored.embedding, row.space
 
 
 def select_faces(
@@ -136,19 +147,29 @@ def select_faces(
 def select_embeddings(
     connection: Connection, subject_pk: int, dimension: int, space: int
 ) -> tuple[tuple[str, ...], Float32]:
-    """The subject's face ids, oldest first, and their embeddings in this space of the collection, (N, D) float32."""
+    """The subject's face ids, oldest first, and their embeddings in this space of the collection, (N, D) float32.
+
+    Raises: SealBroken, when a face of it was changed from outside.
+    """
     embeddings, _ = t.SLOTS[t.slot_of(space)]
     statement = (
-        select(t.faces.c.id, embeddings.c.embedding)
+        select(t.faces.c.id, sound_embedding(embeddings, t.faces, t.subjects))
         .join(embeddings, embeddings.c.face_pk == t.faces.c.pk)
+        .join(t.subjects, t.subjects.c.pk == t.faces.c.subject_pk)
         .where(t.faces.c.subject_pk == subject_pk)
         .order_by(t.faces.c.pk)
     )
     rows = connection.execute(statement).all()
     vectors = np.empty((len(rows), dimension), np.float32)
     for place, row in enumerate(rows):
+        require_sound(row.embedding is not None, f"the stored face {row.id}")
         vectors[place] = row.embedding
     return tuple(row.id for row in rows), vectors
+
+
+def sound_embedding(embeddings: Table, *others: Table) -> Label[Any]:
+    """The embedding in a statement; NULL where its row, or one of the other tables, does not match its seal."""
+    return case((and_(*map(sound, (embeddings, *others))), embeddings.c.embedding)).label("embedding")
 
 
 def face_ids(connection: Connection, condition: FaceCondition) -> tuple[str, ...]:

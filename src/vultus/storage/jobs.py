@@ -21,6 +21,7 @@ from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
 from vultus.storage.collections import quoted
 from vultus.storage.database import Database
+from vultus.storage.sealing.seals import sound
 
 UNFINISHED = ("queued", "running")
 
@@ -92,13 +93,14 @@ class JobStore:
         """Queue again what a process that is gone was running; how many. Only for the process that alone runs jobs."""
         c = t.jobs.c
         with self._database.writing() as connection:
-            _change(connection, (c.state == "running") & (c.cancelling == 1), state="cancelled", ended_at=self._clock())
-            return _change(connection, c.state == "running", state="queued")
+            running = (c.state == "running") & sound(t.jobs)
+            _change(connection, running & (c.cancelling == 1), state="cancelled", ended_at=self._clock())
+            return _change(connection, running, state="queued")
 
     def start_next(self) -> Job | None:
-        """The job that was queued first, running now; None when none is queued."""
+        """The job that was queued first, running now; None when none is queued. A row that was changed is no job."""
         c = t.jobs.c
-        first = select(t.jobs).where(c.state == "queued").order_by(c.pk).limit(1)
+        first = select(t.jobs).where(c.state == "queued", sound(t.jobs)).order_by(c.pk).limit(1)
         with self._database.reading() as connection:  # first without the write lock: mostly there is nothing to do
             if connection.execute(first).first() is None:
                 return None

@@ -25,6 +25,7 @@ from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
 from vultus.storage.collections import quoted
 from vultus.storage.database import Database
+from vultus.storage.sealing.seals import require_sound, sound
 
 SECRET_BYTES = 32
 TOUCH_EVERY = timedelta(minutes=1)  # one write a minute and key at most, not one a request
@@ -78,10 +79,15 @@ class KeyStore:
         return _api_key(row), secret
 
     def authenticate(self, secret: str, now: datetime) -> ApiKey:
-        """The key of a secret. Raises: InvalidApiKey, when it is unknown, revoked or expired."""
+        """The key of a secret.
+
+        Raises: InvalidApiKey, when it is unknown, revoked or expired; SealBroken, when its row was changed.
+        """
         digest = _sha256(secret)
         with self._database.reading() as connection:
             row = _presented(connection, digest)
+        if row is not None:
+            require_sound(row.sound, f"the stored row of API key {row.id}")
         if row is None or not hmac.compare_digest(row.presented_sha256, digest):
             raise InvalidApiKey("the API key is unknown; check it for typing errors, or ask for a new one")
         _require_alive(row, now, InvalidApiKey)
@@ -186,11 +192,13 @@ def _known(connection: Connection, key_id: str) -> Row[Any]:
 def _presented(connection: Connection, digest: str) -> Row[Any] | None:
     """The key of a secret, with `presented_sha256` and `works_until`, which is None for its present secret."""
     key, old = t.api_keys, t.replaced_secrets
-    present = select(key, key.c.secret_sha256.label("presented_sha256"), null().label("works_until"))
+    sealed = sound(key).label("sound")
+    present = select(key, key.c.secret_sha256.label("presented_sha256"), null().label("works_until"), sealed)
     row = connection.execute(present.where(key.c.secret_sha256 == digest)).one_or_none()
     if row is not None:
         return row
-    replaced = select(key, old.c.secret_sha256.label("presented_sha256"), old.c.works_until).join(old)
+    both = (sound(key) & sound(old)).label("sound")
+    replaced = select(key, old.c.secret_sha256.label("presented_sha256"), old.c.works_until, both).join(old)
     return connection.execute(replaced.where(old.c.secret_sha256 == digest)).one_or_none()
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, Select, Table, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, case, func, select
 
-from vultus.search.int8_codes import from_blobs, quantise, to_blobs
+from vultus.records.seen import Float32
+from vultus.search.int8_codes import empty_codes, from_blobs, quantise, to_blobs
 from vultus.search.segments import SEGMENT_ROWS, Int64, Rows, empty_rows
 from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
 from vultus.storage import tables as t
 from vultus.storage.collections import collection_row
+from vultus.storage.faces import sound_embedding
+from vultus.storage.sealing.seals import ADVICE, sound
 from vultus.storage.subjects import in_chunks
 
+log = logging.getLogger(__name__)
 ROWS_AT_ONCE = 4096
 
 
@@ -38,7 +43,7 @@ def _added(connection: Connection, collection: Row[Any], start: int) -> Iterator
     count = connection.execute(select(func.count()).where(*after)).scalar_one()
     embeddings, codes = t.SLOTS[slot]
     statement = (
-        select(f.pk, f.subject_pk, codes.c.codes)
+        select(f.pk, f.subject_pk, case((sound(codes), codes.c.codes)))
         .outerjoin(codes, codes.c.face_pk == f.pk)
         .where(*after)
         .order_by(f.revision, f.subject_pk, f.pk)  # as in the index; a revision has one subject
@@ -57,19 +62,40 @@ def _fill(connection: Connection, segment: Rows, start: int, some: Sequence[Any]
     stop = start + len(some)
     segment.face_pks[start:stop], segment.subject_pks[start:stop] = face_pks, subject_pks
     if None in blobs:
-        blobs = _with_missing_codes(connection, face_pks, blobs, embeddings)
+        blank = bytes(len(to_blobs(empty_codes(1, segment.codes.values.shape[1]))[0]))
+        blobs = _with_missing_codes(connection, face_pks, blobs, embeddings, blank)
     from_blobs(blobs, segment.codes.values.shape[1], segment.codes, start)
 
 
 def _with_missing_codes(
-    connection: Connection, face_pks: Sequence[int], blobs: Sequence[bytes | None], embeddings: Table
+    connection: Connection,
+    face_pks: Sequence[int],
+    blobs: Sequence[bytes | None],
+    embeddings: Table,
+    blank: bytes,
 ) -> tuple[bytes, ...]:
-    """The blobs, with codes computed now where there are none: a server of an older release enrolled these faces."""
+    """The blobs, with codes computed now where none are stored that match their seal.
+
+    A server of an older release stored none. A face whose embedding does not match its seal either gets codes of zeros,
+    so that it is like nobody.
+    """
     e = embeddings
     missing = [pk for pk, blob in zip(face_pks, blobs, strict=True) if blob is None]
-    rows = [r for some in in_chunks(missing) for r in connection.execute(select(e).where(e.c.face_pk.in_(some)))]
-    made = dict(zip([r.face_pk for r in rows], to_blobs(quantise(np.stack([r.embedding for r in rows]))), strict=True))
-    return tuple(made[pk] if blob is None else blob for pk, blob in zip(face_pks, blobs, strict=True))
+    rows = [
+        row
+        for some in in_chunks(missing)
+        for row in connection.execute(select(e).where(e.c.face_pk.in_(some), sound(e)))
+    ]
+    if len(rows) < len(missing):
+        log.error(
+            "%d stored embeddings do not match their seal and are not searched; %s", len(missing) - len(rows), ADVICE
+        )
+    made = dict(zip([row.face_pk for row in rows], _blobs([row.embedding for row in rows]), strict=True))
+    return tuple(made.get(pk, blank) if blob is None else blob for pk, blob in zip(face_pks, blobs, strict=True))
+
+
+def _blobs(vectors: Sequence[Float32]) -> Sequence[bytes]:
+    return to_blobs(quantise(np.stack(vectors))) if vectors else ()
 
 
 def _removed(connection: Connection, collection_pk: int, start: int) -> Int64:
@@ -81,13 +107,18 @@ def _removed(connection: Connection, collection_pk: int, start: int) -> Int64:
 def select_stored_embeddings(connection: Connection, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
     """Those of the faces that were there at `mark` and still are, in any order.
 
-    A number can have gone to another face since: that one has a later revision, or another collection.
+    A number can have gone to another face since: that one has a later revision, or another collection. Left out, and
+    logged, are those that were changed from outside: no decision rests on them.
     """
     statement = _STORED_EMBEDDINGS[t.slot_of(mark.space)]
     found = [row for some in in_chunks(face_pks) for row in connection.execute(statement, {"pks": some})]
     # Filtered here: as a WHERE condition, SQLite goes through all faces of the collection, 60 times slower.
     # Another space by now: its slot may be in use for embeddings of another model.
     wanted = (mark.collection_pk, mark.space)
+    for row in found:
+        if row.embedding is None:
+            log.error("face %s does not match its seal and is not searched; %s", row.id, ADVICE)
+    found = [row for row in found if row.embedding is not None]
     known = [row[:4] for row in found if (row.collection_pk, row.space) == wanted and row.revision <= mark.revision]
     pks, ids, owners, vectors = zip(*known, strict=True) if known else ((), (), (), ())
     return StoredEmbeddings(pks, ids, owners, np.array(vectors, np.float32))
@@ -96,7 +127,8 @@ def select_stored_embeddings(connection: Connection, mark: Mark, face_pks: Seque
 def _stored_embeddings(embeddings: Table) -> Select[Any]:
     f, c = t.faces.c, t.collections.c
     return (
-        select(f.pk, f.id, t.subjects.c.id, embeddings.c.embedding, f.collection_pk, f.revision, c.space)
+        select(f.pk, f.id, t.subjects.c.id.label("subject"), sound_embedding(embeddings, t.faces, t.subjects))
+        .add_columns(f.collection_pk, f.revision, c.space)
         .join(t.subjects, t.subjects.c.pk == f.subject_pk)
         .join(t.collections, c.pk == f.collection_pk)
         .join(embeddings, embeddings.c.face_pk == f.pk)

@@ -25,6 +25,7 @@ from vultus.storage.audit import Act, record
 from vultus.storage.collections import quoted
 from vultus.storage.database import Database
 from vultus.storage.faces import insert_embeddings, select_faces
+from vultus.storage.sealing.seals import sound
 from vultus.storage.subjects import in_chunks
 
 ROWS_AT_ONCE = 1000
@@ -245,7 +246,8 @@ def _embeddings(connection: Connection, pks: Sequence[int], space: int) -> dict[
     table = t.SLOTS[t.slot_of(space)][0]
     found: dict[int, Float32] = {}
     for some in in_chunks(pks):
-        rows = connection.execute(select(table).where(table.c.face_pk.in_(some)))
+        # Sound ones only: the new embedding of a damaged one is made from the photo.
+        rows = connection.execute(select(table).where(table.c.face_pk.in_(some), sound(table)))
         found.update((row.face_pk, row.embedding) for row in rows)
     return found
 

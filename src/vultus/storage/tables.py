@@ -2,7 +2,7 @@
 
     collections ──< subjects ──< faces ──── embeddings, embeddings_b
          │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
-         └───────< undo_log ──< undo_faces                             jobs          erasure_marks
+         └───────< undo_log ──< undo_faces                   jobs    installation    erasure_marks
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 created later under the same name is another collection.
@@ -298,6 +298,17 @@ jobs = Table(
     Column("ended_at", UtcDateTime),
     Index("jobs_by_state", "state", "pk"),
     sqlite_autoincrement=True,
+)
+# Every row of the tables above has its seal, written by triggers: see `sealing/`.
+for _table in METADATA.tables.values():
+    _table.append_column(Column("seal", LargeBinary))
+
+# One row: the id of the installation key that the rows are sealed with.
+installation = Table(
+    "installation",
+    METADATA,
+    Column("pk", Integer, primary_key=True),
+    Column("key_id", Text, nullable=False),
 )
 Index("audit_by_kept_from", audit.c.kept_from, sqlite_where=audit.c.kept_from.is_not(None))
 

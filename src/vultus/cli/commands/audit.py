@@ -27,7 +27,7 @@ MAX_LINES = 1_000_000
 @contextmanager
 def open_audit(settings: Settings) -> Iterator[Audit]:
     """The audit in the database of these settings."""
-    with ready_database(settings.sqlalchemy_url) as database:
+    with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
         yield Audit(database)
 
 

@@ -17,6 +17,7 @@ from vultus.cli.exit_codes import REFUSED
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
+from vultus.config import Settings
 from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.database import Database, database_file, open_database, require_database
@@ -24,24 +25,28 @@ from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.sealing.seals import seal_anew
 from vultus.storage.server_lock import serving_alone
 
 
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there yet.")],
+    with_key: Annotated[
+        bool, typer.Option("--with-installation-key", help="Also the key by which a restore can verify the rows.")
+    ] = False,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Also where nobody is enrolled.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Write database and photos to one verified file; a server may go on serving."""
     settings = load_settings(data_dir=data_dir)
-    with ready_database(settings.sqlalchemy_url) as database:
+    with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
         if not allow_empty and not any(collection.subjects for collection in Gallery(database).collections()):
             raise StorageFailed(
                 f"nobody is enrolled in {settings.data_dir.absolute()}; name the right folder with --data-dir, "
                 "or add --allow-empty"
             )
-        manifest = create_backup(database, LocalPhotoStore(settings.photo_dir), file)
+        manifest = create_backup(database, LocalPhotoStore(settings.photo_dir), file, with_key=with_key)
         Audit(database).add(Act(COMMAND).line("backup"))
     _show(f"{file} holds", manifest, as_json)
 
@@ -55,7 +60,12 @@ def restore(
     settings = load_settings(data_dir=data_dir)
     with serving_alone(settings.data_dir):
         database = database_file(settings.sqlalchemy_url)
-        manifest = restore_backup(file, database, settings.photo_dir, Act(COMMAND))
+        manifest, verified = restore_backup(file, database, settings.photo_dir, Act(COMMAND), settings.key_file)
+    if not verified:
+        say(
+            "the installation key of the backup is not here, so whether rows were changed before the backup cannot be "
+            f"told; they are sealed anew with {settings.key_file}"
+        )
     _show(f"{settings.data_dir.absolute()} holds", manifest, as_json)
 
 
@@ -64,6 +74,12 @@ def check(
         bool, typer.Option("--repair", help="Remove stored photos that belong to no face; nothing else.")
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Compare the sizes of photos, not their digests.")] = False,
+    seal: Annotated[
+        bool,
+        typer.Option(
+            "--seal-anew", help="Take all rows as they are: seal them with the installation key, made if lost."
+        ),
+    ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +87,9 @@ def check(
     settings = load_settings(data_dir=data_dir)
     require_database(settings.sqlalchemy_url)
     photos = LocalPhotoStore(settings.photo_dir)
-    with closing(open_database(settings.sqlalchemy_url)) as database:
+    with closing(open_database(settings.sqlalchemy_url, settings.key_file)) as database:
+        if seal:
+            _seal_anew(database, settings)
         if repair:
             removed = Gallery(database).remove_unreferenced(unreferenced_photos(database, photos), photos.delete)
             say(f"removed {removed} photos that belonged to no face")
@@ -89,6 +107,15 @@ def _notes(database: Database) -> list[str]:
     """What is no fault, but for the operator to settle."""
     spelled = Gallery(database).doubly_spelled()
     return [doubly_spelled_sentence(spelled)] if spelled else []
+
+
+def _seal_anew(database: Database, settings: Settings) -> None:
+    """Seal all rows as they are, while no server seals with the former key."""
+    with serving_alone(settings.data_dir):
+        database.installation_key.make()
+        seal_anew(database)
+        Audit(database).add(Act(COMMAND).line("seals.anew"))
+    say(f"all rows are sealed anew with {settings.key_file}")
 
 
 def _show(what: str, manifest: Manifest, as_json: bool) -> None:

@@ -47,7 +47,8 @@ POLICIES = tuple(field.name for field in fields(CollectionPolicies))
 @contextmanager
 def open_gallery(data_dir: Path | None) -> Iterator[Gallery]:
     """The gallery in the database of these settings; changes are audited as made by a command."""
-    with ready_database(load_settings(data_dir=data_dir).sqlalchemy_url) as database:
+    settings = load_settings(data_dir=data_dir)
+    with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
         yield Gallery(database).acting_as(Act(COMMAND))
 
 

@@ -104,7 +104,7 @@ def _future_folder(folder: Path) -> Check:
 
 def database(settings: Settings) -> Check:
     """The database is sound and of this version's schema. Raises StorageFailed."""
-    with existing_database(settings.sqlalchemy_url) as found:
+    with existing_database(settings.sqlalchemy_url, settings.key_file) as found:
         if found is None:
             return ok("database", "none yet")
         with found.reading() as connection:
@@ -124,7 +124,7 @@ def database(settings: Settings) -> Check:
 
 def photos(settings: Settings) -> Check:
     """Each face has its stored photo, and each stored photo a face. Raises StorageFailed."""
-    with existing_database(settings.sqlalchemy_url) as found:
+    with existing_database(settings.sqlalchemy_url, settings.key_file) as found:
         if found is None:
             return ok("photos", "none yet")
         stored, wanted = set(LocalPhotoStore(settings.photo_dir).keys()), Gallery(found).photo_keys()

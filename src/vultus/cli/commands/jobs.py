@@ -36,7 +36,8 @@ COLUMNS = ("id", "kind", "collection", "state", "done", "of", "created (UTC)", "
 @contextmanager
 def open_jobs(data_dir: Path | None) -> Iterator[JobStore]:
     """The jobs in the database of these settings."""
-    with ready_database(load_settings(data_dir=data_dir).sqlalchemy_url) as database:
+    settings = load_settings(data_dir=data_dir)
+    with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
         yield JobStore(database, Act(COMMAND))
 
 

@@ -28,7 +28,7 @@ MAX_DAYS = 36_500
 def open_keys(settings: Settings, *, may_create: bool = False) -> Iterator[KeyStore]:
     """The keys in the database of these settings."""
 
-    with ready_database(settings.sqlalchemy_url, may_create=may_create) as database:
+    with ready_database(settings.sqlalchemy_url, settings.key_file, may_create=may_create) as database:
         yield KeyStore(database).acting_as(Act(COMMAND))
 
 

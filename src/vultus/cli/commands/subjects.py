@@ -33,7 +33,7 @@ Into = Annotated[str, typer.Argument(metavar="INTO", help="The subject that stay
 def open_corrections(data_dir: Path | None) -> Iterator[tuple[Corrections, timedelta]]:
     """The subjects in the database of these settings, and how long a change can be undone."""
     settings = load_settings(data_dir=data_dir)
-    with ready_database(settings.sqlalchemy_url) as database:
+    with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
         yield Corrections(database, Act(COMMAND)), timedelta(hours=settings.undo_hours)
 
 

@@ -21,6 +21,7 @@ from vultus.records.stored import Undo
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 from vultus.storage.faces import FaceCondition
+from vultus.storage.sealing.seals import require_sound, sound
 from vultus.storage.subjects import in_chunks
 
 RENAME, MERGE, MOVE = "subject.rename", "subject.merge", "face.move"
@@ -70,13 +71,19 @@ def add_sources(connection: Connection, entry_pk: int, sources: Mapping[int, str
 
 
 def find_entry(connection: Connection, undo_id: str, now: datetime) -> Row[Any]:
-    """The entry. Raises: NotFound, when there is none, or its time is over."""
-    row = connection.execute(select(t.undo_log).where(_LOG.id == undo_id, _LOG.until > now)).one_or_none()
+    """The entry.
+
+    Raises: NotFound, when there is none, or its time is over; SealBroken, when it was changed from outside.
+    """
+    statement = select(t.undo_log, sound(t.undo_log).label("sound"))
+    row = connection.execute(statement.where(_LOG.id == undo_id, _LOG.until > now)).one_or_none()
     if row is None:
         raise NotFound(
             f"there is nothing to undo under {quoted(undo_id)}: it was undone already, its time is over, or a face or "
             "subject that it names was erased"
         )
+    named = select(sound(t.undo_faces)).where(_FACES.undo_pk == row.pk)
+    require_sound(row.sound and all(connection.scalars(named)), f"what is stored under {quoted(undo_id)}")
     return row
 
 

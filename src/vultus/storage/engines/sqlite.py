@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -15,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from vultus.errors import InvalidRequest, StorageFailed, VultusError
+from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.storage.engines.network_folders import network_file_system
 from vultus.storage.engines.wal_residue import WalResidue
 from vultus.storage.engines.write_queue import WriteQueue
@@ -45,12 +47,16 @@ class SQLiteDatabase:
     transaction.
     """
 
-    def __init__(self, url: URL) -> None:
-        """Raises: StorageFailed, when the URL names no file, one that cannot be created, or one over a network."""
+    def __init__(self, url: URL, installation_key: InstallationKey | None = None) -> None:
+        """installation_key: None: that in the folder of the database.
+
+        Raises: StorageFailed, when the URL names no file, one that cannot be created, or one over a network.
+        """
         file = sqlite_file(url)
         _require_local(file.parent)
         _create_private(file)
-        self.engine = _new_engine(url)
+        self.installation_key = installation_key or InstallationKey(file.with_name(FILE_NAME))
+        self.engine = _new_engine(url, self.installation_key)
         self._write_engine = self.engine.execution_options(**{_WRITES: True})
         self._write_queue = WriteQueue(file)
         # A process that died between an erasure and the truncation left such a log, so the first write truncates it.
@@ -189,7 +195,7 @@ def _create_private(path: Path) -> None:
         raise StorageFailed(f"the database file cannot be opened ({reason}); choose a writable folder") from exc
 
 
-def _new_engine(url: URL) -> Engine:
+def _new_engine(url: URL, key: InstallationKey) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,  # statements in error messages never show names or embeddings
@@ -198,6 +204,7 @@ def _new_engine(url: URL) -> Engine:
         connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},  # we say BEGIN, see _begin
     )
     event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", partial(_add_seals, key))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -211,6 +218,12 @@ def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
     connection.execute("PRAGMA foreign_keys=ON")  # off by default, and needed for the cascades
     connection.execute("PRAGMA secure_delete=ON")  # overwrites deleted content with zeros
     connection.execute("PRAGMA temp_store=MEMORY")  # sorting spills no personal data into temporary files
+
+
+def _add_seals(key: InstallationKey, connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    """Give the connection the functions by which its triggers seal rows: see `sealing/seals.py`."""
+    connection.create_function("vultus_seal", -1, key.seal, deterministic=True)
+    connection.create_function("vultus_key_id", 0, lambda: key.id, deterministic=True)
 
 
 def _casefold(text: str | None) -> str | None:
@@ -256,6 +269,8 @@ def _driver_errors() -> Iterator[None]:
 
 def _refusal(exc: DBAPIError) -> str:
     name = str(getattr(exc.orig, "sqlite_errorname", type(exc.orig).__name__))
+    if "does not match its seal" in str(exc.orig):
+        return "a stored row does not match its seal, so nothing was changed; run: vultus check"
     for prefix, sentence in _REFUSALS.items():
         if name.startswith(prefix):
             return sentence

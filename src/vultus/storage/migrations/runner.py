@@ -27,6 +27,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, inser
 from vultus.errors import StorageFailed
 from vultus.storage.collections import quoted
 from vultus.storage.database import Database, open_database, require_database
+from vultus.storage.sealing.seals import SEALED_SINCE, require_same_key
 
 VERSIONS = Path(__file__).with_name("versions")
 _RELEASED = Table("schema_version", MetaData(), Column("version", Integer, primary_key=True))
@@ -44,29 +45,36 @@ def migrate(database: Database, *, until: int | None = None, folders: Sequence[P
     """Bring the database to the newest schema and return its number; safe to repeat and to run concurrently.
 
     until: the schema to stop at, as an older release would. folders: of the revisions.
-    Raises: StorageFailed, when the database is newer than this code or cannot be written.
+    The installation key is made where no row was sealed yet.
+    Raises: StorageFailed, when the database is newer than this code or cannot be written, or its rows were sealed with
+    another installation key.
     """
     scripts = revisions(folders)
     newest = _newest(scripts)
     with database.reading() as connection:  # first without the write lock: most starts find nothing to do
         stored = _stored(connection)
+    if stored.schema < SEALED_SINCE:
+        database.installation_key.make()  # with which the revision seals the rows
     while not stored.by_alembic or stored.schema < (newest if until is None else until):
         with database.migrating() as connection:
             stored = _advance(connection, scripts, newest if until is None else until)
     _require_known(stored.schema, newest)
+    if stored.schema >= SEALED_SINCE:
+        require_same_key(database)
     return stored.schema
 
 
 @contextmanager
-def ready_database(url: str, *, may_create: bool = False) -> Iterator[Database]:
+def ready_database(url: str, key_file: Path | None = None, *, may_create: bool = False) -> Iterator[Database]:
     """The database of a URL, brought to the schema of this code; closed at the end.
 
+    key_file: the file of the installation key; None: that in the folder of the database.
     may_create: whether it is made where there is none; in a wrong folder, a new one would look empty and sound.
     Raises: StorageFailed.
     """
     if not may_create:
         require_database(url)
-    with closing(open_database(url)) as database:
+    with closing(open_database(url, key_file)) as database:
         migrate(database)
         yield database
 

@@ -1,0 +1,94 @@
+"""The installation key: a secret in a file of this installation, by which stored rows and model files are sealed.
+
+A seal is a keyed BLAKE2b (RFC 7693) of a row: whoever changes the row without the key, and every flipped bit, shows. It
+does not show that a row was removed, or put back as it was earlier.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tempfile
+from contextlib import suppress
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+
+from vultus.errors import InstallationKeyMissing, StorageFailed
+from vultus.files import open_regular, sync_folder
+
+FILE_NAME = "installation.key"
+KEY_BYTES = 32
+SEAL_BYTES = 16
+_ID_BYTES = 8
+_MOST_BYTES = 4096
+Value = None | int | float | str | bytes
+
+
+class InstallationKey:
+    """The key in the file `path`, 64 hexadecimal digits, read when it is first used."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def exists(self) -> bool:
+        """Whether there is a file; it may hold no key."""
+        return self.path.exists()
+
+    def make(self) -> None:
+        """Make the file with a new key, readable by this user only, unless it is there. Raises: StorageFailed."""
+        if not self.exists():
+            self.put(secrets.token_bytes(KEY_BYTES))
+
+    def put(self, key: bytes) -> None:
+        """Make the file with this key, of KEY_BYTES, unless it is there by now. Raises: StorageFailed."""
+        folder = self.path.parent
+        try:
+            descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{FILE_NAME}-")  # with mode 600
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(f"{key.hex()}\n".encode("ascii"))
+                    file.flush()
+                    os.fsync(file.fileno())
+                with suppress(FileExistsError):  # another process was first
+                    os.link(name, self.path)
+            finally:
+                os.unlink(name)
+            sync_folder(folder)
+        except OSError as exc:
+            raise StorageFailed(
+                f"the installation key cannot be kept at {self.path}: {exc.strerror or exc}; let this user write "
+                "there, or name a key file with VULTUS_INSTALLATION_KEY_FILE"
+            ) from exc
+
+    @cached_property
+    def key(self) -> bytes:
+        """The key, KEY_BYTES. Raises: InstallationKeyMissing, without a file; StorageFailed, when it holds no key."""
+        try:
+            with open_regular(self.path) as file:
+                text = file.read(_MOST_BYTES).decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            raise InstallationKeyMissing(
+                f"the installation key {self.path.absolute()} is missing; put it back, or name its file with "
+                "VULTUS_INSTALLATION_KEY_FILE. If it is lost: vultus check --seal-anew"
+            ) from None
+        except OSError as exc:
+            problem = f"the installation key {self.path} cannot be read: {exc.strerror or exc}; let this user read it"
+            raise StorageFailed(problem) from exc
+        if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+            raise StorageFailed(f"{self.path} holds no installation key, which is 64 hexadecimal digits; put it back")
+        return bytes.fromhex(text)
+
+    @property
+    def id(self) -> str:
+        """What tells this key from others without giving it away: 16 hexadecimal digits."""
+        return blake2b(b"id", key=self.key, digest_size=_ID_BYTES).hexdigest()
+
+    def seal(self, *values: Value) -> bytes:
+        """SEAL_BYTES for these values in this order, of which no other values give the same."""
+        # Bytes are named by their length and follow, which is fast. 0.0 and -0.0 are one: SQLite stores one.
+        head = [(len(v),) if type(v) is bytes else v + 0.0 if type(v) is float else v for v in values]
+        content = b"".join([v for v in values if type(v) is bytes])
+        data = repr(head).encode("utf-8", "surrogatepass") + content
+        return blake2b(data, key=self.key, digest_size=SEAL_BYTES).digest()

@@ -1,0 +1,1 @@
+"""Seals of the stored rows: by them a changed row is noticed."""
