@@ -8,11 +8,11 @@ from __future__ import annotations
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from vultus.cores import available_cores
 
@@ -21,6 +21,14 @@ MIN_ADMIN_KEY_CHARACTERS = 32
 ALIKE = 0.75  # of difflib: a letter more, less or other, a word more or less; "service_host" is not like "host"
 CORES_OF_A_WORKER = 4  # fewer leave Python's lock no work for another process
 SERVICE_SECONDS = 5  # for the work itself, after the longest wait for a compute slot
+
+
+def _names(value: Any) -> Any:
+    return tuple(name.strip().lower() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.:-]+$", max_length=253)]  # with colons: IPv6
+HostNames = Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_names)]
 
 
 def _default_model_dir() -> Path:
@@ -53,7 +61,14 @@ class Settings(BaseSettings):
         description="The first admin key, at least 32 characters. Default: one is made and printed once.",
     )
     without_keys: bool = Field(
-        False, description="Serve without API keys. Only on a loopback address, for trying things out."
+        False,
+        description="Serve without API keys. Only on a loopback address, for trying things out; web pages of other "
+        "sites are refused, and keys cannot be made.",
+    )
+    allowed_hosts: HostNames = Field(
+        default_factory=tuple,
+        description="Names by which a server without keys may be called, beside those of loopback, separated by "
+        "commas: `faces.lan,box`. For a proxy or a container that calls it by another name.",
     )
     precision: Literal["auto", "fp32", "int8"] = Field(
         "auto",

@@ -17,7 +17,9 @@
     │   ├── InvalidApiKey           invalid_api_key
     │   ├── ScopeNotAllowed         scope_not_allowed
     │   ├── CollectionNotAllowed    collection_not_allowed
-    │   └── PolicyLoosened          policy_loosened
+    │   ├── PolicyLoosened          policy_loosened
+    │   ├── HostNotAllowed          host_not_allowed
+    │   └── CrossSiteRequest        cross_site_request
     ├── NotFound                    not_found
     │   ├── SubjectNotFound         subject_not_found
     │   ├── CollectionNotFound      collection_not_found
@@ -156,6 +158,18 @@ class PolicyLoosened(Denied):
     """The request asks for less than the policy of the collection, without the scope for it."""
 
     code = "policy_loosened"
+
+
+class HostNotAllowed(Denied):
+    """A server without keys was called by a name that its operator does not allow."""
+
+    code = "host_not_allowed"
+
+
+class CrossSiteRequest(Denied):
+    """A web page of another site called a server without keys."""
+
+    code = "cross_site_request"
 
 
 class NotFound(VultusError):

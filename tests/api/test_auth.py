@@ -9,7 +9,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.standin import StandInSystem, photo
-from vultus.api.app import create_app
 from vultus.api.rate_limits import RateLimiter
 
 CALLS = [
@@ -142,12 +141,6 @@ def test_a_limited_key_sees_only_its_collections_and_faces(client: TestClient, k
 def test_an_admin_key_limited_to_collections_makes_no_keys(anonymous: TestClient, key: Callable[..., str]) -> None:
     secret = key("admin", collections=("a",))
     assert anonymous.get("/keys", headers={"x-api-key": secret}).status_code == 403
-
-
-def test_without_keys_everything_is_open(system: StandInSystem) -> None:
-    system.settings = system.settings.model_copy(update={"without_keys": True})
-    with TestClient(create_app(system)) as client:
-        assert client.get("/keys").status_code == 200
 
 
 def test_a_key_with_a_rate_says_what_is_left_and_then_refuses(anonymous: TestClient, key: Callable[..., str]) -> None:

@@ -106,14 +106,6 @@ def test_without_a_key_there_is_no_self(small_client):
     assert small_client.get("/keys/self", headers={"x-api-key": "wrong"}).status_code == 401
 
 
-def test_a_server_without_keys_says_so(whole: System):
-    settings = whole.settings.model_copy(update={"without_keys": True})
-    with TestClient(create_app(System(**{**vars(whole), "settings": settings}))) as client:
-        answer = client.get("/keys/self")
-    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
-    assert "asks for no keys" in answer.json()["detail"]
-
-
 @pytest.fixture
 def audited(small: Small, whole: System) -> System:
     return System(**{**vars(whole), "audit": Audit(small.gallery._database)})

@@ -32,6 +32,7 @@ def test_every_answer_forbids_guessing_framing_and_referring(client: TestClient,
     for answer in (client.get(path), client.get(path, headers={"x-api-key": "wrong", "x-request-id": "7"})):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert "default-src 'none'" in answer.headers["content-security-policy"]
 

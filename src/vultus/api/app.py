@@ -26,6 +26,7 @@ from vultus.api.framework_errors import answer_framework_error
 from vultus.api.image_urls.fetch import Fetcher
 from vultus.api.middleware.audit import AuditMiddleware
 from vultus.api.middleware.body_limit import BodyLimitMiddleware
+from vultus.api.middleware.cross_site import CrossSiteMiddleware
 from vultus.api.middleware.error_boundary import ErrorBoundaryMiddleware
 from vultus.api.middleware.overload import OverloadMiddleware
 from vultus.api.middleware.path_segments import PathSegmentsMiddleware
@@ -118,15 +119,17 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
     """Outermost first. The order matters: each layer relies on those before it.
 
     Security headers and the request id are set on every answer, also on one that another layer makes. The error
-    boundary is above all layers that raise. Overload is refused before anything is read or audited. Audit is above the
-    drain and the body limit, so that it records what they refuse.
+    boundary is above all layers that raise. Overload and other web sites are refused before anything is read or
+    audited. Audit is above the drain and the body limit, so that it records what they refuse.
     """
     settings = state.settings
+    without_keys = [Middleware(CrossSiteMiddleware, hosts=settings.allowed_hosts)] if settings.without_keys else []
     return [
         Middleware(SecurityHeadersMiddleware),
         Middleware(RequestIdMiddleware, dialects=(*dialects, NATIVE)),
         Middleware(ErrorBoundaryMiddleware),
         Middleware(OverloadMiddleware),
+        *without_keys,
         Middleware(AuditMiddleware),
         Middleware(DrainMiddleware, shutdown_state=state.shutdown_state),
         Middleware(

@@ -15,7 +15,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 
 from vultus.api.request_context import request_context
 from vultus.api.state import AppState, app_state
-from vultus.errors import CollectionNotAllowed, RateLimited, ScopeNotAllowed, StorageFailed
+from vultus.errors import CollectionNotAllowed, NotFound, RateLimited, ScopeNotAllowed, StorageFailed
 from vultus.records.stored import ApiKey, Scope
 from vultus.storage.audit import ANYONE, Act
 from vultus.storage.keys import TOUCH_EVERY, KeyStore
@@ -51,6 +51,20 @@ class Caller:
             raise CollectionNotAllowed(
                 "this key is limited to other collections; ask an admin for a key that has this one"
             )
+
+    def require_key(self) -> ApiKey:
+        """The key. Raises NotFound without keys: whoever calls then must not leave with one that works later."""
+        if self.key is None:
+            raise NotFound(
+                "this server asks for no keys, so that every call is allowed and none are made here; make one by "
+                "`vultus keys create` on its machine, and serve without --without-keys"
+            )
+        return self.key
+
+    def require_key_of_all_collections(self) -> None:
+        """Raises NotFound without keys, CollectionNotAllowed when the key is limited to some collections."""
+        self.require_key()
+        self.require_all_collections()
 
     def require_all_collections(self) -> None:
         """Raises CollectionNotAllowed when the key is limited to some collections."""

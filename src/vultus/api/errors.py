@@ -30,6 +30,8 @@ STATUS: Mapping[str, int] = {
     "scope_not_allowed": 403,
     "collection_not_allowed": 403,
     "policy_loosened": 403,
+    "host_not_allowed": 403,
+    "cross_site_request": 403,
     "not_found": 404,
     "subject_not_found": 404,
     "collection_not_found": 404,

@@ -23,8 +23,8 @@ OF_THE_CALLER = "private, max-age="  # how the Cache-Control of an answer begins
 
 
 class SecurityHeadersMiddleware:
-    """Gives every answer its content security policy, nosniff and no referrer; `no-store` to all but static files and
-    what a route marks as cacheable by its caller."""
+    """Gives every answer its policies of content and resources, nosniff and no referrer; `no-store` to all but static
+    files and what a route marks as cacheable by its caller."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -74,6 +74,7 @@ def set_security_headers(headers: MutableHeaders, *, keep: bool = False) -> None
     headers["x-content-type-options"] = "nosniff"
     headers["referrer-policy"] = "no-referrer"
     headers["content-security-policy"] = NO_PAGE
+    headers["cross-origin-resource-policy"] = "same-origin"  # no page elsewhere shows a photo of here
     if not keep:
         headers["cache-control"] = "no-store"
 

@@ -12,7 +12,6 @@ from vultus.api.body import read_fields
 from vultus.api.middleware.path_segments import IdPath
 from vultus.api.openapi import RESOURCE_ERRORS, only_json
 from vultus.api.state import State
-from vultus.errors import NotFound
 from vultus.schemas.resource_requests import KeyFields, RotationFields
 from vultus.schemas.resources import (
     KeyAnswer,
@@ -35,16 +34,14 @@ MayRotateKey = Annotated[Caller, Security(Gate("admin", action="key.rotate", cha
 @router.get("/keys")
 async def list_keys(caller: MayListKeys, state: State) -> KeyList:
     """All keys, revoked ones too; never the keys themselves."""
-    caller.require_all_collections()
+    caller.require_key_of_all_collections()
     return KeyList(keys=[key_answer(key) for key in await state.run(state.system().keys.keys)])
 
 
 @router.get("/keys/self")
 async def show_own_key(caller: AnyKey) -> KeyAnswer:
     """The key that this call was made with: its scopes, collections and limits. Any valid key may ask."""
-    if caller.key is None:
-        raise NotFound("this server asks for no keys; every call is allowed")
-    return key_answer(caller.key)
+    return key_answer(caller.require_key())
 
 
 @router.post(
@@ -52,7 +49,7 @@ async def show_own_key(caller: AnyKey) -> KeyAnswer:
 )
 async def create_key(request: Request, response: Response, caller: MayCreateKey, state: State) -> NewKeyAnswer:
     """Make a key, not of scope admin. The answer is the only place where it is ever shown."""
-    caller.require_all_collections()
+    caller.require_key_of_all_collections()
     fields = await read_fields(request, KeyFields)
     key, secret = await state.run(
         state.system().keys.acting_as(caller.act).create,
@@ -69,7 +66,7 @@ async def create_key(request: Request, response: Response, caller: MayCreateKey,
 @router.delete("/keys/{key_id}")
 async def revoke_key(key_id: IdPath, caller: MayRevokeKey, state: State) -> KeyAnswer:
     """Revoke a key: from now on it is refused."""
-    caller.require_all_collections()
+    caller.require_key_of_all_collections()
     return key_answer(await state.run(state.system().keys.acting_as(caller.act).revoke, key_id))
 
 
@@ -78,7 +75,7 @@ async def rotate_key(
     request: Request, response: Response, key_id: IdPath, caller: MayRotateKey, state: State
 ) -> RotatedKeyAnswer:
     """Give a key, not of scope admin, a new secret for the same grants. The old one works until the overlap ends."""
-    caller.require_all_collections()
+    caller.require_key_of_all_collections()
     fields = await read_fields(request, RotationFields)
     rotate = state.system().keys.acting_as(caller.act).rotate
     rotation = await state.run(rotate, key_id, overlap=timedelta(minutes=fields.overlap_minutes), admin_too=False)
