@@ -9,6 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.standin import StandInSystem, photo
+from vultus.api.app import create_app
+from vultus.api.middleware.overload import KNOWN_CALLER
 from vultus.api.rate_limits import RateLimiter
 
 CALLS = [
@@ -178,3 +180,17 @@ def test_a_clock_that_is_set_back_locks_no_key_out() -> None:
 def test_the_use_of_a_key_is_remembered(anonymous: TestClient, key: Callable[..., str], system: StandInSystem) -> None:
     anonymous.get("/collections", headers={"x-api-key": key("read")})
     assert system.keys.touched == ["k0"]
+
+
+def test_the_gate_tells_the_server_whose_key_was_accepted(system: StandInSystem, key: Callable[..., str]) -> None:
+    marked: list[bool] = []
+    app = create_app(system)
+
+    async def watched(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+        marked.append(KNOWN_CALLER in scope.get("state", {}))
+
+    client = TestClient(watched)
+    for path, secret in (("/collections", "wrong"), ("/docs", key("read")), ("/collections", key("read"))):
+        client.get(path, headers={"x-api-key": secret})
+    assert marked == [False, False, True]

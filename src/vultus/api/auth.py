@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from vultus.api.middleware.overload import KNOWN_CALLER
 from vultus.api.request_context import request_context
 from vultus.api.state import AppState, app_state
 from vultus.errors import CollectionNotAllowed, NotFound, RateLimited, ScopeNotAllowed, StorageFailed
@@ -102,6 +103,7 @@ class Gate:
 
     def _begin_act(self, request: Request, actor: str, state: AppState, *, may_override: bool) -> Act:
         """From now on the outcome of the call is audited."""
+        request.scope.setdefault("state", {})[KNOWN_CALLER] = True
         context = request_context(request.scope)
         context.act = Act(actor, context.request_id, self.action, may_override=may_override)
         context.changes, context.audit_sink = self.changes, state.system().audit_sink

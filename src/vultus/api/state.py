@@ -68,6 +68,7 @@ class AppState:
         self._open_system = open_system
         self._on_failure = on_failure
         self._stack = ExitStack()
+        self.large_input = anyio.Semaphore(1)  # parsed one at a time: the parser and all answers share one interpreter
         self._threads = anyio.CapacityLimiter(settings.compute_slots + settings.queue_size + SPARE_THREADS)
 
     def system(self) -> System:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,10 +23,12 @@ from vultus.identifiers import (
     check_name,
     check_subject,
 )
+from vultus.schemas.json_text import parse_json
 
 MAX_MODEL_NAME_CHARACTERS = 200
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 NORMALIZATIONS = ("base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace")
+NUMBERS = {int, float}
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8259, section 6
 HOW_TO_SEND = "send a file part, or a string with base64 or a data: URL"
 
@@ -160,13 +161,13 @@ def _json_object(value: Any) -> Any:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=refuse_constant)
+        return parse_json(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as exc:
         raise ValueError('is not JSON; write an object, like {"department": "lab"}') from exc
 
 
 def refuse_constant(name: str) -> Any:
-    """For json.loads: refuses NaN and Infinity, which are not JSON."""
+    """For parse_json: refuses NaN and Infinity, which are not JSON."""
     raise ValueError(f"{name} is not a JSON value")
 
 
@@ -201,14 +202,14 @@ def _json_text(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return parse_json(value)
     except (ValueError, RecursionError) as exc:
         raise ValueError("is not JSON; write an array of numbers, like [0.1, -0.2]") from exc
 
 
 def _vector(value: Any) -> Any:
     value = _json_text(value)
-    if not isinstance(value, list) or any(isinstance(x, bool) or not isinstance(x, (int, float)) for x in value):
+    if not isinstance(value, list) or not set(map(type, value)) <= NUMBERS:
         raise ValueError("must be an array of numbers")
     return value
 
@@ -246,7 +247,8 @@ def _embeddings(value: Any, info: ValidationInfo) -> list[Any]:
     return [_vector(row) for row in rows]
 
 
-Vector = Annotated[list[float], BeforeValidator(_vector)]
-Embeddings = Annotated[list[list[float]], BeforeValidator(_embeddings)]
+Numbers = Annotated[list[float], Field(fail_fast=True)]  # one finding for all of them
+Vector = Annotated[Numbers, BeforeValidator(_vector)]
+Embeddings = Annotated[list[Numbers], BeforeValidator(_embeddings)]
 SubjectIds = Annotated[list[SubjectId | None], BeforeValidator(_json_text)]
-Vectors = Annotated[list[tuple[str | int, list[float]]], BeforeValidator(_vectors)]
+Vectors = Annotated[list[tuple[str | int, Numbers]], Field(fail_fast=True), BeforeValidator(_vectors)]

@@ -8,15 +8,22 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from vultus.api.errors import Problem
-from vultus.api.middleware.overload import OVERLOADED
+from vultus.api.middleware.overload import KNOWN_CALLER, OVERLOADED, PUBLIC_PAGES
 from vultus.server.connections import ConnectionLimiter
-from vultus.server.protocol_errors import NOT_HTTP, UPGRADE_WITH_BODY, headers_too_large, raw_protocol_error
+from vultus.server.protocol_errors import (
+    NOT_HTTP,
+    UPGRADE_WITH_BODY,
+    headers_too_large,
+    raw_protocol_error,
+    too_many_ahead,
+)
 
 MAX_HEAD_BYTES = 64 * 1024  # of a request without its body: request line, headers, chunk frames, trailers
 MAX_HEADERS = 200
+MAX_AHEAD = 32  # requests sent before the answer to the first (pipelining); each takes about 3 kB
 FRAMES = 9  # bytes of chunk frames allowed per byte of body: a chunk of one byte has 5
 BODY_HEADERS = (b"content-length", b"transfer-encoding")
 
@@ -26,7 +33,7 @@ class _Refused(Exception):
 
 
 class StrictHttpProtocol(HttpToolsProtocol):
-    """Limits the size of headers, drops trailers, and declines to upgrade to another protocol."""
+    """Limits the size of headers, drops trailers, declines to upgrade, and ends all requests of a lost connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,6 +42,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
         self._head_left = MAX_HEAD_BYTES
         self._parsed = 0  # bytes of the head that the parser has reported; the same however the pieces are cut
         self._fault = NOT_HTTP
+        self._answering: RequestResponseCycle | None = None  # `cycle` is the newest; earlier ones may be pipelined
 
     def data_received(self, data: bytes) -> None:
         self._head_left -= len(data)
@@ -63,10 +71,24 @@ class StrictHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if offered:
             self.cycle.keep_alive = False  # the parser reads nothing after an offer to upgrade
+        if len(self.pipeline) > MAX_AHEAD:
+            raise self._stopped(too_many_ahead(MAX_AHEAD))
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
         self._head_left = min(MAX_HEAD_BYTES, self._head_left + FRAMES * len(body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tells the request that is being answered too; uvicorn tells only the newest, and the other writes on."""
+        answering = self._answering
+        if answering is not None and not answering.response_complete:
+            answering.disconnected = True
+            answering.message_event.set()
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn when the parser fails."""
@@ -113,10 +135,10 @@ class BoundedHttpProtocol(StrictHttpProtocol):
         self._watch_headers()
 
     def on_headers_complete(self) -> None:
-        self.limiter.request_started(self)
-        if self.limiter.overloaded:
+        super().on_headers_complete()  # the task that answers does not run yet
+        self.limiter.request_started(self, public=self.scope["path"].startswith(PUBLIC_PAGES))
+        if self.limiter.must_refuse(self):
             self.scope["state"][OVERLOADED] = True
-        super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -127,6 +149,12 @@ class BoundedHttpProtocol(StrictHttpProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._watch_answer()
+        if not self._caller_is_known():
+            self.limiter.slowed(self)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.limiter.caught_up(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
@@ -142,6 +170,9 @@ class BoundedHttpProtocol(StrictHttpProtocol):
     def _refuse(self, problem: Problem) -> None:
         super()._refuse(problem)
         self._watch_answer()
+
+    def _caller_is_known(self) -> bool:
+        return self._answering is not None and KNOWN_CALLER in self._answering.scope["state"]
 
     def _between_requests(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -28,6 +28,12 @@ def headers_too_large(max_bytes: int, max_headers: int) -> Problem:
     return Problem(431, "request_too_large", sentence)
 
 
+def too_many_ahead(most: int) -> Problem:
+    """The problem of a connection that sends requests and waits for no answer."""
+    sentence = f"more than {most} requests were sent before the answer to the first; wait for answers"
+    return Problem(413, "request_too_large", sentence)
+
+
 def protocol_error_response(problem: Problem) -> Response:
     """The answer in the one error shape, with a new request id; the connection is to be closed after it."""
     request_id = str(uuid.uuid4())

@@ -30,6 +30,7 @@ from vultus.server.process import (
 )
 from vultus.wiring import Duties, System
 
+CONTINUE = b"HTTP/1.1 100"
 OpenWorker = Callable[[Settings, Duties], AbstractContextManager[System]]
 
 
@@ -112,7 +113,7 @@ class HandedHttpProtocol(BoundedHttpProtocol):
     place = 0  # set before the connection is made
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast(asyncio.Transport, _NotingTransport(transport, self._answering)))
+        super().connection_made(cast(asyncio.Transport, _NotingTransport(transport, self._note_answering)))
 
     def data_received(self, data: bytes) -> None:
         if self.board[self.place] is Doing.NOTHING:
@@ -129,18 +130,19 @@ class HandedHttpProtocol(BoundedHttpProtocol):
         self.board[self.place] = Doing.NOTHING
         self.channel.say_closed(self.place)
 
-    def _answering(self) -> None:
+    def _note_answering(self) -> None:
         self.board[self.place] = Doing.ANSWERING
 
 
 class _NotingTransport:
-    """A transport that calls `noting` before each write."""
+    """A transport that calls `noting` before an answer is written; "100 Continue" is none yet."""
 
     def __init__(self, transport: asyncio.Transport, noting: Callable[[], None]) -> None:
         self._transport, self._noting = transport, noting
 
     def write(self, data: bytes) -> None:
-        self._noting()
+        if not data.startswith(CONTINUE):
+            self._noting()
         self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:

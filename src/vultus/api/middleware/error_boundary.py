@@ -50,9 +50,10 @@ def _log_fault(problem: Problem, request_id: str, exc: Exception) -> None:
     if problem.status != 500:
         return
     sentence = str(exc) if isinstance(exc, VultusError) else "no message kept"
-    log.error("request %s failed: %s (%s) at %s", request_id, type(exc).__name__, sentence, _frames(exc))
+    log.error("request %s failed: %s (%s) at %s", request_id, type(exc).__name__, sentence, frames_of(exc))
 
 
-def _frames(exc: BaseException) -> str:
+def frames_of(exc: BaseException) -> str:
+    """Where an exception was raised, on one line: the innermost frames, without values or messages."""
     frames = traceback.extract_tb(exc.__traceback__)[-6:]
     return " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)

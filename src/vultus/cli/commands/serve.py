@@ -15,12 +15,11 @@ from vultus.cli.options import DataDir, ModelDir
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
+from vultus.server.log_lines import BoundedHandler
 from vultus.server.process import limit_malloc_arenas, run_server
 from vultus.server.signals import handling, leave
 from vultus.server.worker_pool import run_workers
 from vultus.storage.server_lock import serving_alone
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def serve(
@@ -102,7 +101,7 @@ def _make_data_folder(folder: Path) -> None:
 
 def quiet_logs() -> None:
     """Set up the log of a process that serves."""
-    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
+    logging.basicConfig(level=logging.WARNING, handlers=[BoundedHandler()])
     warnings.filterwarnings("ignore", module="PIL")  # odd metadata in a caller's photo is no news for the operator
     for name in ("uvicorn.error", "python_multipart"):
         logging.getLogger(name).setLevel(logging.ERROR)  # their warnings are about odd bytes that anyone may send
