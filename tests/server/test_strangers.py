@@ -106,5 +106,5 @@ def test_requests_sent_far_ahead_of_their_answers_are_refused(tmp_path: Path) ->
         some = received(server.send(asked("/health") * 20 + asked("/health", Connection="close")))
         assert some.count(b"HTTP/1.1 200") == 21
         answers = received(server.send(asked("/health") * 3_000))
-        assert answers.count(b"HTTP/1.1 ") < 100
+        assert answers.count(b"HTTP/1.1 ") < 1_000
         assert b"request_too_large" in answers

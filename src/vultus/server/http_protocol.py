@@ -23,7 +23,7 @@ from vultus.server.protocol_errors import (
 
 MAX_HEAD_BYTES = 64 * 1024  # of a request without its body: request line, headers, chunk frames, trailers
 MAX_HEADERS = 200
-MAX_AHEAD = 32  # requests sent before the answer to the first (pipelining); each takes about 3 kB
+MAX_AHEAD = 512  # requests sent before the answer to the first (pipelining); each takes about 3 kB
 FRAMES = 9  # bytes of chunk frames allowed per byte of body: a chunk of one byte has 5
 BODY_HEADERS = (b"content-length", b"transfer-encoding")
 
