@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
@@ -18,6 +19,28 @@ def refusal(client: TestClient, path: str, status: int = 400, **request: Any) ->
     answer = client.post(path, **request)
     assert answer.status_code == status, answer.text
     return str(answer.json()["detail"])
+
+
+LONG = photo() + bytes(range(256))  # its base64 has all characters, and padding
+OTHER_ALPHABET = base64.urlsafe_b64encode(LONG).decode()
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,", "data:;base64,"])
+@pytest.mark.parametrize(
+    "text", [OTHER_ALPHABET, OTHER_ALPHABET.rstrip("="), base64.b64encode(LONG).decode().rstrip("=")]
+)
+def test_base64_of_either_alphabet_with_or_without_padding_is_an_image(
+    client: TestClient, service: StandInService, prefix: str, text: str
+) -> None:
+    assert set("-_=") <= set(OTHER_ALPHABET)
+    assert client.post("/represent", json={"img": prefix + text}).status_code == 200
+    assert service.asked["photo"] == LONG
+
+
+def test_a_data_url_may_be_percent_encoded(client: TestClient, service: StandInService) -> None:
+    text = quote(base64.b64encode(LONG).decode(), safe="")
+    assert client.post("/represent", json={"img": f"data:image/png;base64,{text}"}).status_code == 200
+    assert service.asked["photo"] == LONG
 
 
 @pytest.mark.parametrize("text", [B64, f"data:image/png;base64,{B64}", f" {B64[:4]}\n{B64[4:]} "])

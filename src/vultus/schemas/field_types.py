@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
@@ -30,6 +31,8 @@ FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no":
 NORMALIZATIONS = ("base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace")
 NUMBERS = {int, float}
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8259, section 6
+TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+SHORTEST_UNPADDED = 64  # characters: the smallest images have more
 HOW_TO_SEND = "send a file part, or a string with base64 or a data: URL"
 
 
@@ -99,12 +102,20 @@ def _decoded_text(text: str, name: str, max_bytes: int) -> bytes:
         head, _, text = text.partition(",")
         if not head.lower().endswith(";base64"):
             raise InvalidImage(f'field "{name}": a data: URL must read data:image/...;base64,...')
+        text = unquote(text)
     text = "".join(text.split())
     _refuse_large(len(text) * 3 // 4 - 2, name, max_bytes)  # before decoding; up to two characters are padding
     try:
-        return base64.b64decode(text, validate=True)
+        return _from_base64(text)
     except (binascii.Error, ValueError) as exc:
         raise InvalidImage(f'field "{name}" is not base64; {HOW_TO_SEND}. A path or an address is not opened') from exc
+
+
+def _from_base64(text: str) -> bytes:
+    """Of either alphabet (RFC 4648, sections 4 and 5); padding may be missing from all but short text, like a path."""
+    if len(text) >= SHORTEST_UNPADDED:
+        text += "=" * (-len(text) % 4)
+    return base64.b64decode(text.translate(TO_STANDARD_ALPHABET), validate=True)
 
 
 def _refuse_large(size: int, name: str, max_bytes: int) -> None:
