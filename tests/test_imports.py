@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "vultus"
 GROUND = {
     *("errors", "records", "cores", "identifiers", "lookalikes", "files", "installation_key", "findings", "vectors"),
-    "__init__",
+    *("caller", "__init__"),
 }
 FLOOR = GROUND | {"matching", "vision", "models", "search"}
 # folder or file -> those it may know, beside itself
@@ -26,6 +26,7 @@ MAY_KNOW = {
     "installation_key": {"errors", "files"},
     "vectors": {"errors", "records"},
     "findings": set(),
+    "caller": set(),
     "config": {"cores"},
     "matching": GROUND | {"search"},
     "vision": GROUND | {"matching"},

@@ -86,6 +86,11 @@ class System:
     audit_sink: AuditSink = field(default_factory=NullAuditSink)
     audit: Audit | NoAudit = field(default_factory=NoAudit)
 
+    @property
+    def stuck_seconds(self) -> float:
+        """For how long all compute slots have been taken without one coming free; 0 when one is free."""
+        return self.pipeline.stuck_seconds
+
     def capabilities(self) -> Mapping[str, Any]:
         """The content of /capabilities: models, detectors, defaults."""
         settings = self.settings

@@ -338,6 +338,7 @@ class StandInSystem:
     keys: StandInKeys = field(default_factory=StandInKeys)
     audit_sink: StandInAuditSink = field(default_factory=StandInAuditSink)
     ready: bool = True
+    stuck_seconds: float = 0.0
 
     def capabilities(self) -> Mapping[str, Any]:
         return {"models": [{"id": MODEL}], "detectors": ["yunet"], "defaults": {"model_name": MODEL}}

@@ -136,3 +136,13 @@ def test_the_examples_can_be_sent_as_they_are(client: TestClient, document: dict
             answer = client.request(method, path.replace("{collection}", "c"), json=body["example"])
             assert answer.status_code in (200, 201, 202), answer.text
     assert sent == len(COMPUTE) + 4
+
+
+def test_a_service_whose_slots_do_not_come_free_is_not_ready(anonymous: TestClient, system: StandInSystem) -> None:
+    system.stuck_seconds = 29.0  # three decodings of 10 s may take so long
+    assert anonymous.get("/readiness").status_code == 200
+    system.stuck_seconds = 31.0
+    answer = anonymous.get("/readiness")
+    assert (answer.status_code, answer.json()["error"]) == (503, "not_ready")
+    assert "no compute slot has come free for 31 s, longer than the 30 s" in answer.json()["detail"]
+    assert anonymous.get("/health").status_code == 200

@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 from tests.waiting import patient, wait_until
+from vultus.caller import CallerGone, leave_if_unwanted, waiting
 from vultus.errors import QueueFull, QueueTimeout
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread, run_in_order
 
@@ -185,3 +186,29 @@ def test_work_in_the_background_waits_while_requests_do():
     for thread in threads:
         thread.join(timeout=SECONDS)
     assert waited == ["request", "background"]
+
+
+def test_slots_are_stuck_from_when_the_last_of_them_was_taken():
+    slots = ComputeSlots(2, queue=0, wait_seconds=1)
+    with slots.hold():
+        assert slots.stuck_seconds() == 0
+        with slots.hold():
+            wait_until(lambda: slots.stuck_seconds() > 0, "time to pass")
+        assert slots.stuck_seconds() == 0
+
+
+def test_a_caller_who_left_while_waiting_computes_nothing():
+    slots = ComputeSlots(1, queue=1, wait_seconds=SECONDS)
+    with waiting() as caller:
+        caller.leave()
+        with pytest.raises(CallerGone), slots.hold():
+            pytest.fail("computed for nobody")
+    assert slots.stuck_seconds() == 0
+
+
+def test_tasks_in_helper_threads_know_the_caller():
+    slots = ComputeSlots(2, queue=0, wait_seconds=1)
+    with waiting() as caller:
+        caller.leave()
+        with pytest.raises(CallerGone):
+            slots.run_all([lambda: None, leave_if_unwanted])

@@ -27,6 +27,7 @@ from vultus.api.image_urls.fetch import Fetcher
 from vultus.api.middleware.audit import AuditMiddleware
 from vultus.api.middleware.body_limit import BodyLimitMiddleware
 from vultus.api.middleware.cross_site import CrossSiteMiddleware
+from vultus.api.middleware.disconnect import DisconnectMiddleware
 from vultus.api.middleware.error_boundary import ErrorBoundaryMiddleware
 from vultus.api.middleware.overload import OverloadMiddleware
 from vultus.api.middleware.path_segments import PathSegmentsMiddleware
@@ -132,6 +133,7 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
         *without_keys,
         Middleware(AuditMiddleware),
         Middleware(DrainMiddleware, shutdown_state=state.shutdown_state),
+        Middleware(DisconnectMiddleware),
         Middleware(
             BodyLimitMiddleware,
             max_bytes=settings.max_body_bytes,

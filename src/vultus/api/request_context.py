@@ -39,6 +39,10 @@ class System(Protocol):
     def ready(self) -> bool:
         """Whether the models are loaded and warm; False again while stopping."""
 
+    @property
+    def stuck_seconds(self) -> float:
+        """For how long all compute slots have been taken without one coming free; 0 when one is free."""
+
     def capabilities(self) -> Mapping[str, Any]:
         """Models, detectors and defaults, as plain JSON values."""
 

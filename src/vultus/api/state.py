@@ -20,6 +20,7 @@ from vultus.api.image_urls.fetch import Fetcher
 from vultus.api.middleware.shutdown import ShutdownState
 from vultus.api.rate_limits import RateLimiter
 from vultus.api.request_context import OpenSystem, System
+from vultus.caller import waiting
 from vultus.config import Settings
 from vultus.errors import NotReady, QueueFull, VultusError
 
@@ -80,12 +81,16 @@ class AppState:
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do blocking work in a thread of this state, so that it neither waits for nor starves the framework's threads.
 
-        Raises QueueFull when all threads are busy. When the call is cancelled, the thread finishes without it.
+        Raises QueueFull when all threads are busy. When the call is cancelled, the thread ends at its next step.
         """
         if self._threads.available_tokens < 1:
             raise QueueFull("all compute threads are busy; ask again in a second", 1.0)
         bound = partial(work, *args, **kwargs)
-        return await anyio.to_thread.run_sync(bound, limiter=self._threads, abandon_on_cancel=True)
+        with waiting() as caller:
+            try:
+                return await anyio.to_thread.run_sync(bound, limiter=self._threads, abandon_on_cancel=True)
+            finally:
+                caller.leave()  # which ends what a cancelled call still computes
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:

@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Protocol, TypeVar
 
 import cv2
 
+from vultus.caller import leave_if_unwanted
 from vultus.errors import QueueFull, QueueTimeout
 
 T = TypeVar("T")
@@ -44,22 +46,32 @@ class ComputeSlots:
         """queue: how many requests may wait; wait_seconds: for how long at most."""
         self.count = count
         self._free = threading.BoundedSemaphore(count)
+        self._held_since: dict[object, float] = {}  # of each slot that is taken, monotonic seconds
         self._queue, self._wait_seconds = queue, wait_seconds
         self._waiting = 0
-        self._lock = threading.Lock()  # guards _waiting
+        self._lock = threading.Lock()  # guards _waiting and _held_since
         self.background = max(1, count // 2)  # slots that work in the background may hold at once
         self._background = threading.BoundedSemaphore(self.background)
         self._helpers = ThreadPoolExecutor(count, thread_name_prefix="vultus-compute")
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold one slot. Raises QueueFull at once, QueueTimeout after the longest wait."""
+        """Hold one slot. Raises QueueFull at once, QueueTimeout after the longest wait, CallerGone after that wait."""
         if not self._free.acquire(blocking=False):
             self._wait()
+        slot = self._taken()
         try:
+            leave_if_unwanted()
             yield
         finally:
-            self._free.release()
+            self._release(slot)
+
+    def stuck_seconds(self) -> float:
+        """For how long all slots have been taken without one coming free; 0 when one is free."""
+        with self._lock:
+            if len(self._held_since) < self.count:
+                return 0.0
+            return time.monotonic() - max(self._held_since.values())
 
     @contextmanager
     def hold_in_background(self, check: Callable[[], None]) -> Iterator[None]:
@@ -70,23 +82,23 @@ class ComputeSlots:
         while not self._background.acquire(timeout=BACKGROUND_WAIT_SECONDS):
             check()
         try:
-            while not self._take_free():
+            while (slot := self._take_free()) is None:
                 check()
                 time.sleep(BACKGROUND_WAIT_SECONDS)
             try:
                 yield
             finally:
-                self._free.release()
+                self._release(slot)
         finally:
             self._background.release()
 
     @contextmanager
     def hold_spare(self, count: int) -> Iterator[bool]:
         """Hold `count` more slots if so many are free at this moment, else none; yields whether they were."""
-        held = 0
-        while held < count and self._take_free():
-            held += 1
-        granted = held == count
+        held: list[object] = []
+        while len(held) < count and (slot := self._take_free()) is not None:
+            held.append(slot)
+        granted = len(held) == count
         if not granted:
             self._give_back(held)
         try:
@@ -108,28 +120,40 @@ class ComputeSlots:
 
     def _start(self, task: Callable[[], T]) -> Future[T] | None:
         """The task, started on a free slot; None when no slot is free."""
-        if not self._take_free():
+        slot = self._take_free()
+        if slot is None:
             return None
 
         def run() -> T:
             try:
                 return task()
             finally:
-                self._free.release()
+                self._release(slot)
 
         try:
-            return self._helpers.submit(run)
+            return self._helpers.submit(copy_context().run, run)
         except RuntimeError:  # the pool takes no more tasks: the process is ending
-            self._free.release()
+            self._release(slot)
             return None
 
-    def _take_free(self) -> bool:
-        """Take a slot if one is free and no request waits for it: waiting requests go first."""
-        return self._waiting == 0 and self._free.acquire(blocking=False)
+    def _take_free(self) -> object | None:
+        """A slot if one is free and no request waits for it, else None: waiting requests go first."""
+        return self._taken() if self._waiting == 0 and self._free.acquire(blocking=False) else None
 
-    def _give_back(self, held: int) -> None:
-        for _ in range(held):
-            self._free.release()
+    def _taken(self) -> object:
+        slot = object()
+        with self._lock:
+            self._held_since[slot] = time.monotonic()
+        return slot
+
+    def _release(self, slot: object) -> None:
+        with self._lock:
+            del self._held_since[slot]
+        self._free.release()
+
+    def _give_back(self, held: Sequence[object]) -> None:
+        for slot in held:
+            self._release(slot)
 
     def _wait(self) -> None:
         with self._lock:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vultus.caller import leave_if_unwanted
 from vultus.errors import DetectorNotAllowed, NotFound
 from vultus.records.chosen import ChoiceRule, FaceChoice
 from vultus.records.seen import RGB, Box, Face, Float32, Photograph, Quality, Template
@@ -65,6 +66,11 @@ class Pipeline:
             yield
 
     @property
+    def stuck_seconds(self) -> float:
+        """For how long all slots have been taken without one coming free; 0 when one is free."""
+        return self._slots.stuck_seconds()
+
+    @property
     def background_slots(self) -> int:
         """How many slots work in the background may hold at once: half of them."""
         return self._slots.background
@@ -93,7 +99,9 @@ class Pipeline:
         """Decode a photo and find its faces. Raises InvalidImage, RequestTooLarge, DetectorNotAllowed."""
         name = self.detector_name(detector)
         fallback = self._fallback if self._means_default(detector) else None
+        leave_if_unwanted()
         photograph = self._decode(photo)
+        leave_if_unwanted()
         found, name, rotation = self._find(photograph.pixels, name, fallback)
         photograph = turned(photograph, rotation)
         faces = tuple(by_prominence(found, photograph.pixels)[: self._max_faces])
@@ -140,6 +148,7 @@ class Pipeline:
         self, faces: Sequence[tuple[DetectedPhoto, Face]], model: Recogniser[Any], *, align: bool = True
     ) -> tuple[Template, ...]:
         """Templates of faces, which may be of several photos. Raises ModelInvalid."""
+        leave_if_unwanted()
         crops = [self._crop(model, *one, align=align) for one in faces]
         vectors, recognisability = self._recognise(model, crops)
         templates = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from PIL import Image
 from tests import pictures
 from tests.heic import heic
 from tests.vision.decoding.test_jpeg_header import with_scans
+from tests.waiting import patient
+from vultus.caller import CallerGone, waiting
 from vultus.errors import InvalidImage, RequestTooLarge
 from vultus.vision.decoding.decode import decode
 from vultus.vision.decoding.isolated import IsolatedDecoder, is_quick
@@ -131,3 +134,13 @@ def test_its_memory_is_limited(decoder):
     limits = Path(f"/proc/{process}/limits").read_text("ascii").splitlines()
     (line,) = [line for line in limits if line.startswith("Max address space")]
     assert int(line.split()[3]) == 2 * DEFAULT_LIMITS.memory_bytes + 512 * MIB
+
+
+def test_a_decoding_for_a_caller_who_has_left_is_ended(decoder):
+    slow = with_scans(90, size=(6000, 6000))
+    with waiting() as caller, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(copy_context().run, decoder, slow)
+        caller.leave()
+        with pytest.raises(CallerGone):
+            running.result(timeout=patient())
+    assert decoder.idle_processes == ()

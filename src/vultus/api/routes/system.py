@@ -9,7 +9,10 @@ from fastapi import APIRouter, Depends
 from vultus.api.openapi import PUBLIC_ERRORS
 from vultus.api.state import State
 from vultus.api.unread_input import refuse_unread
+from vultus.errors import NotReady
 from vultus.schemas.resources import Health
+
+DECODINGS = 3  # that no slot comes free for longer than so many of the longest is a fault or an attack
 
 router = APIRouter(tags=["system"], responses=PUBLIC_ERRORS, dependencies=[Depends(refuse_unread)])
 
@@ -24,8 +27,13 @@ async def health() -> Health:
 @router.head("/readiness", include_in_schema=False)
 @router.get("/readiness")
 async def readiness(state: State) -> Health:
-    """Requests will be served: the models are loaded and warm. 503 not_ready until then."""
-    state.system()
+    """Requests will be served: the models are loaded and warm, and compute slots come free. Otherwise 503 not_ready."""
+    stuck, most = state.system().stuck_seconds, DECODINGS * state.settings.decode_seconds
+    if stuck > most:
+        raise NotReady(
+            f"no compute slot has come free for {stuck:.0f} s, longer than the {most:g} s that is expected at most; "
+            "start the service again if that lasts"
+        )
     return Health(status="ready")
 
 

@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from threading import Lock, Timer
 from typing import IO, Any, Protocol, Self
 
 import numpy as np
 
+from vultus.caller import CallerGone, ended_by_caller
 from vultus.errors import InvalidImage, RequestTooLarge, VultusError
 from vultus.records.seen import Photograph
 from vultus.vision.decoding.decode import REDUCED_SIDE, decode
@@ -25,6 +28,7 @@ QUICK_PIXELS = 4_000_000  # PNG and WebP: 0.2 s and 80 MB at most
 QUICK_JPEG_PIXELS = 130_000_000  # times its scans: 12 megapixels of 10 scans
 KEPT_WORKERS = 4  # idle ones; each holds 40 MB
 LONGEST_ANSWER_BYTES = 10_000
+LATE, UNWANTED = "late", "unwanted"  # why a process was ended in the middle of an image
 WORKER = "vultus.vision.decoding.worker"
 ERRORS: dict[str, type[VultusError]] = {kind.code: kind for kind in (InvalidImage, RequestTooLarge)}
 
@@ -127,23 +131,24 @@ class _Worker:
 
     def decode(self, data: bytes, reduced_side: int) -> Photograph:
         """The photograph; after InvalidImage by a lost process, or any other error, the worker is not usable."""
-        late: list[bool] = []
+        ended: list[str] = []
 
-        def give_up() -> None:
-            late.append(True)
+        def end(why: str) -> None:
+            ended.append(why)
             self._process.kill()
 
-        deadline = Timer(self._limits.seconds, give_up)
+        deadline = Timer(self._limits.seconds, end, (LATE,))
         deadline.daemon = True
         deadline.start()
         self.usable = False
         try:
-            answer = self._ask(data, reduced_side)
+            with ended_by_caller(partial(end, UNWANTED)):
+                answer = self._ask(data, reduced_side)
         except (OSError, ValueError, KeyError, TypeError) as exc:
-            raise self._lost(bool(late)) from exc
+            raise self._lost(ended) from exc
         finally:
             deadline.cancel()
-        self.usable = not late
+        self.usable = not ended
         if isinstance(answer, VultusError):
             raise answer
         return answer
@@ -166,8 +171,10 @@ class _Worker:
             raise ValueError("the pixels are cut short")
         return Photograph(pixels, int(answer["width"]), int(answer["height"]), float(answer["reduction"]))
 
-    def _lost(self, late: bool) -> InvalidImage:
-        if late:
+    def _lost(self, ended: Sequence[str]) -> Exception:
+        if UNWANTED in ended:
+            return CallerGone()
+        if LATE in ended:
             return InvalidImage(
                 f"the image was not decoded within {self._limits.seconds:g} s; send it as an ordinary JPEG"
             )
