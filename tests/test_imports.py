@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "vultus"
 GROUND = {
     *("errors", "records", "cores", "identifiers", "lookalikes", "files", "installation_key", "findings", "vectors"),
-    *("caller", "__init__"),
+    *("caller", "plain_numbers", "__init__"),
 }
 FLOOR = GROUND | {"matching", "vision", "models", "search"}
 # folder or file -> those it may know, beside itself
@@ -27,7 +27,8 @@ MAY_KNOW = {
     "vectors": {"errors", "records"},
     "findings": set(),
     "caller": set(),
-    "config": {"cores"},
+    "plain_numbers": set(),
+    "config": {"cores", "plain_numbers"},
     "matching": GROUND | {"search"},
     "vision": GROUND | {"matching"},
     "models": GROUND,

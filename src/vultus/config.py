@@ -8,13 +8,14 @@ from __future__ import annotations
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import platformdirs
-from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from vultus.cores import available_cores
+from vultus.plain_numbers import plain_integer, plain_number
 
 MIB = 1024 * 1024
 MIN_ADMIN_KEY_CHARACTERS = 32
@@ -194,6 +195,15 @@ class Settings(BaseSettings):
     image_url_seconds: float = Field(
         10.0, gt=0, description="Longest that fetching all images of one request may take, seconds."
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_plain(cls, value: object, info: ValidationInfo) -> object:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        kinds = set(get_args(annotation) or [annotation])
+        if int in kinds:
+            return plain_integer(value)
+        return plain_number(value) if float in kinds else value
 
     @cached_property
     def grace_seconds(self) -> float:

@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from vultus import __version__
 from vultus.cli.context import CommandContext
 from vultus.cli.exit_codes import EXIT_CODES, Guarded
+from vultus.cli.options import read_numbers_plainly
 from vultus.server.signals import handling, leave
 
 MARKUP: Literal["markdown"] = "markdown"
@@ -92,6 +93,7 @@ def load(name: str) -> Any:
         found = single
     command = typer.main.get_command(found)
     command.name = name
+    read_numbers_plainly(command)
     return command
 
 

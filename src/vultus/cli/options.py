@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vultus import identifiers
 from vultus.cli.context import context_of
+from vultus.plain_numbers import plain_integer, plain_number
 
 
 def _remember_json(ctx: typer.Context, value: bool) -> bool:
@@ -44,6 +46,26 @@ def check_known_subject(value: str | None) -> str | list[str] | None:
 def check_name(value: str | None) -> str | list[str] | None:
     """Callback of --name."""
     return _checked(identifiers.check_name, value)
+
+
+def read_numbers_plainly(command: Any) -> None:
+    """Let the number options of a command, and of its sub-commands, read text as JSON does: 5_0 is no number."""
+    for option in command.params:
+        read = {int: plain_integer, float: plain_number}.get(option.type_descriptor.annotation)
+        if read is not None:
+            option.process_value = partial(_processed, option, read, option.process_value)
+    for each in getattr(command, "commands", {}).values():
+        read_numbers_plainly(each)
+
+
+def _processed(
+    option: Any, read: Callable[[Any], Any], process: Callable[..., Any], ctx: typer.Context, value: Any
+) -> Any:
+    try:
+        number = read(value)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), ctx=ctx, param=option) from exc
+    return process(ctx, number)
 
 
 def check_rate(value: float | None) -> float | None:

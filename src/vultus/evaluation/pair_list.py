@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vultus.errors import InvalidRequest
 from vultus.evaluation.csv_list import read_rows
+from vultus.plain_numbers import plain_integer
 
 SHOWN = 10  # missing photos named in a sentence
 SAME = {"1": True, "true": True, "yes": True, "same": True, "0": False, "false": False, "no": False, "different": False}
@@ -77,11 +78,20 @@ def _pair_row(row: Mapping[str, str], where: str) -> PairRow:
     same, fold = SAME.get(row["same"].lower()), row.get("fold") or None
     if same is None:
         raise InvalidRequest(f"{where}: same is {row['same']!r}; give 1 for a mated pair, 0 for a non-mated one")
-    if fold is not None and not fold.isdecimal():
-        raise InvalidRequest(f"{where}: fold is {fold!r}; give a whole number")
+    number = _fold(fold, where)
     if not row["path1"] or not row["path2"]:
         raise InvalidRequest(f"{where}: a photo is not named; give path1 and path2")
-    return row["path1"], row["path2"], same, None if fold is None else int(fold), row.get("attribute") or None
+    return row["path1"], row["path2"], same, number, row.get("attribute") or None
+
+
+def _fold(text: str | None, where: str) -> int | None:
+    try:
+        number = None if text is None else plain_integer(text)
+    except ValueError:
+        number = -1
+    if number is not None and number < 0:
+        raise InvalidRequest(f"{where}: fold is {text!r}; give a whole number")
+    return number
 
 
 def _locate(base: Path, names: Iterable[str]) -> dict[str, Path | None]:

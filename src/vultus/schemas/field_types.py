@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -24,13 +23,12 @@ from vultus.identifiers import (
     check_name,
     check_subject,
 )
+from vultus.plain_numbers import plain_integer, plain_number
 from vultus.schemas.json_text import parse_json
 
 MAX_MODEL_NAME_CHARACTERS = 200
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 NORMALIZATIONS = ("base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace")
-NUMBERS = {int, float}
-JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8259, section 6
 TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 SHORTEST_UNPADDED = 64  # characters: the smallest images have more
 HOW_TO_SEND = "send a file part, or a string with base64 or a data: URL"
@@ -133,13 +131,6 @@ def _flag(value: Any) -> bool:
     return FLAGS[text]
 
 
-def plain_number(value: Any) -> Any:
-    """Refuses what Python reads as a number and JSON does not: true, "5_0", "+5", "5.", Arabic digits, "inf"."""
-    if isinstance(value, bool) or (isinstance(value, str) and not JSON_NUMBER.fullmatch(value.strip())):
-        raise ValueError("must be a number, like 50 or 0.5")
-    return value
-
-
 def _blank_is_absent(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
@@ -191,11 +182,11 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(plain_number)]
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False), BeforeValidator(plain_number)]
 Rate = Annotated[float, Field(gt=0, lt=1), BeforeValidator(plain_number)]
-PlainInteger = Annotated[int, BeforeValidator(plain_number)]
+PlainInteger = Annotated[int, BeforeValidator(plain_integer)]
 Score = Annotated[float, Field(ge=0, le=100), BeforeValidator(plain_number)]
-Count = Annotated[int, Field(ge=1), BeforeValidator(plain_number)]
-CountTo100 = Annotated[int, Field(ge=1, le=100), BeforeValidator(plain_number)]
-Index = Annotated[int, Field(ge=0), BeforeValidator(plain_number)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(plain_integer)]
+CountTo100 = Annotated[int, Field(ge=1, le=100), BeforeValidator(plain_integer)]
+Index = Annotated[int, Field(ge=0), BeforeValidator(plain_integer)]
 ModelName = Annotated[str | None, BeforeValidator(_usable_model_name)]
 DetectorName = Annotated[Annotated[str, Field(max_length=200)] | None, Blank]
 Normalization = Annotated[str | None, AfterValidator(_normalization), Blank]

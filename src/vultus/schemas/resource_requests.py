@@ -18,6 +18,7 @@ from vultus.schemas.field_types import (
     Metadata,
     ModelName,
     PersonName,
+    PlainInteger,
     Rate,
     Score,
 )
@@ -112,6 +113,6 @@ class KeyFields(CallFields):
 class RotationFields(CallFields):
     """POST /keys/{id}/rotate."""
 
-    overlap_minutes: Annotated[int, Field(ge=0, le=MAX_OVERLAP_MINUTES)] = Field(
+    overlap_minutes: Annotated[PlainInteger, Field(ge=0, le=MAX_OVERLAP_MINUTES)] = Field(
         DEFAULT_OVERLAP_MINUTES, description="How long the old secret goes on working, minutes; 0: not at all."
     )

@@ -15,6 +15,7 @@ from vultus.api.openapi import RESOURCE_ERRORS
 from vultus.api.state import State
 from vultus.records.stored import EnrolledFace
 from vultus.schemas import resources
+from vultus.schemas.field_types import PlainInteger
 from vultus.service.galleries import CROP_VERSION, stored_photo_of
 
 router = APIRouter(tags=["galleries"], responses=RESOURCE_ERRORS)
@@ -30,7 +31,7 @@ class PhotoQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     crop: Literal["face"] | None = Field(None, description="face: a square around the face instead of the photo.")
-    size: int = Field(160, ge=32, le=512, description="Width and height of the crop, pixels.")
+    size: PlainInteger = Field(160, ge=32, le=512, description="Width and height of the crop, pixels.")
 
     @model_validator(mode="after")
     def _size_of_a_crop(self) -> Self:
