@@ -12,6 +12,8 @@ from vultus.errors import VectorMismatch
 from vultus.records.seen import Float32
 
 LENGTH_TOLERANCE = 1e-3  # of an embedding: what float32 and JSON with few digits may lose
+LARGEST_NUMBER = 0.8  # of a vector of unit length: at or above it a single number is most of the vector
+LARGEST_MEAN = 0.95  # times the root of the dimension: at or above it all numbers are nearly the same
 SMALLEST_NORM = 1e-6  # at or below it a vector is zero or rounding noise, whose direction means nothing
 
 F = TypeVar("F", bound=np.floating[Any])
@@ -48,3 +50,17 @@ def require_embedding(values: Sequence[float] | Float32, dimension: int, model_i
     if abs(length - 1) > LENGTH_TOLERANCE:
         raise VectorMismatch(f"an embedding has length {length:.4g}; divide it by its length, so that this is 1")
     return vector
+
+
+def why_unusual(vector: NDArray[F], length: float) -> str | None:
+    """Why a (D,) vector of unit length looks like no embedding of a model, in words; None when it may be one.
+
+    length: what it had before it was scaled. Embeddings of networks have unit length and spread over many numbers.
+    """
+    if abs(length - 1) > LENGTH_TOLERANCE:
+        return f"has length {length:.4g}, not 1"
+    if vector.size > 1 and float(np.abs(vector).max()) >= LARGEST_NUMBER:
+        return "is nearly zero but for one number"
+    if vector.size > 1 and abs(float(vector.mean())) * float(np.sqrt(vector.size)) >= LARGEST_MEAN:
+        return "has nearly the same number everywhere"
+    return None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -95,3 +97,50 @@ def test_nan_in_a_vector_is_no_json(client):
     answer = client.post("/compare", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["error"] in ("invalid_request", "vector_mismatch")
+
+
+def spread(seed: int) -> list[float]:
+    """A vector of unit length that an embedding may be."""
+    numbers = np.random.default_rng(seed).normal(size=32)
+    return [float(x) for x in numbers / np.linalg.norm(numbers)]
+
+
+def cautions(answer: Any) -> list[tuple[str, str]]:
+    return [(one["code"], one["image"]) for one in answer.json().get("cautions", [])]
+
+
+UNUSUAL = [
+    ([2 * x for x in spread(1)], "has length 2, not 1"),
+    (A, "is nearly zero but for one number"),
+    ([32**-0.5] * 32, "has nearly the same number everywhere"),
+]
+
+
+@pytest.mark.parametrize(("vector", "why"), UNUSUAL)
+def test_a_vector_that_looks_like_no_embedding_gets_a_caution(client, vector, why):
+    answer = client.post("/compare", json={"source_vector": vector, "target_vectors": [spread(2)]})
+    assert cautions(answer) == [("no_photo", "source_vector"), ("unusual_vector", "source_vector")]
+    assert why in answer.json()["cautions"][1]["detail"]
+    answer = client.post("/compare", json={"source_vector": spread(1), "target_vectors": [spread(2), vector, vector]})
+    assert cautions(answer) == [("no_photo", "source_vector"), ("unusual_vector", "target_vector")]
+    assert "vector 1 of target_vector" in answer.json()["cautions"][1]["detail"]
+    assert "1 more" in answer.json()["cautions"][1]["detail"]
+
+
+def test_the_model_s_own_embeddings_get_none_but_that_no_photo_was_sent(client):
+    mine = client.post("/represent", files={"img": drawn_photo(1)}).json()[0]["embedding"]
+    assert cautions(client.post("/compare", json={"source_vector": mine, "target_vector": mine})) == [
+        ("no_photo", "source_vector")
+    ]
+    form = {"target_vector": json.dumps(mine)}
+    assert cautions(client.post("/compare", files={"img": drawn_photo(1)}, data=form)) == []
+
+
+@pytest.mark.parametrize(("vector", "why"), UNUSUAL[1:])
+def test_find_and_enroll_say_the_same_of_such_an_embedding(small_client, vector, why):
+    fields = {"embedding": vector, "model_name": "tiny-32"}
+    enrolled = small_client.post("/enroll", json={"subject": "ada", **fields})
+    (found,) = small_client.post("/find", json=fields).json()["faces"]
+    for answer in enrolled.json(), found:
+        assert [one["code"] for one in answer["cautions"]] == ["no_photo", "unusual_vector"]
+        assert why in answer["cautions"][1]["detail"]

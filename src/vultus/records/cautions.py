@@ -12,6 +12,7 @@ CautionCode = Literal[
     "looks_like_a_child",
     "several_faces",
     "faces_left_out",
+    "unusual_vector",
     "model_not_installed",
     "model_not_calibrated",
 ]

@@ -29,6 +29,7 @@ from vultus.schemas.json_text import parse_json
 MAX_MODEL_NAME_CHARACTERS = 200
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 NORMALIZATIONS = ("base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace")
+NUMBERS = {int, float}
 TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 SHORTEST_UNPADDED = 64  # characters: the smallest images have more
 HOW_TO_SEND = "send a file part, or a string with base64 or a data: URL"

@@ -13,11 +13,16 @@ from vultus.records.chosen import FaceChoice
 from vultus.records.seen import Float32, Template
 from vultus.service.chosen_faces import cautions_about, settle
 from vultus.service.context import Model, ServiceContext
-from vultus.service.evidence import Seen, weigh
+from vultus.service.evidence import Seen, unusual_vectors, weigh
 from vultus.service.pair_decisions import pair_rule
 from vultus.service.unavailable_models import model_of_vectors
 from vultus.vectors import has_direction, lengths, unit_length
 from vultus.vision.face_selection import largest_face
+
+UNKNOWN_QUALITY = (
+    "compared without a photo: the quality of the face is not known, and of a bad one the error rates do not hold; "
+    "compare a photo where you have one"
+)
 
 
 class VectorComparison:
@@ -49,14 +54,14 @@ class VectorComparison:
         lengths = {len(target) for target in targets}
         model, instead = model_of_vectors(self._context, model_name, threshold, lengths)
         asked = pair_rule(self._context, model, metric, target_fmr, threshold)
-        rows = unit_vectors(targets, model.dimension, model.id, what="target vector")
+        rows, unusual = unit_vectors(targets, model.dimension, model.id, what="target vector")
         choice = None
         if isinstance(source, bytes):
             template, choice = self._photo_template(source, model, detector, enforce_detection, align, face_index)
             probe = Seen.of("img", template)
         else:
-            (vector,) = unit_vectors([source], model.dimension, model.id, what="source vector")
-            probe = Seen("source_vector", vector)
+            (vector,), odd = unit_vectors([source], model.dimension, model.id, what="source vector")
+            probe, unusual = Seen("source_vector", vector), (*odd, *unusual)
         evidence = weigh([probe], model.reference, accept_low_quality=accept_low_quality)
         similarities = np.clip(rows @ probe.embedding, -1, 1)
         scores = similarities if model.reference is None else model.reference.score(probe.embedding, rows)
@@ -67,14 +72,16 @@ class VectorComparison:
             metric,
             model.id,
             evidence.unreliable if asked.rule.kind != "explicit" else None,
-            (*instead, *self._cautions(probe, choice), *evidence.cautions),
+            (*instead, *self._cautions(probe, choice), *evidence.cautions, *unusual),
             evidence.no_face and asked.rule.kind != "explicit",
             evidence.beyond,
             choice,
         )
 
     def _cautions(self, probe: Seen, choice: FaceChoice | None) -> Iterator[Caution]:
-        if probe.quality is not None:
+        if probe.quality is None:
+            yield Caution("no_photo", probe.image, UNKNOWN_QUALITY)
+        else:
             yield from self._context.cautions({probe.image: probe.quality})
         if probe.quality is not None and choice is not None and choice.rule != "face_index":
             yield from cautions_about(probe.image, choice, probe.quality, how=", or send face_index")
@@ -97,15 +104,22 @@ class VectorComparison:
             return settle(pipeline, detected, face, template, embedder, align=align)
 
 
-def unit_vectors(vectors: Sequence[Sequence[float]], dimension: int, model_id: str, *, what: str) -> Float32:
-    """(N, D) float32 of unit length. Raises VectorMismatch naming the first vector that cannot be compared."""
+def unit_vectors(
+    vectors: Sequence[Sequence[float]], dimension: int, model_id: str, *, what: str
+) -> tuple[Float32, tuple[Caution, ...]]:
+    """(N, D) float32 of unit length, and cautions about those that look like no embedding.
+
+    Raises VectorMismatch naming the first vector that cannot be compared.
+    """
     for i, vector in enumerate(vectors):
         if len(vector) != dimension:
             raise VectorMismatch(
                 f"{what} {i} has {len(vector)} numbers, {model_id} has {dimension}; send embeddings of that model"
             )
     rows = np.asarray(vectors, np.float64).reshape(len(vectors), dimension)
-    useless = np.flatnonzero(~has_direction(lengths(rows)))
+    norms = lengths(rows)
+    useless = np.flatnonzero(~has_direction(norms))
     if useless.size:
         raise VectorMismatch(f"{what} {useless[0]} is zero or holds NaN or infinity; send an embedding")
-    return unit_length(rows).astype(np.float32)
+    unit = unit_length(rows).astype(np.float32)
+    return unit, unusual_vectors(unit, norms, model_id, image=what.replace(" ", "_"))

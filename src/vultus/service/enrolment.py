@@ -17,6 +17,7 @@ from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, 
 from vultus.service.accepted_faces import AcceptedFace, accepted_face, ensure_photos, photo_to_keep, require_quality
 from vultus.service.chosen_faces import cautions_about
 from vultus.service.context import Model, ServiceContext, in_one_space
+from vultus.service.evidence import unusual_vectors
 from vultus.service.group_enrolment import accept_all_faces, check_subjects
 from vultus.service.policies import NO_POLICIES, USE_OVERRIDE
 from vultus.vectors import require_embedding, unit_length
@@ -178,7 +179,9 @@ class Enrolment:
         owner, stored = self._context.gallery.add_faces(
             collection, subject, new, name=name, metadata=metadata, space=target.space, begun=begun
         )
-        return EnrollResult(owner, target, stored, (), cautions=(NO_PHOTO,))
+        vectors = np.stack([one.template.embedding for one in new])
+        unusual = unusual_vectors(vectors, None, model.id, image="embedding")
+        return EnrollResult(owner, target, stored, (), cautions=(NO_PHOTO, *unusual))
 
     def _binding(self, collection: str, model_name: str | None) -> tuple[Collection | None, Model, CollectionPolicies]:
         """The collection, None while it is new; its model; its policies, read once at the beginning.

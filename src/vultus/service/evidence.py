@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vultus.matching.reference_faces import ReferenceFaces
 from vultus.matching.reliability import RELIABILITY_FLOOR
 from vultus.records.answers import ThresholdRule
 from vultus.records.cautions import Caution
 from vultus.records.seen import Face, Float32, Quality, Template
+from vultus.vectors import why_unusual
 from vultus.vision.quality import RELIABILITY
 
 NO_FACE = "no face was found in the image, so nothing can be said about a person; the whole image was compared"
@@ -91,3 +93,24 @@ def unreliable_sentence(image: str, reliability: float, parts: Mapping[str, floa
         f"below {RELIABILITY_FLOOR:.0f}; weakest: {shown} (of 100 each); send a sharper, better lit, unedited photo of "
         f"the whole face, {ANSWER_ANYWAY}"
     )
+
+
+def unusual_vectors(
+    vectors: Float32, norms: NDArray[np.float64] | None, model_id: str, *, image: str
+) -> tuple[Caution, ...]:
+    """A caution where (N, D) vectors of unit length look like no embedding of a model; one for all of them.
+
+    norms: (N,) lengths before they were scaled; None: 1. image: the name of the field.
+    """
+    before = np.ones(len(vectors)) if norms is None else norms
+    reasons = [why_unusual(row, float(norm)) for row, norm in zip(vectors, before, strict=True)]
+    found = [(i, why) for i, why in enumerate(reasons) if why is not None]
+    if not found:
+        return ()
+    (first, why), *others = found
+    more = f", and so or alike are {len(others)} more" if others else ""
+    detail = (
+        f"vector {first} of {image} {why}{more}; embeddings of {model_id} have length 1 and spread over all their "
+        "numbers, so for such a vector the error rates do not hold; send what /represent answered with this model"
+    )
+    return (Caution("unusual_vector", image, detail),)

@@ -17,7 +17,7 @@ from vultus.records.seen import Float32
 from vultus.records.stored import Collection, Subject
 from vultus.service.chosen_faces import settle, with_choice
 from vultus.service.context import Model, ServiceContext, in_one_space
-from vultus.service.evidence import Seen, weigh
+from vultus.service.evidence import Seen, unusual_vectors, weigh
 from vultus.service.search_decisions import SearchOptions, identify, is_current
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
@@ -205,7 +205,8 @@ class GallerySearch:
 
     def _cautions(self, probe: Seen, gallery: Collection) -> tuple[Caution, ...]:
         if probe.quality is None:
-            return (Caution("no_photo", probe.image, UNKNOWN_QUALITY),)
+            unusual = unusual_vectors(probe.embedding[None], None, gallery.model_id, image=probe.image)
+            return (Caution("no_photo", probe.image, UNKNOWN_QUALITY), *unusual)
         return self._context.cautions({probe.image: probe.quality}, gallery.policies)
 
     def _rule(
