@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 
 from vultus.api.body import parse_fields
 from vultus.errors import InvalidRequest, RequestTooLarge
+from vultus.json_text import LARGE, MAX_CONTAINERS, MAX_NAMES, MAX_VALUES
 from vultus.schemas.comparison import CompareFields
 from vultus.schemas.field_types import ImageLimits
-from vultus.schemas.json_text import LARGE, MAX_CONTAINERS, MAX_NAMES, MAX_VALUES
 
 LIMITS = ImageLimits(1_000_000, 20)
 ROW = [0.01] * 512

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from vultus.api.errors import request_sentence
 from vultus.api.state import app_state
 from vultus.errors import InvalidRequest, RequestTooLarge
-from vultus.schemas.field_types import FilePart, ImageLimits, refuse_constant
-from vultus.schemas.json_text import LARGE, count_values, parse_json
+from vultus.json_text import LARGE, LoneSurrogate, count_values, parse_json
+from vultus.schemas.field_types import FilePart, ImageLimits
 from vultus.schemas.requests import CallFields
 
 Fields = TypeVar("Fields", bound=CallFields)
@@ -72,8 +72,10 @@ def _refuse_unknown(values: Iterable[str], kind: type[CallFields]) -> None:
 def _from_json(body: bytes, media_type: bytes, kind: type[CallFields]) -> dict[str, Any]:
     """Parses JSON whatever type is declared: clients forget the header, and curl -d declares another one."""
     try:
-        values = parse_json(body, object_pairs_hook=_without_duplicates(kind), parse_constant=refuse_constant)
-    except (ValueError, RecursionError) as exc:
+        values = parse_json(body, object_pairs_hook=_without_duplicates(kind))
+    except LoneSurrogate as exc:
+        raise InvalidRequest(f"the JSON body {exc}") from exc
+    except ValueError as exc:
         declared_json = media_type == b"application/json" or media_type.endswith(b"+json")
         what = "the body is not valid JSON" if declared_json else "the body is neither JSON nor a form"
         raise InvalidRequest(f"{what}; {SEND_JSON_OR_FORM}") from exc

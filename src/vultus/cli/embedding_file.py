@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from vultus.errors import InvalidRequest
-from vultus.schemas.field_types import refuse_constant
+from vultus.json_text import parse_json
 
 MAX_BYTES = 64 * 1024 * 1024  # some 6,000 embeddings of 512 numbers
 WRITE = "write an array of numbers, like [0.1, -0.2], or an array of such arrays"
@@ -29,8 +28,8 @@ def read_embeddings(path: Path) -> list[list[float]]:
     if len(text) > MAX_BYTES:
         raise InvalidRequest(f"{path.name} has more than {MAX_BYTES} bytes, the limit; use several files")
     try:
-        value = json.loads(text, parse_constant=refuse_constant)
-    except (ValueError, RecursionError) as exc:
+        value = parse_json(text)
+    except ValueError as exc:
         raise InvalidRequest(f"{path.name} is not JSON; {WRITE}") from exc
     rows = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
     if not all(_is_vector(row) for row in rows):

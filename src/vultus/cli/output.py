@@ -16,6 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from vultus.identifiers import JOINERS
+
+SHOWN = "\n" + JOINERS  # joiners: Persian, Malayalam and other names are written with them
 FILE_COLUMNS = 200  # width of a table that does not go to a terminal
 
 
@@ -45,8 +48,8 @@ def say(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """The text with control characters, and what a terminal cannot show, as question marks; line breaks stay."""
-    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
+    """The text with control characters, and what a terminal cannot show, as question marks; SHOWN ones stay."""
+    return "".join(character if character.isprintable() or character in SHOWN else "?" for character in text)
 
 
 def _cell(value: object) -> str:

@@ -23,8 +23,8 @@ from vultus.identifiers import (
     check_name,
     check_subject,
 )
+from vultus.json_text import LoneSurrogate, parse_json
 from vultus.plain_numbers import plain_integer, plain_number
-from vultus.schemas.json_text import parse_json
 
 MAX_MODEL_NAME_CHARACTERS = 200
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -162,16 +162,13 @@ def _json_object(value: Any) -> Any:
     return value
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str, example: str = 'an object, like {"department": "lab"}') -> Any:
     try:
-        return parse_json(text, parse_constant=refuse_constant)
-    except (ValueError, RecursionError) as exc:
-        raise ValueError('is not JSON; write an object, like {"department": "lab"}') from exc
-
-
-def refuse_constant(name: str) -> Any:
-    """For parse_json: refuses NaN and Infinity, which are not JSON."""
-    raise ValueError(f"{name} is not a JSON value")
+        return parse_json(text)
+    except LoneSurrogate:
+        raise
+    except ValueError as exc:
+        raise ValueError(f"is not JSON; write {example}") from exc
 
 
 # --- the types ----------------------------------------------------------------------------------------------------
@@ -202,12 +199,7 @@ Metadata = Annotated[dict[str, Any], BeforeValidator(_metadata)]
 
 def _json_text(value: Any) -> Any:
     """A form sends an array as its JSON text."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return parse_json(value)
-    except (ValueError, RecursionError) as exc:
-        raise ValueError("is not JSON; write an array of numbers, like [0.1, -0.2]") from exc
+    return _parsed(value, "an array of numbers, like [0.1, -0.2]") if isinstance(value, str) else value
 
 
 def _vector(value: Any) -> Any:

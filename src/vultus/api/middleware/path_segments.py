@@ -19,13 +19,17 @@ from vultus.identifiers import check_collection, check_id, check_known_subject
 
 
 class PathSegmentsMiddleware:
-    """Has the router see the segments of the raw path, so that %2F stays inside its segment. Raises InvalidRequest."""
+    """Has the router see the segments of the raw path, so that %2F stays inside its segment.
+
+    Raises InvalidRequest, when path or query are not UTF-8.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope.get("raw_path"):
+            _require_utf8(scope.get("query_string", b""))
             scope["path"] = "/".join(_segment(part) for part in scope["raw_path"].split(b"/"))
         await self.app(scope, receive, send)
 
@@ -36,6 +40,14 @@ def _segment(raw: bytes) -> str:
     except UnicodeDecodeError as exc:
         raise InvalidRequest("the path is not percent-encoded UTF-8; encode each part of it, a slash as %2F") from exc
     return text.replace("%", "%25").replace("/", "%2F")  # in this order, or %2F becomes %252F
+
+
+def _require_utf8(query: bytes) -> None:
+    """Starlette would put replacement characters in the place of other bytes. Raises InvalidRequest."""
+    try:
+        unquote_to_bytes(query).decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest("the query is not percent-encoded UTF-8; encode each value of it") from exc
 
 
 def decoded(parameter: str) -> str:
