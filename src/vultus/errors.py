@@ -11,7 +11,8 @@
     ├── FaceRefused                 the photo is readable, the face is not usable
     │   ├── NoFaceDetected          no_face_detected
     │   ├── MultipleFaces           multiple_faces
-    │   └── LowQuality              low_quality
+    │   ├── LowQuality              low_quality
+    │   └── LooksLikeAnotherSubject looks_like_another_subject
     ├── Denied                      who asks may not
     │   ├── MissingApiKey           missing_api_key
     │   ├── InvalidApiKey           invalid_api_key
@@ -124,6 +125,12 @@ class LowQuality(FaceRefused):
     def __init__(self, message: str, parts: Mapping[str, float]) -> None:
         super().__init__(message)
         self.parts = dict(parts)
+
+
+class LooksLikeAnotherSubject(FaceRefused):
+    """The face fits another enrolled subject, and the enrolment is strict."""
+
+    code = "looks_like_another_subject"
 
 
 class Denied(VultusError):

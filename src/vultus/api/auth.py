@@ -97,6 +97,8 @@ class Gate:
         key = await dialect.authenticate(request, keys, state.now())
         _count_against_rate(request, state, key)  # before the act begins: calls over the rate are not audited
         act = self._begin_act(request, key.id, state, may_override=_has_scope(key, "override"))
+        act.may_read = _has_scope(key, "read")
+        act.may_find = act.may_read or _has_scope(key, "find")
         self._require_scope(key)
         await dialect.refuse_unread(request)
         return Caller(key, act)

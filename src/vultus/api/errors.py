@@ -40,6 +40,7 @@ STATUS: Mapping[str, int] = {
     "collection_exists": 409,
     "subject_exists": 409,
     "subject_erased": 409,
+    "looks_like_another_subject": 409,
     "undo_not_possible": 409,
     "request_id_conflict": 409,
     "request_too_large": 413,

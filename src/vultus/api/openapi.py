@@ -16,7 +16,8 @@ CAUSES = {
     401: "missing_api_key, invalid_api_key",
     403: "scope_not_allowed, collection_not_allowed, policy_loosened",
     404: "not_found, subject_not_found, collection_not_found, face_not_found",
-    409: "model_mismatch, collection_exists, subject_exists, subject_erased, undo_not_possible, request_id_conflict",
+    409: "model_mismatch, collection_exists, subject_exists, subject_erased, looks_like_another_subject, "
+    "undo_not_possible, request_id_conflict",
     413: "request_too_large",
     422: "no_face_detected, multiple_faces, low_quality",
     429: "rate_limited; Retry-After and the RateLimit headers say when to ask again",

@@ -88,4 +88,8 @@ ModelName = Annotated[str | None, typer.Option("--model", "--model-name", help="
 AcceptLowQuality = Annotated[
     bool, typer.Option("--accept-low-quality", help="Decide on a photo that is too damaged all the same.")
 ]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Refuse a face that fits another subject of the collection, instead of a caution."),
+]
 AsExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 4 when the answer is no.")]

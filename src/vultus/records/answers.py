@@ -223,6 +223,7 @@ class ChangedSubject:
     subject: Subject
     undo: Undo
     moved: int = 0
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,7 @@ class MovedFace:
     face: EnrolledFace
     undo: Undo
     created: bool
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)

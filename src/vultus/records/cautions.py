@@ -13,6 +13,8 @@ CautionCode = Literal[
     "several_faces",
     "faces_left_out",
     "unusual_vector",
+    "looks_like_another_subject",
+    "looks_like_another_id",
     "model_not_installed",
     "model_not_calibrated",
 ]
@@ -20,8 +22,17 @@ CautionCode = Literal[
 
 @dataclass(frozen=True)
 class Caution:
-    """Why an answer deserves less trust. image: what in the request it is about: an image, an embedding, model_name."""
+    """Why an answer deserves less trust.
+
+    image: what in the request it is about: an image, an embedding, an id, model_name. subject: the other one that a
+    face or an id resembles, None where the caller may not read it; similarity: of its face, a cosine. index: of the
+    photo; face: its place in the photo, largest first; None where there is one only.
+    """
 
     code: CautionCode
     image: str
     detail: str
+    subject: str | None = None
+    similarity: float | None = None
+    index: int | None = None
+    face: int | None = None

@@ -143,7 +143,8 @@ def verify_answer(result: Verification, asked: str | None, seconds: float) -> Ve
 
 
 def caution_answer(caution: Caution) -> CautionAnswer:
-    return CautionAnswer(code=caution.code, image=caution.image, detail=caution.detail)
+    similarity = None if caution.similarity is None else rounded(caution.similarity)
+    return CautionAnswer(**{**vars(caution), "similarity": similarity})
 
 
 def find_answer(result: FindResult, asked: str | None, seconds: float) -> FindAnswer:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from pydantic import AwareDatetime, BaseModel, Field
 
 from vultus.records.answers import ChangedSubject, MovedFace, Undone
 from vultus.records.stored import Undo
+from vultus.schemas.answers import caution_answer
 from vultus.schemas.field_types import KnownSubjectId, SubjectId
+from vultus.schemas.recognition import CautionAnswer
 from vultus.schemas.requests import CallFields
 from vultus.schemas.resources import FaceAnswer, SubjectAnswer, face_answer, subject_answer
 
@@ -38,8 +40,14 @@ class UndoAnswer(BaseModel):
     until: AwareDatetime = Field(description="Until then, unless a face or subject of the change is erased.")
 
 
+CAUTIONS: Any = Field(
+    default=[], exclude_if=lambda cautions: not cautions, description="Present when the new id looks like another one."
+)
+
+
 class RenamedSubject(SubjectAnswer):
     undo: UndoAnswer
+    cautions: list[CautionAnswer] = CAUTIONS
 
 
 class MergedSubject(SubjectAnswer):
@@ -50,6 +58,7 @@ class MergedSubject(SubjectAnswer):
 class MovedFaceAnswer(FaceAnswer):
     created: bool = Field(description="Whether the subject is new.")
     undo: UndoAnswer
+    cautions: list[CautionAnswer] = CAUTIONS
 
 
 class UndoneAnswer(BaseModel):
@@ -59,7 +68,9 @@ class UndoneAnswer(BaseModel):
 
 
 def renamed_subject(changed: ChangedSubject) -> RenamedSubject:
-    return RenamedSubject(**vars(subject_answer(changed.subject)), undo=undo_answer(changed.undo))
+    known = vars(subject_answer(changed.subject))
+    cautions = [caution_answer(caution) for caution in changed.cautions]
+    return RenamedSubject(**known, undo=undo_answer(changed.undo), cautions=cautions)
 
 
 def merged_subject(changed: ChangedSubject) -> MergedSubject:
@@ -68,7 +79,9 @@ def merged_subject(changed: ChangedSubject) -> MergedSubject:
 
 
 def moved_face(moved: MovedFace) -> MovedFaceAnswer:
-    return MovedFaceAnswer(**vars(face_answer(moved.face)), created=moved.created, undo=undo_answer(moved.undo))
+    known = vars(face_answer(moved.face))
+    cautions = [caution_answer(caution) for caution in moved.cautions]
+    return MovedFaceAnswer(**known, created=moved.created, undo=undo_answer(moved.undo), cautions=cautions)
 
 
 def undo_answer(undo: Undo) -> UndoAnswer:

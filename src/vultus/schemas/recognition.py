@@ -38,12 +38,23 @@ class Rule(BaseModel):
     templates: int | None = Field(default=None, exclude_if=lambda templates: templates is None)
 
 
+def beyond_field(what: str) -> Any:
+    """A field that is there only when it says something."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=what)
+
+
 class CautionAnswer(BaseModel):
     """Why this answer deserves less trust."""
 
     code: CautionCode
-    image: str = Field(description="Which image of the request, or its embedding; model_name: about the model.")
+    image: str = Field(
+        description="Which image of the request, or its embedding or subject; model_name: about the model."
+    )
     detail: str
+    subject: str | None = beyond_field("The subject that the face or the id resembles, for keys that may read it.")
+    similarity: float | None = beyond_field("Cosine of the face and its most similar one of that subject.")
+    index: int | None = beyond_field("Which of the photos, or embeddings, sent, from 0.")
+    face: int | None = beyond_field("Which face of the photo, largest first, from 0; with face=all.")
 
 
 class PhotoAnswer(BaseModel):
@@ -87,7 +98,9 @@ class EnrollAnswer(BaseModel):
     faces: list[NewFaceAnswer]
     rejected: list[RejectedAnswer]
     cautions: list[CautionAnswer] = Field(
-        default=[], exclude_if=lambda cautions: not cautions, description="As in /find; no_photo for embeddings."
+        default=[],
+        exclude_if=lambda cautions: not cautions,
+        description="As in /find; no_photo for embeddings; and where a face or a new id resembles another subject.",
     )
     time: float = Field(description="Seconds.")
 
@@ -128,11 +141,6 @@ CAUTIONS: Any = Field(
     "six, shows another face that may be meant, or more faces than are used, no photo was searched for, or another "
     "model than the named one answered.",
 )
-
-
-def beyond_field(what: str) -> Any:
-    """A field that is there only when the error rates may not hold."""
-    return Field(default=None, exclude_if=lambda value: value is None, description=what)
 
 
 BEYOND = "true: these faces are unlike those that the error rates were measured on; else absent."

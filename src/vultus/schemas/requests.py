@@ -99,6 +99,9 @@ class EnrollFields(CallFields):
         None, description="Quality below which a photo is refused, 0..100. Default: the server's."
     )
     align: Flag = Field(True, description=ALIGN)
+    strict: Flag = Field(
+        False, description="Refuse, instead of a caution, a face that fits another subject of the collection."
+    )
 
     @model_validator(mode="after")
     def _one_way_to_enroll(self) -> Self:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import wraps
+from threading import Lock
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from vultus.errors import CollectionNotFound, ModelMismatch, PolicyLoosened, SpaceChanged
@@ -89,7 +90,8 @@ class Policy:
 class ServiceContext:
     """The parts that the use cases share, and what several of them do with these.
 
-    act: the action in progress; without one no policy of a collection can be loosened.
+    act: the action in progress; without one no policy of a collection can be loosened. strictly: held by a strict
+    enrolment from its search to its commit, so that of two of one person the second finds the first.
     """
 
     pipeline: Pipeline
@@ -99,6 +101,7 @@ class ServiceContext:
     index: SearchIndex
     policy: Policy = Policy()
     act: Act | None = None
+    strictly: Lock = field(default_factory=Lock)
 
     def bound_collection(self, name: str, model_name: str | None) -> tuple[Collection, Model]:
         """An existing collection and its model, which must be the one asked for (None: any), at its version.

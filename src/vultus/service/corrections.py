@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from vultus.records.answers import ChangedSubject, MovedFace, Undone
+from dataclasses import replace
+
+from vultus.records.answers import Caution, ChangedSubject, MovedFace, Undone
 from vultus.service.context import ServiceContext
+from vultus.service.likeness import id_cautions
 
 
 class SubjectCorrections:
@@ -14,9 +17,10 @@ class SubjectCorrections:
 
     def rename(self, collection: str, subject: str, new_id: str) -> ChangedSubject:
         """Give a subject another id. Raises CollectionNotFound, SubjectNotFound, SubjectExists, InvalidRequest."""
-        return self._context.gallery.corrections.rename(
+        changed = self._context.gallery.corrections.rename(
             collection, subject, new_id, undo_for=self._context.policy.undo_for
         )
+        return replace(changed, cautions=self._alike(collection, changed.subject.id))
 
     def merge(self, collection: str, subject: str, into: str) -> ChangedSubject:
         """Move all faces of a subject to another one, which stays. See `storage.corrections`.
@@ -29,7 +33,13 @@ class SubjectCorrections:
 
     def move(self, face_id: str, subject: str) -> MovedFace:
         """Move a face to a subject of its collection, made when new. Raises FaceNotFound, InvalidRequest."""
-        return self._context.gallery.corrections.move(face_id, subject, undo_for=self._context.policy.undo_for)
+        moved = self._context.gallery.corrections.move(face_id, subject, undo_for=self._context.policy.undo_for)
+        return (
+            replace(moved, cautions=self._alike(moved.face.collection, moved.face.subject)) if moved.created else moved
+        )
+
+    def _alike(self, collection: str, new_id: str) -> tuple[Caution, ...]:
+        return id_cautions(self._context.gallery, self._context.act, collection, [new_id])
 
     def collection_of(self, undo_id: str) -> str:
         """The collection of a change that can still be undone. Raises NotFound."""

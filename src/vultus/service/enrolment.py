@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from vultus.errors import BadInput, CollectionNotFound, FaceRefused, VultusError
-from vultus.identifiers import DEFAULT_COLLECTION
+from vultus.identifiers import DEFAULT_COLLECTION, canonical
 from vultus.records.answers import EnrolledPhoto, EnrollResult, RejectedPhoto
 from vultus.records.cautions import Caution
 from vultus.records.seen import ModelEmbedding
@@ -17,9 +17,11 @@ from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, 
 from vultus.service.accepted_faces import AcceptedFace, accepted_face, ensure_photos, photo_to_keep, require_quality
 from vultus.service.chosen_faces import cautions_about
 from vultus.service.context import Model, ServiceContext, in_one_space
-from vultus.service.evidence import unusual_vectors
+from vultus.service.evidence import Seen, unusual_vectors
 from vultus.service.group_enrolment import accept_all_faces, check_subjects
+from vultus.service.likeness import NewSeen, compared, id_cautions
 from vultus.service.policies import NO_POLICIES, USE_OVERRIDE
+from vultus.storage.additions import Beginning
 from vultus.vectors import require_embedding, unit_length
 from vultus.vision.face_selection import largest_face, only_face
 
@@ -53,13 +55,14 @@ class Enrolment:
         min_quality: float | None = None,
         align: bool = True,
         store_photo: bool = True,
+        strict: bool = False,
     ) -> EnrollResult:
         """Add one template per photo to a subject; collection and subject are created when new.
 
         The same photo bytes for the same subject again cost no inference and add nothing. Of several photos the
         refused ones are listed in `rejected`; when none is left, the first refusal is raised and nothing is written.
         store_photo: whether the photos are kept, if the policy of the collection keeps them; without, their faces can
-        neither be shown nor embedded again. Raises PolicyLoosened.
+        neither be shown nor embedded again. strict: see `likeness.compared`. Raises PolicyLoosened.
         """
         begun = self._context.gallery.begin_enrolment(collection, [subject])
         existing, model, policies = self._binding(collection, model_name)
@@ -78,24 +81,27 @@ class Enrolment:
                 refused[i] = refusal
         if refused and not accepted and not known:
             raise _all_refused(refused, "photo")
-        target = existing or self._context.create_collection(collection, model)[0]
-        photos_kept = self._context.photos
-        new = {i: one.stored(photos_kept) for i, one in accepted.items()}  # photos first: see ensure_photos
-        owner, stored = self._context.gallery.add_faces(
-            collection,
-            subject,
-            tuple(new.values()),
-            name=name,
-            metadata=metadata,
-            space=target.space,
-            begun=begun,
-            known_faces=[face.id for face in known.values()],
-            before_commit=lambda: ensure_photos(photos_kept, zip(new.values(), accepted.values(), strict=True)),
-        )
+        seen = [NewSeen(subject, Seen.of("img", one.template), i) for i, one in accepted.items()]
+        with compared(self._context, existing, model, seen, strict=strict) as cautions:
+            target = existing or self._context.create_collection(collection, model)[0]
+            photos_kept = self._context.photos
+            new = {i: one.stored(photos_kept) for i, one in accepted.items()}  # photos first: see ensure_photos
+            owner, stored = self._context.gallery.add_faces(
+                collection,
+                subject,
+                tuple(new.values()),
+                name=name,
+                metadata=metadata,
+                space=target.space,
+                begun=begun,
+                known_faces=[face.id for face in known.values()],
+                before_commit=lambda: ensure_photos(photos_kept, zip(new.values(), accepted.values(), strict=True)),
+            )
         fresh = {i: accepted[i].as_sent(photo) for i, photo in zip(new, stored, strict=True)}
         faces = _in_order(sources, known, fresh)
         rejected = tuple(RejectedPhoto(i, error.code, str(error)) for i, error in sorted(refused.items()))
-        return EnrollResult(owner, target, faces, rejected, tuple(_cautions(accepted, len(photos))))
+        cautions = (*_cautions(accepted, len(photos)), *cautions, *self._new_ids(collection, [subject], begun))
+        return EnrollResult(owner, target, faces, rejected, cautions)
 
     @in_one_space
     def enroll_all_faces(
@@ -109,6 +115,7 @@ class Enrolment:
         min_quality: float | None = None,
         align: bool = True,
         store_photo: bool = True,
+        strict: bool = False,
     ) -> EnrollResult:
         """Add each face of a photo to a subject of its own, all in one transaction.
 
@@ -133,20 +140,24 @@ class Enrolment:
         )
         if not accepted:
             raise _all_refused(refused, "face")
-        target = existing or self._context.create_collection(collection, model)[0]
-        faces, kept = [face for _, face in accepted.values()], self._context.photos
-        photo_kept = faces[0].photo.put(kept) if faces[0].photo else None  # once: all faces share it
-        new = [face.with_photo(photo_kept) for face in faces]
-        stored = self._context.gallery.add_faces_of_several(
-            collection,
-            [(owner, face) for (owner, _), face in zip(accepted.values(), new, strict=True)],
-            space=target.space,
-            begun=begun,
-            before_commit=lambda: ensure_photos(kept, zip(new, faces, strict=True)),
-        )
+        seen = [NewSeen(owner, Seen.of("img", one.template), 0, place) for place, (owner, one) in accepted.items()]
+        with compared(self._context, existing, model, seen, strict=strict) as cautions:
+            target = existing or self._context.create_collection(collection, model)[0]
+            faces, kept = [face for _, face in accepted.values()], self._context.photos
+            photo_kept = faces[0].photo.put(kept) if faces[0].photo else None  # once: all faces share it
+            new = [face.with_photo(photo_kept) for face in faces]
+            stored = self._context.gallery.add_faces_of_several(
+                collection,
+                [(owner, face) for (owner, _), face in zip(accepted.values(), new, strict=True)],
+                space=target.space,
+                begun=begun,
+                before_commit=lambda: ensure_photos(kept, zip(new, faces, strict=True)),
+            )
         rejected = tuple(RejectedPhoto(0, error.code, str(error), face) for face, error in sorted(refused.items()))
         answers = tuple(face.as_sent(photo) for face, photo in zip(faces, stored, strict=True))
-        return EnrollResult(None, target, answers, rejected, tuple(_cautions({0: faces[0]}, 1)))
+        ids = [owner for owner, _ in accepted.values()]
+        cautions = (*_cautions({0: faces[0]}, 1), *cautions, *self._new_ids(collection, ids, begun))
+        return EnrollResult(None, target, answers, rejected, cautions)
 
     @in_one_space
     def enroll_embeddings(
@@ -158,6 +169,7 @@ class Enrolment:
         subject: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        strict: bool = False,
     ) -> EnrollResult:
         """Add embeddings that the caller kept to a subject; all or none. model_name: the model that made them, which
         must be the collection's.
@@ -175,13 +187,21 @@ class Enrolment:
                 f"has no quality; enroll photos, {USE_OVERRIDE}"
             )
         new = tuple(_bare_face(values, model.dimension, model.id) for values in embeddings)
-        target = existing or self._context.create_collection(collection, model)[0]
-        owner, stored = self._context.gallery.add_faces(
-            collection, subject, new, name=name, metadata=metadata, space=target.space, begun=begun
-        )
+        seen = [NewSeen(subject, Seen("embedding", one.template.embedding), i) for i, one in enumerate(new)]
+        with compared(self._context, existing, model, seen, strict=strict) as cautions:
+            target = existing or self._context.create_collection(collection, model)[0]
+            owner, stored = self._context.gallery.add_faces(
+                collection, subject, new, name=name, metadata=metadata, space=target.space, begun=begun
+            )
         vectors = np.stack([one.template.embedding for one in new])
         unusual = unusual_vectors(vectors, None, model.id, image="embedding")
-        return EnrollResult(owner, target, stored, (), cautions=(NO_PHOTO, *unusual))
+        cautions = (NO_PHOTO, *unusual, *cautions, *self._new_ids(collection, [subject], begun))
+        return EnrollResult(owner, target, stored, (), cautions)
+
+    def _new_ids(self, collection: str, ids: Sequence[str | None], begun: Beginning) -> tuple[Caution, ...]:
+        """The cautions about ids that were new."""
+        new = [canonical(one) for one in ids if one is not None and one not in begun.subjects]
+        return id_cautions(self._context.gallery, self._context.act, collection, new)
 
     def _binding(self, collection: str, model_name: str | None) -> tuple[Collection | None, Model, CollectionPolicies]:
         """The collection, None while it is new; its model; its policies, read once at the beginning.

@@ -38,7 +38,8 @@ class Act:
 
     action: its name in the audit, unless the part that makes the change names it. recorded: whether a line with
     outcome OK was written in the transaction of a change. may_override: whether the actor may loosen the policies of a
-    collection; overridden: whether this action did.
+    collection; overridden: whether this action did. may_read, may_find: whether it may know other subjects of the
+    collection, all or those that a face fits.
     """
 
     actor: str
@@ -48,6 +49,8 @@ class Act:
     objects: tuple[str, ...] = ()
     recorded: bool = False
     may_override: bool = False
+    may_read: bool = True
+    may_find: bool = True
     overridden: bool = False
 
     def line(self, action: str, outcome: str = OK) -> AuditLine:

@@ -206,3 +206,14 @@ def test_an_embedding_needs_its_model(run, kept):
     assert run("enroll", "--embedding", path, "--subject", "anna").exit_code == 2
     assert run("find", "--embedding", path).exit_code == 2
     assert run("find").exit_code == 2
+
+
+def test_a_face_of_another_subject_is_said_or_by_strict_refused(run, photo):
+    file = photo(1)
+    run("enroll", file, "--subject", "anna")
+    refused = run("enroll", file, "--subject", "Anna", "--strict", "--json")
+    assert (refused.exit_code, json.loads(refused.stdout)["error"]) == (1, "looks_like_another_subject")
+    said = run("enroll", file, "--subject", "Anna")
+    assert said.exit_code == 0
+    assert "the face fits subject 'anna'" in said.stderr
+    assert "the new id 'Anna' looks like 'anna'" in said.stderr

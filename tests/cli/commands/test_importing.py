@@ -172,3 +172,35 @@ def test_photos_of_a_phone_are_enrolled(run, people):
     drawn = np.asarray(pictures.opened(pictures.drawn_photo(5)))
     write(people / "cleo" / "IMG_0001.HEIC", heic(drawn))
     assert imported(run, people)["enrolled"] == 4
+
+
+def test_photos_that_fit_another_subject_are_named_or_by_strict_refused(run, small, people):
+    imported(run, people)
+    write(people / "Anna" / "again.png", pictures.drawn_photo(1, noise=1.0, photo=2))
+    answer = imported(run, people, "--strict", code=3)
+    assert [(one["error"], one["examples"]) for one in answer["refused"]] == [
+        ("looks_like_another_subject", ["Anna/again.png"])
+    ]
+    assert [subject.id for subject in small.gallery.subjects("default", limit=9)] == ["anna", "ben"]
+    answer = imported(run, people)
+    assert {one["code"]: one["examples"] for one in answer["cautions"]} == {
+        "looks_like_another_subject": ["Anna/again.png"],
+        "looks_like_another_id": ["Anna/again.png"],
+    }
+    write(people / "BEN" / "again.png", pictures.drawn_photo(2, noise=1.0, photo=2))
+    assert "enrolled 1 with the caution looks_like_another_id:\n  BEN/again.png" in run("import", people).stdout
+
+
+def test_a_folder_of_a_mac_is_the_subject_of_the_composed_id(run, small, tmp_path):
+    write(tmp_path / "people" / "Jose\u0301" / "1.png", pictures.drawn_photo(1))
+    write(tmp_path / "people" / "Jos\u00e9" / "2.png", pictures.drawn_photo(1, noise=1.0, photo=1))
+    assert imported(run, tmp_path / "people")["enrolled"] == 2
+    assert imported(run, tmp_path / "people")["already_there"] == 2
+    assert {one.id: one.faces for one in small.gallery.subjects("default", limit=9)} == {"Jos\u00e9": 2}
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_refused_with_a_sentence(run, tmp_path):
+    write(tmp_path / "people" / "a\udcff" / "1.png", pictures.drawn_photo(1))
+    answer = imported(run, tmp_path / "people", code=3)
+    assert [(one["error"], one["count"]) for one in answer["refused"]] == [("invalid_request", 1)]
+    assert run("import", tmp_path / "people").exit_code == 3

@@ -105,3 +105,14 @@ def test_spellings_of_an_older_release_are_reported_and_merged(run, small, face)
 def test_ids_that_are_not_utf_8_are_wrong_usage(run, small, face):
     refused = run("subjects", "rename", "ana", "\udcff")
     assert (refused.exit_code, "UTF-8" in refused.stderr) == (2, True)
+
+
+def test_a_new_id_that_looks_like_another_is_said(run, small, face):
+    renamed = run("subjects", "rename", "ana", "ANNA")
+    assert (renamed.exit_code, "looks like 'anna'" in renamed.stderr) == (0, True)
+    moved = json.loads(run("subjects", "move", face, "Anna", "--json").stdout)
+    assert [one["code"] for one in moved["cautions"]] == ["looks_like_another_id"]
+
+
+def test_names_keep_the_joiners_that_they_are_written_with(run, small, face):
+    assert "علی‌رضا" in run("subjects", "rename", "ana", "علی‌رضا").stdout

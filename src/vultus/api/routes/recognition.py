@@ -51,7 +51,11 @@ async def enroll(request: Request, response: Response, caller: MayEnroll, state:
 
 
 async def _enrolled(fields: EnrollFields, enrolment: Enrolment, state: State) -> EnrollResult:
-    binding: dict[str, Any] = {"collection": fields.collection, "model_name": fields.model_name}
+    binding: dict[str, Any] = {
+        "collection": fields.collection,
+        "model_name": fields.model_name,
+        "strict": fields.strict,
+    }
     person: dict[str, Any] = {"subject": fields.subject, "name": fields.name, "metadata": fields.metadata}
     if fields.embedding is not None:
         return await state.run(enrolment.enroll_embeddings, fields.embedding, **binding, **person)

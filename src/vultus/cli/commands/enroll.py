@@ -14,7 +14,7 @@ from vultus import identifiers
 from vultus.cli.embedding_file import EmbeddingFile, read_embeddings
 from vultus.cli.exit_codes import PARTLY
 from vultus.cli.opening import opened
-from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir, ModelName, check_name, check_subject
+from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir, ModelName, Strict, check_name, check_subject
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.identifiers import DEFAULT_COLLECTION
@@ -50,13 +50,14 @@ def enroll(
     min_quality: Annotated[
         float | None, typer.Option("--min-quality", min=0, max=100, help="Refuse faces of lower quality, 0..100.")
     ] = None,
+    strict: Strict = False,
     model: ModelName = None,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Add photos of one person to a collection, or all faces of one photo, or embeddings that you kept."""
-    given = _Given(tuple(files or ()), subject, name, face, subjects, embedding, min_quality, model)
+    given = _Given(tuple(files or ()), subject, name, face, subjects, embedding, min_quality, model, strict)
     given.check()
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
     photos = [read_photo(file, settings.max_image_bytes) for file in given.files]
@@ -81,6 +82,7 @@ class _Given:
     embedding: Path | None
     min_quality: float | None
     model: str | None
+    strict: bool
 
     def check(self) -> None:
         """Refuses as wrong usage what would be ignored."""
@@ -127,7 +129,12 @@ def _enrolled(
     if vectors is not None:
         model = str(given.model)  # `check` asks for it
         return enrolment.enroll_embeddings(
-            vectors, model_name=model, collection=collection, subject=given.subject, name=given.name
+            vectors,
+            model_name=model,
+            collection=collection,
+            subject=given.subject,
+            name=given.name,
+            strict=given.strict,
         )
     if given.face == "all":
         return enrolment.enroll_all_faces(
@@ -136,6 +143,7 @@ def _enrolled(
             subjects=given.owners(),
             model_name=given.model,
             min_quality=given.min_quality,
+            strict=given.strict,
         )
     return enrolment.enroll(
         photos,
@@ -145,6 +153,7 @@ def _enrolled(
         model_name=given.model,
         face=given.face,
         min_quality=given.min_quality,
+        strict=given.strict,
     )
 
 
@@ -170,4 +179,5 @@ def _show_enrolled(
         which = "" if refusal.face is None else f", face {refusal.face},"
         say(f"{files[refusal.index]}{which} refused ({refusal.error}): {refusal.detail}")
     for caution in result.cautions:
-        say(caution.detail)
+        where = "" if caution.index is None or not files else f"{files[caution.index]}: "
+        say(f"{where}{caution.detail}")

@@ -15,13 +15,14 @@ import typer
 
 from vultus.cli.exit_codes import INTERRUPTED, PARTLY
 from vultus.cli.opening import opened
-from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir
+from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir, Strict
 from vultus.cli.output import print_json, print_lines, progress, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.cli.threads import in_threads
 from vultus.errors import FILE_FAILED, BadInput, CollectionNotFound, FaceRefused, InvalidRequest
 from vultus.evaluation.labelled_folder import PhotoFile, PhotoListing, list_photos
 from vultus.identifiers import DEFAULT_COLLECTION, check_subject
+from vultus.records.cautions import Caution
 from vultus.service import FaceService
 
 ENROLLED = "enrolled"
@@ -34,22 +35,27 @@ FaceChoice = Literal["largest", "only"]
 class ImportReport:
     """Counts by outcome. ignored: files that are no photos, by extension or reason.
 
-    examples: by the code of a refusal, the paths and sentences of its first photos.
+    examples: by the code of a refusal or a caution, the paths and sentences of its first photos.
     """
 
     collection: str
     ignored: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
+    cautions: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
-    def add(self, photo: PhotoFile, outcome: str, sentence: str = "") -> None:
+    def add(self, photo: PhotoFile, outcome: str, sentence: str = "", cautions: Sequence[Caution] = ()) -> None:
         """Count one photo. outcome: ENROLLED, ALREADY_THERE or the code of a refusal, which has a sentence."""
         self.outcomes[outcome] += 1
+        self.cautions.update(caution.code for caution in cautions)
+        notes = [(caution.code, caution.detail) for caution in cautions]
         if outcome not in (ENROLLED, ALREADY_THERE):
-            examples = self.examples.setdefault(outcome, [])
+            notes.append((outcome, sentence))
+        for code, detail in notes:
+            examples = self.examples.setdefault(code, [])
             if len(examples) < EXAMPLES:
-                examples.append((photo.name, sentence))
+                examples.append((photo.name, detail))
 
     @property
     def refused(self) -> dict[str, int]:
@@ -67,16 +73,17 @@ class ImportReport:
             "photos": self.outcomes.total(),
             "enrolled": self.outcomes[ENROLLED],
             "already_there": self.outcomes[ALREADY_THERE],
-            "refused": [self._refusal_as_json(code, count) for code, count in self.refused.items()],
+            "refused": [self._as_json("error", code, count) for code, count in self.refused.items()],
+            "cautions": [self._as_json("code", code, count) for code, count in self.cautions.most_common()],
             "ignored": dict(self.ignored),
             "time": self.seconds,
             "photos_per_second": self.photos_per_second,
         }
 
-    def _refusal_as_json(self, code: str, count: int) -> dict[str, Any]:
+    def _as_json(self, what: str, code: str, count: int) -> dict[str, Any]:
         """detail: the sentence of the first example."""
         paths, sentences = zip(*self.examples[code], strict=True)
-        return {"error": code, "count": count, "detail": sentences[0], "examples": list(paths)}
+        return {what: code, "count": count, "detail": sentences[0], "examples": list(paths)}
 
     def lines(self) -> list[str]:
         """The text output."""
@@ -84,14 +91,23 @@ class ImportReport:
             f"{self.outcomes.total()} photos into collection {self.collection}: {self.outcomes[ENROLLED]} enrolled, "
             f"{self.outcomes[ALREADY_THERE]} already there, {sum(self.refused.values())} refused; "
             f"{self.seconds:.1f} s, {self.photos_per_second:.1f} photos per second",
-            *(line for code, count in self.refused.items() for line in self._refusal(code, count)),
+            *(
+                line
+                for code, count in self.refused.items()
+                for line in self._photos(f"refused {count} with", code, count)
+            ),
+            *(
+                line
+                for code, count in self.cautions.most_common()
+                for line in self._photos(f"enrolled {count} with the caution", code, count)
+            ),
             *(f"ignored {count} of: {reason}" for reason, count in sorted(self.ignored.items())),
         ]
 
-    def _refusal(self, code: str, count: int) -> list[str]:
+    def _photos(self, what: str, code: str, count: int) -> list[str]:
         shown = self.examples[code]
         more = [f"  and {count - len(shown)} more"] if count > len(shown) else []
-        return [f"refused {count} with {code}:", *(f"  {path}: {sentence}" for path, sentence in shown), *more]
+        return [f"{what} {code}:", *(f"  {path}: {sentence}" for path, sentence in shown), *more]
 
 
 def import_folder(
@@ -99,6 +115,7 @@ def import_folder(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="One sub-folder per person, named by the id.")],
     collection: InCollection = DEFAULT_COLLECTION,
     face: Annotated[FaceChoice, typer.Option("--face", help="Take the largest face, or allow one only.")] = "largest",
+    strict: Strict = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Look at this many photos at most.")] = None,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
@@ -115,7 +132,7 @@ def import_folder(
     photos = found.photos[:limit]
     report = ImportReport(collection, ignored=found.ignored)
     with opened(ctx, settings, may_create=True) as system:
-        importer = Importer(system.service, collection, face, settings.max_image_bytes)
+        importer = Importer(system.service, collection, face, settings.max_image_bytes, strict)
         finished = _import_all(importer, photos, settings.compute_slots, report)
     if as_json:
         print_json(report.as_json())
@@ -141,25 +158,30 @@ class Importer:
     collection: str
     face: FaceChoice
     max_bytes: int
+    strict: bool = False
 
-    def enroll(self, photo: PhotoFile) -> tuple[PhotoFile, str, str]:
-        """The photo, its outcome (ENROLLED, ALREADY_THERE or the code of the refusal) and the sentence of the refusal.
+    def enroll(self, photo: PhotoFile) -> tuple[PhotoFile, str, str, tuple[Caution, ...]]:
+        """The photo; its outcome: ENROLLED, ALREADY_THERE or the code of the refusal; its sentence; the cautions.
 
         Raises errors that concern all photos, such as StorageFailed or ModelMismatch.
         """
         try:
-            return photo, self._enroll(photo.subject, read_photo(photo.path, self.max_bytes)), ""
+            outcome, cautions = self._enroll(photo.subject, read_photo(photo.path, self.max_bytes))
         except (BadInput, FaceRefused) as refusal:
-            return photo, refusal.code, str(refusal)
+            return photo, refusal.code, str(refusal), ()
         except OSError as exc:
-            return photo, FILE_FAILED, exc.strerror or type(exc).__name__
+            return photo, FILE_FAILED, exc.strerror or type(exc).__name__, ()
+        return photo, outcome, "", cautions
 
-    def _enroll(self, subject: str, data: bytes) -> str:
+    def _enroll(self, subject: str, data: bytes) -> tuple[str, tuple[Caution, ...]]:
         _require_valid(subject)
         if self._has(subject, sha256(data).hexdigest()):  # before detection: a resumed import is quick
-            return ALREADY_THERE
-        result = self.service.enrolment.enroll([data], collection=self.collection, subject=subject, face=self.face)
-        return ENROLLED if result.faces[0].created else ALREADY_THERE
+            return ALREADY_THERE, ()
+        result = self.service.enrolment.enroll(
+            [data], collection=self.collection, subject=subject, face=self.face, strict=self.strict
+        )
+        outcome = ENROLLED if result.faces[0].created else ALREADY_THERE
+        return outcome, result.cautions
 
     def _has(self, subject: str, source: str) -> bool:
         try:

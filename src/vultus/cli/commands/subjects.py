@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +13,15 @@ import typer
 from pydantic import BaseModel
 
 from vultus.cli.options import AsJson, DataDir, InCollection, check_known_subject, check_subject
-from vultus.cli.output import print_json, print_lines
+from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
 from vultus.errors import SubjectExists
 from vultus.identifiers import DEFAULT_COLLECTION, canonical
+from vultus.records.answers import Caution
 from vultus.records.stored import Undo
 from vultus.schemas.corrections import merged_subject, moved_face, renamed_subject, undone_answer
+from vultus.service.likeness import id_cautions
 from vultus.storage.audit import COMMAND, Act
-from vultus.storage.corrections.subject_corrections import Corrections
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
 
@@ -30,11 +32,11 @@ Into = Annotated[str, typer.Argument(metavar="INTO", help="The subject that stay
 
 
 @contextmanager
-def open_corrections(data_dir: Path | None) -> Iterator[tuple[Corrections, timedelta]]:
-    """The subjects in the database of these settings, and how long a change can be undone."""
+def open_gallery(data_dir: Path | None) -> Iterator[tuple[Gallery, timedelta]]:
+    """The gallery in the database of these settings, and how long a change can be undone."""
     settings = load_settings(data_dir=data_dir)
     with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
-        yield Corrections(database, Act(COMMAND)), timedelta(hours=settings.undo_hours)
+        yield Gallery(database).acting_as(Act(COMMAND)), timedelta(hours=settings.undo_hours)
 
 
 @app.command("rename")
@@ -46,9 +48,11 @@ def rename_subject(
     as_json: AsJson = False,
 ) -> None:
     """Give a subject another id."""
-    with open_corrections(data_dir) as (corrections, undo_for):
-        changed = corrections.rename(collection, subject, new_id, undo_for=undo_for)
-    _show(renamed_subject(changed), f"{subject} is {new_id} now", changed.undo, as_json)
+    with open_gallery(data_dir) as (gallery, undo_for):
+        changed = gallery.corrections.rename(collection, subject, new_id, undo_for=undo_for)
+        cautions = id_cautions(gallery, None, collection, [changed.subject.id])
+    changed = replace(changed, cautions=cautions)
+    _show(renamed_subject(changed), f"{subject} is {new_id} now", changed.undo, as_json, cautions)
 
 
 @app.command("merge")
@@ -60,8 +64,8 @@ def merge_subject(
     as_json: AsJson = False,
 ) -> None:
     """Move all faces of a subject to another one; the first is gone then."""
-    with open_corrections(data_dir) as (corrections, undo_for):
-        changed = corrections.merge(collection, subject, into, undo_for=undo_for)
+    with open_gallery(data_dir) as (gallery, undo_for):
+        changed = gallery.corrections.merge(collection, subject, into, undo_for=undo_for)
     said = f"{changed.moved} faces of {subject} belong to {into} now, which has {changed.subject.faces}"
     _show(merged_subject(changed), said, changed.undo, as_json)
 
@@ -76,9 +80,12 @@ def move_face(
     as_json: AsJson = False,
 ) -> None:
     """Move a face to another subject of its collection."""
-    with open_corrections(data_dir) as (corrections, undo_for):
-        moved = corrections.move(face_id, subject, undo_for=undo_for)
-    _show(moved_face(moved), f"face {face_id} belongs to {subject} now", moved.undo, as_json)
+    with open_gallery(data_dir) as (gallery, undo_for):
+        moved = gallery.corrections.move(face_id, subject, undo_for=undo_for)
+        new = [moved.face.subject] if moved.created else []
+        cautions = id_cautions(gallery, None, moved.face.collection, new)
+    moved = replace(moved, cautions=cautions)
+    _show(moved_face(moved), f"face {face_id} belongs to {subject} now", moved.undo, as_json, cautions)
 
 
 @app.command("spellings")
@@ -88,12 +95,10 @@ def list_spellings(
     as_json: AsJson = False,
 ) -> None:
     """Subjects of an earlier release whose ids are other code points of the same text as another id."""
-    settings = load_settings(data_dir=data_dir)
-    with ready_database(settings.sqlalchemy_url) as database:
-        gallery = Gallery(database).acting_as(Act(COMMAND))
+    with open_gallery(data_dir) as (gallery, undo_for):
         found = gallery.doubly_spelled()
         for collection, subject in found if merge else ():
-            _compose(gallery, collection, subject, timedelta(hours=settings.undo_hours))
+            _compose(gallery, collection, subject, undo_for)
     if as_json:
         print_json({"merged": merge, "subjects": [{"collection": one, "subject": other} for one, other in found]})
     else:
@@ -117,13 +122,15 @@ def undo_change(
     as_json: AsJson = False,
 ) -> None:
     """Undo a rename, a merge or a move: once, and only while nothing of it was erased."""
-    with open_corrections(data_dir) as (corrections, _):
-        undone = corrections.undo(undo_id)
+    with open_gallery(data_dir) as (gallery, _):
+        undone = gallery.corrections.undo(undo_id)
     said = f"undone: {undone.action}; {undone.subject.id} has {undone.subject.faces} faces"
     _show(undone_answer(undone), said, None, as_json)
 
 
-def _show(answer: BaseModel, sentence: str, undo: Undo | None, as_json: bool) -> None:
+def _show(answer: BaseModel, sentence: str, undo: Undo | None, as_json: bool, cautions: Sequence[Caution] = ()) -> None:
+    for caution in () if as_json else cautions:
+        say(caution.detail)
     if as_json:
         print_json(answer.model_dump(mode="json"))
     elif undo is None:
