@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vultus.records.answers import Caution, ChangedSubject, MovedFace, Undone
+from vultus.records.answers import ChangedSubject, MovedFace, Undone
+from vultus.records.cautions import Caution
 from vultus.service.context import ServiceContext
 from vultus.service.likeness import id_cautions
 

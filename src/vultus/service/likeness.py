@@ -10,7 +10,8 @@ import numpy as np
 
 from vultus.errors import CollectionNotFound, InvalidRequest, LooksLikeAnotherSubject
 from vultus.identifiers import canonical
-from vultus.records.answers import Candidate, Caution, ThresholdRule
+from vultus.records.answers import Candidate, ThresholdRule
+from vultus.records.cautions import Caution
 from vultus.records.stored import Collection
 from vultus.service.context import Model, ServiceContext
 from vultus.service.evidence import Seen, weigh

@@ -49,7 +49,7 @@ class ImportReport:
         """Count one photo. outcome: ENROLLED, ALREADY_THERE or the code of a refusal, which has a sentence."""
         self.outcomes[outcome] += 1
         self.cautions.update(caution.code for caution in cautions)
-        notes = [(caution.code, caution.detail) for caution in cautions]
+        notes: list[tuple[str, str]] = [(caution.code, caution.detail) for caution in cautions]
         if outcome not in (ENROLLED, ALREADY_THERE):
             notes.append((outcome, sentence))
         for code, detail in notes:

@@ -17,7 +17,7 @@ from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
 from vultus.errors import SubjectExists
 from vultus.identifiers import DEFAULT_COLLECTION, canonical
-from vultus.records.answers import Caution
+from vultus.records.cautions import Caution
 from vultus.records.stored import Undo
 from vultus.schemas.corrections import merged_subject, moved_face, renamed_subject, undone_answer
 from vultus.service.likeness import id_cautions
