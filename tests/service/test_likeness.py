@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from tests.conftest import Small
 from tests.pictures import drawn_photo
 from tests.standins import TINY
 from vultus.errors import LooksLikeAnotherSubject
+from vultus.matching.reliability import RELIABILITY_FLOOR
 from vultus.records.answers import Caution, EnrollResult
+from vultus.records.seen import Quality
 from vultus.service.enrolment import Enrolment
+from vultus.service.evidence import Seen
+from vultus.service.likeness import NewSeen, face_cautions
 from vultus.storage.audit import Act
+from vultus.vision.quality import RELIABILITY
 
 AGAIN = drawn_photo(1, photo=1, noise=5)  # another photo of the person 1
 
@@ -140,3 +146,15 @@ def test_what_the_caller_may_not_read_is_not_named(known):
 def test_a_model_without_thresholds_enrolls_without_the_caution(known):
     known.models.resolve(None).calibration = None
     assert known.service.enrolment.enroll([AGAIN], subject="eve", strict=True).cautions == ()
+
+
+def test_a_face_that_is_too_damaged_to_decide_on_gives_no_caution(known):
+    context = known.service.context
+    gallery, model = context.bound_collection("default", None)
+    embedding = np.asarray(embedding_of(known, "ada"), dtype=np.float32)
+
+    def cautions(reliability: float) -> int:
+        seen = Seen("img", embedding, Quality(50.0, {RELIABILITY: reliability, "sharpness": 50.0}))
+        return len(face_cautions(context, gallery, model, [NewSeen("eve", seen, 0)]))
+
+    assert (cautions(RELIABILITY_FLOOR + 1), cautions(RELIABILITY_FLOOR - 1)) == (1, 0)
