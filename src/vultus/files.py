@@ -25,6 +25,7 @@ _KINDS = {
     stat.S_IFDIR: "a folder",
 }
 READABLE_BY_ALL, PRIVATE = 0o644, 0o600  # file modes: model files are public, photos are personal data
+READABLE_FOLDER, PRIVATE_FOLDER = 0o755, 0o700
 
 
 def open_regular(path: Path) -> IO[bytes]:
@@ -101,9 +102,13 @@ def locked(folder: Path, *, wait: bool = True, name: str = LOCK_NAME) -> Iterato
 
     Raises: BlockingIOError when it is held and `wait` is False; OSError when the folder cannot be written.
     """
-    with (folder / name).open("ab") as file:
-        lock_file(file.fileno(), wait=wait)
+    # O_NONBLOCK: opening a pipe of that name would wait for its reader.
+    descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
+    try:
+        lock_file(descriptor, wait=wait)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def lock_file(descriptor: int, *, wait: bool = True) -> None:
@@ -119,6 +124,22 @@ def lock_file(descriptor: int, *, wait: bool = True) -> None:
 def unlock_file(descriptor: int) -> None:
     """Give back the lock of `lock_file`; the file stays open."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def make_folders(folder: Path, *, mode: int = PRIVATE_FOLDER, synced: bool = True) -> None:
+    """Make a folder and its missing parents, all with this mode, each synced so that it outlives a power failure.
+
+    synced: False where the caller syncs everything at its end.
+    Raises: OSError.
+    """
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folders(folder.parent, mode=mode, synced=synced)
+    folder.mkdir(mode=mode, exist_ok=True)  # with parents=True, Python makes those open to all that the umask allows
+    if synced:
+        with contextlib.suppress(PermissionError):  # a folder above that this user may not list
+            sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

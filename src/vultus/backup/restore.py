@@ -15,7 +15,7 @@ from pathlib import Path
 from vultus.backup.archive import ArchiveReader, Manifest
 from vultus.backup.integrity import faults
 from vultus.errors import StorageFailed
-from vultus.files import sync_folder
+from vultus.files import make_folders, sync_folder
 from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import database_file, open_database
@@ -87,12 +87,12 @@ def _discard(database: Path, photos: Path) -> None:
 
 
 def _unpack(archive: Path, database: Path, photos: Path, installation_key: InstallationKey) -> Manifest:
-    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    photos.mkdir(mode=0o700, parents=True)
+    make_folders(database.parent)
+    make_folders(photos)
     reader = ArchiveReader(archive)
     for key, data in reader.photos(database):
         place = photos / key[:2] / key[2:4] / key
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(place.parent, synced=False)
         with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(data)
     if reader.manifest is None or not database.exists():

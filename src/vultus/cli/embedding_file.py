@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from vultus.errors import InvalidRequest
+from vultus.files import open_regular
 from vultus.json_text import parse_json
 
 MAX_BYTES = 64 * 1024 * 1024  # some 6,000 embeddings of 512 numbers
@@ -23,7 +24,7 @@ EmbeddingFile = Annotated[
 
 def read_embeddings(path: Path) -> list[list[float]]:
     """One embedding, or several, each of any length. Raises: OSError; InvalidRequest when the file holds none."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         text = file.read(MAX_BYTES + 1)
     if len(text) > MAX_BYTES:
         raise InvalidRequest(f"{path.name} has more than {MAX_BYTES} bytes, the limit; use several files")

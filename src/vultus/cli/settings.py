@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from vultus.cli.output import say
 from vultus.config import Settings, unknown_variables, variable
 from vultus.errors import RequestTooLarge, SettingsInvalid
+from vultus.files import open_regular
 from vultus.findings import Steps, Wording, sentence_of
 
 MAX_NAME_CHARACTERS = 60
@@ -49,7 +50,7 @@ def _wording(flags: Collection[str]) -> Wording:
 
 def read_photo(path: Path, max_bytes: int) -> bytes:
     """The bytes of a photo. Raises OSError, RequestTooLarge."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         photo = file.read(max_bytes + 1)
     if len(photo) > max_bytes:
         raise RequestTooLarge(f"{path.name} has more than {max_bytes} bytes, the limit; save it smaller")

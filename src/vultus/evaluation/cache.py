@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vultus.files import make_folders
 from vultus.records.seen import Float32
 
 PHOTOS_PER_PART = 256  # at most so many are lost in a crash
@@ -60,7 +61,7 @@ class EmbeddingCache:
     def __init__(self, folder: Path, recipe: Recipe, dimension: int) -> None:
         """folder: of all recipes; created if it is missing. Raises OSError when that fails."""
         self.folder = folder / recipe.folder_name
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folders(self.folder)
         self._dimension = dimension
         self._known: dict[str, CachedOutcome] = {}
         self._unwritten: dict[str, CachedOutcome] = {}

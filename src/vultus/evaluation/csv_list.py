@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+from io import TextIOWrapper
 from pathlib import Path
 
 from vultus.errors import InvalidRequest
+from vultus.files import open_regular
 
 
 def read_rows(path: Path, needed: set[str]) -> list[tuple[int, dict[str, str]]]:
@@ -14,7 +16,7 @@ def read_rows(path: Path, needed: set[str]) -> list[tuple[int, dict[str, str]]]:
     needed: columns that must be there. Raises InvalidRequest when one is not, or when the file cannot be read.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with TextIOWrapper(open_regular(path), "utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="")
             absent = needed - set(reader.fieldnames or ())
             if absent:

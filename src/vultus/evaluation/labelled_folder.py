@@ -16,7 +16,7 @@ from unicodedata import normalize
 
 from vultus.errors import InvalidRequest
 from vultus.evaluation.csv_list import read_rows
-from vultus.files import sha256_of
+from vultus.files import open_regular, sha256_of
 from vultus.vision.decoding.formats import PHOTO_SUFFIXES
 
 OUTSIDE = "not in a sub-folder"
@@ -176,7 +176,7 @@ def find_duplicates(photos: Iterable[LabelledPhoto]) -> tuple[tuple[LabelledPhot
 def _is_readable(photo: PhotoFile, notes: list[str]) -> bool:
     """Whether a photo can be opened and is not empty; if not, says so in the notes."""
     try:
-        with photo.path.open("rb") as file:
+        with open_regular(photo.path) as file:
             reason = None if file.read(1) else "it is empty"
     except OSError as exc:
         reason = str(exc.strerror)

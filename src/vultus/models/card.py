@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, model_valid
 from pydantic.dataclasses import dataclass
 
 from vultus.errors import ModelInvalid
+from vultus.files import read_regular
 from vultus.findings import FieldError
 from vultus.models.calibration import Calibration, CalibrationTable
 from vultus.models.card_fields import (
@@ -203,7 +204,7 @@ def in_box_cards() -> tuple[ModelCard, ...]:
 def read_card(path: Path) -> ModelCard:
     """Read one card from a file. Raises: ModelInvalid when it cannot be read or is malformed."""
     try:
-        return parse_card(path.read_text("utf-8"), path.name)
+        return parse_card(read_regular(path).decode("utf-8"), path.name)
     except (OSError, UnicodeDecodeError) as exc:
         raise ModelInvalid(f"model card {path} cannot be read: {exc}; check the path and the file") from exc
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic.dataclasses import dataclass
 
 from vultus.errors import ModelInvalid, StorageFailed
-from vultus.files import write_whole
+from vultus.files import read_regular, write_whole
 from vultus.models.calibration import Calibration, CalibrationTable, SearchCalibration
 from vultus.models.card import ModelCard
 from vultus.models.card_fields import CARD_CONFIG, Text
@@ -46,7 +46,7 @@ def read_operator_calibration(folder: Path, card: ModelCard) -> Calibration | No
     """
     path = operator_calibration_path(folder, card.id)
     try:
-        text = path.read_text("utf-8")
+        text = read_regular(path).decode("utf-8")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as exc:

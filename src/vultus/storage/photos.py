@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vultus.errors import InvalidRequest, NotFound, StorageFailed
-from vultus.files import PRIVATE, sync_folder, write_whole
+from vultus.files import PRIVATE, make_folders, read_regular, sync_folder, write_whole
 
 LEFTOVER_SECONDS = 600.0
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -56,7 +56,7 @@ class LocalPhotoStore:
         key = hashlib.sha256(data).hexdigest()
         path = self._path(key)
         with _disk_errors():
-            _make_folders(path.parent)
+            make_folders(path.parent)
             if path.is_file() and path.stat().st_size == len(data):
                 sync_folder(path.parent)  # its writer may not have come this far yet, and our caller relies on it
             else:  # absent, or cut short by a damaged disk
@@ -68,7 +68,7 @@ class LocalPhotoStore:
         path = self._path(key)
         with _disk_errors():
             try:
-                data = path.read_bytes()
+                data = read_regular(path)
             except FileNotFoundError:
                 raise NotFound(f"no photo {key[:12]}... is stored; it may have been erased") from None
         if hashlib.sha256(data).hexdigest() != key:
@@ -128,15 +128,6 @@ def _entries(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):  # erased meanwhile, or a stray file between the folders
         return []
-
-
-def _make_folders(folder: Path) -> None:
-    """Make a folder and its missing parents, each synced so that it outlives a power failure."""
-    if folder.is_dir():
-        return
-    _make_folders(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
 
 
 @contextmanager

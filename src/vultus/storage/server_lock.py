@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vultus.errors import ServedAlready, StorageFailed
-from vultus.files import lock_file
+from vultus.files import lock_file, make_folders
 
 LOCK_FILE = "server.lock"
 
@@ -32,7 +32,7 @@ def serving_alone(folder: Path) -> Iterator[int]:
 
 def _open(folder: Path) -> int:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(folder)
         return os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as exc:
         raise StorageFailed(

@@ -15,6 +15,7 @@ from vultus.cli.options import DataDir, ModelDir
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
+from vultus.files import make_folders
 from vultus.server.log_lines import BoundedHandler
 from vultus.server.process import limit_malloc_arenas, run_server
 from vultus.server.signals import handling, leave
@@ -91,7 +92,7 @@ def _shown_host(host: str) -> str:
 
 def _make_data_folder(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(folder)
     except OSError as exc:
         raise SettingsInvalid(
             f"the data folder {folder} cannot be made ({exc.strerror}); "

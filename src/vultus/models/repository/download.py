@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
-from vultus.files import CHUNK_BYTES, sync_folder
+from vultus.files import CHUNK_BYTES, read_regular, sync_folder
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -133,7 +133,7 @@ class Download:
 
     def _validator(self) -> str | None:
         try:
-            note: Any = json.loads(self.note.read_text("utf-8"))
+            note: Any = json.loads(read_regular(self.note))
         except (OSError, ValueError):
             return None
         known = isinstance(note, dict) and note.get("url") == self.url

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from vultus.files import write_whole
+from vultus.files import read_regular, write_whole
 from vultus.models.repository.digests import FileDigests, check_digest
 
 Condition = Literal["ready", "damaged", "stale", "absent"]
@@ -66,7 +66,7 @@ class PreparedFile:
     def _record(self) -> dict[str, Any]:
         """The side-car's content; empty when it is absent or unreadable."""
         try:
-            record = json.loads(self.sidecar.read_text("utf-8"))
+            record = json.loads(read_regular(self.sidecar))
         except (OSError, ValueError):
             return {}
         return record if isinstance(record, dict) else {}

@@ -7,10 +7,10 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
-from vultus.files import CHUNK_BYTES, locked, sync_folder
+from vultus.files import CHUNK_BYTES, READABLE_FOLDER, locked, make_folders, open_regular, sync_folder
 from vultus.models.card import ModelCard, ModelFile
 from vultus.models.card_parts import UrlSource
 from vultus.models.excluded_models import refuse_excluded
@@ -39,7 +39,7 @@ def pull(
     """
     pulling = _Pull(store, card, sha256)
     try:
-        store.folder.mkdir(parents=True, exist_ok=True)
+        make_folders(store.folder, mode=READABLE_FOLDER)
         if from_file is not None:
             return (pulling.copy(from_file),)
         return tuple(pulling.download(file, progress, client) for file in card.files)
@@ -136,8 +136,8 @@ def _copy(source: Path, destination: Path, sha256: str) -> None:
     sync_folder(destination.parent)
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> IO[bytes]:
     try:
-        return path.open("rb")
+        return open_regular(path)
     except OSError as exc:
         raise unreadable(path, exc) from exc

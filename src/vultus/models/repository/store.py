@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
-from vultus.files import leftovers, locked
+from vultus.files import READABLE_FOLDER, leftovers, locked, make_folders, read_regular
 from vultus.models.card import Int8Ranges, ModelCard, ModelFile, find_card
 from vultus.models.catalogue import known_cards
 from vultus.models.importers import IMPORTERS, QUANTIZERS, Importer, Quantizer
@@ -158,7 +158,7 @@ class ModelStore:
         Raises: StorageFailed when the folder cannot be written, also for an OSError inside the `with` block.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folders(self.folder, mode=READABLE_FOLDER)
             with locked(self.folder):
                 self._sweep()
                 yield
@@ -253,6 +253,6 @@ class ModelStore:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as exc:
         raise unreadable(path, exc) from exc

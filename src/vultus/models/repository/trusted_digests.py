@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
-from vultus.files import write_whole
+from vultus.files import open_regular, write_whole
 from vultus.models.card_parts import ModelFile
 from vultus.models.excluded_models import refuse_excluded
 
@@ -63,7 +63,7 @@ def trust_digest(folder: Path, file: ModelFile, digest: str) -> None:
 
 def _read(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(_MOST_BYTES).decode("utf-8", "replace")
     except FileNotFoundError:
         return None

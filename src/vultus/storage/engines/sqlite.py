@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -16,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from vultus.errors import InvalidRequest, StorageFailed, VultusError
+from vultus.files import make_folders, sync_folder
 from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.storage.engines.network_folders import network_file_system
 from vultus.storage.engines.wal_residue import WalResidue
@@ -188,8 +190,16 @@ def _require_local(folder: Path) -> None:
 
 def _create_private(path: Path) -> None:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))  # its -wal and -shm inherit the mode
+        make_folders(path.parent)
+        is_new = not path.exists()
+        # Its -wal and -shm inherit the mode. O_NONBLOCK: opening a pipe would wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NONBLOCK, 0o600)
+        kind = os.fstat(descriptor).st_mode
+        os.close(descriptor)
+        if is_new:
+            sync_folder(path.parent)  # SQLite syncs the file, not its name
+        if not stat.S_ISREG(kind):
+            raise StorageFailed(f"{path} is no file but a pipe or device; choose another folder")
     except OSError as exc:
         reason = exc.strerror
         raise StorageFailed(f"the database file cannot be opened ({reason}); choose a writable folder") from exc
