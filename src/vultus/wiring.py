@@ -220,7 +220,7 @@ def open_models(settings: Settings, store: ModelStore) -> ModelRegistry:
         store,
         store.cards,
         default=settings.default_model,
-        operator_calibrations=read_operator_calibrations(settings.model_dir, store.cards),
+        operator_calibrations=read_operator_calibrations(settings.data_dir, settings.model_dir, store.cards),
         precision=choice.precision,
         allow_noncommercial=settings.allow_noncommercial,
         memory_bytes=settings.model_memory_bytes,

@@ -56,11 +56,23 @@ def test_a_calibration_of_cosines_alone_says_what_it_hides(tmp_path, card, caplo
     assert card.calibration is not None
     with_scores = replace(card, calibration=replace(card.calibration, relative=RELATIVE))
     write_operator_calibration(operator_calibration_path(tmp_path, card.id), card.id, OWN)
-    assert read_operator_calibrations(tmp_path, [with_scores]) == {card.id: OWN}
+    assert read_operator_calibrations(tmp_path, tmp_path / "models", [with_scores]) == {card.id: OWN}
     assert "cosines decide and not the scores relative to other faces that its card has" in caplog.text
     assert f"vultus calibrate FOLDER --model {card.id}" in caplog.text
     assert why_by_cosine(with_scores, replace(OWN, relative=RELATIVE)) is None
     assert why_by_cosine(replace(card, calibration=replace(card.calibration, relative=None)), OWN) is None
+
+
+def test_a_calibration_of_one_data_folder_holds_for_no_other(tmp_path, card, caplog):
+    ours, theirs, models = (tmp_path / name for name in ("ours", "theirs", "models"))
+    write_operator_calibration(operator_calibration_path(ours, card.id), card.id, OWN)
+    assert read_operator_calibrations(theirs, models, [card]) == {}
+    shared = replace(OWN, comparisons=99)
+    write_operator_calibration(operator_calibration_path(models, card.id), card.id, shared)
+    assert read_operator_calibrations(ours, models, [card]) == {card.id: OWN}
+    assert "every data folder" not in caplog.text
+    assert read_operator_calibrations(theirs, models, [card]) == {card.id: shared}
+    assert f"holds for every data folder that has none of its own; move it to {theirs}" in caplog.text
 
 
 def test_without_a_file_there_is_no_overlay(tmp_path, card):
@@ -76,7 +88,10 @@ def test_the_overlay_wins_over_the_card(tmp_path, card):
     write_operator_calibration(operator_calibration_path(tmp_path, card.id), card.id, OWN)
     store = ModelStore(tmp_path, in_box_cards())
     models = ModelRegistry(
-        store, store.cards, default=card.id, operator_calibrations=read_operator_calibrations(tmp_path, store.cards)
+        store,
+        store.cards,
+        default=card.id,
+        operator_calibrations=read_operator_calibrations(tmp_path, tmp_path, store.cards),
     )
     assert models.served(card.id).thresholds().for_fmr(1e-4).similarity == pytest.approx(0.99)
     plain = ModelRegistry(store, store.cards, default=card.id)

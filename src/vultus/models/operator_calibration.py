@@ -1,9 +1,12 @@
-"""The operator's own calibration of a model: a file in the model folder that takes precedence over the card.
+"""The operator's own calibration of a model: a file in the data folder that takes precedence over the card.
 
 It names the model and the version of the preprocessing it was measured with, and is refused where the card does not
 make that version: thresholds of other embeddings would give wrong decisions without any error. One of an older version
 that the card still makes holds for the newer one too: versions 1 and 2 differ only where a crop reaches outside the
 picture, which few do. For the same reason the cards' own calibrations, measured with version 1, hold for both.
+
+Earlier releases wrote it into the model folder, which data folders share: such a file still holds for every data folder
+that has none of its own, and is named in the log.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from pathlib import Path
 from pydantic.dataclasses import dataclass
 
 from vultus.errors import ModelInvalid, StorageFailed
-from vultus.files import read_regular, write_whole
+from vultus.files import make_folders, read_regular, write_whole
 from vultus.models.calibration import Calibration, CalibrationTable, SearchCalibration
 from vultus.models.card import ModelCard
 from vultus.models.card_fields import CARD_CONFIG, Text
@@ -35,15 +38,24 @@ class _CalibrationFile:
 
 
 def operator_calibration_path(folder: Path, model_id: str) -> Path:
-    """The path of a model's calibration in the model folder."""
+    """The path of a model's calibration in a data folder, or in the model folder of an earlier release."""
     return folder / f"{model_id}.calibration.toml"
 
 
-def read_operator_calibration(folder: Path, card: ModelCard) -> Calibration | None:
-    """The operator's calibration of a model; None when there is none.
+def calibration_in_use(folders: Iterable[Path], card: ModelCard) -> tuple[Path, Calibration] | None:
+    """The operator's calibration of a model in the first folder that has one, with its path; None without one.
 
     Raises: ModelInvalid when it cannot be read, is malformed, or was measured with another model or preprocessing.
     """
+    for folder in folders:
+        calibration = read_operator_calibration(folder, card)
+        if calibration is not None:
+            return operator_calibration_path(folder, card.id), calibration
+    return None
+
+
+def read_operator_calibration(folder: Path, card: ModelCard) -> Calibration | None:
+    """The operator's calibration of a model in this folder; None without one. Raises: as `calibration_in_use`."""
     path = operator_calibration_path(folder, card.id)
     try:
         text = read_regular(path).decode("utf-8")
@@ -70,16 +82,30 @@ def read_operator_calibration(folder: Path, card: ModelCard) -> Calibration | No
     return calibration
 
 
-def read_operator_calibrations(folder: Path, cards: Iterable[ModelCard]) -> dict[str, Calibration]:
-    """The operator's calibrations by model id. Raises: ModelInvalid when one does not fit its model."""
+def read_operator_calibrations(data_dir: Path, model_dir: Path, cards: Iterable[ModelCard]) -> dict[str, Calibration]:
+    """The operator's calibrations by model id, of the data folder before the model folder.
+
+    Raises: ModelInvalid when one does not fit its model.
+    """
     found: dict[str, Calibration] = {}
     for card in cards:
-        calibration = read_operator_calibration(folder, card)
-        if calibration is not None:
+        in_use = calibration_in_use((data_dir, model_dir), card)
+        if in_use is not None:
+            path, calibration = in_use
             found[card.id] = calibration
+            if path.parent == model_dir:
+                log.warning("%s", why_shared(path, data_dir))
             if (why := why_by_cosine(card, calibration)) is not None:
                 log.warning("%s", why)
     return found
+
+
+def why_shared(path: Path, data_dir: Path) -> str:
+    """That a calibration holds for all data folders, and the way out."""
+    return (
+        f"the calibration {path} is of an earlier release and holds for every data folder that has none of its own; "
+        f"move it to {data_dir} if it was measured for that one"
+    )
 
 
 def why_by_cosine(card: ModelCard, calibration: Calibration) -> str | None:
@@ -95,7 +121,7 @@ def why_by_cosine(card: ModelCard, calibration: Calibration) -> str | None:
 def write_operator_calibration(path: Path, model_id: str, calibration: Calibration) -> None:
     """Write a calibration file, whole or not at all. Raises: StorageFailed."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         write_whole(path, calibration_text(model_id, calibration).encode())
     except OSError as exc:
         raise StorageFailed(

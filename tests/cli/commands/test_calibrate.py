@@ -26,10 +26,10 @@ def people(tmp_path) -> Path:
     return tmp_path / "people"
 
 
-def test_the_calibration_is_written_into_the_model_folder(run, people, surroundings):
+def test_the_calibration_is_written_into_the_data_folder(run, people, surroundings):
     answer = run("calibrate", people, "--data", "our staff", "--json")
     assert answer.exit_code == 0, answer.output
-    written = tomllib.loads((surroundings / "models" / "tiny-32.calibration.toml").read_text("utf-8"))
+    written = tomllib.loads((surroundings / "tiny-32.calibration.toml").read_text("utf-8"))
     assert written["model"] == "tiny-32"
     assert written["calibration"]["comparisons"] == 180
     assert [rate for rate, _ in written["calibration"]["thresholds"]] == [0.1, 0.03]
@@ -50,7 +50,7 @@ def test_relative_scores_of_the_card_get_thresholds_of_these_photos(run, small, 
             path.write_bytes(pictures.drawn_photo(person, noise=3.0, photo=photo))
     answer = run("calibrate", surroundings / "staff")
     assert answer.exit_code == 0, answer.output
-    found = tomllib.loads((surroundings / "models" / "tiny-32.calibration.toml").read_text("utf-8"))["calibration"]
+    found = tomllib.loads((surroundings / "tiny-32.calibration.toml").read_text("utf-8"))["calibration"]
     assert found["thresholds"]  # of cosines, as before
     relative = found["relative"]
     assert relative["data"] == found["data"] == "staff: 62 photos of 31 people, largest face"
@@ -80,13 +80,13 @@ def test_thresholds_that_are_equal_once_rounded_are_refused_and_leave_no_file(ru
 def test_out_writes_elsewhere_and_takes_no_effect(run, people, surroundings, tmp_path):
     assert run("calibrate", people, "--out", tmp_path / "table.toml").exit_code == 0
     assert (tmp_path / "table.toml").is_file()
-    assert not list((surroundings / "models").glob("*.calibration.toml"))
+    assert not list(surroundings.glob("*.calibration.toml"))
 
 
 def test_show_says_where_the_calibration_comes_from(run, surroundings):
     card = find_card(in_box_cards(), MODEL)
     assert json.loads(run("calibrate", "--show", "--json").stdout)["source"] == "the model card"
-    path = operator_calibration_path(surroundings / "models", MODEL)
+    path = operator_calibration_path(surroundings, MODEL)
     path.parent.mkdir(exist_ok=True)
     path.write_text(calibration_text(MODEL, card.calibration), "utf-8")
     shown = run("calibrate", "--show", "--model", MODEL)
@@ -102,7 +102,7 @@ def test_show_says_that_cosines_decide_in_place_of_the_scores_of_the_card(run, s
     shown = run("calibrate", "--show", "--model", MODEL)
     assert "Scores relative to other faces, which decide" in shown.stdout
     assert "150 faces" in shown.stdout
-    path = operator_calibration_path(surroundings / "models", MODEL)
+    path = operator_calibration_path(surroundings, MODEL)
     path.parent.mkdir(exist_ok=True)
     path.write_text(calibration_text(MODEL, cosines), "utf-8")
     shown = run("calibrate", "--show", "--model", MODEL)
@@ -113,7 +113,7 @@ def test_show_says_that_cosines_decide_in_place_of_the_scores_of_the_card(run, s
 
 def test_an_overlay_of_another_pipeline_version_is_refused(run, surroundings):
     card = find_card(in_box_cards(), MODEL)
-    path = operator_calibration_path(surroundings / "models", MODEL)
+    path = operator_calibration_path(surroundings, MODEL)
     path.parent.mkdir(exist_ok=True)
     text = calibration_text(MODEL, card.calibration).replace("pipeline_version = 1", "pipeline_version = 7")
     path.write_text(text, "utf-8")
@@ -130,3 +130,22 @@ def test_an_unknown_model_is_refused(run):
     answer = run("calibrate", "--show", "--model", "nobody")
     assert answer.exit_code == 1
     assert "nobody" in answer.stderr
+
+
+def test_a_calibration_of_an_earlier_release_in_the_model_folder_is_named(run, surroundings):
+    card = find_card(in_box_cards(), MODEL)
+    path = operator_calibration_path(surroundings / "models", MODEL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(calibration_text(MODEL, card.calibration), "utf-8")
+    answer = run("calibrate", "--show", "--model", MODEL)
+    assert f"Calibration of {MODEL}, from {path}" in answer.stdout
+    assert "holds for every data folder that has none of its own; move it to" in answer.stderr
+
+
+def test_a_calibration_needs_a_data_folder_or_another_place(run, people, surroundings, monkeypatch):
+    monkeypatch.setenv("VULTUS_DATA_DIR", str(surroundings / "nowhere"))
+    answer = run("calibrate", people)
+    assert answer.exit_code == 1
+    assert "there is no database" in answer.stderr
+    assert not (surroundings / "nowhere").exists()
+    assert run("calibrate", people, "--out", surroundings / "mine.toml").exit_code == 0

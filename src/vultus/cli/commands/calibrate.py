@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from vultus.cli.embedding import CacheOption, Choices, DataOption, DetectorOption, FaceOption, embed_photos
 from vultus.cli.opening import Vision, openers_of
-from vultus.cli.options import AsJson, ModelDir, ModelName
+from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
@@ -29,14 +29,16 @@ from vultus.models.calibration import SearchCalibration
 from vultus.models.card import Calibration, ModelCard, find_card
 from vultus.models.catalogue import known_cards
 from vultus.models.operator_calibration import (
+    calibration_in_use,
     operator_calibration_path,
-    read_operator_calibration,
     why_by_cosine,
+    why_shared,
     write_operator_calibration,
 )
 from vultus.models.relative_calibration import RelativeCalibration, ScoresAtSize
 from vultus.models.toml import wording_of
 from vultus.records.seen import Float32
+from vultus.storage.database import require_database
 
 RATE_DIGITS, COSINE_DIGITS = 2, 4  # of the numbers that are written
 
@@ -48,26 +50,29 @@ def calibrate(
     ] = None,
     model: ModelName = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write here instead of into the model folder, where it takes effect.")
+        Path | None, typer.Option("--out", help="Write here instead of into the data folder, where it takes effect.")
     ] = None,
     data: DataOption = None,
     detector: DetectorOption = None,
     face: FaceOption = "largest",
     cache: CacheOption = None,
     show: Annotated[bool, typer.Option("--show", help="Show the calibration in use, and where it comes from.")] = False,
+    data_dir: DataDir = None,
     model_dir: ModelDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Set the thresholds of a model by your own photos: for every false match rate that they can support.
 
-    Written into the model folder, they win over the card's from the next start of the service on.
+    Written into the data folder, they win over the card's from the next start of the service on.
     """
-    settings = load_settings(model_dir=model_dir, default_model=model)
+    settings = load_settings(data_dir=data_dir, model_dir=model_dir, default_model=model)
     if show:
         _show(settings, as_json)
         return
     if folder is None:
         raise typer.BadParameter("give a FOLDER, or --show")
+    if out is None:
+        require_database(settings.sqlalchemy_url)
     photos = read_folder(folder, duplicates=False)
     vision = openers_of(ctx).open_vision(settings)
     served = vision.models.resolve(model)
@@ -77,7 +82,7 @@ def calibrate(
     if undecided := int(embedded.undecided.sum()):
         say(f"{undecided:,} photos are left out: they are too damaged for the service to decide on")
     calibration = _calibrate(vision, choices, photos, embedded, data)
-    path = out or operator_calibration_path(settings.model_dir, choices.model.id)
+    path = out or operator_calibration_path(settings.data_dir, choices.model.id)
     write_operator_calibration(path, choices.model.id, calibration)
     say(f"calibration written to {path}" + ("" if out else "; the service uses it from its next start on"))
     _print(choices.model.id, calibration, str(path), as_json)
@@ -160,12 +165,14 @@ def _rounded(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, floa
 
 def _show(settings: Settings, as_json: bool) -> None:
     card = _card(settings)
-    overlay = read_operator_calibration(settings.model_dir, card)
-    calibration = overlay or card.calibration
+    own = calibration_in_use((settings.data_dir, settings.model_dir), card)
+    calibration = own[1] if own else card.calibration
     if calibration is None:
         raise InvalidRequest(f"{card.id} has no calibration; run: vultus calibrate FOLDER --model {card.id}")
-    source = str(operator_calibration_path(settings.model_dir, card.id)) if overlay else "the model card"
+    source = str(own[0]) if own else "the model card"
     _print(card.id, calibration, source, as_json)
+    if own and own[0].parent == settings.model_dir:
+        say(why_shared(own[0], settings.data_dir))
     if (why := why_by_cosine(card, calibration)) is not None:
         say(why)
 
