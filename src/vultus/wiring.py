@@ -23,6 +23,7 @@ from vultus.models.card import ModelCard, cards_of, find_card, known_card
 from vultus.models.catalogue import known_cards
 from vultus.models.operator_calibration import read_operator_calibrations
 from vultus.models.precision import PrecisionChoice, best_precision, cpu_flags
+from vultus.models.repository.proven_files import FILE_NAME, ProvenFiles
 from vultus.models.repository.store import ModelStore
 from vultus.records.stored import SCOPES
 from vultus.search.index import FlatIndex
@@ -136,7 +137,8 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         stack.callback(audit_sink.close)
         photos = LocalPhotoStore(settings.photo_dir)
         cards = known_cards(settings.model_dir)
-        store = ModelStore(settings.model_dir, cards)
+        proven = ProvenFiles(settings.data_dir / FILE_NAME, database.installation_key)
+        store = ModelStore(settings.model_dir, cards, proven=proven)
         prepare(store, cards, settings)
         models = open_models(settings, store)
         decoder = stack.enter_context(IsolatedDecoder(decode_limits(settings)))

@@ -244,7 +244,7 @@ def test_the_end_of_a_replaced_secret_cannot_be_put_off(file, keys):
 
 def test_policies_that_were_changed_are_not_followed(file, gallery):
     tamper(file, "UPDATE collections SET policies = ?", '{"min_quality": 1}')
-    with pytest.raises(SealBroken, match="collection 'people'"):
+    with pytest.raises(SealBroken, match="the stored row of collection number 1 does not match"):
         gallery.binding("people")
 
 

@@ -36,7 +36,7 @@ def collection_row(connection: Connection, name: str, *, lock: bool = False) -> 
     row = connection.execute(_NAMED_LOCKED if lock else _NAMED, {"name": name}).one_or_none()
     if row is None:
         raise CollectionNotFound(f"there is no collection {quoted(name)}; create it, or list the collections there are")
-    require_sound(row.sound, f"the stored row of collection {quoted(name)}")
+    require_sound(row.sound, f"the stored row of collection number {row.pk}")
     return row
 
 

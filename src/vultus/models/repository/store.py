@@ -22,6 +22,7 @@ from vultus.models.importers import IMPORTERS, QUANTIZERS, Importer, Quantizer
 from vultus.models.precision import Precision, cpu_flags, int8_weight_bits
 from vultus.models.repository.digests import FileDigests, check_digest, unreadable
 from vultus.models.repository.prepared_file import PreparedFile
+from vultus.models.repository.proven_files import ProvenFiles
 from vultus.models.repository.sources import FindInstalled, Sources, installed_file
 from vultus.models.repository.trusted_digests import expected_digest, required_digest
 
@@ -62,12 +63,16 @@ class ModelStore:
         find_installed: FindInstalled = installed_file,
         importers: Mapping[str, Importer] = IMPORTERS,
         quantizer: Quantizer | None = None,
+        proven: ProvenFiles | None = None,
     ) -> None:
-        """quantizer: None means the one whose int8 networks this processor computes without saturation."""
+        """proven: what this installation made, where a data folder is in use; all else is made again before it is used.
+
+        quantizer: None means the one whose int8 networks this processor computes without saturation."""
         self.folder = folder
         self.cards = tuple(cards)
         self.digests = FileDigests()
         self.sources = Sources(folder, self.digests, find_installed)
+        self._proven = proven
         self._importers = importers
         self._quantizer = quantizer or QUANTIZERS[int8_weight_bits(cpu_flags())]
 
@@ -82,7 +87,7 @@ class ModelStore:
         if card.fused:
             for member in self.members(card):
                 self.prepare(member)
-        elif all(output.condition() == "ready" for output in self.prepared_files(card)):
+        elif self._prove_all(card) and all(output.condition() == "ready" for output in self.prepared_files(card)):
             self._sweep_if_idle()
         else:
             self._make_all(card)
@@ -98,6 +103,13 @@ class ModelStore:
         if output is None:
             return self.sources.verified(card, file)
         condition = output.condition()
+        if condition == "unproven":
+            self._prove_all(card)
+            condition = output.condition()
+        if condition == "unproven":
+            raise ModelInvalid(
+                f"{output.path} is not what its source gives; remove it, and run: vultus models prepare {card.id}"
+            )
         if condition == "damaged":
             raise ModelInvalid(output.damage(card.id))
         if condition != "ready":
@@ -119,7 +131,7 @@ class ModelStore:
             return ModelStatus(card, "missing", str(exc), 0)
         except (ModelInvalid, OSError) as exc:
             return ModelStatus(card, "broken", str(exc), 0)
-        if all(condition == "ready" for _, condition in conditions):
+        if all(condition in ("ready", "unproven") for _, condition in conditions):  # proven when it is loaded
             return ModelStatus(card, "prepared", f"{card.id} is ready to load", size)
         return ModelStatus(card, "available", f"run: vultus models prepare {card.id}", size)
 
@@ -174,7 +186,9 @@ class ModelStore:
         """The converted file; None where the source itself is loaded."""
         if file.importer == "none":
             return None
-        return PreparedFile(self.folder / file.output, self._recipe(file), file.converted_sha256, self.digests)
+        return PreparedFile(
+            self.folder / file.output, self._recipe(file), file.converted_sha256, self.digests, self._proven
+        )
 
     def _int8_file(self, card: ModelCard, file: ModelFile) -> PreparedFile:
         if card.int8 is None or file is not card.files[0]:
@@ -187,7 +201,7 @@ class ModelStore:
         bits = self._quantizer.weight_bits
         if bits != 8:  # 8-bit files of earlier releases have no such field, and stay ready
             recipe["weight_bits"] = bits
-        return PreparedFile(self.folder / card.int8.output_name(bits), recipe, None, self.digests)
+        return PreparedFile(self.folder / card.int8.output_name(bits), recipe, None, self.digests, self._proven)
 
     def _recipe(self, file: ModelFile) -> dict[str, object]:
         """Everything that decides the output's content; when it changes, the file is made again."""
@@ -197,6 +211,10 @@ class ModelStore:
             "importer_version": self._importers[file.importer].version if file.importer != "none" else 0,
             "dynamic_axes": [list(axis) for axis in file.dynamic_axes],
         }
+
+    def _prove_all(self, card: ModelCard) -> bool:
+        """Make unproven files of the card again, in memory: whether they are what their sources give."""
+        return all(output.condition() != "unproven" or output.prove(make()) for output, make in self._makings(card))
 
     def _make_all(self, card: ModelCard) -> None:
         with self.writing(card):
@@ -236,7 +254,8 @@ class ModelStore:
 
     def _ready_or_verified_source(self, card: ModelCard, file: ModelFile) -> Path:
         output = self._prepared_file(file)
-        return output.path if output and output.condition() == "ready" else self.sources.verified(card, file)
+        made = output is not None and output.condition() in ("ready", "unproven")
+        return output.path if output and made else self.sources.verified(card, file)
 
     # --- half-written files ---------------------------------------------------------------------------------------
 
