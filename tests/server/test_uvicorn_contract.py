@@ -202,6 +202,21 @@ def test_pause_writing_is_seen_in_flow_write_paused() -> None:
         asyncio.run(scenario())
 
 
+def test_start_asgi_task_is_called_for_each_request_in_turn_and_later_ones_wait_in_the_pipeline() -> None:
+    async def scenario() -> None:
+        cycles: list[Any] = []
+        protocol = connected(overriding("_start_asgi_task", lambda _, cycle, app: cycles.append(cycle)))
+        protocol.data_received(GET + GET)
+        assert (len(cycles), len(protocol.pipeline)) == (1, 1)
+        assert (cycles[0].disconnected, cycles[0].scope["state"]) == (False, {})
+        assert cycles[0].message_event.is_set()  # its body is complete
+        await settled(lambda: len(cycles) == 2)
+        assert cycles[1] is protocol.cycle
+
+    with contract("HttpToolsProtocol._start_asgi_task and pipeline", "end all requests of a connection that is lost"):
+        asyncio.run(scenario())
+
+
 # --- attributes that Vultus reads or sets -------------------------------------------------------------------------
 
 
