@@ -88,7 +88,7 @@ def test_a_process_is_used_again(decoder):
 
 
 def test_a_decoding_that_is_too_long_is_ended_and_the_next_one_is_not():
-    slow = with_scans(90, size=(6000, 6000))
+    slow = with_scans(33, size=(6000, 6000))
     with IsolatedDecoder(DecodeLimits(seconds=0.05)) as hasty:
         with pytest.raises(InvalidImage, match=r"not decoded within 0\.05 s; send it as an ordinary JPEG"):
             hasty(slow)
@@ -137,7 +137,7 @@ def test_its_memory_is_limited(decoder):
 
 
 def test_a_decoding_for_a_caller_who_has_left_is_ended(decoder):
-    slow = with_scans(90, size=(6000, 6000))
+    slow = with_scans(33, size=(6000, 6000))
     with waiting() as caller, ThreadPoolExecutor(1) as pool:
         running = pool.submit(copy_context().run, decoder, slow)
         caller.leave()

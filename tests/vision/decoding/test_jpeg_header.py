@@ -37,6 +37,12 @@ def test_more_scans_than_any_encoder_writes_are_refused_before_decoding():
         decode(with_scans(MAX_SCANS + 1))
 
 
+def test_the_pixels_of_all_scans_together_are_bounded():
+    assert read_jpeg_header(with_scans(30, size=(6000, 6000))).scans == 30
+    with pytest.raises(InvalidImage, match="has 34 scans of 6000x6000 pixels, which take too long; save it as"):
+        read_jpeg_header(with_scans(34, size=(6000, 6000)))
+
+
 def test_more_segments_than_any_encoder_writes_are_refused_before_decoding():
     data = corpus.with_segments(pictures.encoded(PICTURE, "JPEG"), *[corpus.segment(0xFE, b"")] * MAX_SEGMENTS)
     with pytest.raises(InvalidImage, match=f"more than {MAX_SEGMENTS} segments before its pixels"):

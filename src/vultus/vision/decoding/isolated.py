@@ -20,7 +20,7 @@ from vultus.records.seen import Photograph
 from vultus.vision.decoding.decode import REDUCED_SIDE, decode
 from vultus.vision.decoding.formats import recognise
 from vultus.vision.decoding.jpeg_header import read_jpeg_header
-from vultus.vision.decoding.limits import DecodeLimits, check_size
+from vultus.vision.decoding.limits import DecodeLimits, check_memory, check_size
 from vultus.vision.decoding.png_chunks import png_size
 from vultus.vision.decoding.webp_size import webp_size
 
@@ -101,11 +101,13 @@ def is_quick(data: bytes, limits: DecodeLimits) -> bool:
     if kind == "JPEG":
         header = read_jpeg_header(data)
         check_size(header.width, header.height, limits)
+        check_memory(kind, header.width, header.height, header.coefficient_bytes, limits)
         return header.coefficient_bytes == 0 or header.width * header.height * header.scans <= QUICK_JPEG_PIXELS
     if kind not in ("PNG", "WEBP"):
         return False
     width, height = png_size(data) if kind == "PNG" else webp_size(data)
     check_size(width, height, limits)
+    check_memory(kind, width, height, 0, limits)
     return width * height <= QUICK_PIXELS
 
 

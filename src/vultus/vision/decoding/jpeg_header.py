@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from vultus.errors import InvalidImage
 
 MAX_SCANS = 100  # encoders write 1 to 20; libjpeg's own scripts at most 12
+MAX_SCANNED_PIXELS = 1_200_000_000  # in all scans: 30 of 40 megapixels, 3 s at 400 million a second
 MAX_SEGMENTS = 5000  # a colour profile and extended metadata take some hundreds at most
 START_OF_SCAN = b"\xff\xda"
 END_OF_IMAGE = b"\xff\xd9"
@@ -45,8 +46,12 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             f"the JPEG is of a rare kind (lossless, hierarchical or {precision} bits deep) that is not read; "
             "save it as an ordinary JPEG of 8 bits"
         )
-    scans = _scans(data)
     several = marker in PROGRESSIVE or (len(scan) > 0 and scan[0] < count)
+    scans = _scans(data)
+    if several and scans * width * height > MAX_SCANNED_PIXELS:
+        raise InvalidImage(
+            f"the JPEG has {scans} scans of {width}x{height} pixels, which take too long; save it as an ordinary JPEG"
+        )
     kept = _coefficient_bytes(width, height, frame[7 : 7 + 3 * count]) if several else 0
     return JpegHeader(width, height, scans if several else 1, kept)
 
