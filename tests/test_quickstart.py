@@ -75,3 +75,12 @@ def test_refusals_over_http(client):
     assert post(client, "/enroll", 422, img=pictures.group())["error"] == "multiple_faces"
     assert post(client, "/enroll", 400, img=b"text in a file called photo.jpg")["error"] == "invalid_image"
     assert post(client, "/enroll", 400, img=pictures.astronaut()[:5000])["error"] == "invalid_image"
+
+
+def test_the_examples_of_the_page_are_answered_as_they_stand(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    for path in ("/enroll", "/verify", "/find", "/represent", "/detect", "/compare"):
+        example = paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]
+        answer = client.post(path, json=example)
+        assert answer.status_code in (200, 201), answer.text
+    client.delete("/collections/default/subjects/anna-1")

@@ -21,6 +21,7 @@ MIB = 1024 * 1024
 MIN_ADMIN_KEY_CHARACTERS = 32
 ALIKE = 0.75  # of difflib: a letter more, less or other, a word more or less; "service_host" is not like "host"
 CORES_OF_A_WORKER = 4  # fewer leave Python's lock no work for another process
+ROOT_PATH = r"^(/[A-Za-z0-9._~-]+)*$"
 SERVICE_SECONDS = 5  # for the work itself, after the longest wait for a compute slot
 
 
@@ -43,6 +44,12 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on. Other than loopback: put TLS in front.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    root_path: str = Field(
+        "",
+        pattern=ROOT_PATH,
+        description="Path prefix under which a reverse proxy shows the service, like /vultus, so that the page at "
+        "/docs finds it; whether the proxy takes it off makes no difference. Default: none.",
+    )
     data_dir: Path = Field(Path("./data"), description="Folder of the embedded database and the stored photos.")
     model_dir: Path = Field(
         default_factory=_default_model_dir,

@@ -58,6 +58,7 @@ from vultus.search.recall import Recall, SearchState
 from vultus.storage.audit import Act, NoAudit
 
 PHOTO = b"\x89PNG"
+JPEG = b"\xff\xd8\xff"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MODEL = "tiny"
 QUALITY = Quality(80.0, {"size": 90.0, "sharpness": 70.0})
@@ -74,7 +75,7 @@ def photo(kind: str = "") -> bytes:
 
 def kind_of(photo: bytes, *, enforce: bool = True) -> str:
     """The kind of a photo. Raises what the pipeline would."""
-    if not photo.startswith(PHOTO):
+    if not photo.startswith((PHOTO, JPEG)):
         raise InvalidImage("the bytes are no image that Vultus reads; send JPEG, PNG or WebP")
     kind = photo[len(PHOTO) :].decode("latin-1")
     if kind.endswith("none") and enforce:
@@ -106,7 +107,7 @@ class StandInService:
     enrolment = recognition = identification = comparison = galleries = corrections = reembedding = itself
 
     def _model(self, name: str | None) -> str:
-        if name not in (None, MODEL, "Facenet"):
+        if name not in (None, MODEL, "Facenet", "sface"):
             raise ModelNameNotAllowed("no served model has this name; /capabilities lists those there are")
         return MODEL
 

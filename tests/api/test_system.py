@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.api.standin import PHOTO, StandInSystem
-from vultus.api.openapi import TINY_PNG
+from tests.api.standin import JPEG, StandInSystem, photo
+from vultus.api.app import create_app
+from vultus.api.examples import EXAMPLE_PHOTO
+from vultus.errors import SettingsInvalid
 
 COMPUTE = ("/enroll", "/verify", "/find", "/represent", "/compare", "/detect")
 
@@ -124,8 +127,7 @@ def test_compute_calls_document_form_and_json_with_the_same_fields(document: dic
 
 
 def test_the_examples_can_be_sent_as_they_are(client: TestClient, document: dict[str, Any]) -> None:
-    assert TINY_PNG.startswith("iVBORw0KGgo")  # base64 of the PNG signature
-    assert PHOTO == b"\x89PNG"
+    assert base64.b64decode(EXAMPLE_PHOTO).startswith(JPEG)
     sent = 0
     for path, calls in document["paths"].items():
         for method, call in calls.items():
@@ -146,3 +148,37 @@ def test_a_service_whose_slots_do_not_come_free_is_not_ready(anonymous: TestClie
     assert (answer.status_code, answer.json()["error"]) == (503, "not_ready")
     assert "no compute slot has come free for 31 s, longer than the 30 s" in answer.json()["detail"]
     assert anonymous.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/vultus/docs", "/docs"], ids=["passed on as it came", "taken off by the proxy"])
+def test_behind_a_path_prefix_the_page_names_its_files_with_it(system: StandInSystem, path: str) -> None:
+    system.settings = system.settings.model_copy(update={"root_path": "/vultus"})
+    with TestClient(create_app(system)) as client:
+        page = client.get(path).text
+        named = set(re.findall(r"['\"](/[^'\"]*?(?:openapi\.json|\.js|\.css))['\"]", page))
+        assert named
+        assert all(name.startswith("/vultus/") for name in named)
+        assert {client.get(name).status_code for name in named} == {200}
+        assert client.get("/openapi.json").json()["servers"] == [{"url": "/vultus"}]
+        assert client.get("/vultus", follow_redirects=False).headers["location"] == "/vultus/docs"
+        assert client.get("/vultus/health").json() == {"status": "ok"}
+        assert client.get("/vultusx/health").status_code == 404
+
+
+def test_a_prefix_that_begins_like_a_call_is_refused(system: StandInSystem) -> None:
+    system.settings = system.settings.model_copy(update={"root_path": "/faces/app"})
+    with pytest.raises(SettingsInvalid, match="the calls below /faces cannot be told"):
+        create_app(system)
+
+
+def test_forms_are_blank_where_a_field_may_be_left_out(client: TestClient, document: dict[str, Any]) -> None:
+    """Pages that fill in forms send what they show, an empty text for a blank field."""
+    shown = {"img": ("a.png", photo()), "img1": ("a.png", photo()), "img2": ("a.png", photo())}
+    for path in COMPUTE:
+        schema = document["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+        fields = {name: field for name, field in schema["properties"].items() if "binary" not in str(field)}
+        values = {name: str(field.get("example", field.get("default"))) for name, field in fields.items()}
+        assert "None" not in values.values()
+        sent = ("img1", "img2") if path == "/verify" else ("img",)
+        answer = client.post(path, data=values, files={name: shown[name] for name in sent})
+        assert answer.status_code in (200, 201), answer.text

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
@@ -30,6 +30,7 @@ from vultus.api.middleware.cross_site import CrossSiteMiddleware
 from vultus.api.middleware.disconnect import DisconnectMiddleware
 from vultus.api.middleware.error_boundary import ErrorBoundaryMiddleware
 from vultus.api.middleware.overload import OverloadMiddleware
+from vultus.api.middleware.path_prefix import PathPrefixMiddleware
 from vultus.api.middleware.path_segments import PathSegmentsMiddleware
 from vultus.api.middleware.request_id import RequestIdMiddleware
 from vultus.api.middleware.security_headers import SecurityHeadersMiddleware
@@ -51,6 +52,7 @@ from vultus.api.routes import (
 )
 from vultus.api.state import AppState, stop_process, utc_now
 from vultus.config import Settings
+from vultus.errors import SettingsInvalid
 
 DESCRIPTION = """
 Enroll, verify (1:1), find (1:N), represent and detect faces.
@@ -113,12 +115,21 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
         app.include_router(router)
     for router in others:
         app.include_router(router, include_in_schema=False)
+    _refuse_taken_prefix(state.settings.root_path, app)
     return app
+
+
+def _refuse_taken_prefix(prefix: str, app: FastAPI) -> None:
+    """Raises SettingsInvalid for a prefix that begins like a call: which of both a path means could not be told."""
+    first = prefix.strip("/").partition("/")[0]
+    if first and any(route.path.strip("/").partition("/")[0] == first for route in app.state.routes):
+        raise SettingsInvalid(f"the calls below /{first} cannot be told from the root_path {prefix}; choose another")
 
 
 def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware]:
     """Outermost first. The order matters: each layer relies on those before it.
 
+    The prefix of a proxy is taken off before any layer reads the path.
     Security headers and the request id are set on every answer, also on one that another layer makes. The error
     boundary is above all layers that raise. Overload and other web sites are refused before anything is read or
     audited. Audit is above the drain and the body limit, so that it records what they refuse.
@@ -126,6 +137,7 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
     settings = state.settings
     without_keys = [Middleware(CrossSiteMiddleware, hosts=settings.allowed_hosts)] if settings.without_keys else []
     return [
+        Middleware(PathPrefixMiddleware, prefix=settings.root_path),
         Middleware(SecurityHeadersMiddleware),
         Middleware(RequestIdMiddleware, dialects=(*dialects, NATIVE)),
         Middleware(ErrorBoundaryMiddleware),
@@ -144,5 +156,6 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
     ]
 
 
-async def _redirect_to_docs() -> RedirectResponse:
-    return RedirectResponse("docs")
+async def _redirect_to_docs(request: Request) -> RedirectResponse:
+    prefix = request.scope.get("root_path", "")
+    return RedirectResponse(f"{prefix}/docs" if prefix else "docs")

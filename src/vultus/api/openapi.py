@@ -8,8 +8,6 @@ from typing import Any
 from vultus.schemas.recognition import ErrorBody
 from vultus.schemas.requests import CallFields
 
-# A black PNG of one pixel: a value with the form of a photo, so that the examples can be sent as they are.
-TINY_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"
 BASE64 = "base64, or a data:image/...;base64, URL"
 CAUSES = {
     400: "invalid_request, invalid_image, model_name_not_allowed, detector_backend_not_allowed, vector_mismatch",
@@ -44,13 +42,21 @@ RESOURCE_ERRORS = error_answers(422, 501)
 PUBLIC_ERRORS: Responses = {503: COMPUTE_ERRORS[503], "default": COMPUTE_ERRORS["default"]}
 
 
-def form_or_json(kind: type[CallFields], example: Mapping[str, Any]) -> dict[str, Any]:
-    """`openapi_extra` of a compute call: the same fields as a form and as JSON."""
+def form_or_json(
+    kind: type[CallFields], example: Mapping[str, Any], *, form_example: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """`openapi_extra` of a compute call: the same fields as a form and as JSON.
+
+    form_example: text for fields of the form that it cannot be sent without, beside its photos.
+    """
+    form = _schema(kind, _form_field)
+    for name, text in (form_example or {}).items():
+        form["properties"][name]["example"] = text
     return {
         "requestBody": {
             "required": True,
             "content": {
-                "multipart/form-data": {"schema": _schema(kind, _form_field)},
+                "multipart/form-data": {"schema": form},
                 "application/json": {"schema": _schema(kind, _json_field), "example": dict(example)},
             },
         }
@@ -114,8 +120,13 @@ def _in_json(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _form_field(field: dict[str, Any]) -> dict[str, Any]:
-    """In a form an object is its JSON text."""
-    field = _without_null(field)
-    if field.get("type") == "object":
-        return {"type": "string", "description": field.get("description", ""), "contentMediaType": "application/json"}
-    return field
+    """In a form an object or an array of values is its JSON text; what may be left out is shown blank.
+
+    Without the blank example a page that fills in forms, like the one at /docs, makes up a value for every field.
+    """
+    kind = _without_null(field)
+    if kind.get("type") == "object" or (kind.get("type") == "array" and "binary" not in str(kind)):
+        # without a contentMediaType, which pages of this kind take for a file to choose
+        kind = {"type": "string", "description": f"{kind.get('description', '')} As JSON.".strip()}
+    optional = "default" in field and field["default"] is None
+    return {**kind, "example": ""} if optional and "binary" not in str(kind) else kind

@@ -41,14 +41,16 @@ class CompareFields(CallFields):
     """POST /compare: one source (img, source_vector or vector) against one or many target vectors."""
 
     img: Annotated[Image | None, Blank] = Field(None, description="The photo to compare, or send source_vector.")
-    source_vector: Vector | None = Field(None, description="The embedding to compare, or send img.")
-    vector: Vectors | None = Field(None, description="Another name of source_vector; of target_vectors if img is sent.")
-    target_vector: Vectors | None = Field(None, description="The embedding to compare with.")
-    target_vectors: Vectors | None = Field(
+    source_vector: Annotated[Vector | None, Blank] = Field(None, description="The embedding to compare, or send img.")
+    vector: Annotated[Vectors | None, Blank] = Field(
+        None, description="Another name of source_vector; of target_vectors if img is sent."
+    )
+    target_vector: Annotated[Vectors | None, Blank] = Field(None, description="The embedding to compare with.")
+    target_vectors: Annotated[Vectors | None, Blank] = Field(
         None, description="The embeddings to compare with: arrays, or objects with `id` and `vector`."
     )
-    vectors: Vectors | None = Field(None, description="Another name of target_vectors.")
-    vector_b: Vectors | None = Field(None, description="Another name of target_vector.")
+    vectors: Annotated[Vectors | None, Blank] = Field(None, description="Another name of target_vectors.")
+    vector_b: Annotated[Vectors | None, Blank] = Field(None, description="Another name of target_vector.")
     model_name: ModelName = Field(None, description=MODEL)
     distance_metric: Annotated[Metric | None, Blank] = Field(None, description="Default: cosine.")
     metric: Annotated[Metric | None, Blank] = Field(None, description="Another name of distance_metric.")

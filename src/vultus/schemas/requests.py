@@ -70,7 +70,7 @@ class EnrollFields(CallFields):
 
     repeatable = frozenset({"img"})
 
-    embedding: Embeddings | None = Field(
+    embedding: Annotated[Embeddings | None, Blank] = Field(
         None,
         description="In place of img: one embedding of unit length, or a list, each a face of the person; model_name "
         "says which model made them.",
@@ -177,7 +177,7 @@ class FindFields(CallFields):
     face_id: Annotated[FaceId | None, Blank] = Field(
         None, description="An enrolled face to search its collection with; it is no candidate itself."
     )
-    embedding: Vector | None = Field(
+    embedding: Annotated[Vector | None, Blank] = Field(
         None, description="An embedding of unit length to search with; model_name says which model made it."
     )
     collection: CollectionName = Field(DEFAULT_COLLECTION, description="The gallery to search.")

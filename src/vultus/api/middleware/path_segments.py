@@ -30,7 +30,8 @@ class PathSegmentsMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope.get("raw_path"):
             _require_utf8(scope.get("query_string", b""))
-            scope["path"] = "/".join(_segment(part) for part in scope["raw_path"].split(b"/"))
+            path = "/".join(_segment(part) for part in scope["raw_path"].split(b"/"))
+            scope["path"] = scope.get("root_path", "") + path  # as ASGI has it: the routes take root_path off
         await self.app(scope, receive, send)
 
 

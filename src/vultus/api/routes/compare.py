@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Security
 
 from vultus.api.auth import Caller, Gate
 from vultus.api.body import read_fields
+from vultus.api.examples import EXAMPLE_MODEL, EXAMPLE_PHOTO, EXAMPLE_VECTOR
 from vultus.api.openapi import COMPUTE_ERRORS, form_or_json
 from vultus.api.state import State
 from vultus.schemas.comparison import CompareAnswer, CompareFields, compare_answer
@@ -20,7 +22,9 @@ MayCompare = Annotated[Caller, Security(Gate("verify", action="compare"))]
 @router.post(
     "/compare",
     openapi_extra=form_or_json(
-        CompareFields, {"source_vector": [0.6, 0.8], "target_vectors": [{"id": "a", "vector": [0.8, 0.6]}]}
+        CompareFields,
+        {"img": EXAMPLE_PHOTO, "target_vector": EXAMPLE_VECTOR, "model_name": EXAMPLE_MODEL},
+        form_example={"target_vector": json.dumps(EXAMPLE_VECTOR), "model_name": EXAMPLE_MODEL},
     ),
 )
 async def compare(request: Request, caller: MayCompare, state: State) -> CompareAnswer:

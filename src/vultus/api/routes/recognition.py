@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request, Response, Security
 
 from vultus.api.auth import Caller, Gate
 from vultus.api.body import read_fields
-from vultus.api.openapi import COMPUTE_ERRORS, TINY_PNG, form_or_json
+from vultus.api.examples import EXAMPLE_PHOTO
+from vultus.api.openapi import COMPUTE_ERRORS, form_or_json
 from vultus.api.state import State
 from vultus.errors import InvalidRequest
 from vultus.records.answers import EnrollResult, FindResult, Verification
@@ -31,7 +32,11 @@ MayDetect = Annotated[Caller, Security(Gate("represent", action="detect"))]
     "/enroll",
     status_code=201,
     responses={200: {"model": EnrollAnswer, "description": "The subject had all of these photos already."}},
-    openapi_extra=form_or_json(EnrollFields, {"img": [TINY_PNG], "subject": "anna-1", "metadata": {"team": "lab"}}),
+    openapi_extra=form_or_json(
+        EnrollFields,
+        {"img": [EXAMPLE_PHOTO], "subject": "anna-1", "metadata": {"team": "lab"}},
+        form_example={"subject": "anna-1"},
+    ),
 )
 async def enroll(request: Request, response: Response, caller: MayEnroll, state: State) -> EnrollAnswer:
     """Add photos or embeddings of one person to a collection, or all faces of a photo, each for a subject of its own.
@@ -70,7 +75,7 @@ async def _enrolled(fields: EnrollFields, enrolment: Enrolment, state: State) ->
     return await state.run(enrolment.enroll, photos, face=fields.face, **binding, **person, **seen)
 
 
-@router.post("/verify", openapi_extra=form_or_json(VerifyFields, {"img1": TINY_PNG, "img2": TINY_PNG}))
+@router.post("/verify", openapi_extra=form_or_json(VerifyFields, {"img1": EXAMPLE_PHOTO, "img2": EXAMPLE_PHOTO}))
 async def verify(request: Request, caller: MayVerify, state: State) -> VerifyAnswer:
     """Compare two photos, or a photo with an enrolled subject: the same person?
 
@@ -111,7 +116,7 @@ def _verify_options(fields: VerifyFields) -> dict[str, Any]:
     }
 
 
-@router.post("/find", openapi_extra=form_or_json(FindFields, {"img": TINY_PNG, "top_k": 3}))
+@router.post("/find", openapi_extra=form_or_json(FindFields, {"img": EXAMPLE_PHOTO, "top_k": 3}))
 async def find(request: Request, caller: MayFind, state: State) -> FindAnswer:
     """Search a collection for the person in a photo, for an enrolled face, or with an embedding.
 
@@ -161,7 +166,7 @@ def _refuse_other_collection(fields: FindFields, collection: str) -> None:
         raise InvalidRequest("the face is enrolled in another collection; leave collection out")
 
 
-@router.post("/represent", openapi_extra=form_or_json(RepresentFields, {"img": TINY_PNG}))
+@router.post("/represent", openapi_extra=form_or_json(RepresentFields, {"img": EXAMPLE_PHOTO}))
 async def represent(request: Request, response: Response, caller: MayRepresent, state: State) -> list[Representation]:
     """The embeddings of all faces in a photo, largest first; the header x-faces-found says how many it shows.
 
@@ -180,7 +185,7 @@ async def represent(request: Request, response: Response, caller: MayRepresent, 
     return represent_answer(result, fields.model_name)
 
 
-@router.post("/detect", openapi_extra=form_or_json(DetectFields, {"img": TINY_PNG}))
+@router.post("/detect", openapi_extra=form_or_json(DetectFields, {"img": EXAMPLE_PHOTO}))
 async def detect(request: Request, caller: MayDetect, state: State) -> DetectAnswer:
     """The faces in a photo, largest first; an empty list when there is none. Needs the scope `represent`.
 

@@ -1,0 +1,89 @@
+"""The page at /docs in a real browser: authorise, then execute every form, filled in by nothing but photos."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server_process import address_and_key, serving
+from tests.waiting import patient
+from vultus.api.examples import EXAMPLE_PHOTO
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed here")
+
+pytestmark = pytest.mark.real
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FORMS = ("/enroll", "/verify", "/find", "/represent", "/detect")
+PHOTO = {"name": "face.jpg", "mimeType": "image/jpeg", "buffer": base64.b64decode(EXAMPLE_PHOTO)}
+PHOTOS_OF = {"/verify": 2}  # of the three that it shows: img1 and img2
+
+
+@pytest.fixture(scope="module", params=["", "/vultus"], ids=["root", "prefix"])
+def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Any]:
+    """The page of a new server, as a reverse proxy shows it, authorised with the admin key."""
+    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip(f"there is no browser here: none of {', '.join(BROWSERS)}")
+    folder, prefix = tmp_path_factory.mktemp("page"), request.param
+    with serving(folder, model_dir, VULTUS_ROOT_PATH=prefix) as process, playwright.sync_playwright() as play:
+        url, key = address_and_key(process)
+        browser = play.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 1600})
+        page.set_default_timeout(1000 * patient())
+        page.goto(f"{url}{prefix}/docs")
+        authorise(page, key)
+        yield page
+        browser.close()
+
+
+def authorise(page: Any, key: str) -> None:
+    page.locator(".auth-wrapper .btn.authorize").click()
+    page.locator(".auth-container").filter(has_text="bearer").locator("input").first.fill(key)
+    page.locator(".auth-container").filter(has_text="bearer").locator("button.authorize").first.click()
+    page.locator("button.btn-done").first.click()
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_every_form_is_answered_when_it_is_executed_untouched(page, path):
+    block = opened(page, path)
+    attach_photos(block, path)
+    assert execute(page, block, path)[0] == "2"
+
+
+def opened(page: Any, path: str) -> Any:
+    """The block of a call with its fields as the page fills them in."""
+    block = page.locator(f'.opblock-post:has(.opblock-summary-path[data-path="{path}"])')
+    if "is-open" not in (block.get_attribute("class") or ""):
+        block.locator(".opblock-summary-control").click()
+    again = block.locator(".try-out__btn.reset")
+    if again.count():
+        again.click()
+    else:
+        block.locator(".try-out__btn").first.click()
+    return block
+
+
+def attach_photos(block: Any, path: str) -> None:
+    if block.locator("input[type=file]").count() == 0:  # a list of photos, empty at first
+        block.locator(".json-schema-form-item-add").first.click()
+    for i in range(PHOTOS_OF.get(path, 1)):
+        block.locator("input[type=file]").nth(i).set_input_files(PHOTO)
+
+
+def execute(page: Any, block: Any, path: str) -> str:
+    """The status that the page shows. With VULTUS_TEST_SCREENSHOTS, a picture of it is left in that folder."""
+    with page.expect_response(lambda answer: answer.request.method == "POST" and answer.url.endswith(path)):
+        block.locator("button.execute").click()
+    status = block.locator(".live-responses-table .response-col_status").last
+    status.wait_for()
+    if folder := os.environ.get("VULTUS_TEST_SCREENSHOTS"):
+        prefix = "prefix" if "/vultus/" in page.url else "root"
+        block.screenshot(path=f"{folder}/{prefix}-{path[1:]}.png")
+    return str(status.inner_text())
