@@ -67,6 +67,6 @@ QUANTIZERS: Mapping[WeightBits, Quantizer] = {
 IMPORTERS: Mapping[str, Importer] = {
     "facenet_graphdef": Importer(1, _with_fixed_axes(_at_first_use("facenet_graphdef", "convert_facenet_graphdef"))),
     "keras_hdf5": Importer(1, _with_fixed_axes(_at_first_use("keras_hdf5", "convert_keras_hdf5"))),
-    "dequantize": Importer(1, _at_first_use("dequantize", "dequantize")),
+    "dequantize": Importer(2, _at_first_use("dequantize", "dequantize")),
     "dlib_dat": Importer(1, _with_fixed_axes(_at_first_use("dlib_dat", "convert_dlib_dat"))),
 }

@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from vultus.errors import ModelInvalid
+from vultus.models.importers.prelu_convolutions import write_prelus_as_convolutions
 
 Array = NDArray[Any]
 
 
 def dequantize(data: bytes, dynamic_axes: Mapping[int, str]) -> bytes:
     """Fold the quantised constants of an ONNX model into float32; the result is the same bytes every time.
+
+    PReLUs are written as convolutions, which are faster (`prelu_convolutions`).
 
     dynamic_axes: axis of the model's one input -> name of its size, e.g. {2: "H", 3: "W"}; the fixed sizes of the
     outputs are cleared, so that the runtime infers them.
@@ -40,7 +43,7 @@ def dequantize(data: bytes, dynamic_axes: Mapping[int, str]) -> bytes:
     del graph.value_info[:]  # the shapes between the layers are wrong as soon as an axis is dynamic
     _make_dynamic(graph, dynamic_axes)
     serialized: bytes = model.SerializeToString(deterministic=True)
-    return serialized
+    return write_prelus_as_convolutions(serialized) if any(node.op_type == "PRelu" for node in kept) else serialized
 
 
 def _read(data: bytes) -> Any:

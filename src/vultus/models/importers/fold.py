@@ -23,7 +23,10 @@ _DEFAULT_EPSILON = 1e-5  # ONNX operator BatchNormalization
 
 
 class Graph:
-    """A graph: `nodes` in the order in which they run, `constants` by name, producer and readers of a tensor."""
+    """A graph: `nodes` in the order in which they run, `constants` by name, producer and readers of a tensor.
+
+    input_type: a TensorProto.DataType.
+    """
 
     def __init__(self, data: bytes) -> None:
         """Raises: ModelInvalid when the bytes are no ONNX model with nodes and one input."""
@@ -35,6 +38,7 @@ class Graph:
         if len(inputs) != 1:
             raise ModelInvalid(f"the model has {len(inputs)} inputs; only a model with one can be quantised")
         self.input: str = inputs[0]
+        self.input_type: int = next(v.type.tensor_type.elem_type for v in graph.input if v.name == self.input)
         self.outputs: tuple[str, ...] = tuple(value.name for value in graph.output)
 
     def producer(self, tensor: str) -> Any | None:

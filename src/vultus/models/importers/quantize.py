@@ -21,6 +21,7 @@ from onnx import TensorProto, helper
 from vultus.errors import ModelInvalid
 from vultus.models.importers.fold import Graph, attributes, fold
 from vultus.models.importers.prelu import flatten_slopes, has_flat_slopes
+from vultus.models.importers.prelu_convolutions import restore_prelus
 from vultus.models.precision import WeightBits
 
 Array = NDArray[Any]
@@ -74,6 +75,10 @@ def _prepared(data: bytes) -> Graph:
     opset = next((entry.version for entry in graph.model.opset_import if not entry.domain), 0)
     if opset < LEAST_OPSET:
         raise ModelInvalid(f"the model is of ONNX opset {opset}; export it with opset {LEAST_OPSET} or later")
+    if graph.input_type != TensorProto.FLOAT:
+        kind = TensorProto.DataType.Name(graph.input_type).lower()
+        raise ModelInvalid(f"the model takes {kind}; export it with a float32 input and float32 weights")
+    restore_prelus(graph)
     fold(graph)
     flatten_slopes(graph)
     return graph
