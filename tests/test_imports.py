@@ -41,14 +41,15 @@ MAY_KNOW = {
     "evaluation": GROUND | {"matching", "vision", "search"},
     "loaded_models": set(),
     "model_references": GROUND | {"matching", "models", "search"},
-    "model_registry": GROUND | {"loaded_models", "model_references", "matching", "vision", "models"},
+    "model_loading": GROUND | {"matching", "vision", "models"},
+    "model_registry": GROUND | {"loaded_models", "model_loading", "model_references", "matching", "vision", "models"},
     "jobs": GROUND | {"vision", "storage", "service"},
     "wiring": FLOOR | {"config", "storage", "backup", "service", "jobs", "model_registry"},
     "api": GROUND | {"config", "schemas", "matching", "search", "storage", "service"},
     "server": GROUND | {"config", "wiring", "api"},
     "cli": FLOOR
     | {"config", "schemas", "storage", "backup", "service", "jobs"}
-    | {"evaluation", "model_registry", "wiring", "server"},
+    | {"evaluation", "model_loading", "model_registry", "wiring", "server"},
     "__main__": {"cli"},
 }
 # library -> the files, or folders, that alone may import it

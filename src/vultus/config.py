@@ -80,9 +80,9 @@ class Settings(BaseSettings):
     )
     precision: Literal["auto", "fp32", "int8"] = Field(
         "auto",
-        description="Arithmetic of the recognition models. auto: int8 where the processor is fast at it "
-        "(AVX-512 VNNI, AVX-VNNI, Arm i8mm) and the model has it, else fp32. "
-        "int8 on other processors: weights of 7 bits.",
+        description="Arithmetic of the recognition models. auto: int8 where the processor is fast at it and the model "
+        "has it, with weights of 8 bits (AVX-512 VNNI, AVX-VNNI, Arm i8mm) or 7 (AVX2), else fp32; fp32 too where a "
+        "model's self-test finds int8 wrong. int8: a model whose self-test finds it wrong is refused.",
     )
     allow_noncommercial: bool = Field(
         False, description="Serve models whose weights may not be used commercially. You answer for how they are used."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from vultus.errors import InvalidRequest, ModelInvalid, ModelMismatch, ModelNameNotAllowed, ModelNotInstalled
 from vultus.loaded_models import LoadedModels
@@ -13,23 +13,18 @@ from vultus.matching.decision import ThresholdTable
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel
 from vultus.matching.reference_faces import ReferenceFaces
 from vultus.matching.reliability import ReliabilityModel
+from vultus.model_loading import RecogniserLoader, SelfTest
 from vultus.model_references import reference_faces, relative_rates
 from vultus.models.card import Calibration, ModelCard, cards_of, find_card, known_card
 from vultus.models.excluded_models import not_converted, refusal
 from vultus.models.precision import Precision
 from vultus.models.relative_calibration import RelativeCalibration
 from vultus.models.repository.store import ModelStore
+from vultus.records.seen import Float32
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.decoders import DECODERS, Decoders, Networks, decoded_cards
-from vultus.vision.embed import Embedder, Recogniser
-from vultus.vision.fuse import FusedEmbedder
-from vultus.vision.model_check import check_recogniser
-from vultus.vision.session import Session
+from vultus.vision.embed import Recogniser
 
-T = TypeVar("T")
-
-# Memory of a loaded network over the size of its file: 2.5 to 3.3, measured with FaceNet and SFace, fp32 and int8.
-MEMORY_FACTOR = 3
 DEFAULT_MEMORY_BYTES = 1 << 30
 
 
@@ -45,10 +40,15 @@ class ServedModel:
     card: ModelCard
     dimension: int
     pipeline_version: int
-    precision: Precision
     calibration: ThresholdTable | None
     reference: ReferenceFaces | None
+    find_precision: Callable[[], Precision] = field(repr=False)
     load: Callable[[], Recogniser[Any]] = field(repr=False)
+
+    @property
+    def precision(self) -> Precision:
+        """The arithmetic of its networks; known for certain once it is loaded, as its self-test may lead to fp32."""
+        return self.find_precision()
 
     def thresholds(self) -> ThresholdTable:
         """The calibration. Raises: InvalidRequest when the model has none."""
@@ -105,17 +105,20 @@ class ModelRegistry:
         default: str,
         operator_calibrations: Mapping[str, Calibration] | None = None,
         precision: Precision = "fp32",
+        fall_back: bool = False,
         allow_noncommercial: bool = False,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
         use_stand_ins: bool = False,
         decoders: Decoders = DECODERS,
+        self_test_values: Mapping[str, Float32] | None = None,
     ) -> None:
         """default: id or alias of the model for requests that name none.
 
         operator_calibrations: by model id; they take precedence over the cards'. precision: int8 applies to the models
-        that have it. allow_noncommercial: serve weights that may not be used commercially. use_stand_ins: while the
-        weights of a card with a stand-in are not installed, its aliases (never its id) mean that one. decoders: of the
-        tasks other than recognition.
+        that have it; fall_back: those that compute wrong in int8 are served in fp32, else refused. allow_noncommercial:
+        serve weights that may not be used commercially. use_stand_ins: while the weights of a card with a stand-in are
+        not installed, its aliases (never its id) mean that one. decoders: of the tasks other than recognition.
+        self_test_values: what models must answer to drawn faces; None: those of the box.
 
         Raises: ModelNameNotAllowed when no recognition card has the default's name.
         """
@@ -123,7 +126,7 @@ class ModelRegistry:
         self._all_cards = tuple(cards)
         self._cards = cards_of(cards, "recognition")
         self._operator_calibrations = dict(operator_calibrations or {})
-        self._precision = precision
+        self._loader = RecogniserLoader(store, precision=precision, fall_back=fall_back, values=self_test_values)
         self._allow_noncommercial = allow_noncommercial
         self._use_stand_ins = use_stand_ins
         self._decoders = decoders
@@ -139,7 +142,7 @@ class ModelRegistry:
         card = self._meant(self.default if name is None else name)
         if card.id not in self._loaded:
             for member in self._store.members(card):
-                self._path(member)
+                self._loader.path(member)
         return self.served(card.id)
 
     def served(self, name: str) -> ServedModel:
@@ -153,29 +156,37 @@ class ModelRegistry:
         return self._served[card.id]
 
     def _serve(self, card: ModelCard) -> ServedModel:
-        # Embeddings of fp32 and int8 compare with each other.
-        int8 = all(member.int8 is not None for member in self._store.members(card))
         calibration = self._operator_calibrations.get(card.id) or card.calibration
         return ServedModel(
             id=card.id,
             card=card,
-            dimension=_required(card.output_dimension, card.id, "output_dimension"),
+            dimension=_dimension(card),
             pipeline_version=card.pipeline_version,
-            precision=self._precision if int8 else "fp32",
             calibration=None if calibration is None else _threshold_table(card.id, calibration),
             reference=None if calibration is None else reference_faces(card, calibration),
-            load=lambda: self._loaded.get(card.id, lambda: self._load(card)),
+            # Embeddings of fp32 and int8 compare with each other.
+            find_precision=lambda: self._loader.precision(card),
+            load=lambda: self._loaded.get(card.id, lambda: self._loader.load(card, self._reliability)),
         )
 
     def open_task(self, task: str, slots: ComputeSlots) -> dict[str, Any]:
         """The models of a task whose cards name a decoder, by id, loaded, in the order of the decoders.
 
         slots: the cores that their networks may use. Raises: ModelInvalid for a decoder that there is not, a network
-        that no card has or a file that is no network; ModelNotInstalled.
+        that no card has, a file that is no network, or a detector that computes wrong; ModelNotInstalled.
         """
         networks = Networks(self._file, slots)
         cards = decoded_cards(cards_of(self._all_cards, task), task, self._decoders)
-        return {card.id: self._decoders[task][str(card.decoder)](card, networks) for card in cards}
+        opened = {card.id: self._decoders[task][str(card.decoder)](card, networks) for card in cards}
+        if task == "detection":
+            for name, detector in opened.items():
+                self._loader.test_detector(name, detector)
+        return opened
+
+    @property
+    def self_tests(self) -> tuple[SelfTest, ...]:
+        """What the models that were loaded answered to drawn faces."""
+        return self._loader.self_tests
 
     def capabilities(self) -> list[dict[str, Any]]:
         """One plain dictionary per recognition model, for programs."""
@@ -208,43 +219,12 @@ class ModelRegistry:
     def _may_serve(self, card: ModelCard) -> bool:
         return card.licence.commercial_use or self._allow_noncommercial
 
-    def _path(self, card: ModelCard) -> Path:
-        return self._store.path(card, card.files[0].name, self.served(card.id).precision)
-
     def card(self, name: str) -> ModelCard:
         """The card of an id or alias, of any task. Raises: ModelInvalid when there is none."""
         return known_card(self._all_cards, name)
 
     def _file(self, model_id: str, file: str) -> Path:
         return self._store.path(self.card(model_id), file)
-
-    def _load(self, card: ModelCard) -> tuple[Recogniser[Any], int]:
-        """The model, and the bytes it takes in memory."""
-        if not card.fused:
-            return self._load_network(card, card.pipeline_version)
-        loaded = [self._load_network(member, card.pipeline_version) for member in self._store.members(card)]
-        weighted = [(model, weight) for (model, _), (_, weight) in zip(loaded, card.fused, strict=True)]
-        fused = FusedEmbedder(weighted, model_id=card.id, reliability=self._reliability(card))
-        if fused.dimension != card.output_dimension:
-            raise ModelInvalid(f"{card.id} has {fused.dimension} numbers; mend output_dimension in its card")
-        return fused, sum(size for _, size in loaded)
-
-    def _load_network(self, card: ModelCard, version: int) -> tuple[Embedder, int]:
-        path, dimension = self._path(card), self.served(card.id).dimension
-        session = Session(path)
-        input_rule, crop_rule = _required(card.input, card.id, "input"), _required(card.crop, card.id, "crop")
-        check_recogniser(session, input_rule=input_rule, dimension=dimension)
-        embedder = Embedder(
-            session,
-            model_id=card.id,
-            input_rule=input_rule,
-            crop_rule=crop_rule,
-            dimension=dimension,
-            norm_range=card.norm_range,
-            reliability=self._reliability(card),
-            pipeline_version=version,
-        )
-        return embedder, MEMORY_FACTOR * path.stat().st_size
 
     def _reliability(self, card: ModelCard) -> ReliabilityModel | None:
         reference = self.served(card.id).reference
@@ -289,7 +269,7 @@ def _search_model(calibration: Calibration) -> SearchModel | None:
     )
 
 
-def _required(value: T | None, model_id: str, field: str) -> T:
-    if value is None:
-        raise ModelInvalid(f"the card of {model_id} has no {field}; add it")
-    return value
+def _dimension(card: ModelCard) -> int:
+    if card.output_dimension is None:
+        raise ModelInvalid(f"the card of {card.id} has no output_dimension; add it")
+    return card.output_dimension

@@ -224,6 +224,7 @@ def open_models(settings: Settings, store: ModelStore) -> ModelRegistry:
         default=settings.default_model,
         operator_calibrations=read_operator_calibrations(settings.data_dir, settings.model_dir, store.cards),
         precision=choice.precision,
+        fall_back=settings.precision == "auto",
         allow_noncommercial=settings.allow_noncommercial,
         memory_bytes=settings.model_memory_bytes,
         use_stand_ins=settings.facenet512_stand_in is True,

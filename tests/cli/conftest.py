@@ -14,14 +14,16 @@ from typer.testing import CliRunner, Result
 from tests.conftest import Small
 from vultus.cli.command_table import app
 from vultus.cli.context import CommandContext
-from vultus.cli.opening import Openers, Vision
+from vultus.cli.opening import Openers, SelfTestRun, Vision
 from vultus.config import Settings
+from vultus.model_loading import SelfTest
 from vultus.model_registry import ModelRegistry
 from vultus.models.card import find_card, in_box_cards
 from vultus.wiring import System
 
 Run = Callable[..., Result]
 WIDE = {"COLUMNS": "200"}  # so that no sentence is broken in two
+SELF_TEST = SelfTestRun(0.012, "int8: as a test", (SelfTest("tiny", "int8", True, "agrees by 0.99"),))
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def run(small: Small, surroundings: Path) -> Run:
         openers = Openers(
             open_system=open_small,
             open_vision=lambda settings: Vision(small.service.context.pipeline, cast(ModelRegistry, small.models)),
-            run_self_test=lambda settings: 0.012,
+            run_self_test=lambda settings: SELF_TEST,
         )
         return CliRunner().invoke(app, [str(argument) for argument in arguments], obj=CommandContext(openers), env=WIDE)
 

@@ -16,6 +16,7 @@ from vultus.cli.context import context_of
 from vultus.cli.output import say
 from vultus.config import Settings
 from vultus.errors import ModelInvalid
+from vultus.model_loading import SelfTest
 from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, find_card
 from vultus.models.repository.store import ModelStatus, ModelStore, open_store
@@ -28,6 +29,7 @@ from vultus.wiring import (
     Duties,
     System,
     check_settings,
+    chosen_precision,
     open_models,
     open_pipeline,
     open_system,
@@ -69,8 +71,17 @@ def open_vision(settings: Settings) -> Vision:
     return _vision(settings, store)
 
 
-def run_self_test(settings: Settings) -> float:
-    """Load the default pipeline, run each network twice; the seconds of the second round.
+@dataclass(frozen=True)
+class SelfTestRun:
+    """seconds: of all networks of the default pipeline, warm. arithmetic: in words. tests: of each loaded model."""
+
+    seconds: float
+    arithmetic: str
+    tests: tuple[SelfTest, ...]
+
+
+def run_self_test(settings: Settings) -> SelfTestRun:
+    """Load the default pipeline, which tests it, and run each network twice; the second round is timed.
 
     Without a database, and without a photo of anyone.
     Raises ModelNotInstalled or ModelInvalid when a network cannot be loaded or answers nonsense.
@@ -83,7 +94,8 @@ def run_self_test(settings: Settings) -> float:
     embedder = vision.models.served(vision.models.default).embedder()
     if not np.isclose(np.linalg.norm(embedder.embed([embedder.blank()])[0]), 1, atol=1e-3):
         raise ModelInvalid(f"{vision.models.default} answers no embedding of length 1; run: vultus models prepare")
-    return seconds
+    choice = chosen_precision(settings)
+    return SelfTestRun(seconds, f"{choice.precision}: {choice.reason}", vision.models.self_tests)
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,7 @@ class Openers:
     open_server: Callable[[Settings], AbstractContextManager[System]] = open_to_serve
     open_worker: Callable[[Settings, Duties], AbstractContextManager[System]] = open_installed
     open_vision: Callable[[Settings], Vision] = open_vision
-    run_self_test: Callable[[Settings], float] = run_self_test
+    run_self_test: Callable[[Settings], SelfTestRun] = run_self_test
 
 
 def openers_of(ctx: typer.Context) -> Openers:

@@ -16,12 +16,13 @@ CPUINFO = Path("/proc/cpuinfo")
 _X86_DOT_PRODUCTS = ("avx512_vnni", "avx_vnni")
 _ARM_DOT_PRODUCTS = ("asimddp", "i8mm")
 
-WITHOUT_DOT_PRODUCTS = "this processor has no fast 8-bit arithmetic, so weights are stored in 7 bits"
+_AVX2_REASON = "the processor has avx2 and no VNNI, so weights are stored in 7 bits"
+UNKNOWN_SPEED = "this processor is not known to be fast at it; weights are stored in 7 bits"
 
 
 @dataclass(frozen=True)
 class PrecisionChoice:
-    """The chosen arithmetic, and the reason in words, for logs."""
+    """The chosen arithmetic, and the reason in words, for logs and `vultus doctor`."""
 
     precision: Precision
     reason: str
@@ -30,18 +31,18 @@ class PrecisionChoice:
 def best_precision(setting: PrecisionSetting, cpu_flags: frozenset[str]) -> PrecisionChoice:
     """The arithmetic for models whose card has int8 ranges; the others always compute in fp32.
 
-    int8 is chosen where the processor has instructions that multiply and add 8-bit numbers; where the settings force it
-    without them, the weights are stored in 7 bits (`int8_weight_bits`).
+    int8 is chosen where the processor multiplies and adds 8-bit numbers fast: with instructions of its own, weights
+    in 8 bits, or with AVX2, weights in 7 bits (`int8_weight_bits`). Unknown processors compute in fp32.
     """
     if setting == "fp32":
         return PrecisionChoice("fp32", "asked for by the settings")
-    found = _dot_products(cpu_flags)
+    found = _dot_products(cpu_flags) or (_AVX2_REASON if "avx2" in cpu_flags else None)
     if setting == "int8":
-        return PrecisionChoice("int8", f"asked for by the settings; {found or WITHOUT_DOT_PRODUCTS}")
+        return PrecisionChoice("int8", f"asked for by the settings; {found or UNKNOWN_SPEED}")
     if found:
         return PrecisionChoice("int8", found)
     return PrecisionChoice(
-        "fp32", "this processor has, or this system shows, no fast 8-bit arithmetic (VNNI; dotprod and i8mm)"
+        "fp32", "this processor has, or this system shows, no fast 8-bit arithmetic (AVX2 or VNNI; dotprod and i8mm)"
     )
 
 

@@ -112,17 +112,25 @@ class Embedder:
         """
         if not crops:
             return np.empty((0, self.dimension), np.float32), []
+        raw = self.raw(crops)
+        norms = lengths(raw)
+        if not has_direction(norms).all():
+            raise ModelInvalid(f"{self.model_id} answered with NaN or zero vectors; prepare its file again")
+        unit = np.ascontiguousarray(unit_length(raw), dtype=np.float32)
+        return unit, [self._recognisability(norm) for norm in norms.tolist()]
+
+    def raw(self, crops: Sequence[RGB]) -> Float32:
+        """(N, D) float32: the network's output for N crops, at least one, as it is.
+
+        Raises ModelInvalid when the network returns another shape.
+        """
         raw = self._run(self.prepare(crops))
         if raw.shape != (len(crops), self.dimension):
             raise ModelInvalid(
                 f"{self.model_id} answered with shape {raw.shape} instead of {(len(crops), self.dimension)}; "
                 "mend the dimension in its card or the file"
             )
-        norms = lengths(raw)
-        if not has_direction(norms).all():
-            raise ModelInvalid(f"{self.model_id} answered with NaN or zero vectors; prepare its file again")
-        unit = np.ascontiguousarray(unit_length(raw), dtype=np.float32)
-        return unit, [self._recognisability(norm) for norm in norms.tolist()]
+        return raw
 
     def _recognisability(self, norm: float) -> float | None:
         if self._norm_range is None:

@@ -6,7 +6,11 @@ import sqlite3
 import pytest
 
 from tests import pictures
-from vultus.cli.commands.doctor import processor
+from vultus.cli.commands.doctor import processor, self_test
+from vultus.cli.opening import SelfTestRun, run_self_test
+from vultus.config import Settings
+from vultus.errors import ModelInvalid
+from vultus.model_loading import SelfTest
 from vultus.storage.migrations.runner import newest_schema
 
 
@@ -109,3 +113,29 @@ def test_nothing_is_said_of_x86_instructions_on_an_arm_processor(tmp_path):
     info = tmp_path / "cpuinfo"
     info.write_text("processor\t: 0\nFeatures\t: fp asimd evtstrm aes asimddp\n")
     assert processor(info) == processor(tmp_path / "absent")
+
+
+def test_the_arithmetic_and_what_each_model_answered_are_shown():
+    tests = SelfTest("a", "int8", False, "agrees by 0.85"), SelfTest("a", "fp32", True, "agrees by 1.00")
+    found = list(self_test(Settings(), [], lambda settings: SelfTestRun(0.012, "int8: the processor has x", tests)))
+    assert [(one.state, one.name, one.detail) for one in found] == [
+        ("ok", "arithmetic", "int8: the processor has x"),
+        ("warn", "self-test a", "int8: agrees by 0.85; it computes in fp32 instead"),
+        ("ok", "self-test a", "fp32: agrees by 1.00"),
+        ("ok", "self-test", "detectors and recognition answer, 12 ms together"),
+    ]
+
+
+def test_a_model_that_computes_wrong_is_a_failure():
+    def wrong(settings):
+        raise ModelInvalid("a computes wrong in fp32 on this machine")
+
+    (found,) = self_test(Settings(), [], wrong)
+    assert (found.state, found.detail) == ("fail", "a computes wrong in fp32 on this machine")
+
+
+@pytest.mark.real
+def test_every_model_of_the_default_pipeline_is_tested(real, model_dir):
+    run = run_self_test(Settings(model_dir=model_dir))
+    assert {test.model_id for test in run.tests} == {"yunet", "mtcnn", "sface", "facenet512-casia-webface"}
+    assert all(test.passed and "is right" in test.finding for test in run.tests)

@@ -14,7 +14,7 @@ from typing import Literal
 import typer
 
 from vultus.cli.exit_codes import REFUSED, sentence_of
-from vultus.cli.opening import is_needed, openers_of
+from vultus.cli.opening import SelfTestRun, is_needed, openers_of
 from vultus.cli.options import AsJson, DataDir, ModelDir
 from vultus.cli.output import print_json, print_lines
 from vultus.cli.settings import load_settings
@@ -162,7 +162,7 @@ def _any_failed(findings: list[Check]) -> bool:
     return any(finding.state == "fail" for finding in findings)
 
 
-def _findings(settings: Settings, run_self_test: Callable[[Settings], float]) -> Iterator[Check]:
+def _findings(settings: Settings, run_self_test: Callable[[Settings], SelfTestRun]) -> Iterator[Check]:
     yield python_version()
     yield processor()
     yield _guarded("settings", lambda: settings_agree(settings))
@@ -171,7 +171,7 @@ def _findings(settings: Settings, run_self_test: Callable[[Settings], float]) ->
     yield _guarded("photos", lambda: photos(settings))
     prepared = list(models(settings))
     yield from prepared
-    yield _guarded("self-test", lambda: _self_test(settings, prepared, run_self_test))
+    yield from self_test(settings, prepared, run_self_test)
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
@@ -184,7 +184,21 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
         return fail(name, sentence_of(exc))
 
 
-def _self_test(settings: Settings, models: list[Check], run_self_test: Callable[[Settings], float]) -> Check:
+def self_test(
+    settings: Settings, models: list[Check], run_self_test: Callable[[Settings], SelfTestRun]
+) -> Iterator[Check]:
+    """The arithmetic in use, what each model answered to drawn faces, and whether all answer."""
     if any(model.state != "ok" for model in models):
-        return warn("self-test", "not run, because models are not ready; run: vultus models prepare")
-    return ok("self-test", f"detectors and recognition answer, {run_self_test(settings) * 1000:.0f} ms together")
+        yield warn("self-test", "not run, because models are not ready; run: vultus models prepare")
+        return
+    try:
+        run = run_self_test(settings)
+    except VultusError as exc:
+        yield fail("self-test", str(exc))
+        return
+    yield ok("arithmetic", run.arithmetic)
+    for test in run.tests:
+        done = f"{test.precision}: {test.finding}"
+        wrong = f"{done}; it computes in fp32 instead"  # one that is wrong in fp32 raised
+        yield ok(f"self-test {test.model_id}", done) if test.passed else warn(f"self-test {test.model_id}", wrong)
+    yield ok("self-test", f"detectors and recognition answer, {run.seconds * 1000:.0f} ms together")
