@@ -5,10 +5,10 @@
 Faces are synthetic, see `search_synthetic.py`. Each size gets a gallery file of its own and processes of its own that
 load it, so that memory is measured for each. Searches alternate with reading as many bytes as the codes have, the
 floor; both are medians. `recall`: the share of the best ten subjects found; `wrong`: probes whose candidates differ
-from those of comparing all float32 rows by numpy; ties within 1e-5 aside. `looked_up`: faces fetched from the gallery
-for each search. `pq_...`: the same with a PQ index, whatever the size, where faiss is installed: `pq_first` is the
-share of probes whose best subject is found, `pq_stated` the recall that was measured when the index was built;
-`pq_peak_mb` is the whole process, including loading and building the index.
+from those of comparing all float32 rows by numpy; ties within 1e-5 aside. `looked_up`: embeddings read from the gallery
+for each search; with --codes-only none are kept in memory. `pq_...`: the same with a PQ index, whatever the size, where
+faiss is installed: `pq_first` is the share of probes whose best subject is found, `pq_stated` the recall that was
+measured when the index was built; `pq_peak_mb` is the whole process, including loading and building the index.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ TIE = 1e-5
 # --- measuring ----------------------------------------------------------------------------------------------------
 
 
-def figures(url: str, count: int, dimension: int) -> dict[str, Any]:
+def figures(url: str, count: int, dimension: int, memory_bytes: int = 2**40) -> dict[str, Any]:
     """Fill a new gallery and measure it, each part in a process of its own."""
     best = in_new_process(make, url, count, dimension)
-    exact = in_new_process(measure, url, dimension, best)
+    exact = in_new_process(measure, url, dimension, best, memory_bytes)
     return {**exact, **in_new_process(measure_pq, url, dimension, best)}
 
 
-def measure(url: str, dimension: int, best: list[list[tuple[str, float]]]) -> dict[str, Any]:
+def measure(url: str, dimension: int, best: list[list[tuple[str, float]]], memory_bytes: int = 2**40) -> dict[str, Any]:
     """Time, memory and results of exact search in one gallery, in a process that has done nothing else."""
     gallery, faces = Gallery(open_database(url)), Faces(dimension)
     probes, calls = faces.probes(PROBES), Counted(gallery)
-    index, before = FlatIndex(calls, memory_bytes=2**40), resident_mb()
+    index, before = FlatIndex(calls, memory_bytes=memory_bytes), resident_mb()
     loading = timed(lambda: index.search("people", probes[:1], LINES))
     loaded, peak = resident_mb(), peak_mb()
     count = gallery.collection("people").faces
@@ -128,7 +128,7 @@ class Counted:
 
     def __init__(self, gallery: Gallery) -> None:
         self.gallery, self.looked_up = gallery, 0
-        self.changes_since = gallery.changes_since
+        self.mark, self.changes_since, self.stored_ids = gallery.mark, gallery.changes_since, gallery.stored_ids
 
     def stored_embeddings(self, mark: Any, face_pks: Any) -> Any:
         self.looked_up += len(face_pks)
@@ -219,13 +219,14 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="without 1,000,000 faces")
     parser.add_argument("--sizes", type=int, nargs="+")
     parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--codes-only", action="store_true", help="no embeddings in memory")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     results = []
     for count in options.sizes or (QUICK_SIZES if options.quick else SIZES):
         with tempfile.TemporaryDirectory() as folder:
             url = f"sqlite:///{folder}/vultus.db"
-            results.append(figures(url, count, options.dimension))
+            results.append(figures(url, count, options.dimension, 1 if options.codes_only else 2**40))
     kernel = "numpy" if choose_kernel() is numpy_products else "numkong"
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     print(f"{kernel}, {options.dimension} dimensions, {PROBES} probes, {LINES} lines each, {machine}")

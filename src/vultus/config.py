@@ -134,9 +134,10 @@ class Settings(BaseSettings):
     index_memory_bytes: int = Field(
         2048 * MIB,
         gt=0,
-        description="Memory for the faces of the collections that are searched, bytes; about 0.55 KB a face at 512 "
-        "dimensions. Those unused the longest are let go and loaded when next searched; a single larger one is held "
-        "alone.",
+        description="Memory for the faces of the collections that are searched, bytes; about 2.7 KB a face at 512 "
+        "dimensions, or 0.65 KB without the embeddings. Embeddings that do not fit stay in the database, where each "
+        "search reads some, half a millisecond; then collections unused the longest are let go and loaded when next "
+        "searched; a single larger one is held alone.",
     )
     pq_from_faces: int = Field(
         1_000_000,

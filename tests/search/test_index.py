@@ -18,7 +18,8 @@ from vultus.records.answers import Candidate
 from vultus.records.seen import Float32
 from vultus.search.index import FlatIndex
 from vultus.search.kernels import choose_kernel, numpy_products
-from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
+from vultus.search.segments import row_bytes
+from vultus.search.source import ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds, none_fits
 
 
 def assert_same(found: Sequence[Candidate], wanted: Sequence[Candidate]) -> None:
@@ -30,10 +31,14 @@ def assert_same(found: Sequence[Candidate], wanted: Sequence[Candidate]) -> None
 class AnyOrder(RuleBasedStateMachine):
     """Faces come and go in any order, with searches in between."""
 
-    @initialize(segment_rows=st.sampled_from([1, 8, 65_536]), kernel=st.sampled_from([numpy_products, choose_kernel()]))
-    def begin(self, segment_rows, kernel) -> None:
+    @initialize(
+        segment_rows=st.sampled_from([1, 8, 65_536]),
+        kernel=st.sampled_from([numpy_products, choose_kernel()]),
+        memory_bytes=st.sampled_from([1, 3_000, 2**30]),  # embeddings never, of the first faces, always in memory
+    )
+    def begin(self, segment_rows, kernel, memory_bytes) -> None:
         self.made, self.seed = MadeGallery(), 0
-        self.index = FlatIndex(self.made, segment_rows=segment_rows, kernel=kernel)
+        self.index = FlatIndex(self.made, memory_bytes=memory_bytes, segment_rows=segment_rows, kernel=kernel)
 
     @rule(subject=st.integers(0, 6), count=st.integers(1, 12), spread=st.sampled_from([0, 1e-4, 0.02, 0.3, 9]))
     def add(self, subject: int, count: int, spread: float) -> None:
@@ -284,10 +289,15 @@ def test_a_discarded_collection_is_loaded_again(gallery):
 class FailingGallery(MadeGallery):
     fails = False
 
-    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
+    def mark(self, collection: str) -> Mark:
         if self.fails:
             raise StorageFailed("the disk failed")
-        return super().changes_since(collection, since)
+        return super().mark(collection)
+
+    def changes_since(self, collection: str, since: Mark | None, fits: Fits = none_fits) -> ChangeSet:
+        if self.fails:
+            raise StorageFailed("the disk failed")
+        return super().changes_since(collection, since, fits)
 
 
 def test_a_failed_pull_is_made_good_by_the_next():
@@ -365,14 +375,14 @@ def test_dead_rows_are_left_behind_when_they_are_the_most():
 
 
 class Interrupted(MadeGallery):
-    """Something happens the first time a face is looked up."""
+    """Something happens the first time the ids of faces are looked up."""
 
     happens = staticmethod(lambda: None)
 
-    def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
+    def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
         happens, self.happens = self.happens, lambda: None
         happens()
-        return super().stored_embeddings(mark, face_pks)
+        return super().stored_ids(mark, face_pks)
 
 
 @pytest.mark.parametrize("number_given_again", [False, True])
@@ -421,8 +431,8 @@ def test_a_face_whose_row_is_lost_is_left_out():
     """As in a damaged database: the search ends, without it."""
 
     class Damaged(MadeGallery):
-        def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
-            return super().stored_embeddings(mark, [pk for pk in face_pks if pk != 1])
+        def still_there(self, mark: Mark, face_pks: Sequence[int]) -> list[MadeFace]:
+            return super().still_there(mark, [pk for pk in face_pks if pk != 1])
 
     made = Damaged()
     made.add("lost", unit(1))
@@ -459,19 +469,99 @@ def test_searches_are_right_while_faces_are_erased_and_numbers_given_again(galle
 # --- memory
 
 
+def crowd(faces: int = 300) -> MadeGallery:
+    made = MadeGallery()
+    for seed in range(faces):
+        made.add(f"s{seed}", unit(seed))
+    return made
+
+
+def test_embeddings_in_memory_are_not_read_from_the_gallery(caplog):
+    caplog.set_level("INFO")
+    made, probes = crowd(), np.stack([unit(1_000), unit(1_001)])
+    in_memory = FlatIndex(made).search("people", probes, 5)
+    assert (made.looked_up, caplog.messages) == (0, [])
+    little = FlatIndex(made, memory_bytes=300 * row_bytes(DIMENSION, embeddings=True) - 1)
+    assert little.search("people", probes, 5) == in_memory  # to the last bit
+    assert made.looked_up > 0
+    for lines, probe in zip(in_memory, probes, strict=True):
+        assert_same(lines, made.brute_force(probe, 5))
+    assert ["300 faces stay in the database" in message for message in caplog.messages] == [True]
+
+
+def test_a_collection_that_outgrows_the_budget_leaves_its_embeddings_in_the_gallery():
+    made, probe = crowd(), unit(1_000)
+    index = FlatIndex(made, memory_bytes=330 * row_bytes(DIMENSION, embeddings=True), segment_rows=100)
+    index.search("people", probe[None, :], 5)
+    kept = index._collections["people"].nbytes
+    made.add("anna", *(unit(2_000 + n) for n in range(40)))
+    for _ in range(2):  # the first search drops them at its end
+        assert_same(index.search("people", probe[None, :], 5)[0], made.brute_force(probe, 5))
+    assert made.looked_up > 0
+    assert index._collections["people"].nbytes < kept
+
+
+def test_embeddings_leave_the_memory_before_collections_do():
+    galleries = several(3, 100)
+    index = FlatIndex(galleries, memory_bytes=200 * row_bytes(DIMENSION, embeddings=True))
+    for name in galleries.galleries:
+        index.search(name, unit(7)[None, :], 3)
+    assert [loaded.has_embeddings for loaded in index._collections.values()] == [False, False, True]
+
+
+def test_the_embedding_of_an_erased_face_leaves_the_memory():
+    made = crowd(3)
+    index = FlatIndex(made)
+    index.size("people")
+    (block,) = index._collections["people"].snapshot.blocks
+    assert np.array_equal(block.rows.embeddings, [unit(0), unit(1), unit(2)])
+    made.remove("face 1")
+    index.refresh("people")
+    assert not block.rows.embeddings[1].any()
+
+
+def test_a_face_erased_from_memory_during_a_search_makes_it_search_again():
+    """What the scan chose is gone when its embedding is read: the answer is that of the faces that are left."""
+    made = crowd(200)
+    (nearest,) = made.add("nearest", unit(1_000))
+    index = FlatIndex(made)
+    index.size("people")
+
+    def slow_kernel(probes, rows):
+        products = numpy_products(probes, rows)
+        if nearest in [face.id for face in made.faces]:
+            made.remove(nearest)
+            index.refresh("people")
+        return products
+
+    index._kernel = slow_kernel
+    (found,) = index.search("people", unit(1_000)[None, :], 3)
+    assert_same(found, made.brute_force(unit(1_000), 3))
+    assert len(found) == 3
+
+
 class Several:
     """Galleries by collection name."""
 
     def __init__(self, **galleries: MadeGallery) -> None:
         self.galleries, self.loaded = galleries, list[str]()
 
-    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
+    def mark(self, collection: str) -> Mark:
+        return self.galleries[collection].mark(collection)
+
+    def changes_since(self, collection: str, since: Mark | None, fits: Fits = none_fits) -> ChangeSet:
         self.loaded += [collection] if since is None else []
-        return self.galleries[collection].changes_since(collection, since)
+        return self.galleries[collection].changes_since(collection, since, fits)
 
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
+        return self.of(mark).stored_embeddings(mark, face_pks)
+
+    def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
+        return self.of(mark).stored_ids(mark, face_pks)
+
+    def of(self, mark: Mark) -> MadeGallery:
         (gallery,) = (one for one in self.galleries.values() if one.collection_pk == mark.collection_pk)
-        return gallery.stored_embeddings(mark, face_pks)
+        return gallery
 
 
 def several(count: int, faces: int) -> Several:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from vultus.records.seen import Float32
 from vultus.search.index import FlatIndex
 from vultus.search.pq_index import load_faiss
 from vultus.search.recall import Recall, SearchState
-from vultus.search.source import Mark, StoredEmbeddings
+from vultus.search.source import Mark, StoredIds
 
 with_faiss = pytest.mark.skipif(load_faiss() is None, reason="faiss has no wheel for this machine")
 D, FACES, SEGMENT_ROWS = 64, 4_000, 1_024
@@ -36,13 +37,11 @@ class BigGallery(MadeGallery):
         self.subject_pks = {f"s{n}": n + 1 for n in range(FACES)}
         self.faces = [MadeFace(n, 1, n + 1, f"s{n}", row) for n, row in enumerate(rows)]
 
-    def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
+    def still_there(self, mark: Mark, face_pks: Sequence[int]) -> list[MadeFace]:
         state = self.revision, id(self.faces), len(self.faces)  # read first: another thread may enroll meanwhile
         by_pk = {face.pk: face for face in self.faces} if self.known != state else self.by_pk
         self.by_pk, self.known = by_pk, state
-        found = [by_pk[pk] for pk in face_pks if pk in by_pk and by_pk[pk].revision <= mark.revision]
-        vectors = np.array([face.embedding for face in found], np.float32)
-        return StoredEmbeddings([f.pk for f in found], [f.id for f in found], [f.subject for f in found], vectors)
+        return [by_pk[pk] for pk in face_pks if pk in by_pk and by_pk[pk].revision <= mark.revision]
 
     known, by_pk = (0, 0, 0), dict[int, MadeFace]()
 
@@ -237,10 +236,10 @@ def test_an_index_that_is_not_wanted_any_more_is_not_finished(end):
 @with_faiss
 def test_a_failure_leaves_the_exact_search(caplog):
     class Failing(BigGallery):
-        def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
+        def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
             if threading.current_thread().name == "pq-index":
                 raise StorageFailed("the disk failed")
-            return super().stored_embeddings(mark, face_pks)
+            return super().stored_ids(mark, face_pks)
 
     made = Failing()
     index = FlatIndex(made, segment_rows=SEGMENT_ROWS, pq_from_faces=FACES)
@@ -341,9 +340,8 @@ def test_an_index_counts_as_memory_and_goes_with_its_collection():
 @with_faiss
 def test_many_search_while_faces_come_and_go():
     made, lock = BigGallery(), threading.Lock()
-    pull, look_up = made.changes_since, made.stored_embeddings
-    made.changes_since = lambda *given: locked(lock, pull, *given)  # the stand-in is a plain list
-    made.stored_embeddings = lambda *given: locked(lock, look_up, *given)
+    for name in ("mark", "changes_since", "stored_embeddings", "stored_ids"):  # the stand-in is a plain list
+        setattr(made, name, partial(locked, lock, getattr(made, name)))
     index = built(made, candidates=50)
 
     def search(n: int) -> bool:

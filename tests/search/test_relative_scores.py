@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tests.storage.synthetic import DIMENSION, MadeGallery, unit
 from vultus.errors import CollectionNotFound, VectorMismatch
 from vultus.records.answers import Candidate
 from vultus.records.seen import Float32
-from vultus.search.cohort import CohortRule
+from vultus.search.cohort import CohortRule, terms_of, terms_without_each
 from vultus.search.index import FlatIndex
 from vultus.search.kernels import choose_kernel, numpy_products
 
@@ -306,9 +307,8 @@ def test_what_does_not_fit_is_refused(gallery):
 def test_many_search_by_score_while_faces_come_and_go():
     """The probe's own face is always found first; others come and go, and take others' places in the cohort."""
     made, lock, by = MadeGallery(), threading.Lock(), rule_of(CENTROIDS)
-    pull, look_up = made.changes_since, made.stored_embeddings
-    made.changes_since = lambda *given: locked(lock, pull, *given)  # the stand-in is a plain list
-    made.stored_embeddings = lambda *given: locked(lock, look_up, *given)
+    for name in ("mark", "changes_since", "stored_embeddings", "stored_ids"):  # the stand-in is a plain list
+        setattr(made, name, partial(locked, lock, getattr(made, name)))
     for seed in range(80):
         made.add(f"s{seed}", unit(seed))
     index = FlatIndex(made)
@@ -328,3 +328,15 @@ def test_many_search_by_score_while_faces_come_and_go():
 def locked(lock: threading.Lock, work, *given):
     with lock:
         return work(*given)
+
+
+def test_the_terms_of_one_probe_are_those_of_many_rows_to_the_bit():
+    rng = np.random.default_rng(5)
+    for number in range(300):
+        by = rule_of(twin_gap=0.1, nearest=int(rng.integers(1, 5)), most_twins=int(rng.integers(0, 3)))
+        best = np.sort(rng.uniform(-0.2, 1, number % (by.depth + 2)))[::-1]
+        centroids = np.sort(rng.uniform(0, 0.6, number % 4))[::-1]
+        padded = np.concatenate([best, np.full(by.depth + 1, -np.inf)])
+        rows = np.stack([np.delete(padded, place)[: by.depth] for place in [*range(len(best)), len(padded) - 1]])
+        wanted = terms_of(rows, np.broadcast_to(centroids, (len(rows), len(centroids))), by)
+        assert terms_without_each(best.tolist(), centroids.tolist(), by) == wanted.tolist()

@@ -13,7 +13,7 @@ from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.records.stored import NewFace, Photo
 from vultus.search.int8_codes import quantise
 from vultus.search.segments import Rows
-from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
+from vultus.search.source import ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds, none_fits
 
 MODEL = "model-a"
 DIMENSION = 16
@@ -39,10 +39,13 @@ def new_face(
     return NewFace(template, Photo(stored, sha256(f"source {seed}"), width=640, height=480, size_bytes=12_345))
 
 
-def rows_of(face_pks: Sequence[int], subject_pks: Sequence[int], embeddings: Float32) -> Rows:
+def rows_of(
+    face_pks: Sequence[int], subject_pks: Sequence[int], embeddings: Float32, *, with_embeddings: bool = False
+) -> Rows:
     """Rows as the gallery hands them to an index."""
-    codes = quantise(np.asarray(embeddings, np.float32))
-    return Rows(np.array(face_pks, np.int64), np.array(subject_pks, np.int64), codes)
+    vectors = np.array(embeddings, np.float32)
+    kept = vectors if with_embeddings else None
+    return Rows(np.array(face_pks, np.int64), np.array(subject_pks, np.int64), quantise(vectors), kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,26 +96,33 @@ class MadeGallery:
         moved = {"revision": self.revision, "subject": subject}
         self.faces = [replace(face, **moved) if face.id in face_ids else face for face in self.faces]
 
-    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
+    def mark(self, collection: str) -> Mark:
+        return Mark(self.collection_pk, self.revision)
+
+    def changes_since(self, collection: str, since: Mark | None, fits: Fits = none_fits) -> ChangeSet:
         fresh = since is None or since.collection_pk != self.collection_pk
         start = 0 if fresh or since is None else since.revision
         new = [face for face in self.faces if face.revision > start]
         vectors = np.array([face.embedding for face in new], np.float32).reshape(len(new), self.dimension)
-        added = rows_of([face.pk for face in new], [self.subject_pks[face.subject] for face in new], vectors)
+        owners = [self.subject_pks[face.subject] for face in new]
+        with_embeddings = fits(len(new), self.dimension)
+        added = rows_of([face.pk for face in new], owners, vectors, with_embeddings=with_embeddings)
         gone = [] if fresh else [pk for revision, pk in self.removed if revision > start]
         mark = Mark(self.collection_pk, self.revision)
         return ChangeSet(mark, fresh, self.dimension, (added,) if new else (), np.array(gone, np.int64))
 
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         self.looked_up += len(face_pks)
+        found = self.still_there(mark, face_pks)
+        return StoredEmbeddings([face.pk for face in found], np.array([face.embedding for face in found], np.float32))
+
+    def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
+        return {face.pk: StoredIds(face.id, face.subject) for face in self.still_there(mark, face_pks)}
+
+    def still_there(self, mark: Mark, face_pks: Sequence[int]) -> list[MadeFace]:
+        """Those of the faces that were there at the mark."""
         wanted, same = set(face_pks), mark.collection_pk == self.collection_pk
-        found = [face for face in self.faces if face.pk in wanted and face.revision <= mark.revision and same]
-        return StoredEmbeddings(
-            [face.pk for face in found],
-            [face.id for face in found],
-            [face.subject for face in found],
-            np.array([face.embedding for face in found], np.float32),
-        )
+        return [face for face in self.faces if face.pk in wanted and face.revision <= mark.revision and same]
 
     def brute_force(self, probe: Float32, k: int) -> list[Candidate]:
         """The result of an exact search: the best face of each subject, equal ones in the order of enrolment."""

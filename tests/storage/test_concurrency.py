@@ -123,7 +123,8 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(gallery, url):
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
         changes = Gallery(database).changes_since("people", None)
         pks = [int(pk) for rows in changes.added for pk in rows.face_pks]
-        assert set(acknowledged) <= set(Gallery(database).stored_embeddings(changes.mark, pks).face_ids)
+        ids = Gallery(database).stored_ids(changes.mark, pks)
+        assert set(acknowledged) <= {one.face for one in ids.values()}
         assert len(pks) == Gallery(database).collection("people").faces
         database.close()
 

@@ -123,6 +123,7 @@ def test_an_unknown_collection_is_named_by_every_method(gallery):
         lambda: gallery.delete_subject("x", "anna"),
         lambda: gallery.faces("x", "anna"),
         lambda: gallery.embeddings("x", "anna"),
+        lambda: gallery.mark("x"),
         lambda: gallery.changes_since("x", None),
     ]
     for call in calls:
@@ -195,8 +196,8 @@ def test_ids_and_names_are_only_data(gallery, hostile):
     assert gallery.subjects_of_faces(hostile, [face.id, "nothing"]) == {face.id: subject}
     assert gallery.faces(hostile, hostile) == (face,)
     changes = gallery.changes_since(hostile, None)
-    found = gallery.stored_embeddings(changes.mark, changes.added[0].face_pks.tolist())
-    assert sorted(found.subjects) == sorted(["bystander", canonical(hostile)])
+    found = gallery.stored_ids(changes.mark, changes.added[0].face_pks.tolist())
+    assert sorted(ids.subject for ids in found.values()) == sorted(["bystander", canonical(hostile)])
     gallery.delete_subject(hostile, hostile)
     assert [one.id for one in gallery.subjects(hostile, limit=9)] == ["bystander"]
     gallery.delete_collection(hostile)
@@ -334,7 +335,8 @@ def test_changes_come_once_and_in_order(gallery):
     everything = gallery.changes_since("people", None)
     assert (everything.fresh, everything.dimension) == (True, DIMENSION)
     found = gallery.stored_embeddings(everything.mark, pks(everything))
-    assert found.face_ids == tuple(one.face.id for one in added)
+    ids = gallery.stored_ids(everything.mark, pks(everything))
+    assert ids == {pk: (one.face.id, "anna") for pk, one in zip(found.face_pks, added, strict=True)}
     assert np.array_equal(found.embeddings, [unit(1), unit(2)])
     nothing = gallery.changes_since("people", everything.mark)
     assert (nothing.mark, nothing.fresh, pks(nothing), len(nothing.removed)) == (everything.mark, False, [], 0)
@@ -342,7 +344,7 @@ def test_changes_come_once_and_in_order(gallery):
     gallery.delete_face(added[0].face.id)
     later = gallery.changes_since("people", everything.mark)
     assert (later.mark.revision, later.fresh) == (3, False)
-    assert gallery.stored_embeddings(later.mark, pks(later)).subjects == ("berta",)
+    assert [ids.subject for ids in gallery.stored_ids(later.mark, pks(later)).values()] == ["berta"]
     assert later.removed.tolist() == pks(everything)[:1]
 
 
@@ -359,6 +361,32 @@ def test_added_faces_come_with_their_codes_and_one_number_per_subject(gallery):
     assert (first == second == fourth, first == third) == (True, False)
 
 
+def test_added_faces_come_with_their_embeddings_where_these_fit(gallery):
+    asked: list[tuple[int, int]] = []
+
+    def fits(faces: int, dimension: int) -> bool:
+        asked.append((faces, dimension))
+        return faces > 1
+
+    gallery.add_faces("people", "anna", [new_face(1), new_face(2)])
+    changes = gallery.changes_since("people", None, fits)
+    assert np.array_equal(changes.added[0].embeddings, [unit(1), unit(2)])
+    gallery.add_faces("people", "anna", [new_face(3)])
+    assert gallery.changes_since("people", changes.mark, fits).added[0].embeddings is None
+    assert asked == [(2, DIMENSION), (1, DIMENSION)]
+
+
+def test_damaged_embeddings_and_codes_are_refused(database, gallery):
+    gallery.add_faces("people", "anna", [new_face(1), new_face(2)])
+    changes = gallery.changes_since("people", None)
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE embeddings SET embedding = x'00' WHERE face_pk = 1")
+    with pytest.raises(StorageFailed, match="16 dimensions; restore the database"):
+        gallery.changes_since("people", None, lambda faces, dimension: True)
+    with pytest.raises(StorageFailed, match="restore the database"):
+        gallery.stored_embeddings(changes.mark, pks(changes))
+
+
 def test_references_leave_out_what_is_erased_or_came_later(gallery):
     gallery.add_faces("people", "anna", [new_face(1), new_face(2)])
     changes = gallery.changes_since("people", None)
@@ -366,10 +394,12 @@ def test_references_leave_out_what_is_erased_or_came_later(gallery):
     gallery.add_faces("people", "berta", [new_face(3)])  # gets the number of the one that is gone
     assert pks(gallery.changes_since("people", changes.mark)) == pks(changes)[1:]
     found = gallery.stored_embeddings(changes.mark, pks(changes))
-    assert (list(found.face_pks), found.subjects) == (pks(changes)[:1], ("anna",))
+    assert list(found.face_pks) == pks(changes)[:1]
+    assert [ids.subject for ids in gallery.stored_ids(changes.mark, pks(changes)).values()] == ["anna"]
     bind(gallery, "others")
     others = gallery.changes_since("others", None).mark
-    assert gallery.stored_embeddings(others, pks(changes)).embeddings.shape == (0,)
+    assert len(gallery.stored_embeddings(others, pks(changes)).embeddings) == 0
+    assert gallery.stored_ids(others, pks(changes)) == {}
 
 
 def test_many_references_are_fetched_in_parts(gallery):
@@ -378,6 +408,7 @@ def test_many_references_are_fetched_in_parts(gallery):
     found = gallery.stored_embeddings(changes.mark, pks(changes))
     assert sorted(found.face_pks) == pks(changes)
     assert found.embeddings.shape == (1_200, DIMENSION)
+    assert sorted(gallery.stored_ids(changes.mark, pks(changes))) == pks(changes)
 
 
 def test_faces_without_codes_are_coded_when_they_are_pulled(database, gallery):
@@ -400,7 +431,8 @@ def test_a_collection_created_again_is_another(gallery):
     changes = gallery.changes_since("people", mark)
     assert changes.mark.revision == mark.revision
     assert (changes.fresh, len(pks(changes))) == (True, 1)
-    assert gallery.stored_embeddings(mark, pks(changes)).subjects == ()
+    assert gallery.stored_embeddings(mark, pks(changes)).face_pks == ()
+    assert gallery.stored_ids(mark, pks(changes)) == {}
 
 
 def test_a_mark_from_the_future_means_everything(gallery):

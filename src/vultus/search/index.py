@@ -1,19 +1,20 @@
 """1:N search in a collection: the SearchIndex protocol, and the flat index, which is exact and in process.
 
-The flat index is a cache that pulls from the gallery. Before each search it asks for the changes since its revision, so
-what was acknowledged is found by the very next search, in every process, and a restart needs no repair. It holds int8
-codes of one byte a dimension and row numbers, about 0.55 KB a face at 512 dimensions; embeddings and ids stay in the
-gallery, which is asked for those of the few faces that may be in the result. From a size on, and where faiss is
-installed, a PQ index built in the background chooses which faces are compared; its recall is measured. It takes 0.07 KB
-a face more.
+The flat index is a cache that pulls from the gallery. Before each search it asks for the collection's mark, and where
+that is another one, for the changes since its own; so what was acknowledged is found by the very next search, in every
+process, and a restart needs no repair. It holds int8 codes of one byte a dimension and row numbers, about 0.55 KB a
+face at 512 dimensions, and where the budget allows it the embeddings, 2 KB more. Otherwise the gallery is asked for the
+embeddings of the few faces that may be in the result; for the ids of those that are, it is always asked, which also
+says whether they are still there. From a size on, and where faiss is installed, a PQ index built in the background
+chooses which faces are compared; its recall is measured. It takes 0.07 KB a face more.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -32,11 +33,13 @@ from vultus.search.pq_index import load_faiss
 from vultus.search.recall import SearchState
 from vultus.search.scan import Search, scan
 from vultus.search.searches import one_subject, probe_terms, ranking
-from vultus.search.segments import SEGMENT_ROWS
+from vultus.search.segments import SEGMENT_ROWS, row_bytes
 from vultus.search.source import SearchSource
-from vultus.vectors import has_direction, lengths, unit_length
+from vultus.vectors import has_direction, lengths
 
 MEMORY_BYTES = 2 * 2**30
+
+log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 Searches = Sequence[Search[R]]
@@ -93,7 +96,8 @@ class FlatIndex:
         pq_from_faces: int = 0,
         faiss: Callable[[], Any | None] = load_faiss,
     ) -> None:
-        """memory_bytes: beyond it the collections used least recently are dropped, never the one being searched.
+        """memory_bytes: beyond it embeddings are left in the gallery, then the collections used least recently are
+        dropped, never the one being searched.
 
         kernel: multiplies codes; None: the fastest that works on this machine. segment_rows: faces in one array.
         cohort_faces: of at most so many are the terms of enrolled faces. pq_from_faces: the size from which on a
@@ -209,7 +213,7 @@ class FlatIndex:
 
     def _results(self, snapshot: Snapshot, searches: Searches[R]) -> tuple[list[R], NDArray[np.bool_]]:
         """Per search its result, and whether every face that was fetched was still stored."""
-        scanned = scan(self._kernel, snapshot, searches, partial(self._gallery.stored_embeddings, snapshot.mark))
+        scanned = scan(self._kernel, snapshot, searches, self._gallery)
         found = [search.result(one) for search, one in zip(searches, scanned, strict=True)]
         return found, np.array([one.cosines.complete for one in scanned], np.bool_)
 
@@ -224,8 +228,12 @@ class FlatIndex:
         """The collection as it is committed now, with terms by the rule. Raises: CollectionNotFound, StorageFailed."""
         loaded = self._loaded_collection(collection)
         try:
+            current = loaded.snapshot_at(self._gallery.mark(collection), rule)
+            if current is not None:
+                self._builder.consider(loaded, current)
+                return current
             with loaded.lock:
-                snapshot = loaded.apply(self._gallery.changes_since(collection, loaded.mark))
+                snapshot = loaded.apply(self._gallery.changes_since(collection, loaded.mark, self._fits))
                 if rule is not None:
                     snapshot = loaded.with_terms(rule, self._kernel)
         except CollectionNotFound:
@@ -237,23 +245,42 @@ class FlatIndex:
         self._builder.consider(loaded, snapshot)
         return snapshot
 
+    def _fits(self, faces: int, dimension: int) -> bool:
+        """Whether so many faces with their embeddings fit the budget."""
+        needed = faces * row_bytes(dimension, embeddings=True)
+        if needed > self._memory_bytes:
+            log.info(
+                "the embeddings of %d faces stay in the database, where each search reads some: in memory they would "
+                "take %d MiB with their codes, and index_memory_bytes is %d MiB",
+                *(faces, needed >> 20, self._memory_bytes >> 20),
+            )
+        return needed <= self._memory_bytes
+
     def _loaded_collection(self, collection: str) -> LoadedCollection:
         with self._guard:
-            made = LoadedCollection(self._segment_rows, self._cohort_faces)
-            loaded = self._collections.setdefault(collection, made)
+            loaded = self._collections.get(collection)
+            if loaded is None:
+                loaded = self._collections[collection] = LoadedCollection(self._segment_rows, self._cohort_faces)
             self._collections.move_to_end(collection)
             return loaded
 
     def _evict(self, kept: str) -> None:
-        """Drop collections, the one used least recently first, until the others fit the budget."""
+        """Free memory until the budget holds: the embeddings of collections, then whole ones; those used last, last."""
         with self._guard:
-            total = sum(loaded.nbytes for loaded in self._collections.values())
-            for name in [name for name in self._collections if name != kept]:
-                if total <= self._memory_bytes:
-                    return
-                loaded = self._collections.pop(name)
-                loaded.discarded = True
-                total -= loaded.nbytes
+            collections = list(self._collections.items())
+            excess = sum(loaded.nbytes for _, loaded in collections) - self._memory_bytes
+            thinned = []
+            for _, loaded in collections:
+                if excess > 0 and loaded.has_embeddings:
+                    thinned.append(loaded)
+                    excess -= loaded.embedding_bytes
+            for name, loaded in collections:
+                if excess > 0 and name != kept:
+                    del self._collections[name]
+                    loaded.discarded = True
+                    excess -= loaded.nbytes - loaded.embedding_bytes
+        for loaded in thinned:  # with its lock, which is not to be waited for while `_guard` is held
+            loaded.leave_embeddings()
 
 
 def _require_space(snapshot: Snapshot, space: int | None) -> None:
@@ -266,6 +293,7 @@ def _unit(probes: Float32, dimension: int) -> NDArray[np.float64]:
     rows = np.asarray(probes, np.float64)
     if rows.ndim != 2 or rows.shape[1] != dimension:
         raise VectorMismatch(f"probes have shape {rows.shape}; the collection needs (probes, {dimension})")
-    if not has_direction(lengths(rows)).all():
+    norms = lengths(rows)
+    if not has_direction(norms).all():
         raise VectorMismatch("a probe is zero, or holds NaN or infinite values; make it anew from the photo")
-    return unit_length(rows)
+    return rows / norms[:, None]

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vultus.records.seen import Float32
 from vultus.search.cohort import CohortRule
 from vultus.search.cohort_terms import COHORT_FACES, CohortTerms
 from vultus.search.kernels import Kernel
 from vultus.search.pq_index import PqIndex
 from vultus.search.segments import SEGMENT_ROWS, Block, Int64, Rows, Segment, empty_rows
 from vultus.search.source import ChangeSet, Mark
+
+Marks = NDArray[np.bool_]
 
 MARKS_A_NUMBER = 16  # bytes of a table of marks for each number; where it takes more, the numbers are sorted instead
 
@@ -25,7 +29,7 @@ class Snapshot:
 
     dimension: D of its embeddings. sealed: how many blocks, from the first on, gain no more rows. pq: an index of some
     of those, from the first on; None: all faces are compared. rule: by which the blocks have terms; None: they have
-    none.
+    none. embeddings: whether the blocks have them.
     """
 
     mark: Mark
@@ -34,6 +38,29 @@ class Snapshot:
     sealed: int = 0
     pq: PqIndex | None = None
     rule: CohortRule | None = None
+    embeddings: bool = False
+
+    def embeddings_of(self, places: Int64) -> tuple[Float32, Marks]:
+        """The embeddings of the rows at these places, (R, D) float32, copied; and which of them were not erased."""
+        numbers = np.searchsorted(self._starts, places, side="right") - 1
+        if len(numbers) and (numbers == numbers[0]).all():
+            return self._of_block(int(numbers[0]), places)
+        found, known = np.empty((len(places), self.dimension), np.float32), np.empty(len(places), np.bool_)
+        for number in set(numbers.tolist()):
+            here = np.flatnonzero(numbers == number)
+            found[here], known[here] = self._of_block(number, places[here])
+        return found, known
+
+    def _of_block(self, number: int, places: Int64) -> tuple[Float32, Marks]:
+        rows, inside = self.blocks[number].rows, places - self._starts[number]
+        assert rows.embeddings is not None
+        found = rows.embeddings[inside]
+        return found, rows.codes.scales[inside] != 0  # read last: see `Segment.remove`
+
+    @cached_property
+    def _starts(self) -> Int64:
+        """The place of each block's first row."""
+        return np.cumsum([0, *map(len, self.blocks[:-1])])
 
     @cached_property
     def faces(self) -> int:
@@ -55,7 +82,8 @@ class LoadedCollection:
     """Turns changes into snapshots. `lock` is needed to apply changes, not to search a snapshot.
 
     accounted: its bytes when the budget was last checked. discarded: it is no longer searched. retry_at_size: below so
-    many faces no PQ index is tried again, as the last one found too little or could not be built.
+    many faces no PQ index is tried again, as the last one found too little or could not be built. has_embeddings: those
+    of all faces are in memory too.
     """
 
     segment_rows: int = SEGMENT_ROWS
@@ -66,6 +94,7 @@ class LoadedCollection:
     accounted: int = 0
     discarded: bool = False
     retry_at_size: int = 0
+    has_embeddings: bool = False
     _snapshot: Snapshot | None = None
     _segments: list[Segment] = field(default_factory=list)
     _terms: CohortTerms | None = None  # None before the first search by a rule
@@ -77,10 +106,13 @@ class LoadedCollection:
         self.mark = None  # if what follows fails, the next pull starts from the beginning
         if changes.fresh:
             self._segments = [Segment(rows, self.segment_rows) for rows in changes.added]
+            self.has_embeddings = all(rows.embeddings is not None for rows in changes.added)
             self._terms = None
         else:
             self._remove(changes.removed)  # first: SQLite may give the number of a face that is gone to a new one
             self._replace(changes.added)
+            if self.has_embeddings and any(rows.embeddings is None for rows in changes.added):
+                self._drop_embeddings()
             self._append(changes.added, changes.dimension)
         if self._terms is not None:
             self._terms.update([segment.block for segment in self._segments])
@@ -90,7 +122,7 @@ class LoadedCollection:
         sealed = len(blocks) - bool(self._segments and self._segments[-1].free_rows)
         pq = None if self._snapshot is None else _fitting(self._snapshot.pq, blocks)
         rule = None if self._terms is None else self._terms.rule
-        self._snapshot = Snapshot(changes.mark, changes.dimension, blocks, sealed, pq, rule)
+        self._snapshot = Snapshot(changes.mark, changes.dimension, blocks, sealed, pq, rule, self.has_embeddings)
         self._count()
         self.mark = changes.mark
         return self._snapshot
@@ -118,6 +150,33 @@ class LoadedCollection:
             self._count()
             return True
 
+    def snapshot_at(self, mark: Mark, rule: CohortRule | None) -> Snapshot | None:
+        """The latest snapshot, if it is the one of this mark, and has terms by the rule. Needs no lock."""
+        snapshot = self._snapshot
+        if snapshot is None or snapshot.mark != mark:
+            return None
+        fits = rule is None or (snapshot.rule is not None and snapshot.rule.same(rule))
+        return snapshot if fits else None
+
+    def leave_embeddings(self) -> None:
+        """Free the memory of the embeddings: from now on searches read those they need from the gallery."""
+        with self.lock:
+            self._drop_embeddings()
+            if self._snapshot is not None:
+                self._snapshot = replace(self._snapshot, blocks=self._blocks(), embeddings=False)
+            self._count()
+
+    @property
+    def embedding_bytes(self) -> int:
+        """Bytes of memory of the embeddings."""
+        kept = (segment.embedding_bytes for segment in self._segments)
+        return sum(kept)
+
+    def _drop_embeddings(self) -> None:
+        self.has_embeddings = False
+        for segment in self._segments:
+            segment.drop_embeddings()
+
     @property
     def snapshot(self) -> Snapshot | None:
         """The latest snapshot, None before the first."""
@@ -130,17 +189,20 @@ class LoadedCollection:
 
     def _blocks(self) -> tuple[Block, ...]:
         blocks = [segment.block for segment in self._segments]
-        if self._terms is None:
-            return tuple(blocks)
-        parts = np.split(self._terms.values, np.cumsum([len(block) for block in blocks])[:-1])
-        return tuple(replace(block, terms=part) for block, part in zip(blocks, parts, strict=False))
+        ends = np.cumsum([len(block) for block in blocks]).tolist()
+        terms = None if self._terms is None else self._terms.values
+        return tuple(
+            replace(block, places=end - len(block), terms=None if terms is None else terms[end - len(block) : end])
+            for block, end in zip(blocks, ends, strict=True)
+        )
 
     def _append(self, added: Iterable[Rows], dimension: int) -> None:
         for rows in added:
             start = 0
             while start < len(rows):
                 if not (self._segments and self._segments[-1].free_rows):
-                    self._segments.append(Segment(empty_rows(0, dimension), self.segment_rows))
+                    empty = empty_rows(0, dimension, embeddings=self.has_embeddings)
+                    self._segments.append(Segment(empty, self.segment_rows))
                 stop = min(len(rows), start + self._segments[-1].free_rows)
                 self._segments[-1].append(rows.part(start, stop))
                 start = stop

@@ -120,7 +120,7 @@ class PqIndex:
         self.rule: CohortRule | None = None
         self.erased = 0
         self._codes, self._places = codes, places
-        self._rows = tuple(block.rows for block in blocks)
+        self._rows = tuple(block.rows.without_embeddings() for block in blocks)  # those may leave the memory first
         self._starts = np.cumsum([0, *map(len, blocks[:-1])])
         self._kept = np.ones(len(places), np.bool_)
         self._written = np.ones(len(places), np.bool_)
@@ -142,7 +142,7 @@ class PqIndex:
     def covers(self, blocks: Sequence[Block]) -> bool:
         """Whether these blocks begin with those it was built of."""
         return len(blocks) >= len(self._rows) and all(
-            block.rows is rows for block, rows in zip(blocks, self._rows, strict=False)
+            block.rows.face_pks is rows.face_pks for block, rows in zip(blocks, self._rows, strict=False)
         )
 
     def add(self, start: int, stop: int) -> None:
@@ -183,9 +183,8 @@ class PqIndex:
             for block, part, start in zip(blocks, parts, self._starts, strict=True)
             if block.terms is not None
         ]
-        return Block(
-            self._gathered(places), np.ones(len(places), np.bool_), 0, terms=np.concatenate(known) if known else None
-        )
+        rows, terms = self._gathered(places), np.concatenate(known) if known else None
+        return Block(rows, np.ones(len(places), np.bool_), 0, terms=terms, places=places)
 
     def _living(
         self, numbers: Int64, probe: NDArray[np.floating], alive: Sequence[NDArray[np.bool_]], count: int

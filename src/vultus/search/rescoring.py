@@ -1,9 +1,9 @@
 """From int8 products to exact results: a shortlist of faces, and their cosines computed from the float32 embeddings.
 
-Each face's cosine lies in an interval (see `int8_codes.py`). A face is ruled out when the top of its interval lies
-below the bottoms of k other subjects, or of a better face of its own subject. The others, the shortlist, are fetched
-from the gallery, highest top first, until the next one could not change the result. So the result is that of an exact
-search, whatever the data; only the number of faces fetched depends on the data.
+Each face's cosine lies in an interval (see `int8_codes.py`). A shortlist keeps the faces with the highest tops. Their
+embeddings are read from memory or from the gallery, highest top first, until k subjects are known to be better than the
+top of every other face; where the shortlist ends before, it is made again with more faces. So the result is that of an
+exact search, whatever the data; only the number of faces read depends on the data.
 
 A shortlist may rank faces by their cosine less a share of their own terms (see `cohort.py`). The term of a face is
 known, so that its interval is only shifted, and all the above holds of the shifted ones.
@@ -12,7 +12,7 @@ known, so that its interval is only shifted, and all the above holds of the shif
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +20,28 @@ from numpy.typing import NDArray
 from vultus.records.seen import Float32
 from vultus.search.int8_codes import Probe
 from vultus.search.segments import Block, Int64
-from vultus.search.source import StoredEmbeddings
+from vultus.search.source import StoredEmbeddings, StoredIds
 
-SEEDS_PER_LINE = 16  # rows of the first block that raise the floor, for each candidate wanted
-FIRST_FETCH = 48  # faces; each further fetch has GROWTH times as many
+FACES_PER_LINE = 8  # kept in a shortlist, for each subject wanted
+MOST_KEPT = 4  # times as many are kept at most, before those with the lowest tops are left out
+FIRST_READ = 32  # faces; each further reading has GROWTH times as many
 GROWTH = 4
+GROUPS_PER_FACE = 8  # of the groups of rows whose highest tops are looked for
 LOWEST = float(np.finfo(np.float32).min)  # below the top of every living row; that of a dead one is -inf
 
-Fetch = Callable[[Sequence[int]], StoredEmbeddings]
-Rank = tuple[float, int, float]  # a face's negative value, its number, its term: sorts as lines do
+N = TypeVar("N", np.int64, np.float32)
+ReadEmbeddings = Callable[[Int64, Int64], StoredEmbeddings]  # numbers of faces, their places in the collection
+ReadIds = Callable[[Sequence[int]], dict[int, StoredIds]]  # by the numbers of faces
 
 
-@dataclass(frozen=True)
-class Line:
+LineValues = tuple[float, int, int, float, float]  # of a `Line`, which takes longer to make
+
+
+class Line(NamedTuple):
     """The best face of a subject.
 
     value: by which faces are ranked, the cosine less the share of the face's term. face_pk, subject_pk: the gallery's
-    numbers of them; subject, face_id: their ids. term: 0 where it takes no part.
+    numbers of them. term: 0 where it takes no part.
     """
 
     value: float
@@ -44,141 +49,165 @@ class Line:
     subject_pk: int
     cosine: float
     term: float
-    subject: str
-    face_id: str
 
 
 class Shortlist:
-    """The faces that may belong to the k best subjects: numbers, tops, bottoms and terms, parallel arrays (M,)."""
+    """The faces with the highest tops: numbers, places in the collection, tops and terms, parallel arrays (M,).
+
+    limit: every face considered with at least such a top is here.
+    """
 
     def __init__(self, probe: Probe, k: int, weight: float = 0.0) -> None:
-        """weight: the share of a face's term that is taken off its cosine; if it is 0, no terms are needed."""
+        """k: the subjects wanted. weight: the share of a face's term that is taken off its cosine; 0: without terms."""
         self.probe, self.k, self.weight = probe, k, weight
+        self._wanted = FACES_PER_LINE * k
+        self._begin()
+
+    def _begin(self) -> None:
+        self.limit = LOWEST
         self.face_pks: Int64 = np.empty(0, np.int64)
         self.subject_pks: Int64 = np.empty(0, np.int64)
+        self.places: Int64 = np.empty(0, np.int64)
         self.tops: Float32 = np.empty(0, np.float32)
         self.terms: Float32 = np.empty(0, np.float32)
-        self._bottoms: Float32 = np.empty(0, np.float32)
-        self._floor = -np.inf  # k subjects are known to be at least as similar as the floor
 
-    def consider(self, block: Block, products: Float32) -> None:
-        """Add what a block has to add. products: of the probe's values with those of the block, (N,); overwritten."""
-        codes = block.rows.codes
-        middles = np.multiply(products, codes.scales, out=products)
-        middles *= self.probe.scale
+    def widen(self) -> None:
+        """Begin again, with GROWTH times as many faces."""
+        self._wanted *= GROWTH
+        self._begin()
+
+    def consider(self, block: Block, tops: Float32) -> None:
+        """Add what a block has to add. tops: of the intervals of its rows, see `tops_of`, (N,)."""
         if self.weight and block.terms is not None:
-            middles -= np.float32(self.weight) * block.terms
-        tops = middles + codes.errors
-        tops += self.probe.margin
-        if block.dead:
-            tops[~block.alive] = -np.inf
-        if self._floor == -np.inf:
-            self._seed(block, middles, tops)
-        places = np.flatnonzero(tops >= max(self._floor, LOWEST))
-        if len(places):
-            self._add(block, places, middles, tops)
+            tops = tops - np.float32(self.weight) * block.terms
+        if self.limit == LOWEST and len(tops) > self._wanted:
+            self.limit = max(_low_limit(tops, self._wanted), LOWEST)
+        rows = np.flatnonzero(tops >= self.limit)
+        if len(rows):
+            self._add(block, rows, tops[rows])
+        if len(self.tops) > MOST_KEPT * self._wanted:
+            self._leave_out_lowest()
 
-    def first(self, count: int = FIRST_FETCH) -> list[int]:
-        """The numbers of the faces with the highest tops, at most so many."""
-        highest: list[int] = self.face_pks[np.argsort(-self.tops, kind="stable")[:count]].tolist()
-        return highest
+    def _add(self, block: Block, rows: NDArray[np.intp], tops: Float32) -> None:
+        terms = np.zeros(len(rows), np.float32) if block.terms is None else block.terms[rows]
+        self.face_pks = _joined(self.face_pks, block.rows.face_pks[rows])
+        self.subject_pks = _joined(self.subject_pks, block.rows.subject_pks[rows])
+        self.places = _joined(self.places, block.places_of(rows))
+        self.tops, self.terms = _joined(self.tops, tops), _joined(self.terms, terms)
 
-    def _seed(self, block: Block, middles: Float32, tops: Float32) -> None:
-        """Raise the floor by the best rows of a block, so that few of its other rows are added."""
-        take = SEEDS_PER_LINE * self.k
-        while take < len(tops) and self._floor == -np.inf:
-            least = max(np.partition(tops, len(tops) - take)[len(tops) - take], LOWEST)
-            places = np.flatnonzero(tops >= least)
-            bottoms = 2 * middles[places] - tops[places]
-            self._raise_floor(_best_of_each(block.rows.subject_pks[places], bottoms)[0])
-            take *= GROWTH
+    def _leave_out_lowest(self) -> None:
+        place = len(self.tops) - self._wanted
+        self.limit = float(np.partition(self.tops, place)[place])
+        keep = np.flatnonzero(self.tops >= self.limit)
+        self.face_pks, self.subject_pks, self.places = self.face_pks[keep], self.subject_pks[keep], self.places[keep]
+        self.tops, self.terms = self.tops[keep], self.terms[keep]
 
-    def _add(self, block: Block, places: NDArray[np.intp], middles: Float32, tops: Float32) -> None:
-        terms = np.zeros(len(places), np.float32) if block.terms is None else block.terms[places]
-        self.face_pks = np.concatenate([self.face_pks, block.rows.face_pks[places]])
-        self.subject_pks = np.concatenate([self.subject_pks, block.rows.subject_pks[places]])
-        self.tops = np.concatenate([self.tops, tops[places]])
-        self._bottoms = np.concatenate([self._bottoms, 2 * middles[places] - tops[places]])
-        self.terms = np.concatenate([self.terms, terms])
-        best, own = _best_of_each(self.subject_pks, self._bottoms)
-        self._raise_floor(best)
-        keep = (self.tops >= self._floor) & (self.tops >= own)
-        self.face_pks, self.subject_pks = self.face_pks[keep], self.subject_pks[keep]
-        self.tops, self._bottoms, self.terms = self.tops[keep], self._bottoms[keep], self.terms[keep]
+    def order(self) -> NDArray[np.intp]:
+        """The faces, highest top first."""
+        return np.lexsort((self.face_pks, -self.tops))
 
-    def _raise_floor(self, best: Float32) -> None:
-        if len(best) >= self.k:
-            self._floor = max(self._floor, float(np.partition(best, len(best) - self.k)[len(best) - self.k]))
+
+def _joined(first: NDArray[N], second: NDArray[N]) -> NDArray[N]:
+    return np.concatenate([first, second]) if len(first) else second
+
+
+def tops_of(probe: Probe, block: Block, products: Float32) -> Float32:
+    """The tops of the intervals of the cosines with a block's rows, (N,); a dead row's is -inf.
+
+    products: of the probe's values with those of the block, (N,); overwritten.
+    """
+    codes = block.rows.codes
+    products *= codes.scales
+    products *= np.float32(probe.scale)
+    products += codes.errors
+    products += np.float32(probe.margin)
+    if block.dead:
+        products[~block.alive] = -np.inf
+    return products
 
 
 class ExactCosines:
-    """The cosines of a probe with faces, from their float32 embeddings; each face is fetched once.
+    """The cosines of a probe with faces, from their float32 embeddings; each face is read once.
 
-    complete: whether every face that was fetched was still stored. known: by the numbers of those that were the cosine
-    and the ids of subject and face.
+    complete: whether every face that was asked for was still stored.
     """
 
-    def __init__(self, probe: Probe, fetch: Fetch) -> None:
+    def __init__(self, probe: Probe, read: ReadEmbeddings, read_ids: ReadIds) -> None:
         self.complete = True
-        self.known: dict[int, tuple[float, str, str]] = {}
-        self._unit, self._fetch, self._asked = probe.unit, fetch, set[int]()
+        self.known: dict[int, float] = {}
+        self._unit, self._read, self._read_ids, self._asked = probe.unit, read, read_ids, set[int]()
 
-    def look_up(self, face_pks: Sequence[int]) -> None:
-        """Add these faces to those known, as far as they are still stored."""
-        unknown = list(dict.fromkeys(face_pk for face_pk in face_pks if face_pk not in self._asked))
+    def look_up(self, face_pks: Int64, places: Int64) -> None:
+        """Add these faces to those known, as far as they are still stored. places: in the collection."""
+        pks = face_pks.tolist()
+        unknown = {pk: row for row, pk in enumerate(pks) if pk not in self._asked}
         if not unknown:
             return
         self._asked.update(unknown)
-        found = self._fetch(unknown)
+        rows = np.fromiter(unknown.values(), np.intp, len(unknown))
+        found = self._read(face_pks[rows], places[rows])
         self.complete = self.complete and len(found.face_pks) == len(unknown)
         if len(found.face_pks):
             cosines = np.vecdot(found.embeddings.astype(np.float64), self._unit).tolist()
-            lines = zip(cosines, found.subjects, found.face_ids, strict=True)
-            self.known.update(zip(found.face_pks, lines, strict=True))
+            self.known.update(zip(found.face_pks, cosines, strict=True))
+
+    def ids(self, lines: Sequence[Line]) -> list[tuple[Line, StoredIds]]:
+        """The lines whose faces are still stored as they were, with the ids of these."""
+        known = self._read_ids([line.face_pk for line in lines])
+        self.complete = self.complete and len(known) == len(lines)
+        return [(line, known[line.face_pk]) for line in lines if line.face_pk in known]
 
 
-def rescore(shortlist: Shortlist, cosines: ExactCosines) -> list[Line]:
-    """The k best subjects of the shortlist, best first, exactly. Equal ones: the face enrolled first."""
-    best: dict[int, Rank] = {}
-    places, take = np.lexsort((shortlist.face_pks, -shortlist.tops)), FIRST_FETCH
-    while len(places):
-        some, places = places[:take], places[take:]
+def rescore(shortlist: Shortlist, cosines: ExactCosines) -> list[Line] | None:
+    """The k best subjects, best first, exactly; None, when the shortlist is too short to know them.
+
+    Equal ones: the face enrolled first.
+    """
+    best: dict[int, LineValues] = {}
+    order, take = shortlist.order(), FIRST_READ
+    while len(order):
+        some, order = order[:take], order[take:]
         _keep_best(best, shortlist, some, cosines)
-        places, take = _still_open(shortlist, places, best), take * GROWTH
-    ranked = sorted((rank, subject_pk) for subject_pk, rank in best.items())[: shortlist.k]
-    return [_line(rank, subject_pk, cosines) for rank, subject_pk in ranked]
+        if len(order):
+            order, take = _still_open(shortlist, order, best), take * GROWTH
+    ranked = [Line(*line) for line in sorted(best.values(), key=_rank)[: shortlist.k]]
+    known = shortlist.limit == LOWEST or (len(ranked) == shortlist.k and ranked[-1].value >= shortlist.limit)
+    return ranked if known else None
 
 
-def _line(rank: Rank, subject_pk: int, cosines: ExactCosines) -> Line:
-    negative, face_pk, term = rank
-    cosine, subject, face_id = cosines.known[face_pk]
-    return Line(-negative, face_pk, subject_pk, cosine, term, subject, face_id)
+def _rank(line: LineValues) -> tuple[float, int]:
+    return -line[0], line[1]
 
 
-def _keep_best(best: dict[int, Rank], shortlist: Shortlist, places: NDArray[np.intp], cosines: ExactCosines) -> None:
+def _keep_best(
+    best: dict[int, LineValues], shortlist: Shortlist, rows: NDArray[np.intp], cosines: ExactCosines
+) -> None:
     """Keep the best face of each subject."""
-    face_pks, subject_pks = shortlist.face_pks[places].tolist(), shortlist.subject_pks[places].tolist()
-    cosines.look_up(face_pks)
-    for face_pk, subject_pk, term in zip(face_pks, subject_pks, shortlist.terms[places].tolist(), strict=True):
-        if face_pk in cosines.known:
-            rank = shortlist.weight * term - cosines.known[face_pk][0], face_pk, term
-            if subject_pk not in best or rank < best[subject_pk]:
-                best[subject_pk] = rank
+    face_pks, weight = shortlist.face_pks[rows], shortlist.weight
+    cosines.look_up(face_pks, shortlist.places[rows])
+    others = shortlist.subject_pks[rows].tolist(), shortlist.terms[rows].tolist()
+    for face_pk, subject_pk, term in zip(face_pks.tolist(), *others, strict=True):
+        cosine = cosines.known.get(face_pk)
+        if cosine is not None:
+            line = cosine - weight * term, face_pk, subject_pk, cosine, term
+            if subject_pk not in best or _rank(line) < _rank(best[subject_pk]):
+                best[subject_pk] = line
 
 
-def _still_open(shortlist: Shortlist, places: NDArray[np.intp], best: dict[int, Rank]) -> NDArray[np.intp]:
-    """The places whose faces may still become a line, or improve the line of their subject."""
-    floor = -sorted(best.values())[shortlist.k - 1][0] if len(best) >= shortlist.k else -np.inf
-    places = places[shortlist.tops[places] >= floor]
-    own = np.array(
-        [-best[subject][0] if subject in best else -np.inf for subject in shortlist.subject_pks[places].tolist()]
-    )
-    return places[shortlist.tops[places] >= own]
+def _still_open(shortlist: Shortlist, rows: NDArray[np.intp], best: dict[int, LineValues]) -> NDArray[np.intp]:
+    """The rows whose faces may still become a line, or improve the line of their subject."""
+    values = sorted((line[0] for line in best.values()), reverse=True)
+    floor = values[shortlist.k - 1] if len(values) >= shortlist.k else -np.inf
+    rows = rows[shortlist.tops[rows] >= floor]
+    if not len(rows):
+        return rows
+    own = np.array([best[pk][0] if pk in best else -np.inf for pk in shortlist.subject_pks[rows].tolist()])
+    return rows[shortlist.tops[rows] >= own]
 
 
-def _best_of_each(subject_pks: Int64, bottoms: Float32) -> tuple[Float32, Float32]:
-    """The highest bottom of each subject, (S,), and for each row that of its subject, (M,)."""
-    subjects, inverse = np.unique(subject_pks, return_inverse=True)
-    best = np.full(len(subjects), -np.inf, np.float32)
-    np.maximum.at(best, inverse, bottoms)
-    return best, best[inverse]
+def _low_limit(values: Float32, count: int) -> float:
+    """A value that at least `count` of the values reach, and not many more: of `count` groups the highest value."""
+    groups = GROUPS_PER_FACE * count
+    if len(values) >= 2 * groups:
+        values = values[: len(values) // groups * groups].reshape(-1, groups).max(axis=0)
+    return float(np.partition(values, len(values) - count)[len(values) - count])

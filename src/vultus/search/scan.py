@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -12,8 +13,9 @@ from vultus.records.seen import Float32
 from vultus.search.int8_codes import Probe
 from vultus.search.kernels import Kernel
 from vultus.search.loaded_collection import Snapshot
-from vultus.search.rescoring import ExactCosines, Fetch, Shortlist
-from vultus.search.segments import Block
+from vultus.search.rescoring import ExactCosines, Line, Shortlist, rescore, tops_of
+from vultus.search.segments import Block, Int64
+from vultus.search.source import SearchSource, StoredEmbeddings
 
 PROBES_AT_ONCE = 64  # their products with a segment take 16 MB
 CANDIDATES_PER_LINE = 20  # compared exactly, even if the PQ index asks for fewer: a subject may have many faces
@@ -48,19 +50,40 @@ class Scanned:
     cosines: ExactCosines
     kernel: Kernel
 
-    def consider_subjects(self, shortlist: Shortlist, subject_pks: Sequence[int], blocks: Sequence[Block]) -> None:
-        """Let a shortlist consider the faces of some subjects and no others."""
+    def best(self, shortlist: Shortlist) -> list[Line]:
+        """The k best subjects of the faces that a shortlist considered, best first."""
+        return self._best(shortlist, self.blocks)
+
+    def best_of(self, shortlist: Shortlist, subject_pks: Sequence[int], blocks: Sequence[Block]) -> list[Line]:
+        """The same of the faces of some subjects. shortlist: one that has considered nothing."""
+        of_them = [_faces_of(subject_pks, block) for block in blocks]
+        some = [block for block in of_them if len(block)]
+        self._consider(shortlist, some)
+        return self._best(shortlist, some)
+
+    def _best(self, shortlist: Shortlist, blocks: Sequence[Block]) -> list[Line]:
+        while True:
+            lines = rescore(shortlist, self.cosines)
+            if lines is not None:
+                return lines
+            shortlist.widen()
+            self._consider(shortlist, blocks)
+
+    def _consider(self, shortlist: Shortlist, blocks: Sequence[Block]) -> None:
         for block in blocks:
-            of_them = np.isin(block.rows.subject_pks, subject_pks, kind="sort")  # for few numbers four times as fast
-            places = np.flatnonzero(of_them & block.alive)
-            if len(places):
-                rows, terms = block.rows.take(places), None if block.terms is None else block.terms[places]
-                (products,) = self.kernel(shortlist.probe.values[None, :], rows.codes.values)
-                shortlist.consider(Block(rows, np.ones(len(rows), np.bool_), 0, terms=terms), products)
+            (products,) = self.kernel(shortlist.probe.values[None, :], block.rows.codes.values)
+            shortlist.consider(block, tops_of(shortlist.probe, block, products))
 
 
-def scan(kernel: Kernel, snapshot: Snapshot, searches: Sequence[Search[object]], fetch: Fetch) -> list[Scanned]:
+def _faces_of(subject_pks: Sequence[int], block: Block) -> Block:
+    of_them = np.isin(block.rows.subject_pks, subject_pks, kind="sort")  # for few numbers four times as fast
+    return block.some(np.flatnonzero(of_them & block.alive))
+
+
+def scan(kernel: Kernel, snapshot: Snapshot, searches: Sequence[Search[object]], source: SearchSource) -> list[Scanned]:
     """Per search what its shortlists have considered."""
+    read = partial(_read_embeddings, snapshot, source)
+    read_ids = partial(source.stored_ids, snapshot.mark)
     done: list[Scanned] = []
     for start in range(0, len(searches), PROBES_AT_ONCE):
         some = searches[start : start + PROBES_AT_ONCE]
@@ -68,7 +91,7 @@ def scan(kernel: Kernel, snapshot: Snapshot, searches: Sequence[Search[object]],
         others = snapshot.blocks[snapshot.pq.blocks if snapshot.pq else 0 :]
         _scan_blocks(kernel, others, some)
         done += [
-            Scanned(snapshot.blocks, [*own, *others], ExactCosines(search.probe, fetch), kernel)
+            Scanned(snapshot.blocks, [*own, *others], ExactCosines(search.probe, read, read_ids), kernel)
             for search, own in zip(some, chosen, strict=True)
         ]
     return done
@@ -96,7 +119,16 @@ def _scan_chosen(kernel: Kernel, snapshot: Snapshot, searches: Sequence[Search[o
 
 
 def _consider(search: Search[object], block: Block, products: Float32) -> None:
-    *others, last = search.shortlists
-    for shortlist in others:
-        shortlist.consider(block, products.copy())
-    last.consider(block, products)
+    tops = tops_of(search.probe, block, products)
+    for shortlist in search.shortlists:
+        shortlist.consider(block, tops)
+
+
+def _read_embeddings(snapshot: Snapshot, source: SearchSource, face_pks: Int64, places: Int64) -> StoredEmbeddings:
+    """From memory, or else from the source; without those of faces that were erased since."""
+    if not snapshot.embeddings:
+        return source.stored_embeddings(snapshot.mark, face_pks.tolist())
+    embeddings, known = snapshot.embeddings_of(places)
+    if known.all():
+        return StoredEmbeddings(face_pks.tolist(), embeddings)
+    return StoredEmbeddings(face_pks[known].tolist(), embeddings[known])

@@ -21,8 +21,9 @@ import numpy as np
 from vultus.records.answers import Candidate
 from vultus.search.cohort import CohortRule, Float64, terms_without_each
 from vultus.search.int8_codes import Probe
-from vultus.search.rescoring import Line, Shortlist, rescore
+from vultus.search.rescoring import FIRST_READ, Line, Shortlist
 from vultus.search.scan import Scanned, Search
+from vultus.search.source import StoredIds
 
 
 class CosineSearch:
@@ -34,8 +35,8 @@ class CosineSearch:
 
     def result(self, scanned: Scanned) -> list[Candidate]:
         """At most k, best first."""
-        lines = rescore(self.shortlists[0], scanned.cosines)[: self._k]
-        return [Candidate(line.subject, line.face_id, _within_one(line.cosine)) for line in lines]
+        lines = scanned.best(self.shortlists[0])[: self._k]
+        return [Candidate(ids.subject, ids.face, _within_one(line.cosine)) for line, ids in scanned.cosines.ids(lines)]
 
 
 class TermSearch:
@@ -48,7 +49,7 @@ class TermSearch:
 
     def result(self, scanned: Scanned) -> float:
         """T(p; nobody)."""
-        near = rescore(self.shortlists[0], scanned.cosines)
+        near = scanned.best(self.shortlists[0])
         return _Terms(near, self._centroids, self._rule).of(None)
 
 
@@ -64,22 +65,30 @@ class ScoreSearch:
 
     def result(self, scanned: Scanned) -> list[Candidate]:
         """At most k, best first; equal scores: the face enrolled first."""
-        scanned.cosines.look_up([*self._nearest.first(), *self._ranked.first()])  # one look-up instead of two
-        near = rescore(self._nearest, scanned.cosines)
-        lines = {line.subject_pk: line for line in rescore(self._ranked, scanned.cosines)}
+        self._look_up_first(scanned)
+        near = scanned.best(self._nearest)
+        lines = {line.subject_pk: line for line in scanned.best(self._ranked)}
         others = [line for line in near if line.subject_pk not in lines]
         lines |= {line.subject_pk: line for line in self._best_faces(others, scanned)}
         terms = _Terms(near, self._centroids, self._rule)
         ranked = sorted((-terms.score(line), line.face_pk, line) for line in lines.values())
-        return [terms.candidate(line) for _, _, line in ranked[: self._k]]
+        best = scanned.cosines.ids([line for _, _, line in ranked[: self._k]])
+        return [terms.candidate(line, ids) for line, ids in best]
+
+    def _look_up_first(self, scanned: Scanned) -> None:
+        """Read the embeddings that both lists begin with at once."""
+        faces = [
+            (one.face_pks[first], one.places[first]) for one in self.shortlists for first in (one.order()[:FIRST_READ],)
+        ]
+        face_pks, places = (np.concatenate(parts) for parts in zip(*faces, strict=True))
+        scanned.cosines.look_up(face_pks, places)
 
     def _best_faces(self, subjects: Sequence[Line], scanned: Scanned) -> list[Line]:
         """Of these subjects, by the value that counts in a score."""
         if not subjects:
             return []
         own = Shortlist(self.probe, len(subjects), self._rule.weight)
-        scanned.consider_subjects(own, [line.subject_pk for line in subjects], scanned.blocks)
-        return rescore(own, scanned.cosines)
+        return scanned.best_of(own, [line.subject_pk for line in subjects], scanned.blocks)
 
 
 class SubjectSearch:
@@ -93,10 +102,9 @@ class SubjectSearch:
     def result(self, scanned: Scanned) -> Candidate | None:
         """None, when the subject has no face."""
         own = Shortlist(self.probe, 1, self._rule.weight)
-        scanned.consider_subjects(own, [self._subject_pk], scanned.everything)
-        near = rescore(self.shortlists[0], scanned.cosines)
-        best = rescore(own, scanned.cosines)
-        return _Terms(near, self._centroids, self._rule).candidate(best[0]) if best else None
+        near, best = scanned.best(self.shortlists[0]), scanned.best_of(own, [self._subject_pk], scanned.everything)
+        terms = _Terms(near, self._centroids, self._rule)
+        return next((terms.candidate(line, ids) for line, ids in scanned.cosines.ids(best)), None)
 
 
 def ranking(probes: Sequence[Probe], k: int, rule: CohortRule | None) -> Sequence[Search[list[Candidate]]]:
@@ -128,7 +136,7 @@ class _Terms:
 
     def __init__(self, near: Sequence[Line], centroids: Float64, rule: CohortRule) -> None:
         self._weight = rule.weight
-        terms = terms_without_each(np.array([line.cosine for line in near]), centroids, rule).tolist()
+        terms = terms_without_each([line.cosine for line in near], centroids.tolist(), rule)
         self._without: dict[int | None, float] = {
             line.subject_pk: term for line, term in zip(near, terms, strict=False)
         }
@@ -142,9 +150,9 @@ class _Terms:
         """Of a line whose value is cos - weight * T(c)."""
         return line.value - self._weight * self.of(line.subject_pk)
 
-    def candidate(self, line: Line) -> Candidate:
+    def candidate(self, line: Line, ids: StoredIds) -> Candidate:
         similarity = _within_one(line.cosine)
-        return Candidate(line.subject, line.face_id, similarity, self.score(line) + (similarity - line.cosine))
+        return Candidate(ids.subject, ids.face, similarity, self.score(line) + (similarity - line.cosine))
 
 
 def _within_one(cosine: float) -> float:

@@ -5,7 +5,7 @@ A block never changes, except that the codes of erased faces are overwritten.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,15 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """N faces: face_pks and subject_pks (N,) int64, the gallery's numbers of them; codes, N of them."""
+    """N faces: face_pks and subject_pks (N,) int64, the gallery's numbers of them; codes, N of them.
+
+    embeddings: (N, D) float32; None where they are left in the gallery.
+    """
 
     face_pks: Int64
     subject_pks: Int64
     codes: Codes
+    embeddings: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.face_pks)
@@ -33,10 +37,11 @@ class Rows:
     def part(self, start: int, stop: int) -> Rows:
         """Rows start..stop, as views."""
         codes = Codes(self.codes.values[start:stop], self.codes.scales[start:stop], self.codes.errors[start:stop])
-        return Rows(self.face_pks[start:stop], self.subject_pks[start:stop], codes)
+        embeddings = None if self.embeddings is None else self.embeddings[start:stop]
+        return Rows(self.face_pks[start:stop], self.subject_pks[start:stop], codes, embeddings)
 
     def take(self, places: NDArray[np.intp]) -> Rows:
-        """The rows at these places, copied."""
+        """The rows at these places, copied, without embeddings."""
         codes = Codes(self.codes.values[places], self.codes.scales[places], self.codes.errors[places])
         return Rows(self.face_pks[places], self.subject_pks[places], codes)
 
@@ -45,23 +50,41 @@ class Rows:
         self.face_pks[where], self.subject_pks[where] = other.face_pks, other.subject_pks
         self.codes.values[where], self.codes.scales[where] = other.codes.values, other.codes.scales
         self.codes.errors[where] = other.codes.errors
+        if self.embeddings is not None and other.embeddings is not None:
+            self.embeddings[where] = other.embeddings
+
+    def without_embeddings(self) -> Rows:
+        """The same arrays but for the embeddings."""
+        return replace(self, embeddings=None)
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory."""
-        return self.face_pks.nbytes + self.subject_pks.nbytes + self.codes.nbytes
+        embeddings = 0 if self.embeddings is None else self.embeddings.nbytes
+        return self.face_pks.nbytes + self.subject_pks.nbytes + self.codes.nbytes + embeddings
 
 
-def empty_rows(count: int, dimension: int) -> Rows:
-    """Uninitialised rows, `count` of them; the system gives the memory only when it is written."""
-    return Rows(np.empty(count, np.int64), np.empty(count, np.int64), empty_codes(count, dimension))
+def empty_rows(count: int, dimension: int, *, embeddings: bool = False) -> Rows:
+    """Uninitialised rows, `count` of them; the system gives the memory only when it is written.
+
+    The one place that makes the arrays of segments. embeddings: with those too.
+    """
+    vectors = np.empty((count, dimension), np.float32) if embeddings else None
+    return Rows(np.empty(count, np.int64), np.empty(count, np.int64), empty_codes(count, dimension), vectors)
+
+
+def row_bytes(dimension: int, *, embeddings: bool) -> int:
+    """Bytes of memory of one row."""
+    return empty_rows(1, dimension, embeddings=embeddings).nbytes
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A segment at one moment. alive: (N,) bool; dead: how many rows are not; erased: how many are overwritten.
+    """A segment at one moment, or some of its rows. alive: (N,) bool; dead: how many rows are not; erased: how many are
+    overwritten.
 
-    terms: (N,) float32, see `cohort_terms.py`; None: not computed.
+    terms: (N,) float32, see `cohort_terms.py`; None: not computed. places: of the rows among all rows of the
+    collection: the first one's, where they are neighbours, or (N,).
     """
 
     rows: Rows
@@ -69,9 +92,20 @@ class Block:
     dead: int
     erased: int = 0
     terms: Float32 | None = None
+    places: int | Int64 = 0
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def places_of(self, rows: NDArray[np.intp]) -> Int64:
+        """The places of these rows among all rows of the collection, (R,)."""
+        return rows + self.places if isinstance(self.places, int) else self.places[rows]
+
+    def some(self, rows: NDArray[np.intp]) -> Block:
+        """These rows, which are alive, as a block of their own."""
+        terms = None if self.terms is None else self.terms[rows]
+        alive = np.ones(len(rows), np.bool_)
+        return Block(self.rows.take(rows), alive, 0, terms=terms, places=self.places_of(rows))
 
 
 class Segment:
@@ -96,6 +130,11 @@ class Segment:
         """Bytes of memory, including what is reserved for growth."""
         return self._rows.nbytes + self.block.alive.nbytes
 
+    @property
+    def embedding_bytes(self) -> int:
+        """Those of the embeddings among them."""
+        return 0 if self._rows.embeddings is None else self._rows.embeddings.nbytes
+
     def append(self, rows: Rows) -> None:
         """Add at most `free_rows` rows behind the last."""
         start, stop = len(self.block), len(self.block) + len(rows)
@@ -119,7 +158,10 @@ class Segment:
         gone = np.isin(self.block.rows.face_pks, face_pks) & (self.block.alive | (codes.scales != 0))
         if gone.any():
             self._mark_dead(gone, erased=int(np.count_nonzero(gone)))
-            codes.values[gone], codes.scales[gone], codes.errors[gone] = 0, 0, 0
+            codes.scales[gone] = 0  # first: a search that reads an embedding looks at this afterwards
+            codes.values[gone], codes.errors[gone] = 0, 0
+            if self._rows.embeddings is not None:
+                self._rows.embeddings[: len(gone)][gone] = 0
 
     def replace(self, face_pks: Int64) -> None:
         """Mark the rows of these faces as dead, as newer rows follow; none of them need be here. face_pks: sorted.
@@ -130,8 +172,14 @@ class Segment:
             self._mark_dead(np.isin(self.block.rows.face_pks, face_pks) & self.block.alive)
 
     def living(self) -> Rows:
-        """The rows that are alive, copied."""
-        return self.block.rows.take(np.flatnonzero(self.block.alive))
+        """The rows that are alive, copied, with their embeddings."""
+        rows, alive = self.block.rows, np.flatnonzero(self.block.alive)
+        return replace(rows.take(alive), embeddings=None if rows.embeddings is None else rows.embeddings[alive])
+
+    def drop_embeddings(self) -> None:
+        """Leave the embeddings in the gallery from now on."""
+        self._rows = self._rows.without_embeddings()
+        self.block = replace(self.block, rows=self.block.rows.without_embeddings())
 
     def _may_hold(self, face_pks: Int64) -> bool:
         """Whether the numbers overlap with those here. New faces have higher numbers, so most enrolments do not."""
@@ -143,7 +191,8 @@ class Segment:
             self.block = Block(block.rows, block.alive & ~rows, block.dead + dying, block.erased + erased)
 
     def _grow(self, capacity: int) -> None:
-        larger = empty_rows(capacity, self._rows.codes.values.shape[1])
+        with_embeddings = self._rows.embeddings is not None
+        larger = empty_rows(capacity, self._rows.codes.values.shape[1], embeddings=with_embeddings)
         larger.put(slice(len(self.block)), self.block.rows)
         self._rows = larger
 

@@ -5,9 +5,9 @@ The gallery implements the protocol; the index knows nothing else of it, and no 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vultus.records.seen import Float32
 from vultus.search.segments import Int64, Rows
@@ -50,19 +50,41 @@ class ChangeSet:
 
 @dataclass(frozen=True, eq=False)
 class StoredEmbeddings:
-    """Some faces: their numbers and ids, the ids of their subjects, embeddings (N, D) float32."""
+    """Some faces: their numbers, and their embeddings (N, D) float32."""
 
     face_pks: Sequence[int]
-    face_ids: Sequence[str]
-    subjects: Sequence[str]
     embeddings: Float32
+
+
+class StoredIds(NamedTuple):
+    """The ids of a face and of its subject."""
+
+    face: str
+    subject: str
+
+
+Fits = Callable[[int, int], bool]  # of so many faces in so many dimensions: whether their embeddings are wanted
+
+
+def none_fits(faces: int, dimension: int) -> bool:
+    """No embeddings are wanted."""
+    return False
 
 
 class SearchSource(Protocol):
     """The part of the gallery that the flat index needs."""
 
-    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
-        """The changes after a mark (None: everything). Raises: CollectionNotFound."""
+    def mark(self, collection: str) -> Mark:
+        """The mark of the collection as it is committed now; takes microseconds. Raises: CollectionNotFound."""
+
+    def changes_since(self, collection: str, since: Mark | None, fits: Fits = none_fits) -> ChangeSet:
+        """The changes after a mark (None: everything). fits: asked whether the added rows are to have embeddings.
+
+        Raises: CollectionNotFound.
+        """
 
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         """Those of the faces (by number) that were there at `mark` and still are, in any order."""
+
+    def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
+        """The ids, as they are now, of those of the faces (by number) that were there at `mark` and still are."""

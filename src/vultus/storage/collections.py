@@ -35,9 +35,14 @@ def collection_row(connection: Connection, name: str, *, lock: bool = False) -> 
     """
     row = connection.execute(_NAMED_LOCKED if lock else _NAMED, {"name": name}).one_or_none()
     if row is None:
-        raise CollectionNotFound(f"there is no collection {quoted(name)}; create it, or list the collections there are")
+        raise no_collection(name)
     require_sound(row.sound, f"the stored row of collection number {row.pk}")
     return row
+
+
+def no_collection(name: str) -> CollectionNotFound:
+    """The error that says that a collection does not exist."""
+    return CollectionNotFound(f"there is no collection {quoted(name)}; create it, or list the collections there are")
 
 
 def collection_name(connection: Connection, collection_pk: int) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError
 
 from vultus.errors import StorageFailed
@@ -31,6 +32,9 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[Connection]:
         """One read transaction: every statement sees the same state."""
+
+    def cursor(self) -> AbstractContextManager[DBAPICursor]:
+        """As `reading`, by the driver alone: a tenth of the time for what every search reads. See `DriverSelect`."""
 
     def writing(self) -> AbstractContextManager[Connection]:
         """One write transaction, alone in the process; an exception rolls back. It must not be nested.

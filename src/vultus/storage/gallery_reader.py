@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from vultus.records.seen import Float32
 from vultus.records.stored import Collection, EnrolledFace, Subject
-from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
+from vultus.search.source import ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds, none_fits
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
 from vultus.storage.collections import quoted
 from vultus.storage.database import Database
-from vultus.storage.search_source import select_changes, select_stored_embeddings
+from vultus.storage.search_source import SearchSelects
 
 COLLECTIONS_NAMED = 5  # in a sentence
 
@@ -35,6 +36,11 @@ class GalleryReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @cached_property
+    def _selects(self) -> SearchSelects:
+        """Compiled at the first search: that takes as long as a hundred of them."""
+        return SearchSelects(self._database.engine.dialect)
 
     # --- collections ----------------------------------------------------------------------------------------------
 
@@ -166,18 +172,30 @@ class GalleryReader:
             c.require_space(row, space)
             return f.select_embeddings(connection, face.subject_pk, row.dimension, row.space)
 
-    def changes_since(self, collection: str, since: Mark | None) -> ChangeSet:
+    # --- for a search index, see `SearchSource` ---------------------------------------------------------------------
+
+    def mark(self, collection: str) -> Mark:
+        """The mark of the collection as it is committed now. Raises: CollectionNotFound."""
+        with self._database.cursor() as cursor:
+            return self._selects.mark(cursor, collection)
+
+    def changes_since(self, collection: str, since: Mark | None, fits: Fits = none_fits) -> ChangeSet:
         """The changes of a collection's faces after a mark (None: everything), as of one moment.
 
-        Raises: CollectionNotFound.
+        fits: asked whether the added rows are to have embeddings. Raises: CollectionNotFound.
         """
-        with self._database.reading() as connection:
-            return select_changes(connection, collection, since)
+        with self._database.cursor() as cursor:
+            return self._selects.changes(cursor, collection, since, fits)
 
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         """Those of the faces (by number) that were there at `mark` and still are, in any order."""
-        with self._database.reading() as connection:
-            return select_stored_embeddings(connection, mark, face_pks)
+        with self._database.cursor() as cursor:
+            return self._selects.stored_embeddings(cursor, mark, face_pks)
+
+    def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
+        """The ids, as they are now, of those of the faces (by number) that were there at `mark` and still are."""
+        with self._database.cursor() as cursor:
+            return self._selects.stored_ids(cursor, mark, face_pks)
 
     def photo_keys(self) -> frozenset[str]:
         """The keys of all photos that a face uses."""

@@ -1,140 +1,211 @@
-"""SQL behind `SearchSource`: the changes of a collection's faces after a mark, and stored embeddings."""
+"""SQL behind `SearchSource`: the changes of a collection's faces after a mark, and stored embeddings and ids.
+
+Every search runs some of it, so it is compiled once and run by the driver: see `DriverSelect`.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, Select, Table, bindparam, case, func, select
+from sqlalchemy import Dialect, Select, and_, bindparam, case, func, select
+from sqlalchemy.engine.interfaces import DBAPICursor
 
+from vultus.errors import StorageFailed
 from vultus.records.seen import Float32
-from vultus.search.int8_codes import empty_codes, from_blobs, quantise, to_blobs
+from vultus.search.int8_codes import Codes, from_blobs, quantise, to_blobs
 from vultus.search.segments import SEGMENT_ROWS, Int64, Rows, empty_rows
-from vultus.search.source import ChangeSet, Mark, StoredEmbeddings
+from vultus.search.source import ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds
 from vultus.storage import tables as t
-from vultus.storage.collections import collection_row
-from vultus.storage.faces import sound_embedding
+from vultus.storage.collections import no_collection
 from vultus.storage.sealing.seals import ADVICE, sound
 from vultus.storage.subjects import in_chunks
 
 log = logging.getLogger(__name__)
-ROWS_AT_ONCE = 4096
+
+NUMBERS = "__[POSTCOMPILE_numbers]"  # where SQLAlchemy leaves room for a parameter of this name that expands
+ROWS_AT_ONCE = 1024  # their codes stay in the processor's cache until they are copied
+UNCODED = -1.0  # in place of the scale of a row without codes
 
 
-def select_changes(connection: Connection, name: str, since: Mark | None) -> ChangeSet:
-    """The changes of a collection after `since`. Raises: CollectionNotFound."""
-    row = collection_row(connection, name)
-    mark, none = Mark(row.pk, row.revision, row.space), np.empty(0, np.int64)
-    fresh = since is None or not mark.follows(since)
-    start = 0 if fresh or since is None else since.revision
-    if start == row.revision:
-        return ChangeSet(mark, fresh, row.dimension, (), none)
-    removed = none if fresh else _removed(connection, row.pk, start)
-    return ChangeSet(mark, fresh, row.dimension, tuple(_added(connection, row, start)), removed)
+class DriverSelect:
+    """A SELECT, compiled once, whose rows are tuples as the driver has them: no types of columns are applied.
 
-
-def _added(connection: Connection, collection: Row[Any], start: int) -> Iterator[Rows]:
-    """The faces enrolled after revision `start`, SEGMENT_ROWS at a time."""
-    f, slot = t.faces.c, t.slot_of(collection.space)
-    left_out = select(t.unembedded.c.face_pk).where(t.unembedded.c.slot == slot)
-    after = (f.collection_pk == collection.pk, f.revision > start, f.pk.not_in(left_out))
-    count = connection.execute(select(func.count()).where(*after)).scalar_one()
-    embeddings, codes = t.SLOTS[slot]
-    statement = (
-        select(f.pk, f.subject_pk, case((sound(codes), codes.c.codes)))
-        .outerjoin(codes, codes.c.face_pk == f.pk)
-        .where(*after)
-        .order_by(f.revision, f.subject_pk, f.pk)  # as in the index; a revision has one subject
-    )
-    result = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement)
-    parts: Iterator[Sequence[Any]] = result.partitions()
-    for first in range(0, count, SEGMENT_ROWS):
-        segment = empty_rows(min(SEGMENT_ROWS, count - first), collection.dimension)
-        for place in range(0, len(segment), ROWS_AT_ONCE):
-            _fill(connection, segment, place, next(parts), embeddings)
-        yield segment
-
-
-def _fill(connection: Connection, segment: Rows, start: int, some: Sequence[Any], embeddings: Table) -> None:
-    face_pks, subject_pks, blobs = zip(*some, strict=True)
-    stop = start + len(some)
-    segment.face_pks[start:stop], segment.subject_pks[start:stop] = face_pks, subject_pks
-    if None in blobs:
-        blank = bytes(len(to_blobs(empty_codes(1, segment.codes.values.shape[1]))[0]))
-        blobs = _with_missing_codes(connection, face_pks, blobs, embeddings, blank)
-    from_blobs(blobs, segment.codes.values.shape[1], segment.codes, start)
-
-
-def _with_missing_codes(
-    connection: Connection,
-    face_pks: Sequence[int],
-    blobs: Sequence[bytes | None],
-    embeddings: Table,
-    blank: bytes,
-) -> tuple[bytes, ...]:
-    """The blobs, with codes computed now where none are stored that match their seal.
-
-    A server of an older release stored none. A face whose embedding does not match its seal either gets codes of zeros,
-    so that it is like nobody.
+    A parameter that expands is the last one, and is given a sequence.
     """
-    e = embeddings
-    missing = [pk for pk, blob in zip(face_pks, blobs, strict=True) if blob is None]
-    rows = [
-        row
-        for some in in_chunks(missing)
-        for row in connection.execute(select(e).where(e.c.face_pk.in_(some), sound(e)))
-    ]
-    if len(rows) < len(missing):
-        log.error(
-            "%d stored embeddings do not match their seal and are not searched; %s", len(missing) - len(rows), ADVICE
+
+    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._text, self._names = str(compiled), tuple(compiled.positiontup or ())
+        self._values = dict(compiled.params)
+
+    def run(self, cursor: DBAPICursor, **values: Any) -> DBAPICursor:
+        """The cursor, to fetch the rows from."""
+        known = self._values | values
+        cursor.execute(self._text, [known[name] for name in self._names])
+        return cursor
+
+    def rows_of(self, cursor: DBAPICursor, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
+        """The rows of a statement whose one parameter, `numbers`, expands."""
+        found: list[tuple[Any, ...]] = []
+        for some in in_chunks(numbers):
+            cursor.execute(self._text.replace(NUMBERS, ", ".join("?" * len(some))), some)
+            found += cursor.fetchall()
+        return found
+
+
+class SearchSelects:
+    """All statements of a search source, for one database."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        c, f, r = t.collections.c, t.faces.c, t.removals.c
+        named = select(c.pk, c.revision, c.space, c.dimension).where(c.name == bindparam("name"))
+        removed = select(r.face_pk).where(r.collection_pk == bindparam("pk"), r.revision > bindparam("start"))
+        self.collection, self.removed = (DriverSelect(one, dialect) for one in (named, removed))
+        self.slots = tuple(_SlotSelects(slot, dialect) for slot in range(len(t.SLOTS)))
+
+    def mark(self, cursor: DBAPICursor, name: str) -> Mark:
+        """The mark of a collection. Raises: CollectionNotFound."""
+        return self._named(cursor, name)[0]
+
+    def changes(self, cursor: DBAPICursor, name: str, since: Mark | None, fits: Fits) -> ChangeSet:
+        """The changes of a collection after `since`. Raises: CollectionNotFound."""
+        mark, dimension = self._named(cursor, name)
+        none = np.empty(0, np.int64)
+        fresh = since is None or not mark.follows(since)
+        start = 0 if fresh or since is None else since.revision
+        if start == mark.revision:
+            return ChangeSet(mark, fresh, dimension, (), none)
+        removed = none if fresh else self._removed(cursor, mark.collection_pk, start)
+        slot = self.slots[t.slot_of(mark.space)]
+        return ChangeSet(mark, fresh, dimension, slot.added(cursor, mark, dimension, start, fits), removed)
+
+    def stored_embeddings(self, cursor: DBAPICursor, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
+        """Those of the faces that were there at `mark` and still are.
+
+        A number can have gone to another face since: that one has a later revision, or another collection. Another
+        space by now: its slot may be in use for embeddings of another model.
+        """
+        found = self.slots[t.slot_of(mark.space)].embeddings.rows_of(cursor, face_pks)
+        known = [row[:2] for row in found if _is_of(mark, *row[2:])]
+        pks, blobs = zip(*known, strict=True) if known else ((), ())
+        return StoredEmbeddings(pks, embeddings_of(blobs, len(blobs[0]) // 4 if blobs else 0))
+
+    def stored_ids(self, cursor: DBAPICursor, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
+        """The ids of those of the faces that were there at `mark` and still are.
+
+        Left out, and logged, are those that were changed from outside: no decision rests on them.
+        """
+        found = self.slots[t.slot_of(mark.space)].ids.rows_of(cursor, face_pks)
+        for face_id in [row[1] for row in found if not row[3]]:
+            log.error("face %s does not match its seal and is not searched; %s", face_id, ADVICE)
+        return {row[0]: StoredIds(*row[1:3]) for row in found if row[3] and _is_of(mark, *row[4:])}
+
+    def _named(self, cursor: DBAPICursor, name: str) -> tuple[Mark, int]:
+        rows = self.collection.run(cursor, name=name).fetchall()
+        if not rows:
+            raise no_collection(name)
+        pk, revision, space, dimension = rows[0]
+        return Mark(pk, revision, space), dimension
+
+    def _removed(self, cursor: DBAPICursor, collection_pk: int, start: int) -> Int64:
+        rows = self.removed.run(cursor, pk=collection_pk, start=start).fetchall()
+        return np.array([pk for (pk,) in rows], np.int64)
+
+
+class _SlotSelects:
+    """The statements on the embeddings and codes of one slot."""
+
+    def __init__(self, slot: int, dialect: Dialect) -> None:
+        c, f, (embeddings, codes) = t.collections.c, t.faces.c, t.SLOTS[slot]
+        left_out = select(t.unembedded.c.face_pk).where(t.unembedded.c.slot == slot)
+        after = (f.collection_pk == bindparam("pk"), f.revision > bindparam("start"), f.pk.not_in(left_out))
+        rows = select(f.pk, f.subject_pk)
+        coded = rows.add_columns(case((sound(codes), codes.c.codes))).outerjoin(codes, codes.c.face_pk == f.pk)
+        embedded = rows.add_columns(embeddings.c.embedding).join(embeddings, embeddings.c.face_pk == f.pk)
+        order = (f.revision, f.subject_pk, f.pk)  # as in the index; a revision has one subject
+        self.count = DriverSelect(select(func.count()).select_from(t.faces).where(*after), dialect)
+        self.codes = DriverSelect(coded.where(*after).order_by(*order), dialect)
+        self.embedded = DriverSelect(embedded.where(*after).order_by(*order), dialect)
+        self.embeddings = DriverSelect(
+            select(f.pk, embeddings.c.embedding, f.collection_pk, f.revision, c.space)
+            .join(t.faces, f.pk == embeddings.c.face_pk)
+            .join(t.collections, c.pk == f.collection_pk)
+            .where(f.pk.in_(bindparam("numbers", expanding=True))),
+            dialect,
         )
-    made = dict(zip([row.face_pk for row in rows], _blobs([row.embedding for row in rows]), strict=True))
-    return tuple(made.get(pk, blank) if blob is None else blob for pk, blob in zip(face_pks, blobs, strict=True))
+        is_sound = and_(*map(sound, (embeddings, t.faces, t.subjects)))
+        self.ids = DriverSelect(
+            select(f.pk, f.id, t.subjects.c.id, is_sound, f.collection_pk, f.revision, c.space)
+            .join(t.subjects, t.subjects.c.pk == f.subject_pk)
+            .join(t.collections, c.pk == f.collection_pk)
+            .join(embeddings, embeddings.c.face_pk == f.pk)
+            .where(f.pk.in_(bindparam("numbers", expanding=True))),
+            dialect,
+        )
+
+    def added(self, cursor: DBAPICursor, mark: Mark, dimension: int, start: int, fits: Fits) -> tuple[Rows, ...]:
+        """The faces enrolled after revision `start`, SEGMENT_ROWS at a time."""
+        after = {"pk": mark.collection_pk, "start": start}
+        ((count,),) = self.count.run(cursor, **after).fetchall()
+        with_embeddings = fits(count, dimension)
+        (self.embedded if with_embeddings else self.codes).run(cursor, **after)
+        segments = []
+        for first in range(0, count, SEGMENT_ROWS):
+            segment = empty_rows(min(SEGMENT_ROWS, count - first), dimension, embeddings=with_embeddings)
+            for place in range(0, len(segment), ROWS_AT_ONCE):
+                _fill(
+                    segment.part(place, place + ROWS_AT_ONCE), cursor.fetchmany(min(ROWS_AT_ONCE, len(segment) - place))
+                )
+            segments.append(segment)
+        for segment in segments:
+            self._add_missing_codes(cursor, segment)
+        return tuple(segments)
+
+    def _add_missing_codes(self, cursor: DBAPICursor, rows: Rows) -> None:
+        """Compute the codes of the rows that have none that match their seal.
+
+        A server of an older release stored none.
+        """
+        missing = np.flatnonzero(rows.codes.scales == UNCODED)
+        places = dict(zip(rows.face_pks[missing].tolist(), missing.tolist(), strict=True))
+        for face_pk, blob, *_ in self.embeddings.rows_of(cursor, list(places)):
+            place = places[face_pk]
+            _encode(rows.part(place, place + 1), embeddings_of([blob], rows.codes.values.shape[1]))
 
 
-def _blobs(vectors: Sequence[Float32]) -> Sequence[bytes]:
-    return to_blobs(quantise(np.stack(vectors))) if vectors else ()
+def embeddings_of(blobs: Sequence[bytes], dimension: int) -> Float32:
+    """Stored embeddings as they were read, to (N, D) float32, read-only. Raises: StorageFailed, for other lengths."""
+    joined = b"".join(blobs)
+    if len(joined) != 4 * len(blobs) * dimension:
+        problem = f"stored embeddings are not those of {dimension} dimensions"
+        raise StorageFailed(f"{problem}; restore the database from a backup")
+    return np.frombuffer(joined, "<f4").reshape(len(blobs), dimension)
 
 
-def _removed(connection: Connection, collection_pk: int, start: int) -> Int64:
-    r = t.removals.c
-    statement = select(r.face_pk).where(r.collection_pk == collection_pk, r.revision > start)
-    return np.array(connection.scalars(statement).all(), np.int64)
+def _fill(rows: Rows, some: Sequence[tuple[Any, ...]]) -> None:
+    """Write what was read into the rows: codes, or embeddings, from which the codes are made."""
+    rows.face_pks[:], rows.subject_pks[:], blobs = zip(*some, strict=True)
+    dimension = rows.codes.values.shape[1]
+    if rows.embeddings is not None:
+        rows.embeddings[:] = embeddings_of(blobs, dimension)
+        _encode(rows, rows.embeddings)
+        return
+    if None in blobs:
+        none = Codes(np.zeros((1, dimension), np.int8), np.full(1, UNCODED, np.float32), np.zeros(1, np.float32))
+        blank = to_blobs(none)[0]
+        blobs = tuple(blank if blob is None else blob for blob in blobs)
+    from_blobs(blobs, dimension, rows.codes, 0)
 
 
-def select_stored_embeddings(connection: Connection, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
-    """Those of the faces that were there at `mark` and still are, in any order.
-
-    A number can have gone to another face since: that one has a later revision, or another collection. Left out, and
-    logged, are those that were changed from outside: no decision rests on them.
-    """
-    statement = _STORED_EMBEDDINGS[t.slot_of(mark.space)]
-    found = [row for some in in_chunks(face_pks) for row in connection.execute(statement, {"pks": some})]
-    # Filtered here: as a WHERE condition, SQLite goes through all faces of the collection, 60 times slower.
-    # Another space by now: its slot may be in use for embeddings of another model.
-    wanted = (mark.collection_pk, mark.space)
-    for row in found:
-        if row.embedding is None:
-            log.error("face %s does not match its seal and is not searched; %s", row.id, ADVICE)
-    found = [row for row in found if row.embedding is not None]
-    known = [row[:4] for row in found if (row.collection_pk, row.space) == wanted and row.revision <= mark.revision]
-    pks, ids, owners, vectors = zip(*known, strict=True) if known else ((), (), (), ())
-    return StoredEmbeddings(pks, ids, owners, np.array(vectors, np.float32))
+def _encode(rows: Rows, embeddings: Float32) -> None:
+    """Write the codes of these embeddings, (N, D), into the rows."""
+    codes = quantise(embeddings)
+    rows.codes.values[:], rows.codes.scales[:], rows.codes.errors[:] = codes.values, codes.scales, codes.errors
 
 
-def _stored_embeddings(embeddings: Table) -> Select[Any]:
-    f, c = t.faces.c, t.collections.c
-    return (
-        select(f.pk, f.id, t.subjects.c.id.label("subject"), sound_embedding(embeddings, t.faces, t.subjects))
-        .add_columns(f.collection_pk, f.revision, c.space)
-        .join(t.subjects, t.subjects.c.pk == f.subject_pk)
-        .join(t.collections, c.pk == f.collection_pk)
-        .join(embeddings, embeddings.c.face_pk == f.pk)
-        .where(f.pk.in_(bindparam("pks", expanding=True)))
-    )
-
-
-# Made once: making one takes as long as running it.
-_STORED_EMBEDDINGS = [_stored_embeddings(embeddings) for embeddings, _ in t.SLOTS]
+def _is_of(mark: Mark, collection_pk: int, revision: int, space: int) -> bool:
+    """Whether a face was there at the mark. Compared here: as a condition, SQLite goes through the whole collection."""
+    return (collection_pk, space) == (mark.collection_pk, mark.space) and revision <= mark.revision
