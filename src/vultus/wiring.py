@@ -29,6 +29,7 @@ from vultus.records.stored import SCOPES
 from vultus.search.index import FlatIndex
 from vultus.service import FaceService, Policy, ServiceContext
 from vultus.service.policies import default_fmr
+from vultus.service.preparation import SearchPreparation
 from vultus.storage.audit import SERVER as THE_SERVER
 from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
@@ -56,20 +57,21 @@ WARM_UP_SIDE = 640  # pixels
 class Duties:
     """What a process does beside opening the system.
 
-    lock: takes the data folder for itself. first_start: refuses an unfinished restore, makes the first admin key,
+    serving: loads the collections in the background. lock: takes the data folder for itself. first_start: refuses an unfinished restore, makes the first admin key,
     sweeps what a crash left. jobs: does the work in the background.
     """
 
+    serving: bool = False
     lock: bool = False
     first_start: bool = False
     jobs: bool = False
 
 
 COMMAND_LINE = Duties()
-SERVER = Duties(lock=True, first_start=True, jobs=True)
-FIRST_WORKER = Duties(first_start=True, jobs=True)  # its parent has the lock
-REPLACED_FIRST_WORKER = Duties(jobs=True)
-NEXT_WORKER = Duties()
+SERVER = Duties(serving=True, lock=True, first_start=True, jobs=True)
+FIRST_WORKER = Duties(serving=True, first_start=True, jobs=True)  # its parent has the lock
+REPLACED_FIRST_WORKER = Duties(serving=True, jobs=True)
+NEXT_WORKER = Duties(serving=True)
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,10 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
             runner = job_runner(service)
             stack.callback(runner.close)
             runner.start()
+        if duties.serving:
+            preparation = SearchPreparation(service.context, settings.index_memory_bytes)
+            stack.callback(preparation.close)
+            preparation.start()
         new_key = _first_admin_key(keys, settings) if duties.first_start else None
         yield System(
             settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink, audit=Audit(database)

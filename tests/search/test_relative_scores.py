@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.search.relative import Reference, assert_same, rule_of
 from tests.search.test_index import HARD, Interrupted, made_of
 from tests.storage.synthetic import DIMENSION, MadeGallery, unit
+from tests.waiting import patient
 from vultus.errors import CollectionNotFound, VectorMismatch
 from vultus.records.answers import Candidate
 from vultus.records.seen import Float32
@@ -302,6 +303,31 @@ def test_what_does_not_fit_is_refused(gallery):
         index.terms("unknown", probes_of(1), rule_of())
     with pytest.raises(VectorMismatch, match="probe"):
         index.search("people", np.zeros((1, DIMENSION), np.float32), 3, rule_of())
+
+
+def test_changes_and_other_searches_go_on_while_the_first_terms_are_made():
+    """Faces are enrolled, erased and found by another thread in the middle of it, and take part in the scores."""
+    made, by, going = MadeGallery(), rule_of(CENTROIDS), threading.Event()
+    for seed in range(60):
+        made.add(f"s{seed}", unit(seed))
+
+    def slow_kernel(probes, rows):
+        if not going.is_set():
+            going.set()
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(change).result(patient()) == "new"
+        return numpy_products(probes, rows)
+
+    def change() -> str:
+        made.add("new", unit(1_000))
+        made.remove("face 3", "face 4")
+        made.move("s5", "face 6")
+        return index.search("people", probes_of(1_000), 1)[0][0].subject
+
+    index = FlatIndex(made, kernel=slow_kernel, segment_rows=16)
+    (found,) = index.search("people", probes_of(1_000), 9, by)
+    assert going.is_set()
+    assert_same(found, Reference(made, by).ranked(unit(1_000))[:9])
 
 
 def test_many_search_by_score_while_faces_come_and_go():

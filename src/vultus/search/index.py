@@ -63,6 +63,9 @@ class SearchIndex(Protocol):
     ) -> NDArray[np.float64]:
         """Per probe its term, nobody left out, (Q,). Raises: see FlatIndex.search."""
 
+    def prepare(self, collection: str, rule: CohortRule | None) -> None:
+        """Load the collection, so that the next search need not. Raises: see FlatIndex.search."""
+
     def size(self, collection: str) -> tuple[int, int]:
         """Subjects with a face, and faces. Raises: CollectionNotFound."""
 
@@ -144,6 +147,10 @@ class FlatIndex:
         """
         found = self._answer(collection, probes, rule, lambda made: probe_terms(made, rule), space)
         return np.array(found, np.float64)
+
+    def prepare(self, collection: str, rule: CohortRule | None) -> None:
+        """Load the collection, with terms by the rule, so that the next search need not. Raises: CollectionNotFound."""
+        self._pull(collection, rule)
 
     def size(self, collection: str) -> tuple[int, int]:
         """Subjects with a face, and faces. Raises: CollectionNotFound."""
@@ -234,8 +241,8 @@ class FlatIndex:
                 return current
             with loaded.lock:
                 snapshot = loaded.apply(self._gallery.changes_since(collection, loaded.mark, self._fits))
-                if rule is not None:
-                    snapshot = loaded.with_terms(rule, self._kernel)
+            if rule is not None:
+                snapshot = loaded.with_terms(rule, self._kernel)
         except CollectionNotFound:
             self.discard(collection)
             raise

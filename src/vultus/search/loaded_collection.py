@@ -79,7 +79,8 @@ class Snapshot:
 
 @dataclass(eq=False)
 class LoadedCollection:
-    """Turns changes into snapshots. `lock` is needed to apply changes, not to search a snapshot.
+    """Turns changes into snapshots. `lock` is needed to apply changes, not to search a snapshot; `terms_lock` to make
+    the first terms.
 
     accounted: its bytes when the budget was last checked. discarded: it is no longer searched. retry_at_size: below so
     many faces no PQ index is tried again, as the last one found too little or could not be built. has_embeddings: those
@@ -89,6 +90,7 @@ class LoadedCollection:
     segment_rows: int = SEGMENT_ROWS
     cohort_faces: int = COHORT_FACES
     lock: threading.Lock = field(default_factory=threading.Lock)
+    terms_lock: threading.Lock = field(default_factory=threading.Lock)  # taken before `lock`
     mark: Mark | None = None  # what is applied; None: load all
     nbytes: int = 0
     accounted: int = 0
@@ -128,15 +130,31 @@ class LoadedCollection:
         return self._snapshot
 
     def with_terms(self, rule: CohortRule, kernel: Kernel) -> Snapshot:
-        """The latest snapshot, with terms by this rule; kept up from now on. The caller holds the lock."""
+        """The latest snapshot, with terms by this rule; kept up from now on. The caller does not hold the lock.
+
+        Making the first terms takes seconds in a large collection, in which changes and other searches go on.
+        """
+        with self.terms_lock:
+            while True:
+                with self.lock:
+                    assert self._snapshot is not None
+                    if self._terms is not None and self._terms.rule.same(rule):
+                        return self._snapshot
+                    segments, blocks = self._segments, [segment.block for segment in self._segments]
+                terms = CohortTerms(rule, kernel, self.cohort_faces)
+                terms.update(blocks)
+                with self.lock:
+                    if self._segments is segments:  # as long as they were not compacted or loaded again
+                        return self._adopt_terms(terms)
+
+    def _adopt_terms(self, terms: CohortTerms) -> Snapshot:
+        """Search with these terms from now on, once they know the latest changes."""
         assert self._snapshot is not None
-        if self._terms is None or not self._terms.rule.same(rule):
-            terms = CohortTerms(rule, kernel, self.cohort_faces)
-            terms.update([segment.block for segment in self._segments])
-            self._terms = terms
-            # The recall of a PQ index was measured by another rule, or none.
-            self._snapshot = replace(self._snapshot, blocks=self._blocks(), pq=None, rule=rule)
-            self._count()
+        terms.update([segment.block for segment in self._segments])
+        self._terms = terms
+        # The recall of a PQ index was measured by another rule, or none.
+        self._snapshot = replace(self._snapshot, blocks=self._blocks(), pq=None, rule=terms.rule)
+        self._count()
         return self._snapshot
 
     def adopt(self, pq: PqIndex | None) -> bool:

@@ -60,7 +60,7 @@ class SearchSelects:
     """All statements of a search source, for one database."""
 
     def __init__(self, dialect: Dialect) -> None:
-        c, f, r = t.collections.c, t.faces.c, t.removals.c
+        c, r = t.collections.c, t.removals.c
         named = select(c.pk, c.revision, c.space, c.dimension).where(c.name == bindparam("name"))
         removed = select(r.face_pk).where(r.collection_pk == bindparam("pk"), r.revision > bindparam("start"))
         self.collection, self.removed = (DriverSelect(one, dialect) for one in (named, removed))
