@@ -20,10 +20,12 @@ Kernel = Callable[[Int8, Int8], Float32]  # probes (Q, D), rows (N, D), both C o
 
 EXACT_IN_FLOAT32 = 2**24 // HIGHEST**2  # so many products of two codes have a sum that float32 holds exactly
 BLOCK_ROWS = 4096  # 2 MB of int8 and 8 MB of float32 at 512 dimensions
+CACHED_ROWS = 1024  # 0.5 MB of int8 at 512 dimensions
+PACKED_FROM = 8  # probes, from which on packing them is faster: 20,000 rows of 640, 5 probes: 4.0 ms, packed 7.1
 MANY_PROBES = 32  # from here on a product of matrices is faster; of whole numbers it is as exact
 SELF_TEST_DIMENSIONS = (1, 3, 16, 65, 128, 512, 640, 1000)  # not all are multiples of a register's width
 SELF_TEST_ROWS = 70
-SELF_TEST_PROBES = (1, 3)
+SELF_TEST_PROBES = (1, 3, PACKED_FROM)
 ROUNDING = 2.0**-23  # relative, of one float32 operation
 
 log = logging.getLogger(__name__)
@@ -49,14 +51,23 @@ def numkong_kernel() -> Kernel | None:
         return None
 
     def products(probes: Int8, rows: Int8) -> Float32:
-        if len(probes) == 1:  # it reads the rows once: 1.4 times as fast as packing a single probe
-            out = np.empty((1, len(rows)), np.float32)
-            numkong.cdist(probes, rows, "dot", out=out)
-            return out
+        if len(probes) < PACKED_FROM:
+            return _one_by_one(numkong.cdist, probes, rows)
         packed = np.asarray(numkong.dots_packed(rows, numkong.dots_pack(probes)))
         return np.ascontiguousarray(packed.T, np.float32)
 
     return products
+
+
+def _one_by_one(cdist: Callable[..., object], probes: Int8, rows: Int8) -> Float32:
+    """Probe by probe, over so few rows at once that they stay in the processor's cache: memory is read once."""
+    out = np.empty((len(probes), len(rows)), np.float32)
+    at_once = len(rows) if len(probes) == 1 else CACHED_ROWS
+    for start in range(0, len(rows), max(1, at_once)):
+        some = slice(start, start + at_once)
+        for number in range(len(probes)):
+            cdist(probes[number : number + 1], rows[some], "dot", out=out[number : number + 1, some])
+    return out
 
 
 def numpy_products(probes: Int8, rows: Int8) -> Float32:
