@@ -57,8 +57,8 @@ WARM_UP_SIDE = 640  # pixels
 class Duties:
     """What a process does beside opening the system.
 
-    serving: loads the collections in the background. lock: takes the data folder for itself. first_start: refuses an unfinished restore, makes the first admin key,
-    sweeps what a crash left. jobs: does the work in the background.
+    serving: loads the collections in the background. lock: takes the data folder for itself. first_start: refuses an
+    unfinished restore, makes the first admin key, sweeps what a crash left. jobs: does the work in the background.
     """
 
     serving: bool = False
