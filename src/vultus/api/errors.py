@@ -133,7 +133,8 @@ def _http_problem(exc: HTTPException) -> Problem:
 
 def request_sentence(errors: Sequence[Any]) -> str:
     """pydantic's findings as one sentence that names the fields and never repeats what was sent in them."""
-    return sentence_of(errors, REQUEST_WORDING, at_most=MOST_FINDINGS)
+    sentence, more = sentence_of(errors, REQUEST_WORDING, at_most=MOST_FINDINGS), len(errors) - MOST_FINDINGS
+    return f"{sentence}; and {more} more faults, which are named when these are gone" if more > 0 else sentence
 
 
 def _names(steps: Steps) -> str:

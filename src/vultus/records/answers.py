@@ -150,7 +150,8 @@ class Identification:
     """The answer to a 1:N search for one face. Below the threshold is never called a match.
 
     rule: with the cosine that the best candidate has to reach. beyond: why the error rates may not hold for this face,
-    in words. face, quality: None where no photo was searched with; an enrolled face has its stored quality.
+    in words. face, quality: None where no photo was searched with; an enrolled face has its stored quality. more: there
+    are further candidates, which were not asked for.
     """
 
     face: Face | None
@@ -161,6 +162,7 @@ class Identification:
     matches: tuple[Match, ...]
     beyond: str | None = None
     cautions: tuple[Caution, ...] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,7 @@ def _found_face(found: Identification, chosen: str | None) -> FoundFace:
         beyond_reason=found.beyond,
         cautions=[caution_answer(caution) for caution in found.cautions],
         matches=[_match(match) for match in found.matches],
+        more_matches=found.more,
     )
 
 

@@ -200,7 +200,10 @@ class FoundFace(BaseModel):
     beyond: Literal[True] | None = beyond_field(BEYOND)
     beyond_reason: str | None = beyond_field("Why.")
     cautions: list[CautionAnswer] = CAUTIONS
-    matches: list[MatchAnswer] = Field(description="One line per subject, best first.")
+    matches: list[MatchAnswer] = Field(description="One line per subject, best first; at most top_k.")
+    more_matches: bool = Field(
+        description="Whether further subjects follow, which top_k left out; ask with a higher one, at most 100."
+    )
 
 
 class GallerySize(BaseModel):

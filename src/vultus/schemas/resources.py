@@ -155,7 +155,7 @@ class AuditLineAnswer(BaseModel):
     action: str
     outcome: str = Field(description="ok, unchanged, or the code of the error.")
     collection: str | None
-    objects: list[str] = Field(description="Ids of faces and keys, at most the first 100.")
+    objects: list[str] = Field(description="Ids of faces and keys, at most the first 100 of object_count.")
     object_count: int = Field(description="How many objects there are in all.")
     request_id: str | None
 

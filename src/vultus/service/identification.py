@@ -94,7 +94,7 @@ class GallerySearch:
 
         def search() -> list[list[Candidate]]:
             (lines,) = self._candidates(gallery, model, [probe], options.top_k + 1)
-            return [self._without_itself(lines, face_id, embedding, space)[: max(options.top_k, 2)]]
+            return [self._without_itself(lines, face_id, embedding, space)[: max(options.top_k + 1, 2)]]
 
         return self._answers(gallery, model, None, [probe], search, options)
 
@@ -141,10 +141,11 @@ class GallerySearch:
     def _candidates(
         self, gallery: Collection, model: Model, probes: Sequence[Seen], top_k: int
     ) -> list[list[Candidate]]:
-        """At least two lines for each probe, as a decision needs the second best. Raises SpaceChanged."""
+        """One line more for each probe than is asked for: a decision needs the second best, and the answer says whether
+        there are more. Raises SpaceChanged."""
         vectors = np.stack([probe.embedding for probe in probes])
         rule = None if model.reference is None else model.reference.rule
-        return self._context.index.search(gallery.name, vectors, max(top_k, 2), rule, space=gallery.space)
+        return self._context.index.search(gallery.name, vectors, top_k + 1, rule, space=gallery.space)
 
     def _without_itself(self, lines: list[Candidate], face_id: str, embedding: Float32, space: int) -> list[Candidate]:
         """The lines with the best other face of the subject in place of the face itself, best first.

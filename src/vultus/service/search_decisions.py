@@ -56,7 +56,14 @@ def identify(
     )
     settled = rule.at(lines[0].similarity, lines[0].score) if lines else rule
     return Identification(
-        probe.face, probe.quality, decision, reason, evidence.applied(settled), matches, evidence.beyond
+        probe.face,
+        probe.quality,
+        decision,
+        reason,
+        evidence.applied(settled),
+        matches,
+        evidence.beyond,
+        more=len(lines) > top_k,
     )
 
 

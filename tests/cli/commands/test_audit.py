@@ -41,6 +41,13 @@ def test_lines_are_chosen_by_every_option(run, audit):
     assert [line["number"] for line in shown(run, "--limit", 1)] == [3]
 
 
+@pytest.mark.parametrize(("limit", "more"), [(2, True), (3, False)])
+def test_it_says_whether_the_limit_left_out_lines(run, audit, limit, more):
+    answer = run("audit", "--limit", limit)
+    assert ("there are older lines; show more of them by --limit" in answer.stderr) is more
+    assert json.loads(run("audit", "--limit", limit, "--json").stdout)["more"] is more
+
+
 def test_json_has_all_of_a_line(run, audit):
     assert shown(run, "--action", "find") == [
         {

@@ -36,6 +36,16 @@ def test_find_all_faces(run, photo):
     assert len(json.loads(run("find", photo(2, 1), "--faces", "all", "--json").stdout)["faces"]) == 2
 
 
+def test_find_says_which_face_it_took_and_that_more_subjects_follow(run, photo):
+    for person in (1, 2):
+        run("enroll", photo(person), "--subject", f"p{person}")
+    answer = run("find", photo(1, 2), "--top-k", 1)
+    assert "face: largest of 2" in answer.stderr
+    assert "2 faces are in img" in answer.stderr
+    assert "further subjects follow these 1; list more by --top-k" in answer.stderr
+    assert "further" not in run("find", photo(1), "--top-k", 2).stderr
+
+
 def test_find_in_a_collection_that_is_not_there(run, photo):
     answer = run("find", photo(1), "--collection", "nowhere", "--json")
     assert answer.exit_code == 1

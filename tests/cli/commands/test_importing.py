@@ -96,7 +96,10 @@ def test_the_largest_face_is_taken_unless_only_one_is_allowed(run, people):
 
 
 def test_a_limit_stops_after_that_many_photos(run, people):
-    assert imported(run, people, "--limit", 2)["photos"] == 2
+    answer = imported(run, people, "--limit", 2)
+    assert (answer["photos"], answer["left_out"]) == (2, 1)
+    assert "left out 1 photos beyond --limit" in run("import", people, "--limit", 2).stdout
+    assert "left out" not in run("import", people).stdout
 
 
 def test_the_summary_for_people(run, people):

@@ -19,6 +19,15 @@ def test_jobs_are_listed_and_cancelled(run, small):
     assert json.loads(run("jobs", "cancel", job.id, "--json").stdout)["state"] == "cancelled"
 
 
+def test_the_list_says_whether_the_limit_left_out_jobs(run, small):
+    for collection in "staff", "guests":
+        small.gallery.jobs.add("count", {}, collection=collection)
+    for limit, more in (1, True), (2, False):
+        assert ("there are older jobs" in run("jobs", "list", "--limit", limit).stderr) is more
+        answer = json.loads(run("jobs", "list", "--limit", limit, "--json").stdout)
+        assert (len(answer["jobs"]), answer["more"]) == (limit, more)
+
+
 def test_an_unknown_job_is_refused(run, small):
     answer = run("jobs", "cancel", "none")
     assert (answer.exit_code, "there is no job 'none'" in answer.stderr) == (1, True)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from vultus.cli.options import AsJson, DataDir
-from vultus.cli.output import print_json, print_lines, print_table
+from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.records.stored import AuditLine
@@ -45,11 +45,14 @@ def show_audit(
     if ctx.invoked_subcommand is not None:
         return
     with open_audit(load_settings(data_dir=data_dir)) as audit:
-        lines = audit.lines(since=None if since is None else _utc(since), actor=key, action=action, limit=limit)
+        found = audit.lines(since=None if since is None else _utc(since), actor=key, action=action, limit=limit + 1)
+    lines, more = found[-limit:], len(found) > limit
     if as_json:
-        print_json({"lines": [{**asdict(line), "at": line.at.isoformat()} for line in lines]})
+        print_json({"lines": [{**asdict(line), "at": line.at.isoformat()} for line in lines], "more": more})
     else:
         print_table(COLUMNS, [_row(line) for line in lines])
+    if more:
+        say(f"there are older lines; show more of them by --limit, which is {limit}")
 
 
 @app.command("prune")

@@ -103,6 +103,8 @@ def _show_face(face: Identification) -> None:
             for match in face.matches
         ]
         print_table(("subject", "name", "similarity", "above threshold"), rows)
+        if face.more:
+            say(f"further subjects follow these {len(rows)}; list more by --top-k")
     for note in (face.rule.note, *(caution.detail for caution in face.cautions)):
         if note:
             say(note)

@@ -33,13 +33,14 @@ FaceChoice = Literal["largest", "only"]
 
 @dataclass
 class ImportReport:
-    """Counts by outcome. ignored: files that are no photos, by extension or reason.
+    """Counts by outcome. ignored: files that are no photos, by extension or reason. left_out: photos beyond --limit.
 
     examples: by the code of a refusal or a caution, the paths and sentences of its first photos.
     """
 
     collection: str
     ignored: Mapping[str, int] = field(default_factory=dict)
+    left_out: int = 0
     seconds: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
     cautions: Counter[str] = field(default_factory=Counter)
@@ -76,6 +77,7 @@ class ImportReport:
             "refused": [self._as_json("error", code, count) for code, count in self.refused.items()],
             "cautions": [self._as_json("code", code, count) for code, count in self.cautions.most_common()],
             "ignored": dict(self.ignored),
+            "left_out": self.left_out,
             "time": self.seconds,
             "photos_per_second": self.photos_per_second,
         }
@@ -102,6 +104,11 @@ class ImportReport:
                 for line in self._photos(f"enrolled {count} with the caution", code, count)
             ),
             *(f"ignored {count} of: {reason}" for reason, count in sorted(self.ignored.items())),
+            *(
+                [f"left out {self.left_out} photos beyond --limit; a higher one takes them too"]
+                if self.left_out
+                else []
+            ),
         ]
 
     def _photos(self, what: str, code: str, count: int) -> list[str]:
@@ -130,7 +137,7 @@ def import_folder(
     if not found.photos:
         raise InvalidRequest(_nothing_in(folder, found))
     photos = found.photos[:limit]
-    report = ImportReport(collection, ignored=found.ignored)
+    report = ImportReport(collection, ignored=found.ignored, left_out=len(found.photos) - len(photos))
     with opened(ctx, settings, may_create=True) as system:
         importer = Importer(system.service, collection, face, settings.max_image_bytes, strict)
         finished = _import_all(importer, photos, settings.compute_slots, report)

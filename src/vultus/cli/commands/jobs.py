@@ -49,11 +49,14 @@ def list_jobs(
 ) -> None:
     """List the newest jobs with their progress, newest first."""
     with open_jobs(data_dir) as jobs:
-        known = jobs.page(before=None, limit=limit)
+        found = jobs.page(before=None, limit=limit + 1)
+    known, more = found[:limit], len(found) > limit
     if as_json:
-        print_json({"jobs": [job_answer(job).model_dump(mode="json") for job in known]})
+        print_json({"jobs": [job_answer(job).model_dump(mode="json") for job in known], "more": more})
     else:
         print_table(COLUMNS, [_row(job) for job in known])
+    if more:
+        say(f"there are older jobs; show more of them by --limit, which is {limit}, or all by GET /jobs")
 
 
 @app.command("cancel")

@@ -86,6 +86,9 @@ def _folder(found: FolderResult, score: Score) -> Iterator[Table]:
         "Different people, most alike: look here for wrong labels",
         (score_name(score), "photo", "photo"),
         tuple((f"{pair.score:.3f}", pair.first, pair.second) for pair in found.worst),
+        (f"the {len(found.worst)} highest of all; set these right and evaluate again to see the next",)
+        if found.worst
+        else (),
     )
     yield Table("Not measured", (), (), found.notes)
 
