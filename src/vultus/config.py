@@ -220,7 +220,7 @@ class Settings(BaseSettings):
 
     def for_one_of(self, workers: int) -> Settings:
         """The settings of one of several processes: its share of what is limited for all, rounded up."""
-        shared = ("compute_slots", "queue_size", "max_connections", "max_held_bytes", "index_memory_bytes")
+        shared = ("compute_slots", "queue_size", "max_connections", "max_held_bytes")
         share = {name: -(-getattr(self, name) // workers) for name in shared}
         return self.model_copy(update=share)
 
@@ -239,6 +239,11 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """The file of the installation key."""
         return self.installation_key_file or self.data_dir.absolute() / "installation.key"
+
+    @cached_property
+    def shared_index_dir(self) -> Path:
+        """Of the segments that worker processes share, while they run."""
+        return self.data_dir.absolute() / "shared-index"
 
     @cached_property
     def photo_dir(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from vultus.models.repository.proven_files import FILE_NAME, ProvenFiles
 from vultus.models.repository.store import ModelStore
 from vultus.records.stored import SCOPES
 from vultus.search.index import FlatIndex
+from vultus.search.shared_segments import SharedSegments
 from vultus.service import FaceService, Policy, ServiceContext
 from vultus.service.policies import default_fmr
 from vultus.service.preparation import SearchPreparation
@@ -57,11 +59,13 @@ WARM_UP_SIDE = 640  # pixels
 class Duties:
     """What a process does beside opening the system.
 
-    serving: loads the collections in the background. lock: takes the data folder for itself. first_start: refuses an
-    unfinished restore, makes the first admin key, sweeps what a crash left. jobs: does the work in the background.
+    serving: loads the collections in the background. shared: in segments that it shares with other workers. lock: takes
+    the data folder for itself. first_start: refuses an unfinished restore, makes the first admin key, sweeps what a
+    crash left. jobs: does the work in the background.
     """
 
     serving: bool = False
+    shared: bool = False
     lock: bool = False
     first_start: bool = False
     jobs: bool = False
@@ -69,9 +73,9 @@ class Duties:
 
 COMMAND_LINE = Duties()
 SERVER = Duties(serving=True, lock=True, first_start=True, jobs=True)
-FIRST_WORKER = Duties(serving=True, first_start=True, jobs=True)  # its parent has the lock
-REPLACED_FIRST_WORKER = Duties(serving=True, jobs=True)
-NEXT_WORKER = Duties(serving=True)
+FIRST_WORKER = Duties(serving=True, shared=True, first_start=True, jobs=True)  # its parent has the lock
+REPLACED_FIRST_WORKER = Duties(serving=True, shared=True, jobs=True)
+NEXT_WORKER = Duties(serving=True, shared=True)
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,12 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         models = open_models(settings, store)
         decoder = stack.enter_context(IsolatedDecoder(decode_limits(settings)))
         pipeline = open_pipeline(settings, models, decoder)
-        index = FlatIndex(gallery, memory_bytes=settings.index_memory_bytes, pq_from_faces=settings.pq_from_faces)
+        index = FlatIndex(
+            gallery,
+            memory_bytes=settings.index_memory_bytes,
+            pq_from_faces=settings.pq_from_faces,
+            shared=SharedSegments(settings.shared_index_dir) if duties.shared else None,
+        )
         stack.callback(index.close)
         service = FaceService(ServiceContext(pipeline, models, gallery, photos, index, _policy(settings)))
         warm_up(pipeline, models)
@@ -165,6 +174,16 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         yield System(
             settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink, audit=Audit(database)
         )
+
+
+@contextmanager
+def shared_index(settings: Settings) -> Iterator[None]:
+    """The folder of the segments that workers share is empty at the beginning, and gone at the end."""
+    shutil.rmtree(settings.shared_index_dir, ignore_errors=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(settings.shared_index_dir, ignore_errors=True)
 
 
 def _sweep(service: FaceService, settings: Settings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from vultus.records.seen import Float32
 from vultus.search.index import FlatIndex
 from vultus.search.kernels import choose_kernel, numpy_products
 from vultus.search.segments import row_bytes
-from vultus.search.source import ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds, none_fits
+from vultus.search.source import ChangeSet, Mark, StoredEmbeddings, StoredIds
 
 
 def assert_same(found: Sequence[Candidate], wanted: Sequence[Candidate]) -> None:
@@ -294,10 +295,10 @@ class FailingGallery(MadeGallery):
             raise StorageFailed("the disk failed")
         return super().mark(collection)
 
-    def changes_since(self, collection: str, since: Mark | None, fits: Fits = none_fits) -> ChangeSet:
+    def changes_since(self, collection: str, since: Mark | None, *options: Any) -> ChangeSet:
         if self.fails:
             raise StorageFailed("the disk failed")
-        return super().changes_since(collection, since, fits)
+        return super().changes_since(collection, since, *options)
 
 
 def test_a_failed_pull_is_made_good_by_the_next():
@@ -549,9 +550,9 @@ class Several:
     def mark(self, collection: str) -> Mark:
         return self.galleries[collection].mark(collection)
 
-    def changes_since(self, collection: str, since: Mark | None, fits: Fits = none_fits) -> ChangeSet:
+    def changes_since(self, collection: str, since: Mark | None, *options: Any) -> ChangeSet:
         self.loaded += [collection] if since is None else []
-        return self.galleries[collection].changes_since(collection, since, fits)
+        return self.galleries[collection].changes_since(collection, since, *options)
 
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         return self.of(mark).stored_embeddings(mark, face_pks)

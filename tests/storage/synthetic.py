@@ -12,8 +12,8 @@ from vultus.records.answers import Candidate
 from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.records.stored import NewFace, Photo
 from vultus.search.int8_codes import quantise
-from vultus.search.segments import Rows
-from vultus.search.source import ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds, none_fits
+from vultus.search.segments import Rows, empty_rows
+from vultus.search.source import Allocate, ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds, none_fits
 
 MODEL = "model-a"
 DIMENSION = 16
@@ -99,14 +99,17 @@ class MadeGallery:
     def mark(self, collection: str) -> Mark:
         return Mark(self.collection_pk, self.revision)
 
-    def changes_since(self, collection: str, since: Mark | None, fits: Fits = none_fits) -> ChangeSet:
+    def changes_since(
+        self, collection: str, since: Mark | None, fits: Fits = none_fits, allocate: Allocate = empty_rows
+    ) -> ChangeSet:
         fresh = since is None or since.collection_pk != self.collection_pk
         start = 0 if fresh or since is None else since.revision
         new = [face for face in self.faces if face.revision > start]
         vectors = np.array([face.embedding for face in new], np.float32).reshape(len(new), self.dimension)
         owners = [self.subject_pks[face.subject] for face in new]
         with_embeddings = fits(len(new), self.dimension)
-        added = rows_of([face.pk for face in new], owners, vectors, with_embeddings=with_embeddings)
+        added = allocate(len(new), self.dimension, embeddings=with_embeddings)
+        added.put(slice(None), rows_of([face.pk for face in new], owners, vectors, with_embeddings=with_embeddings))
         gone = [] if fresh else [pk for revision, pk in self.removed if revision > start]
         mark = Mark(self.collection_pk, self.revision)
         return ChangeSet(mark, fresh, self.dimension, (added,) if new else (), np.array(gone, np.int64))

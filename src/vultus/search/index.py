@@ -34,7 +34,8 @@ from vultus.search.recall import SearchState
 from vultus.search.scan import Search, scan
 from vultus.search.searches import one_subject, probe_terms, ranking
 from vultus.search.segments import SEGMENT_ROWS, row_bytes
-from vultus.search.source import SearchSource
+from vultus.search.shared_segments import SharedSegments
+from vultus.search.source import ChangeSet, SearchSource
 from vultus.vectors import has_direction, lengths
 
 MEMORY_BYTES = 2 * 2**30
@@ -98,6 +99,7 @@ class FlatIndex:
         cohort_faces: int = COHORT_FACES,
         pq_from_faces: int = 0,
         faiss: Callable[[], Any | None] = load_faiss,
+        shared: SharedSegments | None = None,
     ) -> None:
         """memory_bytes: beyond it embeddings are left in the gallery, then the collections used least recently are
         dropped, never the one being searched.
@@ -105,12 +107,14 @@ class FlatIndex:
         kernel: multiplies codes; None: the fastest that works on this machine. segment_rows: faces in one array.
         cohort_faces: of at most so many are the terms of enrolled faces. pq_from_faces: the size from which on a
         collection gets a PQ index; 0: never. faiss: loads that package.
+        shared: where other processes on this machine find what this one has loaded; None: nowhere.
         """
         self._gallery = gallery
         self._memory_bytes, self._segment_rows, self._cohort_faces = memory_bytes, segment_rows, cohort_faces
         self._kernel = choose_kernel() if kernel is None else kernel
         self._collections: OrderedDict[str, LoadedCollection] = OrderedDict()  # the one used last at the end
         self._guard = threading.Lock()  # of _collections; never held while the gallery is asked
+        self._shared = shared
         self._builder = PqBuilder(pq_from_faces, self._best, faiss)
 
     def search(
@@ -191,6 +195,8 @@ class FlatIndex:
             loaded = self._collections.pop(collection, None)
             if loaded is not None:
                 loaded.discarded = True
+        if loaded is not None and loaded.snapshot is not None and self._shared is not None:
+            self._shared.discard(loaded.snapshot.mark)
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until no PQ index is being built, or so long."""
@@ -240,6 +246,8 @@ class FlatIndex:
                 self._builder.consider(loaded, current)
                 return current
             with loaded.lock:
+                if loaded.mark is None and self._shared is not None:
+                    loaded.apply(self._load_shared(collection, self._shared))
                 snapshot = loaded.apply(self._gallery.changes_since(collection, loaded.mark, self._fits))
             if rule is not None:
                 snapshot = loaded.with_terms(rule, self._kernel)
@@ -251,6 +259,13 @@ class FlatIndex:
         loaded.accounted = loaded.nbytes
         self._builder.consider(loaded, snapshot)
         return snapshot
+
+    def _load_shared(self, collection: str, shared: SharedSegments) -> ChangeSet:
+        """All faces at a mark that may be an earlier one."""
+        return shared.load(
+            self._gallery.mark(collection),
+            lambda allocate: self._gallery.changes_since(collection, None, self._fits, allocate),
+        )
 
     def _fits(self, faces: int, dimension: int) -> bool:
         """Whether so many faces with their embeddings fit the budget."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from vultus.records.seen import Float32
-from vultus.search.segments import Int64, Rows
+from vultus.search.segments import Int64, Rows, empty_rows
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,24 @@ def none_fits(faces: int, dimension: int) -> bool:
     return False
 
 
+class Allocate(Protocol):
+    """Makes uninitialised rows, as `empty_rows` does."""
+
+    def __call__(self, count: int, dimension: int, *, embeddings: bool = False) -> Rows: ...
+
+
 class SearchSource(Protocol):
     """The part of the gallery that the flat index needs."""
 
     def mark(self, collection: str) -> Mark:
         """The mark of the collection as it is committed now; takes microseconds. Raises: CollectionNotFound."""
 
-    def changes_since(self, collection: str, since: Mark | None, fits: Fits = none_fits) -> ChangeSet:
+    def changes_since(
+        self, collection: str, since: Mark | None, fits: Fits = none_fits, allocate: Allocate = empty_rows
+    ) -> ChangeSet:
         """The changes after a mark (None: everything). fits: asked whether the added rows are to have embeddings.
 
-        Raises: CollectionNotFound.
+        allocate: makes these rows. Raises: CollectionNotFound.
         """
 
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from vultus.records.seen import Float32
 from vultus.records.stored import Collection, EnrolledFace, Subject
-from vultus.search.source import ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds, none_fits
+from vultus.search.segments import empty_rows
+from vultus.search.source import Allocate, ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds, none_fits
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
@@ -179,13 +180,16 @@ class GalleryReader:
         with self._database.cursor() as cursor:
             return self._selects.mark(cursor, collection)
 
-    def changes_since(self, collection: str, since: Mark | None, fits: Fits = none_fits) -> ChangeSet:
+    def changes_since(
+        self, collection: str, since: Mark | None, fits: Fits = none_fits, allocate: Allocate = empty_rows
+    ) -> ChangeSet:
         """The changes of a collection's faces after a mark (None: everything), as of one moment.
 
-        fits: asked whether the added rows are to have embeddings. Raises: CollectionNotFound.
+        fits: asked whether the added rows are to have embeddings. allocate: makes these rows.
+        Raises: CollectionNotFound.
         """
         with self._database.cursor() as cursor:
-            return self._selects.changes(cursor, collection, since, fits)
+            return self._selects.changes(cursor, collection, since, fits, allocate)
 
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         """Those of the faces (by number) that were there at `mark` and still are, in any order."""

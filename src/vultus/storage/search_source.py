@@ -17,7 +17,7 @@ from vultus.errors import StorageFailed
 from vultus.records.seen import Float32
 from vultus.search.int8_codes import Codes, from_blobs, quantise, to_blobs
 from vultus.search.segments import SEGMENT_ROWS, Int64, Rows, empty_rows
-from vultus.search.source import ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds
+from vultus.search.source import Allocate, ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds
 from vultus.storage import tables as t
 from vultus.storage.collections import no_collection
 from vultus.storage.sealing.seals import ADVICE, sound
@@ -70,7 +70,9 @@ class SearchSelects:
         """The mark of a collection. Raises: CollectionNotFound."""
         return self._named(cursor, name)[0]
 
-    def changes(self, cursor: DBAPICursor, name: str, since: Mark | None, fits: Fits) -> ChangeSet:
+    def changes(
+        self, cursor: DBAPICursor, name: str, since: Mark | None, fits: Fits, allocate: Allocate = empty_rows
+    ) -> ChangeSet:
         """The changes of a collection after `since`. Raises: CollectionNotFound."""
         mark, dimension = self._named(cursor, name)
         none = np.empty(0, np.int64)
@@ -80,7 +82,7 @@ class SearchSelects:
             return ChangeSet(mark, fresh, dimension, (), none)
         removed = none if fresh else self._removed(cursor, mark.collection_pk, start)
         slot = self.slots[t.slot_of(mark.space)]
-        return ChangeSet(mark, fresh, dimension, slot.added(cursor, mark, dimension, start, fits), removed)
+        return ChangeSet(mark, fresh, dimension, slot.added(cursor, mark, dimension, start, fits, allocate), removed)
 
     def stored_embeddings(self, cursor: DBAPICursor, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         """Those of the faces that were there at `mark` and still are.
@@ -146,7 +148,9 @@ class _SlotSelects:
             dialect,
         )
 
-    def added(self, cursor: DBAPICursor, mark: Mark, dimension: int, start: int, fits: Fits) -> tuple[Rows, ...]:
+    def added(
+        self, cursor: DBAPICursor, mark: Mark, dimension: int, start: int, fits: Fits, allocate: Allocate
+    ) -> tuple[Rows, ...]:
         """The faces enrolled after revision `start`, SEGMENT_ROWS at a time."""
         after = {"pk": mark.collection_pk, "start": start}
         ((count,),) = self.count.run(cursor, **after).fetchall()
@@ -154,7 +158,7 @@ class _SlotSelects:
         (self.embedded if with_embeddings else self.codes).run(cursor, **after)
         segments = []
         for first in range(0, count, SEGMENT_ROWS):
-            segment = empty_rows(min(SEGMENT_ROWS, count - first), dimension, embeddings=with_embeddings)
+            segment = allocate(min(SEGMENT_ROWS, count - first), dimension, embeddings=with_embeddings)
             for place in range(0, len(segment), ROWS_AT_ONCE):
                 _fill(
                     segment.part(place, place + ROWS_AT_ONCE), cursor.fetchmany(min(ROWS_AT_ONCE, len(segment) - place))

@@ -21,6 +21,7 @@ from vultus.server.process import limit_malloc_arenas, run_server
 from vultus.server.signals import handling, leave
 from vultus.server.worker_pool import run_workers
 from vultus.storage.server_lock import serving_alone
+from vultus.wiring import shared_index
 
 
 def serve(
@@ -62,7 +63,7 @@ def _run(settings: Settings, tools: Openers) -> None:
         print("\n".join(banner(settings, new_admin_key, port)), flush=True)
 
     if settings.workers > 1:
-        with serving_alone(settings.data_dir) as lock:
+        with serving_alone(settings.data_dir) as lock, shared_index(settings):
             run_workers(settings, tools.open_worker, lock=lock, set_up=quiet_logs, on_ready=print_banner)
         return
     limit_malloc_arenas(settings.compute_slots)
