@@ -23,7 +23,9 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 class LoneSurrogate(ValueError):
-    """The JSON is well-formed, but what it holds is not text."""
+    """The JSON is well-formed, but what it holds is not text. field: of the object that it is in, where it is known."""
+
+    field: str | None = None
 
     def __init__(self) -> None:
         super().__init__("holds half of a surrogate pair, like \\ud800, which is no character; send text as UTF-8")
@@ -47,7 +49,7 @@ def parse_json(
     except RecursionError as exc:
         raise ValueError("is nested too deeply") from exc
     if _MAY_BE_HALF.search(text):
-        _refuse_halves(value)
+        _refuse_halves_by_field(value)
     return value
 
 
@@ -59,6 +61,16 @@ def count_values(document: str | bytes) -> int:
 def _refuse_many(what: str, count: int, most: int) -> None:
     if count > most:
         raise RequestTooLarge(f"the JSON has about {count} {what}, the limit is {most}; send fewer at a time")
+
+
+def _refuse_halves_by_field(value: Any) -> None:
+    _refuse_halves(list(value) if isinstance(value, dict) else value)
+    for name, one in value.items() if isinstance(value, dict) else ():
+        try:
+            _refuse_halves(one)
+        except LoneSurrogate as exc:
+            exc.field = name
+            raise
 
 
 def _refuse_halves(value: Any) -> None:

@@ -74,7 +74,8 @@ def _from_json(body: bytes, media_type: bytes, kind: type[CallFields]) -> dict[s
     try:
         values = parse_json(body, object_pairs_hook=_without_duplicates(kind))
     except LoneSurrogate as exc:
-        raise InvalidRequest(f"the JSON body {exc}") from exc
+        where = f'field "{exc.field}"' if exc.field in kind.model_fields else "the JSON body"
+        raise InvalidRequest(f"{where} {exc}") from exc
     except ValueError as exc:
         declared_json = media_type == b"application/json" or media_type.endswith(b"+json")
         what = "the body is not valid JSON" if declared_json else "the body is neither JSON nor a form"
