@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from tests.heic import heic
 from tests.pictures import drawn_photo, encoded, opened
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -85,11 +86,20 @@ def good() -> Iterator[tuple[str, bytes]]:
     yield "jpeg 4:2:0", encoded(PICTURE, "JPEG", subsampling=2)
     yield "jpeg restart markers", encoded(PICTURE, "JPEG", restart_marker_blocks=1)
     yield "webp lossy", encoded(PICTURE, "WEBP")
+    yield "heic", heic(np.asarray(PICTURE))
+    for kind in ("AVIF", "TIFF", "BMP", "GIF"):
+        yield kind.lower(), encoded(PICTURE, kind)
     yield "webp alpha", encoded(PICTURE.convert("RGBA"), "WEBP")
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
     """Small files that ask for much."""
+    progressive = encoded(Image.new("L", (3000, 3000)), "JPEG", progressive=True)
+    scan = progressive[progressive.rindex(b"\xff\xda") : -2]
+    yield "jpeg of thousands of scans", progressive[:-2] + scan * 3000 + progressive[-2:]
+    yield "jpeg of thousands of segments", with_segments(JPEG, *[segment(0xFE, b"")] * 20_000)
+    yield "webp lossless 6320x6320", encoded(Image.new("RGBA", (6320, 6320), (1, 2, 3, 255)), "WEBP", lossless=True)
+    yield "heic says 9000x9000", heic(np.zeros((32, 32, 3), np.uint8), size=(9000, 9000))
     yield "png extreme sides", header(2**31 - 1, 2**31 - 1) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
     yield "png zero sides", header(0, 0) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
     yield "png long strip", header(2**30, 16) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")

@@ -91,7 +91,7 @@ def _decode_heif(data: bytes, limits: DecodeLimits) -> Photograph:
     # copied, as the pixels are gone with the file
     pixels = np.array(file) if file.mode == "RGB" else to_rgb(file.to_pillow())
     width, height = file.size  # of the decoded picture, whatever the header said
-    return _upright(pixels[:, :width], width, height, 1)
+    return _upright(np.ascontiguousarray(pixels[:, :width]), width, height, 1)
 
 
 def _decode_other(data: bytes, kind: Format, limits: DecodeLimits) -> Photograph:
@@ -131,10 +131,9 @@ def _orientation(picture: Image.Image) -> int:
 def _upright(pixels: RGB, width: int, height: int, orientation: int) -> Photograph:
     """width, height: of the full picture, before it is turned."""
     if orientation in TURNS:
-        pixels = TURNS[orientation](pixels)
+        pixels = np.ascontiguousarray(TURNS[orientation](pixels))
     if orientation >= 5 and orientation in TURNS:
         width, height = height, width
-    pixels = np.ascontiguousarray(pixels)
     return Photograph(pixels, width, height, reduction=max(width, height) / max(pixels.shape[:2]))
 
 

@@ -47,13 +47,13 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             "save it as an ordinary JPEG of 8 bits"
         )
     several = marker in PROGRESSIVE or (len(scan) > 0 and scan[0] < count)
-    scans = _scans(data)
-    if several and scans * width * height > MAX_SCANNED_PIXELS:
+    scans = _scans(data) if several else 1  # with everything in the first scan the decoder refuses a second
+    if scans * width * height > MAX_SCANNED_PIXELS:
         raise InvalidImage(
             f"the JPEG has {scans} scans of {width}x{height} pixels, which take too long; save it as an ordinary JPEG"
         )
     kept = _coefficient_bytes(width, height, frame[7 : 7 + 3 * count]) if several else 0
-    return JpegHeader(width, height, scans if several else 1, kept)
+    return JpegHeader(width, height, scans, kept)
 
 
 def _segments_before_pixels(data: bytes) -> tuple[bytes, bytes]:
