@@ -51,6 +51,7 @@ def test_sizes_without_a_number_fit(opened, shape):
         ({"shape": ("N", 1, 6, 8)}, r"takes \(N, 1, 6, 8\)"),
         ({"shape": (4, 3, 6, 8)}, "takes batches of exactly 4; export it with any batch size, or 1"),
         ({"kind": TensorProto.DOUBLE}, r"takes tensor\(double\); export it with a float32 input"),
+        ({"kind": TensorProto.FLOAT16}, r"takes tensor\(float16\); export it with a float32 input"),
         ({"dimension": 5, "shape": ("N", "C", 6, 8)}, r"answers \(N, 5\), but its card says \(N, 3\); mend output"),
         ({"outputs": 2}, r"has 2 outputs \(y, y1\)"),
     ],

@@ -19,7 +19,8 @@ SCORE_PIXELS = 40  # so many pixels of a box or a landmark weigh as much as all 
 
 def recogniser_answers(embedder: Embedder) -> Float32:
     """(faces, D) float32: the network's raw outputs for the drawn faces. Raises ModelInvalid as `Embedder.raw`."""
-    return embedder.raw([embedder.crop(picture, as_detected()) for picture in drawn_faces()])
+    # One at a time: for a batch ONNX Runtime would keep more memory than requests of one face ever need (3 to 9 MiB).
+    return np.concatenate([embedder.raw([embedder.crop(picture, as_detected())]) for picture in drawn_faces()])
 
 
 def detector_answers(detector: Detector) -> Float32:
