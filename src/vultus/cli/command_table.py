@@ -94,7 +94,17 @@ def load(name: str) -> Any:
     command = typer.main.get_command(found)
     command.name = name
     read_numbers_plainly(command)
+    _show_flags_without_type(command)
     return command
+
+
+def _show_flags_without_type(command: Any) -> None:
+    """On the help page a flag is `--json`, not `--json <bool>`: it takes no value."""
+    for option in command.params:
+        if getattr(option, "is_flag", False) and option.metavar is None:
+            option.metavar = ""
+    for inner in getattr(command, "commands", {}).values():
+        _show_flags_without_type(inner)
 
 
 app = typer.Typer(

@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -19,7 +20,9 @@ from rich.table import Table
 from vultus.identifiers import JOINERS
 
 SHOWN = "\n" + JOINERS  # joiners: Persian, Malayalam and other names are written with them
-FILE_COLUMNS = 200  # width of a table that does not go to a terminal
+FILE_COLUMNS = 200  # least width of a table that does not go to a terminal
+MARGIN = 3  # between two columns
+NARROWEST = 3  # column beside the ids
 
 
 def print_json(value: Any) -> None:
@@ -34,12 +37,33 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on stdout; None is shown as a dash."""
-    table = Table(*columns, box=box.SIMPLE_HEAD)
+    """A table on stdout; None is shown as a dash. On a terminal as wide as that is, elsewhere as wide as it needs."""
+    cells = [[printable(_cell(value)) for value in row] for row in rows]
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not sys.stdout.isatty():
+        console.width = max(FILE_COLUMNS, sum(_longest(columns, cells)) + MARGIN * len(columns) + 1)
+    console.print(table_of(columns, cells, console.width))
+
+
+def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+    """The table of these cells, `width` characters wide at most. Nothing is cut: what is too wide is folded.
+
+    The widest columns are narrowed, and the first, which has the ids, only when all others are as narrow as can be.
+    """
+    widths = _longest(columns, rows)
+    while sum(widths) + MARGIN * len(widths) >= width and max(widths) > 1:
+        others = max(widths[1:], default=0)
+        widths[widths.index(others, 1) if others > NARROWEST else widths.index(max(widths))] -= 1
+    table = Table(box=box.SIMPLE_HEAD)
+    for name, one in zip(columns, widths, strict=True):
+        table.add_column(name, overflow="fold", width=one)
     for row in rows:
-        table.add_row(*(printable(_cell(value)) for value in row))
-    width = None if sys.stdout.isatty() else FILE_COLUMNS
-    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
+        table.add_row(*row)
+    return table
+
+
+def _longest(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column), default=1) or 1 for column in zip(columns, *rows, strict=True)]
 
 
 def say(text: str) -> None:

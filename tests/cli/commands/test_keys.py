@@ -89,3 +89,15 @@ def test_keys_need_no_models_and_no_running_service(run, surroundings, monkeypat
     monkeypatch.setenv("VULTUS_MODEL_DIR", "/dev/null/models")
     assert run("keys", "create", "x", "--scope", "read", "--data-dir", surroundings / "new").exit_code == 0
     assert (surroundings / "new" / "vultus.db").is_file()
+
+
+def test_a_key_is_revoked_by_the_beginning_of_its_id(run, small):
+    key, secret = small.keys.create("door", ["find"])
+    assert run("keys", "revoke", key.id[:8]).exit_code == 0
+    with pytest.raises(InvalidApiKey):
+        small.keys.authenticate(secret, NOW)
+
+
+def test_the_help_page_shows_flags_without_a_type(run):
+    line = next(line for line in run("keys", "list", "--help").stdout.splitlines() if "--json" in line)
+    assert "bool" not in line

@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from vultus.cli.id_prefix import full_id
 from vultus.cli.options import AsJson, DataDir, check_collection, check_name
 from vultus.cli.output import print_json, print_lines, print_table
 from vultus.cli.settings import load_settings
@@ -97,13 +98,18 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @app.command("revoke")
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id in `vultus keys list`.")],
+    key_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="The id in `vultus keys list`, or 4 and more characters that it begins with."
+        ),
+    ],
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Refuse a key from now on, also in a running server."""
     with open_keys(load_settings(data_dir=data_dir)) as keys:
-        key = keys.revoke(key_id)
+        key = keys.revoke(_id(keys, key_id))
     if as_json:
         print_json(_answer(key))
     else:
@@ -112,7 +118,12 @@ def revoke_key(
 
 @app.command("rotate")
 def rotate_key(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id in `vultus keys list`.")],
+    key_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="The id in `vultus keys list`, or 4 and more characters that it begins with."
+        ),
+    ],
     overlap_minutes: Annotated[
         int,
         typer.Option("--overlap-minutes", min=0, max=MAX_OVERLAP_MINUTES, help="How long the old one still works."),
@@ -122,12 +133,19 @@ def rotate_key(
 ) -> None:
     """Give a key a new secret and print it, this once; the old one works until the overlap ends."""
     with open_keys(load_settings(data_dir=data_dir)) as keys:
-        rotation = keys.rotate(key_id, overlap=timedelta(minutes=overlap_minutes))
+        rotation = keys.rotate(_id(keys, key_id), overlap=timedelta(minutes=overlap_minutes))
     if as_json:
         print_json(rotated_key_answer(rotation).model_dump(mode="json"))
         return
     until = f"{rotation.old_until:%Y-%m-%d %H:%M} UTC"
-    print_lines([f"Key {key_id}, its new secret, shown this once; the old one works until {until}:", rotation.secret])
+    print_lines(
+        [f"Key {rotation.key.id}, its new secret, shown this once; the old one works until {until}:", rotation.secret]
+    )
+
+
+def _id(keys: KeyStore, given: str) -> str:
+    known = keys.keys()
+    return full_id(given, [key.id for key in known])
 
 
 def _state(key: ApiKey, now: datetime) -> str:

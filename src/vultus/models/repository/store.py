@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,8 @@ from vultus.models.repository.prepared_file import PreparedFile
 from vultus.models.repository.proven_files import ProvenFiles
 from vultus.models.repository.sources import FindInstalled, Sources, installed_file
 from vultus.models.repository.trusted_digests import expected_digest, required_digest
+
+log = logging.getLogger(__name__)
 
 State = Literal["prepared", "available", "missing", "broken"]
 WORST_FIRST: tuple[State, ...] = ("broken", "missing", "available", "prepared")
@@ -217,6 +220,7 @@ class ModelStore:
         return all(output.condition() != "unproven" or output.prove(make()) for output, make in self._makings(card))
 
     def _make_all(self, card: ModelCard) -> None:
+        log.info("preparing %s, once for all data folders; this may take a minute on a slow machine", card.id)
         with self.writing(card):
             for output, make in self._makings(card):
                 # Another process may have made it while this one waited for the lock.
