@@ -148,8 +148,8 @@ def test_an_int8_file_of_the_first_release_is_used_only_where_this_processor_com
     settings = Settings(data_dir=tmp_path / "data", model_dir=models, default_model="sface", precision="int8")
     with open_system(settings, SERVER) as system:
         photos = [pictures.astronaut(), pictures.portrait()]
-        vectors = [system.service.recognition.represent(photo).templates[0].embedding for photo in photos]
+        vectors = [system.service.recognition.represent(photo)[0].embedding for photo in photos]
     with open_system(settings.model_copy(update={"precision": "fp32"})) as system:
-        wanted = [system.service.recognition.represent(photo).templates[0].embedding for photo in photos]
+        wanted = [system.service.recognition.represent(photo)[0].embedding for photo in photos]
     assert min(float(np.dot(one, other)) for one, other in zip(vectors, wanted, strict=True)) > 0.98
     assert (models / "sface-int8-7bit.onnx").exists() is (int8_weight_bits(cpu_flags()) == 7)

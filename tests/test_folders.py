@@ -55,7 +55,7 @@ def test_each_name_that_was_made_is_synced(tmp_path, monkeypatch, make):
 
 def test_the_name_of_a_new_database_is_synced(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr("vultus.storage.sqlite.sync_folder", synced.append)
+    monkeypatch.setattr("vultus.storage.engines.sqlite.sync_folder", synced.append)
     for _ in range(2):
         open_database(f"sqlite:///{tmp_path}/vultus.db").close()
     assert synced == [tmp_path]

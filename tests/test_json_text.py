@@ -38,7 +38,7 @@ def test_whole_pairs_pass_in_every_encoding_of_json(encoding):
     assert parse_json(document) == json.loads(document)
 
 
-@pytest.mark.parametrize("text", ["NaN", "[Infinity]", "[" * 100_000, "{", ""])
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", "[" * 9_000, "{", ""])
 def test_what_is_no_json_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"value|Expecting|nested"):
         parse_json(text)

@@ -73,7 +73,7 @@ def test_detectors_agree_on_where_the_face_is(real):
 
 
 def test_the_group_is_told_apart_from_each_other(real):
-    first, *others = real.service.recognition.represent(pictures.group()).templates
+    first, *others = real.service.recognition.represent(pictures.group())
     assert max(pictures.cosine(first.embedding, other.embedding) for other in others) < 0.45
 
 
@@ -128,7 +128,7 @@ def test_a_face_of_an_older_release_is_located_by_detecting_it_again(real):
 
 
 def test_an_embedding_enrolls_the_person_of_its_photo(real):
-    (template,) = real.service.recognition.represent(pictures.astronaut()).templates
+    (template,) = real.service.recognition.represent(pictures.astronaut())
     enrolled = real.service.enrolment.enroll_embeddings(
         [template.embedding.tolist()], model_name=template.model_id, subject="eileen", collection="bare"
     )

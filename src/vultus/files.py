@@ -134,6 +134,8 @@ def make_folders(folder: Path, *, mode: int = PRIVATE_FOLDER, synced: bool = Tru
     """
     if folder.is_dir():
         return
+    if folder.exists():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     if folder.parent != folder:
         make_folders(folder.parent, mode=mode, synced=synced)
     folder.mkdir(mode=mode, exist_ok=True)  # with parents=True, Python makes those open to all that the umask allows

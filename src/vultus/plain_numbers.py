@@ -8,6 +8,7 @@ from typing import Any
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # RFC 8259, section 6
 MAX_CHARACTERS = 40  # more are no number that anybody means, and take long to read
 WANTED = "must be a number, like 50 or 0.5"
+WANTED_WHOLE = "must be a whole number, like 50"
 
 
 def plain_number(value: Any) -> Any:
@@ -28,7 +29,10 @@ def plain_number(value: Any) -> Any:
 
 def plain_integer(value: Any) -> Any:
     """The same for whole numbers: 1e3 and 5.0 are 1000 and 5. Raises ValueError."""
-    number = plain_number(value)
+    try:
+        number = plain_number(value)
+    except ValueError:
+        raise ValueError(WANTED_WHOLE) from None
     if isinstance(number, float) and not number.is_integer():  # not a whole number, nor infinite or NaN
-        raise ValueError("must be a whole number, like 50")
+        raise ValueError(WANTED_WHOLE)
     return int(number) if isinstance(number, float) else number

@@ -244,7 +244,7 @@ def test_a_number_of_a_form_is_written_as_in_json(client: TestClient, number: st
 
 def test_a_number_of_the_query_is_written_as_in_json(client: TestClient) -> None:
     answer = client.get("/collections/default/subjects", params={"limit": "1_0"})
-    assert (answer.status_code, "must be a number" in answer.json()["detail"]) == (400, True)
+    assert (answer.status_code, "must be a whole number" in answer.json()["detail"]) == (400, True)
 
 
 @pytest.mark.parametrize("threshold", [55, -1.01, 1.01])

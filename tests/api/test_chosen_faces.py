@@ -44,6 +44,9 @@ def people(small_client: TestClient) -> None:
         assert small_client.post("/enroll", files=photos, data={"subject": subject}).status_code == 201
 
 
+OTHER = "looks_like_another_subject"  # the photos are of people who are enrolled under other ids
+
+
 def codes(answer: Any) -> list[tuple[str, str]]:
     return [(caution["code"], caution["image"]) for caution in answer.get("cautions", [])]
 
@@ -73,14 +76,14 @@ def test_one_of_several_faces_is_said_to_be_one_of_several(small_client, call):
     assert other["facial_area"] == detected["faces"][1]["facial_area"]
     assert other["quality"] == detected["faces"][1]["quality"]
     assert 0.5 < other["prominence"] < 1  # 60^2 / 80^2 = 0.56
-    assert codes(answer) == [("several_faces", "img")]
+    assert [one for one in codes(answer) if one[0] != OTHER] == [("several_faces", "img")]
 
 
 @pytest.mark.parametrize("call", ["/find", "/enroll", "/compare"])
 def test_an_only_face_is_said_to_be_the_only_one(small_client, call):
     about, answer = about_one(small_client, call, drawn_photo(1, photo=3, noise=1))
     assert (about["faces_found"], about["chosen"]["rule"], about["other_faces"]) == (1, "only", [])
-    assert codes(answer) == []
+    assert [one for one in codes(answer) if one[0] != OTHER] == []
 
 
 def test_verify_says_it_of_both_photos(small_client):
@@ -111,7 +114,7 @@ def test_a_good_face_is_taken_in_place_of_a_larger_one_of_quality_0(small_client
     assert about["chosen"]["facial_area"] == detected[1]["facial_area"]
     assert about["other_faces"][0]["facial_area"] == detected[0]["facial_area"]
     assert about["other_faces"][0]["prominence"] > 1
-    assert codes(answer) == [("several_faces", "img")]
+    assert [one for one in codes(answer) if one[0] != OTHER] == [("several_faces", "img")]
     if call == "/find":
         assert (answer["decision"], answer["matches"][0]["subject"]) == ("match", "ada")
 

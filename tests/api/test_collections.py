@@ -68,7 +68,7 @@ def test_a_subject_of_any_allowed_characters_is_reachable_by_path(client: TestCl
     assert len(client.get(path + "/faces").json()["faces"]) == 1
 
 
-@pytest.mark.parametrize("subject", ["a%00b", "%20a", "a" * 257, "a%E2%80%AEb"])
+@pytest.mark.parametrize("subject", ["a%00b", "%20a", "a" * 1500])
 def test_a_path_with_an_impossible_subject_is_refused(client: TestClient, subject: str) -> None:
     answer = client.get(f"/collections/staff/subjects/{subject}")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")

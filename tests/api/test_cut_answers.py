@@ -30,6 +30,8 @@ CUT = {
 WHOLE = {
     *("CollectionList.collections", "KeyList.keys", "FaceList.faces"),  # all there are
     *("CompareAnswer.results", "EnrollAnswer.rejected"),  # one for each that was sent
+    *("RenamedSubject.cautions", "MovedFaceAnswer.cautions", "Representation.cautions"),
+    "DeletedSubject.other_spellings",
     *("CompareAnswer.cautions", "EnrollAnswer.cautions", "FoundFace.cautions", "VerifyAnswer.cautions"),
     *("DetectedFace.landmarks", "FacialArea.left_eye", "FacialArea.right_eye", "Representation.embedding"),
     *("OtherFaces.img1", "OtherFaces.img2"),  # VerifyAnswer.faces_found has the same images

@@ -20,6 +20,7 @@ from tests.waiting import patient, wait_until
 from vultus.api.app import create_app, create_opening_app
 from vultus.api.body import parse_fields
 from vultus.errors import ModelNotInstalled, RequestTooLarge
+from vultus.records.chosen import PhotoFaces
 from vultus.schemas.field_types import ImageLimits
 from vultus.schemas.requests import RepresentFields
 
@@ -49,10 +50,10 @@ def test_an_id_is_refused_while_its_request_runs_and_free_afterwards(
 ) -> None:
     running, finish = threading.Event(), threading.Event()
 
-    def slow(*_: Any, **__: Any) -> tuple[()]:
+    def slow(*_: Any, **__: Any) -> PhotoFaces[object]:
         running.set()
         assert finish.wait(patient())
-        return ()
+        return PhotoFaces((), 0)
 
     monkeypatch.setattr(service, "detect", slow)
 

@@ -21,14 +21,14 @@ def test_vectors_are_compared_in_the_order_given_and_at_unit_length(small):
 
 
 def test_a_photo_is_compared_with_vectors_of_itself_and_of_another(small):
-    mine, other = (small.service.recognition.represent(drawn_photo(i)).templates[0].embedding.tolist() for i in (1, 2))
+    mine, other = (small.service.recognition.represent(drawn_photo(i))[0].embedding.tolist() for i in (1, 2))
     result = small.service.comparison.compare(drawn_photo(1), [other, mine])
     assert result.similarities[1] == pytest.approx(1, abs=1e-5)
     assert result.similarities[0] < 0.9
 
 
 def test_face_index_counts_from_the_largest(small):
-    second = small.service.recognition.represent(drawn_photo(1, 2)).templates[1].embedding.tolist()
+    second = small.service.recognition.represent(drawn_photo(1, 2))[1].embedding.tolist()
     result = small.service.comparison.compare(drawn_photo(1, 2), [second], face_index=1)
     assert result.similarities[0] == pytest.approx(1, abs=1e-5)
     with pytest.raises(InvalidRequest, match="img has 2 faces"):

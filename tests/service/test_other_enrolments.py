@@ -11,7 +11,7 @@ from vultus.errors import InvalidRequest, LowQuality, ModelMismatch, NoFaceDetec
 
 
 def embedding(small, photo: bytes) -> list[float]:
-    values: list[float] = small.service.recognition.represent(photo).templates[0].embedding.tolist()
+    values: list[float] = small.service.recognition.represent(photo)[0].embedding.tolist()
     return values
 
 

@@ -93,7 +93,7 @@ def find_face(service: FaceService, **options: Any) -> Any:
 
 
 def find_embedding(service: FaceService, **options: Any) -> Any:
-    embedding = service.recognition.represent(drawn_photo(1)).templates[0].embedding.tolist()
+    embedding = service.recognition.represent(drawn_photo(1))[0].embedding.tolist()
     return service.identification.find_embedding(embedding, model_name="tiny-32", **options)
 
 

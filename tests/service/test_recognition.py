@@ -159,9 +159,9 @@ def test_find_needs_a_collection_and_a_face_and_a_known_detector(small):
 
 
 def test_represent_gives_every_face_largest_first(small):
-    templates = small.service.recognition.represent(drawn_photo(1, 2)).templates
+    templates = small.service.recognition.represent(drawn_photo(1, 2))
     assert [round(template.face.width) for template in templates] == pytest.approx([80, 60], abs=3)
-    alone = small.service.recognition.represent(drawn_photo(1)).templates[0]
+    alone = small.service.recognition.represent(drawn_photo(1))[0]
     assert cosine(templates[0].embedding, alone.embedding) > 0.999
 
 

@@ -25,7 +25,7 @@ NOBODY = drawn_photo()
 
 
 def embedding_of(small: Small, person: int) -> np.ndarray:
-    return small.service.recognition.represent(drawn_photo(person)).templates[0].embedding
+    return small.service.recognition.represent(drawn_photo(person))[0].embedding
 
 
 def set_model(small: Small, **changes: object) -> None:
@@ -198,7 +198,7 @@ def test_without_a_face_nobody_is_verified_and_no_rate_is_stated(which, request)
         "no_face_detected"
     ] * 2
     assert service.recognition.verify(NOBODY, NOBODY, enforce_detection=False, threshold=0.5).verified
-    vector = service.recognition.represent(NOBODY, enforce_detection=False).templates[0].embedding.tolist()
+    vector = service.recognition.represent(NOBODY, enforce_detection=False)[0].embedding.tolist()
     assert service.comparison.compare(NOBODY, [vector], enforce_detection=False).matches() == (False,)
 
 

@@ -60,7 +60,7 @@ def test_verify_is_decided_by_the_default_model_and_says_so(service, name, code)
 
 def test_represent_uses_the_default_only_while_the_named_weights_are_missing(service):
     absent, other = (service.recognition.represent(ANNA, model_name=name) for name in ("absent", OTHER))
-    assert [template.model_id for template in (*absent.templates, *other.templates)] == [TINY, OTHER]
+    assert [template.model_id for template in (*absent, *other)] == [TINY, OTHER]
     assert [caution.code for caution in absent.cautions] == ["model_not_installed"]
     assert other.cautions == ()
 
@@ -94,7 +94,7 @@ def test_an_uncalibrated_collection_is_decided_by_no_other_model(service):
 
 
 def test_vectors_that_the_default_made_in_its_place_are_compared_by_the_default(service):
-    (made,) = service.recognition.represent(ANNA, model_name="absent").templates
+    (made,) = service.recognition.represent(ANNA, model_name="absent")
     found = service.comparison.compare(ANNA_AGAIN, [made.embedding.tolist()], model_name="absent")
     assert (found.matches(), found.model_id) == ((True,), TINY)
     assert [caution.code for caution in found.cautions] == ["model_not_installed"]

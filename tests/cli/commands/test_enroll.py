@@ -160,7 +160,7 @@ def kept(surroundings, small):
     """Writes the embeddings of these people, as a caller keeps them, and answers the path and the model."""
 
     def write(*people: int) -> tuple[Path, str]:
-        found = [small.service.recognition.represent(pictures.drawn_photo(person)).templates for person in people]
+        found = [small.service.recognition.represent(pictures.drawn_photo(person)) for person in people]
         path = surroundings / "kept.json"
         path.write_text(json.dumps([one[0].embedding.tolist() for one in found]))
         return path, found[0][0].model_id

@@ -106,12 +106,12 @@ def test_a_bad_file_in_the_middle_is_counted_and_the_rest_is_measured(run, peopl
 
 
 def test_files_that_are_not_decoded_are_ignored_and_no_failures_to_acquire(run, people):
-    write(people / "anna" / "scan.tiff", b"a format that Vultus does not decode")
-    write(people / "anna" / "scan.bmp", b"another one")
+    write(people / "anna" / "scan.pdf", b"a format that Vultus does not decode")
+    write(people / "anna" / "scan.svg", b"another one")
     found = evaluated(run, people)
     assert found["acquisition"]["failure_to_acquire"]["trials"] == 14
     (note,) = found["notes"]
-    assert note.startswith("ignored 1 of: .bmp, 1 of: .tiff;")
+    assert note.startswith("ignored 1 of: .pdf, 1 of: .svg;")
 
 
 def test_a_second_run_with_a_cache_embeds_no_photo(run, small, people, tmp_path):

@@ -38,7 +38,7 @@ def test_a_wrong_setting_is_named_by_its_variable(surroundings, monkeypatch):
     monkeypatch.setenv("VULTUS_PORT", "many")
     assert served() == (
         1,
-        "VULTUS_PORT is not usable: input should be a valid integer, unable to parse string as an integer\n",
+        "VULTUS_PORT is not usable: must be a whole number, like 50\n",
     )
 
 
