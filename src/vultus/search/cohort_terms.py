@@ -74,6 +74,29 @@ class CohortTerms:
         self._alive, self._cohort = rows.alive, cohort
         self._compute(np.flatnonzero(stale & rows.alive))
 
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What `restore` needs, by name; views."""
+        subjects, values = self._nearest.lists()
+        return {
+            "cohort": self._cohort,
+            "nearest_subjects": subjects,
+            "nearest_values": values,
+            "to_centroids": self._to_centroids,
+            "values": self.values,
+        }
+
+    def restore(self, state: dict[str, NDArray[np.generic]], rows: int) -> None:
+        """Become terms of the same rule that know the first rows of a collection, all alive; before any update.
+
+        state: of such terms, kept as they are. Raises: ValueError, KeyError, when it is not of so many rows.
+        """
+        to_centroids, values = state["to_centroids"], state["values"]
+        if values.shape != (rows,) or to_centroids.shape != (rows, self._to_centroids.shape[1]):
+            raise ValueError("these are terms of other rows")
+        self._nearest.restore(state["nearest_subjects"], state["nearest_values"], rows)
+        self._cohort, self._alive = state["cohort"].astype(np.intp), np.ones(rows, np.bool_)
+        self._to_centroids, self.values = to_centroids.astype(np.float32), values.astype(np.float32)
+
     def compact(self) -> None:
         """Forget the dead rows, as the blocks do; the living ones keep their order."""
         alive = self._alive

@@ -247,7 +247,9 @@ class FlatIndex:
                 return current
             with loaded.lock:
                 if loaded.mark is None and self._shared is not None:
-                    loaded.apply(self._load_shared(collection, self._shared))
+                    first = self._load_shared(collection, self._shared)
+                    loaded.apply(first)
+                    loaded.shared_terms = self._shared.terms(first)
                 snapshot = loaded.apply(self._gallery.changes_since(collection, loaded.mark, self._fits))
             if rule is not None:
                 snapshot = loaded.with_terms(rule, self._kernel)

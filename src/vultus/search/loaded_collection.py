@@ -16,6 +16,7 @@ from vultus.search.cohort_terms import COHORT_FACES, CohortTerms
 from vultus.search.kernels import Kernel
 from vultus.search.pq_index import PqIndex
 from vultus.search.segments import SEGMENT_ROWS, Block, Int64, Rows, Segment, empty_rows
+from vultus.search.shared_terms import SharedTerms
 from vultus.search.source import ChangeSet, Mark
 
 Marks = NDArray[np.bool_]
@@ -97,6 +98,7 @@ class LoadedCollection:
     discarded: bool = False
     retry_at_size: int = 0
     has_embeddings: bool = False
+    shared_terms: SharedTerms | None = None  # of the segments as they were loaded; None after they were replaced
     _snapshot: Snapshot | None = None
     _segments: list[Segment] = field(default_factory=list)
     _terms: CohortTerms | None = None  # None before the first search by a rule
@@ -109,7 +111,7 @@ class LoadedCollection:
         if changes.fresh:
             self._segments = [Segment(rows, self.segment_rows) for rows in changes.added]
             self.has_embeddings = all(rows.embeddings is not None for rows in changes.added)
-            self._terms = None
+            self._terms, self.shared_terms = None, None
         else:
             self._remove(changes.removed)  # first: SQLite may give the number of a face that is gone to a new one
             self._replace(changes.added)
@@ -141,8 +143,12 @@ class LoadedCollection:
                     if self._terms is not None and self._terms.rule.same(rule):
                         return self._snapshot
                     segments, blocks = self._segments, [segment.block for segment in self._segments]
+                    shared = self.shared_terms
                 terms = CohortTerms(rule, kernel, self.cohort_faces)
-                terms.update(blocks)
+                if shared is None:
+                    terms.update(blocks)
+                else:
+                    shared.fill(terms, blocks)
                 with self.lock:
                     if self._segments is segments:  # as long as they were not compacted or loaded again
                         return self._adopt_terms(terms)
@@ -246,7 +252,7 @@ class LoadedCollection:
 
     def _compact(self, dimension: int) -> None:
         """Copy the living rows into new segments."""
-        old, self._segments = self._segments, []
+        old, self._segments, self.shared_terms = self._segments, [], None
         self._append((segment.living() for segment in old), dimension)
         if self._terms is not None:
             self._terms.compact()

@@ -43,6 +43,16 @@ class NearestSubjects:
             self._subjects[: self._rows], self._values[: self._rows] = subjects, values
         self._rows = rows
 
+    def lists(self) -> tuple[Int64, Float32]:
+        """The subjects and values of all rows, (rows, depth); views."""
+        return self._subjects[: self._rows], self._values[: self._rows]
+
+    def restore(self, subjects: NDArray[np.generic], values: NDArray[np.generic], rows: int) -> None:
+        """Hold the lists of so many rows, as `lists` gave them. Raises: ValueError, for others."""
+        if not subjects.shape == values.shape == (rows, self.depth):
+            raise ValueError("these are lists of other rows")
+        self._subjects, self._values, self._rows = subjects.astype(np.int64), values.astype(np.float32), rows
+
     def keep(self, rows: NDArray[np.bool_]) -> None:
         """Keep these rows and no others. rows: one mark for each."""
         self._subjects, self._values = self._subjects[: self._rows][rows], self._values[: self._rows][rows]

@@ -2,6 +2,7 @@
 
     folder/<collection_pk>-<space>/   segment-0, segment-1, ...   one array of a `Rows` after the other
                                       loaded.json                 last: the mark and what each file holds
+                                      terms-<rule>.npz            its first terms, see `shared_terms.py`
            <collection_pk>.lock       held while a worker loads the collection
 
 The worker that loads a collection first writes the files; the others map them, and all go on from the files' mark by
@@ -27,6 +28,7 @@ from numpy.typing import DTypeLike, NDArray
 from vultus.files import lock_file, write_whole
 from vultus.search.int8_codes import Codes
 from vultus.search.segments import Rows, empty_rows
+from vultus.search.shared_terms import SharedTerms
 from vultus.search.source import Allocate, ChangeSet, Mark
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,10 @@ class SharedSegments:
             return self._filled(mark, read) if there is None else there
         finally:
             os.close(descriptor)
+
+    def terms(self, loaded: ChangeSet) -> SharedTerms:
+        """The first terms of what `load` gave."""
+        return SharedTerms(self._of(loaded.mark), sum(map(len, loaded.added)))
 
     def discard(self, mark: Mark) -> None:
         """Remove the files of a collection; who has mapped them keeps what is there."""

@@ -1,0 +1,98 @@
+"""The first terms, made by one worker for all: always those that each would have made itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, rule
+
+from tests.search.relative import rule_of
+from tests.search.test_relative_scores import CENTROIDS, RULES, AnyOrder, terms_held
+from tests.storage.synthetic import MadeGallery, unit
+from vultus.search.cohort_terms import CohortTerms
+from vultus.search.index import FlatIndex
+from vultus.search.shared_segments import SharedSegments
+
+WORKERS = 3
+
+
+class AnyOrderInWorkers(AnyOrder):
+    """As `AnyOrder`, with several indexes on one gallery, as workers have them, that begin anew now and then."""
+
+    @initialize(by=st.sampled_from(RULES), cohort_faces=st.sampled_from([1, 7, 4096]))
+    def begin(self, by, cohort_faces) -> None:
+        self.folder = TemporaryDirectory()
+        self.made, self.by, self.cohort_faces, self.seed = MadeGallery(), by, cohort_faces, 0
+        self.workers = [self.new_worker() for _ in range(WORKERS)]
+        self.index = self.workers[0]
+
+    def new_worker(self) -> FlatIndex:
+        shared = SharedSegments(Path(self.folder.name) / "shared")
+        return FlatIndex(self.made, cohort_faces=self.cohort_faces, shared=shared)
+
+    @rule(number=st.integers(0, WORKERS - 1))
+    def another_is_asked(self, number: int) -> None:
+        self.index = self.workers[number]
+
+    @rule(number=st.integers(0, WORKERS - 1))
+    def one_begins_anew(self, number: int) -> None:
+        self.index = self.workers[number] = self.new_worker()
+
+    def teardown(self) -> None:
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+
+AnyOrderInWorkers.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestAnyOrderInWorkers = AnyOrderInWorkers.TestCase
+
+
+@pytest.fixture
+def made() -> MadeGallery:
+    made = MadeGallery()
+    for seed in range(20):
+        made.add(f"s{seed}", unit(seed))
+    return made
+
+
+def worker(made: MadeGallery, folder: Path) -> FlatIndex:
+    return FlatIndex(made, shared=SharedSegments(folder))
+
+
+def test_the_second_worker_makes_none(tmp_path, made, monkeypatch):
+    by, ids = rule_of(CENTROIDS), {face.pk: face.id for face in made.faces}
+    first = terms_held(worker(made, tmp_path), by, ids)
+    compared: list[int] = []
+    merge = CohortTerms._merge
+
+    def counting(self, rows, places, cohort):
+        compared.append(len(places) * len(cohort))
+        return merge(self, rows, places, cohort)
+
+    monkeypatch.setattr(CohortTerms, "_merge", counting)
+    assert terms_held(worker(made, tmp_path), by, ids) == first
+    assert sum(compared) == 0
+
+
+def test_terms_of_another_rule_are_not_taken(tmp_path, made):
+    ids = {face.pk: face.id for face in made.faces}
+    near, far = rule_of(CENTROIDS, nearest=1), rule_of(CENTROIDS, nearest=4)
+    terms_held(worker(made, tmp_path), near, ids)
+    assert terms_held(worker(made, tmp_path), far, ids) == terms_held(FlatIndex(made), far, ids)
+    assert len(list(tmp_path.glob("*/terms-*.npz"))) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive", None])
+def test_a_damaged_file_is_made_anew(tmp_path, made, damage):
+    by, ids = rule_of(CENTROIDS), {face.pk: face.id for face in made.faces}
+    wanted = terms_held(worker(made, tmp_path), by, ids)
+    (file,) = tmp_path.glob("*/terms-*.npz")
+    file.write_bytes(file.read_bytes()[:200] if damage is None else damage)
+    assert terms_held(worker(made, tmp_path), by, ids) == wanted
+    with np.load(file) as stored:
+        assert len(stored["values"]) == len(made.faces)
