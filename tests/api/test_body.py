@@ -194,6 +194,8 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("/enroll", {"metadata": "text"}),
     ("/enroll", {"metadata": "[1]"}),
     ("/enroll", {"metadata": '{"a": NaN}'}),
+    ("/enroll", {"metadata": '{"a": 1, "a": 2}'}),
+    ("/enroll", {"metadata": '{"a": {"b": 1, "b": 2}}'}),
     ("/enroll", {"metadata": {"a": "x" * 16_384}}),
     ("/enroll", {"metadata": {"a": json.loads("[" * 32 + "]" * 32)}}),
     ("/enroll", {"metadata": {"a": "\ud800"}}),

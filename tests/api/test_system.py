@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -55,6 +57,24 @@ def test_the_public_calls(anonymous: TestClient, system: StandInSystem) -> None:
     assert anonymous.get("/readiness").json() == {"status": "ready"}
     assert anonymous.get("/capabilities").json() == system.capabilities()
     assert anonymous.get("/", follow_redirects=False).headers["location"] == "docs"
+
+
+def test_strangers_who_ask_for_capabilities_use_one_thread(anonymous: TestClient, system: StandInSystem) -> None:
+    at_once: list[int] = []
+    inside = [0]
+    described = system.capabilities
+
+    def capabilities() -> Any:
+        inside[0] += 1
+        at_once.append(inside[0])
+        time.sleep(0.01)  # long enough for the others to come in, were they let
+        inside[0] -= 1
+        return described()
+
+    system.capabilities = capabilities  # type: ignore[method-assign]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: anonymous.get("/capabilities").status_code, range(8)))
+    assert (answers, at_once) == ([200] * 8, [1] * 8)
 
 
 def test_no_origin_is_invited(client: TestClient) -> None:

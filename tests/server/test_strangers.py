@@ -101,6 +101,23 @@ def test_only_callers_without_an_accepted_key_count_as_slow(marks: dict[str, Any
     assert len(counted) == slow
 
 
+@pytest.mark.parametrize("prefix", ["", "/faces"])
+def test_a_public_page_behind_a_path_prefix_counts_as_one(prefix: str) -> None:
+    counted: list[bool] = []
+
+    class Limiter(ConnectionLimiter):
+        def request_started(self, connection: Any, *, public: bool = False) -> None:
+            counted.append(public)
+
+    async def scenario() -> None:
+        protocol = connected(protocol_of(Limiter(8), 9.0, prefix="/faces"), answer)
+        protocol.data_received(asked(f"{prefix}/docs"))
+        protocol.connection_lost(None)
+
+    asyncio.run(scenario())
+    assert counted == [True]
+
+
 def test_requests_sent_far_ahead_of_their_answers_are_refused(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         some = received(server.send(asked("/health") * 20 + asked("/health", Connection="close")))

@@ -70,6 +70,7 @@ class AppState:
         self._on_failure = on_failure
         self._stack = ExitStack()
         self.large_input = anyio.Semaphore(1)  # parsed one at a time: the parser and all answers share one interpreter
+        self.public_work = anyio.Semaphore(1)  # so strangers take no more than one of the threads
         self._threads = anyio.CapacityLimiter(settings.compute_slots + settings.queue_size + SPARE_THREADS)
 
     def system(self) -> System:

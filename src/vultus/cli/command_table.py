@@ -78,6 +78,7 @@ class LazyCommands(Guarded):
             epilog=self.epilog,
             rich_markup_mode=self.rich_markup_mode,
         )
+        _show_flags_without_type(page)
         page.format_help(ctx, formatter)
 
 
@@ -100,7 +101,8 @@ def load(name: str) -> Any:
 
 def _show_flags_without_type(command: Any) -> None:
     """On the help page a flag is `--json`, not `--json <bool>`: it takes no value."""
-    for option in command.params:
+    own_help = command.get_help_option(command.context_class(command))
+    for option in (*command.params, *([own_help] if own_help else [])):
         if getattr(option, "is_flag", False) and option.metavar is None:
             option.metavar = ""
     for inner in getattr(command, "commands", {}).values():

@@ -162,10 +162,21 @@ def _json_object(value: Any) -> Any:
     return value
 
 
+class _NamedTwice(ValueError):
+    """The JSON is well-formed, but which of the two values is meant cannot be told."""
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise _NamedTwice("holds an object with a name twice; send each name once")
+    return values
+
+
 def _parsed(text: str, example: str = 'an object, like {"department": "lab"}') -> Any:
     try:
-        return parse_json(text)
-    except LoneSurrogate:
+        return parse_json(text, object_pairs_hook=_named_once)
+    except (LoneSurrogate, _NamedTwice):
         raise
     except ValueError as exc:
         raise ValueError(f"is not JSON; write {example}") from exc

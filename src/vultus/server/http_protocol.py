@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from vultus.api.errors import Problem
 from vultus.api.middleware.overload import KNOWN_CALLER, OVERLOADED, PUBLIC_PAGES
+from vultus.api.middleware.path_prefix import without_prefix
 from vultus.server.connections import ConnectionLimiter
 from vultus.server.protocol_errors import (
     NOT_HTTP,
@@ -118,6 +119,7 @@ class BoundedHttpProtocol(StrictHttpProtocol):
 
     limiter: ConnectionLimiter
     seconds: float
+    prefix = ""  # of the paths, as a reverse proxy may pass it on
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -136,7 +138,8 @@ class BoundedHttpProtocol(StrictHttpProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()  # the task that answers does not run yet
-        self.limiter.request_started(self, public=self.scope["path"].startswith(PUBLIC_PAGES))
+        path = without_prefix(self.scope["path"], self.prefix)
+        self.limiter.request_started(self, public=path.startswith(PUBLIC_PAGES))
         if self.limiter.must_refuse(self):
             self.scope["state"][OVERLOADED] = True
 
@@ -201,9 +204,12 @@ class BoundedHttpProtocol(StrictHttpProtocol):
             self.transport.abort()
 
 
-def protocol_of(limiter: ConnectionLimiter, seconds: float) -> type[BoundedHttpProtocol]:
-    """The protocol class of one server. seconds: for the headers of a request, and for the caller to read an answer."""
-    return type("Protocol", (BoundedHttpProtocol,), {"limiter": limiter, "seconds": seconds})
+def protocol_of(limiter: ConnectionLimiter, seconds: float, *, prefix: str = "") -> type[BoundedHttpProtocol]:
+    """The protocol class of one server.
+
+    seconds: for the headers of a request, and for the caller to read an answer. prefix: see `without_prefix`.
+    """
+    return type("Protocol", (BoundedHttpProtocol,), {"limiter": limiter, "seconds": seconds, "prefix": prefix})
 
 
 def _cancel(due: asyncio.TimerHandle | None) -> None:

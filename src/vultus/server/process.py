@@ -60,7 +60,7 @@ def run_server(
 
     app = create_opening_app(settings, opening, on_failure=fail)
     shutdown_state: ShutdownState = app.state.vultus.shutdown_state
-    protocol = protocol_of(limiter_of(settings), settings.header_seconds)
+    protocol = protocol_of(limiter_of(settings), settings.header_seconds, prefix=settings.root_path)
     server = GracefulServer(server_config(app, settings, protocol), shutdown_state, settings.grace_seconds)
 
     def stop(*_: object) -> None:

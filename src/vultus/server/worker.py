@@ -97,7 +97,7 @@ def run_worker(start: Start) -> None:
         settings, opening, on_failure=fail, rates=RateLimiter(windows=SharedWindows(start.rates.detach()))
     )
     shutdown_state: ShutdownState = app.state.vultus.shutdown_state
-    protocol = handed_protocol(limiter_of(settings), settings.header_seconds, board, channel)
+    protocol = handed_protocol(limiter_of(settings), settings.header_seconds, board, channel, prefix=settings.root_path)
     server = WorkerServer(server_config(app, settings, protocol), shutdown_state, settings.grace_seconds, channel)
     signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
     server.run(sockets=[])
@@ -150,10 +150,10 @@ class _NotingTransport:
 
 
 def handed_protocol(
-    limiter: ConnectionLimiter, seconds: float, board: Board, channel: Channel
+    limiter: ConnectionLimiter, seconds: float, board: Board, channel: Channel, *, prefix: str = ""
 ) -> type[HandedHttpProtocol]:
-    """The protocol class of a worker. seconds: as in `protocol_of`."""
-    parts = {"limiter": limiter, "seconds": seconds, "board": board, "channel": channel}
+    """The protocol class of a worker. seconds, prefix: as in `protocol_of`."""
+    parts = {"limiter": limiter, "seconds": seconds, "prefix": prefix, "board": board, "channel": channel}
     return type("Protocol", (HandedHttpProtocol,), parts)
 
 

@@ -15,13 +15,14 @@ class PathPrefixMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._prefix and scope["type"] == "http":
-            scope = {**scope, "path": _without(scope["path"], self._prefix), "root_path": self._prefix}
+            scope = {**scope, "path": without_prefix(scope["path"], self._prefix), "root_path": self._prefix}
             if raw := scope.get("raw_path"):
-                scope["raw_path"] = _without(raw.decode("latin-1"), self._prefix).encode("latin-1")
+                scope["raw_path"] = without_prefix(raw.decode("latin-1"), self._prefix).encode("latin-1")
         await self.app(scope, receive, send)
 
 
-def _without(path: str, prefix: str) -> str:
+def without_prefix(path: str, prefix: str) -> str:
+    """The path without the prefix, or as it is where it has none."""
     if path == prefix:
         return "/"
     return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path

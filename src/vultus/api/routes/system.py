@@ -40,4 +40,5 @@ async def readiness(state: State) -> Health:
 @router.get("/capabilities")
 async def capabilities(state: State) -> dict[str, Any]:
     """The models and detectors that are served, and the defaults."""
-    return dict(await state.run(state.system().capabilities))
+    async with state.public_work:
+        return dict(await state.run(state.system().capabilities))
