@@ -84,6 +84,12 @@ class Settings(BaseSettings):
         "has it, with weights of 8 bits (AVX-512 VNNI, AVX-VNNI, Arm i8mm) or 7 (AVX2), else fp32; fp32 too where a "
         "model's self-test finds int8 wrong. int8: a model whose self-test finds it wrong is refused.",
     )
+    device: Literal["cpu", "cuda", "auto"] = Field(
+        "cpu",
+        description="What computes the networks. cuda: a GPU of NVIDIA, in fp32; needs onnxruntime-gpu, see "
+        "[operations](operations.md#a-gpu); refused where there is none. auto: the GPU where there "
+        "is one, else the processor.",
+    )
     allow_noncommercial: bool = Field(
         False, description="Serve models whose weights may not be used commercially. You answer for how they are used."
     )

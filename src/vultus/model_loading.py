@@ -16,6 +16,7 @@ from vultus.models.repository.store import ModelStore
 from vultus.models.self_test_values import self_test_values
 from vultus.records.seen import Float32
 from vultus.vision.detect import Detector
+from vultus.vision.device import Device
 from vultus.vision.embed import Embedder, Recogniser
 from vultus.vision.fuse import FusedEmbedder
 from vultus.vision.model_check import check_recogniser
@@ -53,14 +54,16 @@ class RecogniserLoader:
         self,
         store: ModelStore,
         *,
+        device: Device = "cpu",
         precision: Precision = "fp32",
         fall_back: bool = False,
         values: Mapping[str, Float32] | None = None,
     ) -> None:
-        """precision: int8 applies to the models that have it. fall_back: a model that computes wrong in int8 is loaded
-        in fp32, else refused. values: what the self-test compares with; None means those of the box.
+        """device: that computes. precision: int8 applies to the models that have it. fall_back: a model that computes
+        wrong in int8 is loaded in fp32, else refused. values: what the self-test compares with; None: those of the box.
         """
         self._store = store
+        self._device = device
         self._precision = precision
         self._fall_back = fall_back
         self._values = self_test_values() if values is None else values
@@ -129,7 +132,7 @@ class RecogniserLoader:
         self, card: ModelCard, precision: Precision, reliability: ReliabilityModel | None, version: int
     ) -> tuple[Embedder, int]:
         path = self._store.path(card, card.files[0].name, precision)
-        session = Session(path)
+        session = Session(path, device=self._device)
         dimension = _required(card.output_dimension, card.id, "output_dimension")
         input_rule, crop_rule = _required(card.input, card.id, "input"), _required(card.crop, card.id, "crop")
         check_recogniser(session, input_rule=input_rule, dimension=dimension)

@@ -23,6 +23,7 @@ from vultus.models.repository.store import ModelStore
 from vultus.records.seen import Float32
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.decoders import DECODERS, Decoders, Networks, decoded_cards
+from vultus.vision.device import Device
 from vultus.vision.embed import Recogniser
 
 DEFAULT_MEMORY_BYTES = 1 << 30
@@ -104,6 +105,7 @@ class ModelRegistry:
         *,
         default: str,
         operator_calibrations: Mapping[str, Calibration] | None = None,
+        device: Device = "cpu",
         precision: Precision = "fp32",
         fall_back: bool = False,
         allow_noncommercial: bool = False,
@@ -114,11 +116,12 @@ class ModelRegistry:
     ) -> None:
         """default: id or alias of the model for requests that name none.
 
-        operator_calibrations: by model id; they take precedence over the cards'. precision: int8 applies to the models
-        that have it; fall_back: those that compute wrong in int8 are served in fp32, else refused. allow_noncommercial:
-        serve weights that may not be used commercially. use_stand_ins: while the weights of a card with a stand-in are
-        not installed, its aliases (never its id) mean that one. decoders: of the tasks other than recognition.
-        self_test_values: what models must answer to drawn faces; None: those of the box.
+        operator_calibrations: by model id; they take precedence over the cards'. device: of all networks, the
+        detectors' too. precision: int8 applies to the models that have it; fall_back: those that compute wrong in int8
+        are served in fp32, else refused. allow_noncommercial: serve weights that may not be used commercially.
+        use_stand_ins: while the weights of a card with a stand-in are not installed, its aliases (never its id) mean
+        that one. decoders: of the tasks other than recognition. self_test_values: what models must answer to drawn
+        faces; None: those of the box.
 
         Raises: ModelNameNotAllowed when no recognition card has the default's name.
         """
@@ -126,7 +129,10 @@ class ModelRegistry:
         self._all_cards = tuple(cards)
         self._cards = cards_of(cards, "recognition")
         self._operator_calibrations = dict(operator_calibrations or {})
-        self._loader = RecogniserLoader(store, precision=precision, fall_back=fall_back, values=self_test_values)
+        self._device = device
+        self._loader = RecogniserLoader(
+            store, device=device, precision=precision, fall_back=fall_back, values=self_test_values
+        )
         self._allow_noncommercial = allow_noncommercial
         self._use_stand_ins = use_stand_ins
         self._decoders = decoders
@@ -175,7 +181,7 @@ class ModelRegistry:
         slots: the cores that their networks may use. Raises: ModelInvalid for a decoder that there is not, a network
         that no card has, a file that is no network, or a detector that computes wrong; ModelNotInstalled.
         """
-        networks = Networks(self._file, slots)
+        networks = Networks(self._file, slots, self._device)
         cards = decoded_cards(cards_of(self._all_cards, task), task, self._decoders)
         opened = {card.id: self._decoders[task][str(card.decoder)](card, networks) for card in cards}
         if task == "detection":

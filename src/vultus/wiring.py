@@ -48,7 +48,9 @@ from vultus.vision.decoding.decode import decode
 from vultus.vision.decoding.isolated import Decode, IsolatedDecoder
 from vultus.vision.decoding.limits import DecodeLimits
 from vultus.vision.detect import STOOD_IN_FOR
+from vultus.vision.device import DeviceChoice, best_device
 from vultus.vision.pipeline import Pipeline
+from vultus.vision.session import working_providers
 
 log = logging.getLogger(__name__)
 
@@ -241,13 +243,15 @@ def open_models(settings: Settings, store: ModelStore) -> ModelRegistry:
 
     Raises ModelNameNotAllowed when the default one may not be served, ModelInvalid when a calibration does not fit.
     """
-    choice = chosen_precision(settings)
+    device, choice = chosen_arithmetic(settings)
+    log.info("models compute on %s: %s", device.device, device.reason)
     log.info("models compute in %s: %s", choice.precision, choice.reason)
     return ModelRegistry(
         store,
         store.cards,
         default=settings.default_model,
         operator_calibrations=read_operator_calibrations(settings.data_dir, settings.model_dir, store.cards),
+        device=device.device,
         precision=choice.precision,
         fall_back=settings.precision == "auto",
         allow_noncommercial=settings.allow_noncommercial,
@@ -256,9 +260,16 @@ def open_models(settings: Settings, store: ModelStore) -> ModelRegistry:
     )
 
 
-def chosen_precision(settings: Settings) -> PrecisionChoice:
-    """The arithmetic that these settings choose on this machine, and why."""
-    return best_precision(settings.precision, cpu_flags())
+def chosen_arithmetic(settings: Settings) -> tuple[DeviceChoice, PrecisionChoice]:
+    """The device and the arithmetic that these settings choose on this machine, and why.
+
+    Raises SettingsInvalid when a GPU is asked for that is not there.
+    """
+    providers = () if settings.device == "cpu" else working_providers()
+    device = best_device(settings.device, int8=settings.precision == "int8", providers=providers)
+    if device.device == "cuda":
+        return device, PrecisionChoice("fp32", "on a GPU all models do")
+    return device, best_precision(settings.precision, cpu_flags())
 
 
 def decode_limits(settings: Settings) -> DecodeLimits:

@@ -23,7 +23,7 @@ from vultus.wiring import System
 
 Run = Callable[..., Result]
 WIDE = {"COLUMNS": "200"}  # so that no sentence is broken in two
-SELF_TEST = SelfTestRun(0.012, "int8: as a test", (SelfTest("tiny", "int8", True, "agrees by 0.99"),))
+SELF_TEST = SelfTestRun(0.012, "cpu: as a test", "int8: as a test", (SelfTest("tiny", "int8", True, "agrees by 0.99"),))
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from vultus.wiring import (
     Duties,
     System,
     check_settings,
-    chosen_precision,
+    chosen_arithmetic,
     open_models,
     open_pipeline,
     open_system,
@@ -73,9 +73,10 @@ def open_vision(settings: Settings) -> Vision:
 
 @dataclass(frozen=True)
 class SelfTestRun:
-    """seconds: of all networks of the default pipeline, warm. arithmetic: in words. tests: of each loaded model."""
+    """seconds: of all networks of the default pipeline, warm. device, arithmetic: in words. tests: of loaded models."""
 
     seconds: float
+    device: str
     arithmetic: str
     tests: tuple[SelfTest, ...]
 
@@ -94,8 +95,13 @@ def run_self_test(settings: Settings) -> SelfTestRun:
     embedder = vision.models.served(vision.models.default).embedder()
     if not np.isclose(np.linalg.norm(embedder.embed([embedder.blank()])[0]), 1, atol=1e-3):
         raise ModelInvalid(f"{vision.models.default} answers no embedding of length 1; run: vultus models prepare")
-    choice = chosen_precision(settings)
-    return SelfTestRun(seconds, f"{choice.precision}: {choice.reason}", vision.models.self_tests)
+    device, choice = chosen_arithmetic(settings)
+    return SelfTestRun(
+        seconds,
+        f"{device.device}: {device.reason}",
+        f"{choice.precision}: {choice.reason}",
+        vision.models.self_tests,
+    )
 
 
 @dataclass(frozen=True)

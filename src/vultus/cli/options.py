@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -82,6 +82,10 @@ DataDir = Annotated[
 ]
 ModelDir = Annotated[
     Path | None, typer.Option("--model-dir", help="Folder of the prepared models.", rich_help_panel="Settings")
+]
+OnDevice = Annotated[
+    Literal["cpu", "cuda", "auto"] | None,
+    typer.Option("--device", help="What computes the networks; cuda is a GPU.", rich_help_panel="Settings"),
 ]
 InCollection = Annotated[str, typer.Option("--collection", help="Name of the collection.", callback=check_collection)]
 ModelName = Annotated[str | None, typer.Option("--model", "--model-name", help="Recognition model, by id or alias.")]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from vultus.records.seen import RGB, CropRule, Face
 from vultus.vision.align import crop_by_box, crop_by_landmarks, share_outside
-from vultus.vision.ramp import ramp
 
 SIDE = 112  # pixels of the crop
 # The usual five points of a crop of 112 pixels: Deng et al., ArcFace, CVPR 2019 (insightface/utils/face_align.py).
@@ -81,3 +80,8 @@ def _bands() -> list[NDArray[np.bool_]]:
 
 
 _WINDOW, _BANDS = _window(), _bands()
+
+
+def ramp(value: float, low: float, high: float) -> float:
+    """A measured value as a part of a quality: 0 at or below `low`, 100 at or above `high`, linear between."""
+    return 100 * min(max((float(value) - low) / (high - low), 0.0), 1.0)

@@ -10,6 +10,7 @@ from vultus.errors import ModelInvalid
 from vultus.records.seen import InputRule
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.detect import Detector, YuNet
+from vultus.vision.device import Device
 from vultus.vision.mtcnn import MTCNN, ONet
 from vultus.vision.session import Session, SpreadSession
 
@@ -35,22 +36,22 @@ Card = TypeVar("Card", bound=DecodedCard)
 class Networks:
     """Loads the networks of models, each file once, also when two models use it."""
 
-    def __init__(self, path: Callable[[str, str], Path], slots: ComputeSlots) -> None:
-        """path: (model id, file name) -> the verified file."""
+    def __init__(self, path: Callable[[str, str], Path], slots: ComputeSlots, device: Device = "cpu") -> None:
+        """path: (model id, file name) -> the verified file. device: of all of them."""
         self._path = path
-        self._slots = slots
+        self._slots, self._device = slots, device
         self._loaded: dict[tuple[str, str], Session] = {}
 
     def session(self, model_id: str, file: str) -> Session:
         """The network in one thread. Raises: ModelNotInstalled, ModelInvalid."""
         key = (model_id, file)
         if key not in self._loaded:
-            self._loaded[key] = Session(self._path(*key))
+            self._loaded[key] = Session(self._path(*key), device=self._device)
         return self._loaded[key]
 
     def spread_session(self, model_id: str, file: str) -> SpreadSession:
         """The network in one thread or several. Raises: ModelNotInstalled, ModelInvalid."""
-        return SpreadSession(self._path(model_id, file), self._slots)
+        return SpreadSession(self._path(model_id, file), self._slots, device=self._device)
 
 
 def _yunet(card: DecodedCard, networks: Networks) -> Detector:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from vultus.records.seen import RGB, Face, Float32, Quality
 from vultus.vision.align import crop_by_box
-from vultus.vision.damage import damage_parts
-from vultus.vision.ramp import ramp
+from vultus.vision.damage import damage_parts, ramp
 
 # Stored with every score. Raise it with each change of the parts, their ramps or their weights.
 QUALITY_VERSION = 2

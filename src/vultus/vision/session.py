@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -14,8 +16,19 @@ from vultus.cores import available_cores
 from vultus.errors import ModelInvalid
 from vultus.records.seen import Float32
 from vultus.vision.compute_slots import ComputeSlots
+from vultus.vision.device import CPU_PROVIDER, CUDA_PROVIDER, Device
 
-PROVIDERS = ("CPUExecutionProvider",)
+# True fp32, as TF32 keeps 10 bits of 23; and no trial of all convolutions for each new shape: inputs have many.
+CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+PROVIDERS: Mapping[Device, Sequence[Any]] = {
+    "cpu": (CPU_PROVIDER,),
+    "cuda": ((CUDA_PROVIDER, CUDA_OPTIONS), CPU_PROVIDER),
+}
+# A network of one node, y = |x|, as an ONNX file: what a GPU must compute before it counts as one.
+PROBE = (
+    b'\x08\x08:2\n\x0b\n\x01x\x12\x01y"\x03Abs\x12\x01pZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01'
+    b"b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\r"
+)
 MOST_THREADS = 4  # of one run: small networks gain nothing from more
 AWAKE_SECONDS = 0.04  # twice the time between the detections of two requests that follow each other at once
 ERRORS_ONLY = 3  # onnxruntime's log severity
@@ -26,10 +39,10 @@ Dimension = int | str | None  # a size; a name or None stands for any size
 class Session:
     """One loaded network. `run` is safe from several threads at once."""
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, device: Device = "cpu") -> None:
         """Load the network. threads: of one run; they spin while it lasts, and sleep between two.
 
-        Raises ModelInvalid when the file is not a network.
+        Raises ModelInvalid when the file is not a network, or the device does not take it.
         """
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -38,9 +51,11 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
         options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=list(PROVIDERS))
+            self._session = _open(str(path), options, device)
         except Exception as exc:  # ONNX Runtime's exceptions have no public base class
             raise ModelInvalid(f"{path.name} is not a network that ONNX Runtime can load; prepare it again") from exc
+        if not _runs_on(self._session, device):  # ONNX Runtime itself would go on with the processor
+            raise ModelInvalid(f"ONNX Runtime does not load {path.name} on the GPU; set VULTUS_DEVICE=cpu")
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
             raise ModelInvalid(f"{path.name} has {len(inputs)} inputs; a model of Vultus has exactly one")
@@ -58,6 +73,35 @@ class Session:
         return list(self._session.run(None if outputs is None else list(outputs), {self._input: batch}))
 
 
+def working_providers(listed: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The providers that ONNX Runtime lists, without CUDA where no GPU computes: it is listed wherever it is installed.
+
+    listed: None: those of the installed ONNX Runtime. Loads CUDA only where it is listed.
+    """
+    found = tuple(ort.get_available_providers() if listed is None else listed)
+    return tuple(name for name in found if name != CUDA_PROVIDER or _gpu_computes())
+
+
+def _gpu_computes() -> bool:
+    options = ort.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    try:
+        session = _open(PROBE, options, "cuda")
+        return _runs_on(session, "cuda") and session.run(None, {"x": np.array([-1], np.float32)})[0][0] == 1
+    except Exception:  # ONNX Runtime's exceptions have no public base class
+        return False
+
+
+def _open(network: str | bytes, options: ort.SessionOptions, device: Device) -> ort.InferenceSession:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a provider that is missing: see `_runs_on`
+        return ort.InferenceSession(network, options, providers=list(PROVIDERS[device]))
+
+
+def _runs_on(session: ort.InferenceSession, device: Device) -> bool:
+    return device == "cpu" or CUDA_PROVIDER in session.get_providers()
+
+
 class SpreadSession(Session):
     """A small network loaded twice: it runs in one thread, or in several where slots are free and the cores awake.
 
@@ -65,11 +109,21 @@ class SpreadSession(Session):
     been idle for a while two threads take 11 ms: they meet after every layer, and the second core wakes up slowly.
     """
 
-    def __init__(self, path: Path, slots: ComputeSlots, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """slots: free ones are cores that no request uses. clock: seconds. Raises ModelInvalid."""
-        super().__init__(path)
+    def __init__(
+        self,
+        path: Path,
+        slots: ComputeSlots,
+        *,
+        device: Device = "cpu",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """slots: free ones are cores that no request uses. device: a GPU has the network once. clock: seconds.
+
+        Raises ModelInvalid as Session.
+        """
+        super().__init__(path, device=device)
         self._slots, self._clock = slots, clock
-        self._threads = min(slots.count, available_cores(), MOST_THREADS)
+        self._threads = min(slots.count, available_cores(), MOST_THREADS) if device == "cpu" else 1
         self._spread = Session(path, threads=self._threads) if self._threads > 1 else None
         self._ended = -float("inf")  # when it ran last
 

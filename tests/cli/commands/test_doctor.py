@@ -117,8 +117,10 @@ def test_nothing_is_said_of_x86_instructions_on_an_arm_processor(tmp_path):
 
 def test_the_arithmetic_and_what_each_model_answered_are_shown():
     tests = SelfTest("a", "int8", False, "agrees by 0.85"), SelfTest("a", "fp32", True, "agrees by 1.00")
-    found = list(self_test(Settings(), [], lambda settings: SelfTestRun(0.012, "int8: the processor has x", tests)))
+    run = SelfTestRun(0.012, "cpu: as the settings say", "int8: the processor has x", tests)
+    found = list(self_test(Settings(), [], lambda settings: run))
     assert [(one.state, one.name, one.detail) for one in found] == [
+        ("ok", "device", "cpu: as the settings say"),
         ("ok", "arithmetic", "int8: the processor has x"),
         ("warn", "self-test a", "int8: agrees by 0.85; it computes in fp32 instead"),
         ("ok", "self-test a", "fp32: agrees by 1.00"),

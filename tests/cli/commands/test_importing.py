@@ -5,10 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from tests import pictures
 from tests.heic import heic
+from vultus.cli.command_table import app
 from vultus.cli.commands.importing import ImportReport
+from vultus.cli.context import CommandContext
+from vultus.cli.opening import Openers
+from vultus.errors import SettingsInvalid
 from vultus.evaluation.labelled_folder import PhotoFile
 
 
@@ -207,3 +212,15 @@ def test_a_folder_whose_name_is_not_utf_8_is_refused_with_a_sentence(run, tmp_pa
     answer = imported(run, tmp_path / "people", code=3)
     assert [(one["error"], one["count"]) for one in answer["refused"]] == [("invalid_request", 1)]
     assert run("import", tmp_path / "people").exit_code == 3
+
+
+def test_the_device_reaches_the_settings(surroundings, people):
+    asked = []
+
+    def refusing(settings):
+        asked.append(settings.device)
+        raise SettingsInvalid("no GPU")
+
+    obj = CommandContext(Openers(open_system=refusing))
+    CliRunner().invoke(app, ["import", str(people), "--device", "cuda"], obj=obj)
+    assert asked == ["cuda"]

@@ -187,7 +187,7 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
 def self_test(
     settings: Settings, models: list[Check], run_self_test: Callable[[Settings], SelfTestRun]
 ) -> Iterator[Check]:
-    """The arithmetic in use, what each model answered to drawn faces, and whether all answer."""
+    """The device and the arithmetic in use, what each model answered to drawn faces, and whether all answer."""
     if any(model.state != "ok" for model in models):
         yield warn("self-test", "not run, because models are not ready; run: vultus models prepare")
         return
@@ -196,6 +196,7 @@ def self_test(
     except VultusError as exc:
         yield fail("self-test", str(exc))
         return
+    yield ok("device", run.device)
     yield ok("arithmetic", run.arithmetic)
     for test in run.tests:
         done = f"{test.precision}: {test.finding}"

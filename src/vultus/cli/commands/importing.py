@@ -15,7 +15,7 @@ import typer
 
 from vultus.cli.exit_codes import INTERRUPTED, PARTLY
 from vultus.cli.opening import opened
-from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir, Strict
+from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir, OnDevice, Strict
 from vultus.cli.output import print_json, print_lines, progress, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.cli.threads import in_threads
@@ -126,13 +126,14 @@ def import_folder(
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Look at this many photos at most.")] = None,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
+    device: OnDevice = None,
     as_json: AsJson = False,
 ) -> None:
     """Enroll a folder: one sub-folder per person, photos inside.
 
     What is already there is skipped, so a stopped import goes on where it was.
     """
-    settings = load_settings(data_dir=data_dir, model_dir=model_dir)
+    settings = load_settings(data_dir=data_dir, model_dir=model_dir, device=device)
     found = list_photos(folder)
     if not found.photos:
         raise InvalidRequest(_nothing_in(folder, found))

@@ -11,7 +11,7 @@ import typer
 
 from vultus import __version__
 from vultus.cli.opening import Openers, openers_of
-from vultus.cli.options import DataDir, ModelDir
+from vultus.cli.options import DataDir, ModelDir, OnDevice
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
@@ -35,6 +35,7 @@ def serve(
         str | None, typer.Option("--default-model", help="Recognition model of new collections.")
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", help="Processes that serve.")] = None,
+    device: OnDevice = None,
     compute_slots: Annotated[int | None, typer.Option("--compute-slots", help="Photos analysed at once.")] = None,
     without_keys: Annotated[
         bool, typer.Option("--without-keys", help="Ask for no API keys; only on a loopback address.")
@@ -49,6 +50,7 @@ def serve(
         database_url=database_url,
         default_model=default_model,
         workers=workers,
+        device=device,
         compute_slots=compute_slots,
         without_keys=without_keys or None,
     )
