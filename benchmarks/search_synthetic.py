@@ -96,23 +96,31 @@ def make(url: str, count: int, dimension: int) -> list[list[tuple[str, float]]]:
     return [sorted(lines.items(), key=lambda line: -line[1])[: 2 * LINES] for lines in best]
 
 
-def store(connection: Connection, start: int, subjects: NDArray[np.int64], rows: Float32) -> None:
-    """Faces as `Gallery.add_faces` would store them, in bulk."""
+def store(
+    connection: Connection, start: int, subjects: NDArray[np.int64], rows: Float32, collection_pk: int = 1
+) -> None:
+    """Faces as `Gallery.add_faces` would store them, in bulk.
+
+    start: number of the first face. subjects: numbers of their subjects, of which none is in another collection.
+    """
     pks = range(start, start + len(rows))
-    people = [(int(pk), f"s{pk}", MOMENT) for pk in np.unique(subjects)]
-    connection.exec_driver_sql("INSERT OR IGNORE INTO subjects VALUES (?, 1, ?, NULL, '{}', ?)", people)
+    people = [(int(pk), collection_pk, f"s{pk}", MOMENT) for pk in np.unique(subjects)]
+    connection.exec_driver_sql(
+        "INSERT OR IGNORE INTO subjects (pk, collection_pk, id, metadata_json, created_at) VALUES (?, ?, ?, '{}', ?)",
+        people,
+    )
     box, marks, parts = "[10.5, 20.0, 90.0, 110.25]", json.dumps([[30.25, 40.5]] * 5), '{"size": 90.0, "blur": 81.25}'
     tail = (640, 480, 12345, box, marks, 0.97, 81.5, parts, MOMENT, QUALITY_VERSION)
     described = [
-        (pk, uuid4().hex, 1, int(subject), 1, f"{pk:064x}", f"{pk:064x}", *tail)
+        (pk, uuid4().hex, collection_pk, int(subject), 1, f"{pk:064x}", f"{pk:064x}", *tail)
         for pk, subject in zip(pks, subjects, strict=True)
     ]
     marks_for = ", ".join("?" * len(FACE_COLUMNS))
     connection.exec_driver_sql(f"INSERT INTO faces ({', '.join(FACE_COLUMNS)}) VALUES ({marks_for})", described)
     floats = [(pk, row.tobytes()) for pk, row in zip(pks, rows, strict=True)]
-    connection.exec_driver_sql("INSERT INTO embeddings VALUES (?, ?)", floats)
+    connection.exec_driver_sql("INSERT INTO embeddings (face_pk, embedding) VALUES (?, ?)", floats)
     coded = list(zip(pks, to_blobs(quantise(rows)), strict=True))
-    connection.exec_driver_sql("INSERT INTO codes VALUES (?, ?)", coded)
+    connection.exec_driver_sql("INSERT INTO codes (face_pk, codes) VALUES (?, ?)", coded)
 
 
 def note(best: list[dict[str, float]], scores: Float32, subjects: NDArray[np.int64]) -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ REQUEST_SECONDS = 60.0
 STOP_SECONDS = 15.0
 BOUNDARY = "vultus-benchmark-boundary"
 HEADERS = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+HERE = Path(__file__).parents[1]
 KEPT = "VULTUS_MODEL_DIR"  # the only setting that the server gets from the environment
 
 Fields = Mapping[str, bytes | str]
@@ -41,10 +42,23 @@ class Server:
 
 
 @contextmanager
-def serving(data_dir: Path) -> Iterator[Server]:
-    """A server of this data folder, ready; stopped at the end. Raises SystemExit when it does not start."""
-    command = [sys.executable, "-m", "vultus", "serve", "--port", "0", "--data-dir", str(data_dir), "--without-keys"]
+def serving(
+    data_dir: Path,
+    *,
+    module: Sequence[str] = ("vultus", "serve"),
+    settings: Mapping[str, str] | None = None,
+    source: Path | None = None,
+) -> Iterator[Server]:
+    """A server of this data folder, ready; stopped at the end.
+
+    module: run by Python, with arguments. settings: variables of the environment. source: the folder of another
+    version's package. Raises SystemExit when the server does not start.
+    """
+    command = [sys.executable, "-m", *module, "--port", "0", "--data-dir", str(data_dir), "--without-keys"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("VULTUS_") or k == KEPT}
+    path = [*([] if source is None else [str(source)]), str(HERE), *filter(None, [environment.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(path)
+    environment |= settings or {}
     log_path = data_dir.parent / "server.log"
     started = time.perf_counter()
     with log_path.open("w") as log:

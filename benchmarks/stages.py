@@ -10,26 +10,19 @@ search      one probe against the gallery; commit: one face enrolled, durably; t
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from benchmarks.call_profile import DETECTION
 from benchmarks.photos import SIZES, Photos
 from benchmarks.search import Faces
 from benchmarks.synthetic_gallery import COLLECTION, new_face
-from benchmarks.timing import Bounds, Stopwatch, Target, medians, milliseconds, repeat, summary
+from benchmarks.timing import Bounds, Stopwatch, milliseconds, repeat, summary
 from vultus.config import Settings
 from vultus.models.catalogue import known_cards
 from vultus.models.repository.store import ModelStore
 from vultus.records.seen import RGB
-from vultus.search.index import FlatIndex
-from vultus.storage.gallery import Gallery
-from vultus.vision import pipeline as steps
 from vultus.vision.decoding.decode import decode
-from vultus.vision.detect import YuNet
-from vultus.vision.embed import Embedder
-from vultus.vision.fuse import FusedEmbedder
-from vultus.vision.mtcnn import ONet
 from vultus.wiring import System, open_models
 
 BATCHES = (1, 8)
@@ -37,24 +30,6 @@ INSTALLED = ("prepared", "available")
 LINES = 5
 
 Row = dict[str, Any]
-
-EMBED = "embed_with_recognisability"  # the call of the pipeline that takes crops
-
-DETECTION: dict[str, Target] = {
-    "decode": (steps, "decode"),
-    "detect": (YuNet, "detect"),
-    "landmarks": (ONet, "refine"),
-}
-FIND: dict[str, Target] = {
-    **DETECTION,
-    "crop": (Embedder, "crop"),
-    "embed": (Embedder, EMBED),
-    "join of two models": (FusedEmbedder, EMBED),
-    "quality": (steps, "assess"),
-    "search": (FlatIndex, "search"),
-    "gallery: collection": (Gallery, "binding"),
-    "gallery: subjects": (Gallery, "subjects_by_id"),
-}
 
 
 def stages(system: System, photos: Photos, bounds: Bounds) -> list[Row]:
@@ -158,19 +133,3 @@ def _storing(system: System, bounds: Bounds) -> Iterator[Row]:
     yield _row("commit", size, repeat(commit, bounds))
     pulls = [search_after_commit(number) for number in range(1, min(20, bounds.count) + 1)]
     yield _row("search after a commit", size, pulls)
-
-
-def find_profile(system: System, photos: Photos, size: str, bounds: Bounds) -> Row:
-    """One /find in this process, by stage: medians of the self times, of the rest, and of the whole."""
-    some = photos.some(size, 8, first=500)
-    with Stopwatch(FIND) as watch:
-        laps: list[dict[str, float]] = []
-
-        def find(number: int) -> None:
-            photo = some[number % len(some)]
-            whole = milliseconds(lambda: system.service.identification.find(photo, collection=COLLECTION))
-            lap = watch.lap()
-            laps.append({**lap, "rest": whole - sum(lap.values())})
-
-        whole = statistics.median(repeat(find, bounds))
-    return {"size": size, "stages_ms": medians(laps[1:]), "whole_ms": whole, "missing": watch.missing}

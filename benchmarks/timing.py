@@ -31,6 +31,13 @@ def milliseconds(work: Callable[[], object]) -> float:
     return (time.perf_counter() - start) * 1000
 
 
+def processor_milliseconds(work: Callable[[], object]) -> float:
+    """The processor time of this thread in one call."""
+    start = time.thread_time()
+    work()
+    return (time.thread_time() - start) * 1000
+
+
 def repeat(work: Callable[[int], object], bounds: Bounds) -> list[float]:
     """Milliseconds of each call, after one that does not count. work is given the number of the call, from 0."""
     work(0)
@@ -67,10 +74,12 @@ class Stopwatch(AbstractContextManager["Stopwatch"]):
     """Times calls of named functions while it is open; the time of timed calls within a call is subtracted.
 
     For the thread that made it; calls in others count as their caller's. Functions that do not exist are listed in
-    `missing`.
+    `missing`. The name of a stage may refer to the arguments of the call: "network {0.name}".
     """
 
-    def __init__(self, targets: Mapping[str, Target]) -> None:
+    def __init__(self, targets: Mapping[str, Target], *, clock: Callable[[], float] = time.perf_counter) -> None:
+        """clock: seconds; time.thread_time for the processor time of this thread."""
+        self._clock = clock
         self.missing = [stage for stage, (owner, name) in targets.items() if not hasattr(owner, name)]
         self._targets = {stage: target for stage, target in targets.items() if stage not in self.missing}
         self._originals: list[tuple[Any, str, Any]] = []
@@ -102,12 +111,12 @@ class Stopwatch(AbstractContextManager["Stopwatch"]):
             if threading.get_ident() != self._thread:
                 return original(*args, **kwargs)
             self._inner.append(0.0)
-            start = time.perf_counter()
+            start = self._clock()
             try:
                 return original(*args, **kwargs)
             finally:
-                whole = (time.perf_counter() - start) * 1000
-                self._lap[stage] += whole - self._inner.pop()
+                whole = (self._clock() - start) * 1000
+                self._lap[stage.format(*args)] += whole - self._inner.pop()
                 if self._inner:
                     self._inner[-1] += whole
 

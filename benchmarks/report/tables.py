@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from benchmarks.peers.report import peers
+from benchmarks.report.plain_table import ms, table
 
 # What the case study reports: CPU server, 20,000 faces, milliseconds.
 CASE_STUDY_MS = {"/enroll": 1_844.0, "/verify": 1_037.0, "/find": 737.0}
@@ -20,6 +23,7 @@ def text(results: Row) -> str:
     parts: dict[str, Callable[[Any], Iterator[str]]] = {
         "stages": stages,
         "profile": profile,
+        "processor": processor,
         "endpoints": endpoints,
         "burst": burst,
         "start_up": start_up,
@@ -32,19 +36,10 @@ def text(results: Row) -> str:
     return "\n\n".join("\n".join(lines) for lines in tables)
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> Iterator[str]:
-    """Lines of aligned columns; the first `words` columns to the left, the others, numbers, to the right."""
-    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-    for row in [heads, *rows]:
-        cells = (
-            cell.ljust(w) if i < words else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join(cells).rstrip()
-
-
 def machine(results: Row) -> Iterator[str]:
     facts, load = results["machine"], results["load_average"]
     yield f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_mb']:,} MiB, flags: {' '.join(facts['flags'])}"
+    yield f"models compute in {facts['arithmetic']}"
     yield f"{facts['system']}, Python {facts['python']}, " + ", ".join(f"{k} {v}" for k, v in facts["versions"].items())
     shown = "; ".join(f"{when} {' '.join(f'{value:.2f}' for value in values)}" for when, values in load.items())
     yield f"load average over 1, 5, 15 minutes: {shown}"
@@ -70,6 +65,14 @@ def profile(found: Row) -> Iterator[str]:
     yield from table(("stage", "self", "share"), [*cells, ("whole", ms(whole), "100%")])
     if found["missing"]:
         yield f"not timed, because the function was not found: {', '.join(found['missing'])}"
+
+
+def processor(found: list[Row]) -> Iterator[str]:
+    yield "One call by stage, processor time in one thread, ms"
+    stages = dict.fromkeys(stage for one in found for stage in one["stages_ms"])
+    rows = [(stage, *(ms(one["stages_ms"].get(stage)) for one in found)) for stage in stages]
+    whole = ("whole", *(ms(one["whole_ms"]) for one in found))
+    yield from table(("stage", *(f"{one['call']} {one['size']}" for one in found)), [*rows, whole])
 
 
 def endpoints(rows: list[Row]) -> Iterator[str]:
@@ -116,36 +119,9 @@ def memory(found: Row) -> Iterator[str]:
     )
 
 
-def peers(found: Row) -> Iterator[str]:
-    yield f"Side by side, ms, in turn; Vultus over HTTP; /find of a peer over {found['find_people']} people"
-    for name, described in found["peers"].items():
-        yield f"  {name}: {described}"
-    names = ["vultus", *found["peers"]]
-    cells = [(row["call"], row["size"], *(_beside(row, name) for name in names)) for row in found["rows"]]
-    yield from table(("call", "photos", *names), cells, words=2)
-    yield "The same, processor time of all threads"
-    worked = [(row["call"], row["size"], *(ms(row["cpu_ms"].get(name)) for name in names)) for row in found["rows"]]
-    yield from table(("call", "photos", *names), worked, words=2)
-    for name, why in found["not_run"].items():
-        yield f"not run: {name}: {why}"
-
-
-def _beside(row: Row, name: str) -> str:
-    if name not in row["ms"]:
-        return "-"
-    times = "" if name == "vultus" else f" ({row['times_vultus'][name]:.1f} x)"
-    return ms(row["ms"][name]) + times
-
-
 def search(rows: list[Row]) -> Iterator[str]:
     yield "Search in the index alone, 512 dimensions, exact and by PQ; floor: reading as many bytes"
     heads = ("", *(f"{row['faces']:,}" for row in rows))
     yield from table(
         heads, [(name, *(f"{row.get(name, 0):,.3f}" for row in rows)) for name in SEARCH_LINES if name in rows[0]]
     )
-
-
-def ms(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if value < 10 else f"{value:,.1f}"

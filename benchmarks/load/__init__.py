@@ -1,0 +1,1 @@
+"""A running server under load: bursts, starts and growth, versions beside each other, worker processes."""

@@ -1,0 +1,132 @@
+"""Requests a second, delays and memory with 1, 2 and 4 worker processes, the networks replaced by sleeps.
+
+    python -m benchmarks.load.workers [--faces 20000 200000] [--workers 1 2 4] [--seconds 4] [--rounds 3] [--json FILE]
+
+No proof of what many cores do: the networks take no core (`sleeping_server.py`), the rest shares the cores there are
+with the clients, and no memory bandwidth is fought for. It shows what the Python part of one process can do, and that
+workers share the faces of a collection: memory is the sum of all processes' PSS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+from benchmarks.endpoints import Body, bodies, send
+from benchmarks.load.lifetime import ONCE
+from benchmarks.made_gallery import DEFAULT, OURS, made_gallery
+from benchmarks.photos import Photos
+from benchmarks.processor import processor_ms
+from benchmarks.report.plain_table import ms, table
+from benchmarks.serving import Server, serving
+from benchmarks.timing import Bounds, percentile
+
+CALLS = ("/find", "/verify")
+SIZE = "640x480"
+CLIENTS, SLOTS = 16, 32  # more slots than clients: a sleeping network needs no core
+WARM_REQUESTS = 80  # each network of each worker computes its first runs in them
+MOST_REQUESTS = 2_000  # of a turn
+MODULE = ("benchmarks.load.sleeping_server",)
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    given = _arguments()
+    rows: list[Row] = []
+    for faces in given.faces:
+        with tempfile.TemporaryDirectory() as folder:
+            rows += _measured(Path(folder), faces, given.workers, given.rounds, given.seconds)
+    found = {"machine": machine.facts(), "clients": CLIENTS, "rows": rows}
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=2) + "\n")
+    print("\n".join(_text(found)))
+
+
+def _measured(folder: Path, faces: int, workers: list[int], rounds: int, seconds: float) -> Iterator[Row]:
+    """A row for each number of workers; each has a server and a folder of its own, and turns alternate."""
+    photos = Photos()
+    with ExitStack() as stack:
+        servers: dict[int, Server] = {}
+        for number in workers:
+            data_dir = folder / str(number) / "data"
+            data_dir.parent.mkdir()
+            made_gallery(data_dir, faces, [OURS[DEFAULT]], say=lambda _: None)
+            settings = {"VULTUS_WORKERS": str(number), "VULTUS_COMPUTE_SLOTS": str(SLOTS)}
+            servers[number] = stack.enter_context(serving(data_dir, module=MODULE, settings=settings))
+        taken: dict[tuple[int, str], list[Row]] = {(number, call): [] for number in workers for call in CALLS}
+        before = machine.load()[0]
+        for path in CALLS:
+            body, _ = bodies(photos, path, SIZE, 0, count())
+            for server in servers.values():
+                send(server, path, body, CLIENTS, Bounds(WARM_REQUESTS, ONCE.seconds))
+            for _ in range(rounds):
+                for number, server in servers.items():
+                    taken[number, path].append(_turn(server, path, body, seconds))
+        for number, server in servers.items():
+            pids = machine.family(server.pid)
+            yield {
+                "faces": faces,
+                "workers": number,
+                "pss_mb": machine.proportional_mb(pids),
+                "rss_mb": sum(map(machine.resident_mb, pids)),
+                "load": [before, machine.load()[0]],
+                **{path: _medians(taken[number, path]) for path in CALLS},
+            }
+
+
+def _turn(server: Server, path: str, body: Body, seconds: float) -> Row:
+    pids = machine.family(server.pid)
+    before = sum(processor_ms(pid) or 0.0 for pid in pids)
+    outcome = send(server, path, body, CLIENTS, Bounds(MOST_REQUESTS, seconds))
+    if outcome.statuses:
+        raise SystemExit(f"{path} was answered {dict(outcome.statuses)}")
+    answered = len(outcome.taken_ms)
+    return {
+        "per_second": answered / outcome.seconds,
+        "p50_ms": percentile(outcome.taken_ms, 0.5),
+        "p99_ms": percentile(outcome.taken_ms, 0.99),
+        "cpu_ms": (sum(processor_ms(pid) or 0.0 for pid in pids) - before) / answered,
+    }
+
+
+def _medians(rows: list[Row]) -> Row:
+    return {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+
+
+def _text(found: Row) -> Iterator[str]:
+    facts = found["machine"]
+    yield f"{facts['cpu']}, {facts['cores']} cores; {found['clients']} clients; networks asleep: no proof"
+    each = [f"{call} {what}" for call in CALLS for what in ("a second", "p50", "p99", "CPU")]
+    yield from table(
+        ("faces", "workers", *each, "PSS MiB", "RSS MiB", "load"), [_cells(row) for row in found["rows"]], words=0
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    keys = ("per_second", "p50_ms", "p99_ms", "cpu_ms")
+    each = (ms(row[call][key]) for call in CALLS for key in keys)
+    load = " to ".join(f"{value:.1f}" for value in row["load"])
+    return (f"{row['faces']:,}", str(row["workers"]), *each, f"{row['pss_mb']:.0f}", f"{row['rss_mb']:.0f}", load)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=int, nargs="+", default=[20_000, 200_000])
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each server (3)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of a turn (4)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures here")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
