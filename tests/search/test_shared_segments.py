@@ -147,7 +147,8 @@ def test_what_a_killed_worker_left_half_written_is_loaded_again(tmp_path, made):
 
 
 def test_on_a_full_disk_each_worker_keeps_its_own(tmp_path, made, monkeypatch, caplog):
-    def full(*_: int) -> None:
+    def full(descriptor: int, start: int, size: int) -> None:
+        os.ftruncate(descriptor, start + size // 2)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
@@ -155,7 +156,29 @@ def test_on_a_full_disk_each_worker_keeps_its_own(tmp_path, made, monkeypatch, c
     for probe, lines in zip(ALL, index.search("people", ALL, 3), strict=True):
         assert_same(lines, made.brute_force(probe, 3))
     assert "a collection is not shared between the workers: No space left on device" in caplog.text
-    assert not list(tmp_path.glob(f"*/{LOADED}"))
+    assert not list(tmp_path.glob("*/*"))
+
+
+def test_a_disk_that_is_full_at_the_end_keeps_nothing(tmp_path, made, monkeypatch, caplog):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("vultus.search.shared_segments.write_whole", full)
+    index = FlatIndex(made, shared=SharedSegments(tmp_path))
+    for probe, lines in zip(ALL, index.search("people", ALL, 3), strict=True):
+        assert_same(lines, made.brute_force(probe, 3))
+    assert "a collection is not shared between the workers: No space left on device" in caplog.text
+    assert not list(tmp_path.glob("*/*"))
+
+
+def test_where_the_system_reserves_no_room_zeros_do(tmp_path, made, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate")
+    monkeypatch.setattr("vultus.search.shared_segments.ZEROS_BYTES", 100)  # several pieces, the last one shorter
+    index = FlatIndex(made, shared=SharedSegments(tmp_path))
+    for probe, lines in zip(ALL, index.search("people", ALL, 3), strict=True):
+        assert_same(lines, made.brute_force(probe, 3))
+    (file,) = tmp_path.glob("*/segment-0")
+    assert file.stat().st_blocks * 512 >= file.stat().st_size
 
 
 def test_a_folder_that_cannot_be_made_is_no_failure(tmp_path, made, caplog):

@@ -34,6 +34,7 @@ from vultus.search.source import Allocate, ChangeSet, Mark
 log = logging.getLogger(__name__)
 
 LOADED = "loaded.json"
+ZEROS_BYTES = 1 << 20  # written at once
 ALIGNMENT = 64  # bytes, of each array in a file
 
 
@@ -93,19 +94,12 @@ class SharedSegments:
         folder, shared = self._of(mark), _Files(self._of(mark))
         shutil.rmtree(folder, ignore_errors=True)
         changes = read(shared.allocate)
-        if (
-            shared.complete
-            and changes.added
-            and (changes.mark.collection_pk, changes.mark.space)
-            == (
-                mark.collection_pk,
-                mark.space,
-            )
-        ):
-            self._publish(folder, changes)
+        same = (changes.mark.collection_pk, changes.mark.space) == (mark.collection_pk, mark.space)
+        if not (shared.complete and changes.added and same and self._published(folder, changes)):
+            shutil.rmtree(folder, ignore_errors=True)  # what nobody will map takes no room; this worker keeps its rows
         return changes
 
-    def _publish(self, folder: Path, changes: ChangeSet) -> None:
+    def _published(self, folder: Path, changes: ChangeSet) -> bool:
         loaded: dict[str, Any] = {
             "mark": asdict(changes.mark),
             "dimension": changes.dimension,
@@ -116,6 +110,8 @@ class SharedSegments:
             write_whole(folder / LOADED, json.dumps(loaded).encode("ascii"), mode=0o600)
         except OSError as exc:
             log.warning("a collection is not shared between the workers: %s", exc.strerror)
+            return False
+        return True
 
 
 class _Files:
@@ -132,15 +128,25 @@ class _Files:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                # All of it now: where the disk is full, writing to a mapped page would end the process.
-                os.posix_fallocate(descriptor, 0, _layout(count, dimension, embeddings=embeddings)[1])
+                _reserve(descriptor, _layout(count, dimension, embeddings=embeddings)[1])
             finally:
                 os.close(descriptor)
             return _map(path, count, dimension, embeddings=embeddings)
         except OSError as exc:
             log.warning("a collection is not shared between the workers: %s", exc.strerror)
+            path.unlink(missing_ok=True)  # a part of it may be there
             self.complete = False
             return empty_rows(count, dimension, embeddings=embeddings)
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Take the room now: on a full disk, writing to a mapped page would end the process. Raises OSError."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+        return
+    zeros = bytes(min(size, ZEROS_BYTES))
+    for start in range(0, size, ZEROS_BYTES):
+        os.pwrite(descriptor, zeros[: size - start], start)
 
 
 Part = tuple[int, tuple[int, ...], DTypeLike]  # where it begins, its shape and its kind of numbers
