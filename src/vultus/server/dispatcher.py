@@ -15,6 +15,7 @@ from vultus.server.handover import Board, Channel, Doing
 from vultus.server.protocol_errors import raw_protocol_error
 
 LINGER_SECONDS = 1.0  # to let a caller read that its request is lost
+MOST_READS = 256  # of 64 KB: a caller who sends on and on keeps nobody waiting
 LOST = Problem(
     503,
     NotReady.code,
@@ -106,8 +107,9 @@ class Dispatcher:
         with suppress(OSError):
             connection.setblocking(False)
             with suppress(BlockingIOError):
-                while connection.recv(1 << 16):
-                    pass
+                for _ in range(MOST_READS):
+                    if not connection.recv(1 << 16):
+                        break
             connection.send(raw_protocol_error(LOST))
             connection.shutdown(socket.SHUT_WR)
         self._lingering.append((time.monotonic() + LINGER_SECONDS, connection))

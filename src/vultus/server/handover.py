@@ -12,9 +12,14 @@ import mmap
 import os
 import socket
 import struct
+from array import array
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from multiprocessing.reduction import DupFd
 from tempfile import TemporaryFile
+from typing import Any
 
 PLACE = struct.Struct("=I")
 STOP = PLACE.pack(0xFFFFFFFF)  # to a worker: finish what is under way, and end
@@ -50,10 +55,35 @@ class Board:
 
 
 def new_shared_file(size: int) -> int:
-    """The descriptor of a file of that many zero bytes without a name: it is gone with its last user."""
-    with TemporaryFile() as file:
-        os.ftruncate(file.fileno(), size)
-        return os.dup(file.fileno())
+    """The descriptor of a file of that many zero bytes without a name: it is gone with its last user.
+
+    In memory where the system has such files, as a write to a mapped file ends the process where the disk is full.
+    """
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("vultus")
+    else:
+        with TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, size)
+    return descriptor
+
+
+@dataclass(frozen=True)
+class SentDescriptor:
+    """A file descriptor that is pickled for a process that is being started, and is the descriptor there.
+
+    It is passed on at the start itself. `DupFd` outside of a start keeps a copy until the other process asks for it,
+    which one that is killed never does.
+    """
+
+    number: int
+
+    def __reduce__(self) -> tuple[Callable[[Any], SentDescriptor], tuple[object]]:
+        return _received, (DupFd(self.number),)
+
+
+def _received(sent: Any) -> SentDescriptor:
+    return SentDescriptor(sent.detach())
 
 
 @dataclass(frozen=True)
@@ -76,18 +106,37 @@ class Channel:
 
     def hand_over(self, place: int, connection: socket.socket) -> None:
         """Send a connection. Raises: OSError, also BlockingIOError when the worker takes none at the moment."""
-        socket.send_fds(self._end, [PLACE.pack(place)], [connection.fileno()], socket.MSG_DONTWAIT)
+        # Not by socket.send_fds and recv_fds: up to Python 3.12 they ignore the flags, and would wait.
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [connection.fileno()]))
+        self._end.sendmsg([PLACE.pack(place)], [rights], socket.MSG_DONTWAIT)
 
     def stop(self) -> None:
-        """Tell the worker to stop. Raises: OSError."""
-        self._end.sendall(STOP)
+        """Tell the worker to stop. Raises: OSError, also BlockingIOError when it takes nothing at the moment."""
+        self._end.send(STOP, socket.MSG_DONTWAIT)
 
     def receive(self) -> Received | None:
-        """The next connection; None when this worker is to stop, or the parent is gone. Raises: BlockingIOError."""
-        frame, descriptors, _, _ = socket.recv_fds(self._end, PLACE.size, 1, socket.MSG_DONTWAIT)
-        if len(frame) < PLACE.size or not descriptors:
+        """The next connection; None when this worker is to stop, or the parent is gone.
+
+        Raises: BlockingIOError when there is none; also when it was lost, as this process may open no more files, which
+        the parent is told.
+        """
+        descriptors = array("i")
+        room = socket.CMSG_LEN(descriptors.itemsize)
+        frame, rights, _, _ = self._end.recvmsg(PLACE.size, room, socket.MSG_DONTWAIT)
+        for _, _, sent in rights:
+            descriptors.frombytes(sent[: len(sent) - len(sent) % descriptors.itemsize])
+        if len(frame) < PLACE.size or frame == STOP:
             return None
-        return Received(PLACE.unpack(frame)[0], socket.socket(fileno=descriptors[0]))
+        place = PLACE.unpack(frame)[0]
+        if not descriptors:
+            self.say_closed(place)
+            raise BlockingIOError
+        return Received(place, socket.socket(fileno=descriptors[0]))
+
+    def take_no_more(self) -> None:
+        """Let every later `hand_over` of the parent fail; places can still be said to be closed."""
+        with suppress(OSError):
+            self._end.shutdown(socket.SHUT_RD)
 
     def say_closed(self, place: int) -> None:
         """Tell the parent that the connection at this place is closed. Raises: OSError when the parent is gone."""
@@ -96,9 +145,8 @@ class Channel:
     def closed_places(self) -> list[int] | None:
         """The places whose connections were closed since; None when the worker is gone. Raises: BlockingIOError."""
         frames = self._end.recv(PLACE.size * 1024, socket.MSG_DONTWAIT)
-        while len(frames) % PLACE.size:  # a frame cut by the size of the buffer; its rest is on its way
-            frames += self._end.recv(PLACE.size - len(frames) % PLACE.size)
-        return [place for (place,) in PLACE.iter_unpack(frames)] if frames else None
+        whole = len(frames) - len(frames) % PLACE.size  # a part of a frame is the last that a worker wrote
+        return [place for (place,) in PLACE.iter_unpack(frames[:whole])] if whole else None
 
     def close(self) -> None:
         """Close this end."""

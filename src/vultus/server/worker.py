@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from socket import socket
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import uvicorn
 
@@ -18,8 +19,9 @@ from vultus.api.middleware.shutdown import ShutdownState
 from vultus.api.rate_limits import RateLimiter
 from vultus.api.shared_rate_limits import SharedWindows
 from vultus.config import Settings
+from vultus.errors import VultusError
 from vultus.server.connections import ConnectionLimiter
-from vultus.server.handover import Board, Channel, Doing
+from vultus.server.handover import Board, Channel, Doing, SentDescriptor
 from vultus.server.http_protocol import BoundedHttpProtocol
 from vultus.server.process import (
     GracefulServer,
@@ -32,13 +34,6 @@ from vultus.wiring import Duties, System
 
 CONTINUE = b"HTTP/1.1 100"
 OpenWorker = Callable[[Settings, Duties], AbstractContextManager[System]]
-
-
-class SentDescriptor(Protocol):
-    """A file descriptor on its way to another process, as `multiprocessing.reduction.DupFd` makes it."""
-
-    def detach(self) -> int:
-        """The descriptor in the process that received it, which owns it from now on."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +74,7 @@ def run_worker(start: Start) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     start.set_up()
     limit_malloc_arenas(start.settings.compute_slots)
-    start.lock.detach()
-    board, channel = Board(start.board.detach()), Channel(start.channel)
+    board, channel = Board(start.board.number), Channel(start.channel)
     settings = start.settings
 
     @contextmanager
@@ -90,11 +84,11 @@ def run_worker(start: Start) -> None:
             yield system
 
     def fail(exc: Exception) -> None:
-        start.reports.send(Failed(exc))
+        start.reports.send(Failed(portable(exc)))
         server.should_exit = True
 
     app = create_opening_app(
-        settings, opening, on_failure=fail, rates=RateLimiter(windows=SharedWindows(start.rates.detach()))
+        settings, opening, on_failure=fail, rates=RateLimiter(windows=SharedWindows(start.rates.number))
     )
     shutdown_state: ShutdownState = app.state.vultus.shutdown_state
     protocol = handed_protocol(limiter_of(settings), settings.header_seconds, board, channel, prefix=settings.root_path)
@@ -103,6 +97,15 @@ def run_worker(start: Start) -> None:
     server.run(sockets=[])
     if shutdown_state.over:
         end_with_threads()
+
+
+def portable(exc: Exception) -> Exception:
+    """The exception, or where it cannot be pickled and read again, one of ours that names it."""
+    try:
+        pickle.loads(pickle.dumps(exc))
+    except Exception:  # whatever its class does
+        return VultusError(str(exc) if isinstance(exc, VultusError) else f"the start failed with {type(exc).__name__}")
+    return exc
 
 
 class HandedHttpProtocol(BoundedHttpProtocol):
@@ -116,19 +119,28 @@ class HandedHttpProtocol(BoundedHttpProtocol):
         super().connection_made(cast(asyncio.Transport, _NotingTransport(transport, self._note_answering)))
 
     def data_received(self, data: bytes) -> None:
-        if self.board[self.place] is Doing.NOTHING:
-            self.board[self.place] = Doing.ASKING
+        self._note_asking()
         super().data_received(data)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._between_requests():
-            self.board[self.place] = Doing.NOTHING
+        self._note_end()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.board[self.place] = Doing.NOTHING
         self.channel.say_closed(self.place)
+
+    def _note_asking(self) -> None:
+        if self.board[self.place] is Doing.NOTHING or self._is_idle():
+            self.board[self.place] = Doing.ASKING
+
+    def _note_end(self) -> None:
+        if self._is_idle():  # otherwise it is answering until its next request: no other worker could send the rest
+            self.board[self.place] = Doing.NOTHING
+
+    def _is_idle(self) -> bool:
+        return self._between_requests() and self.transport.get_write_buffer_size() == 0
 
     def _note_answering(self) -> None:
         self.board[self.place] = Doing.ANSWERING
@@ -177,6 +189,7 @@ class WorkerServer(GracefulServer):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Take no more connections, then as `GracefulServer` does."""
+        self._channel.take_no_more()
         asyncio.get_running_loop().remove_reader(self._channel.fileno())
         await super().shutdown(sockets)
 

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import DupFd
 from typing import Protocol
 
 from vultus.api.shared_rate_limits import SHARED_BYTES
 from vultus.config import Settings
+from vultus.cores import available_cores
 from vultus.errors import VultusError
 from vultus.server.dispatcher import Dispatcher, Receiver
-from vultus.server.handover import Board, Channel, new_shared_file
+from vultus.server.handover import Board, Channel, SentDescriptor, new_shared_file
 from vultus.server.process import LAST_ANSWERS_SECONDS, listen, raise_open_file_limit
 from vultus.server.signals import handling
 from vultus.server.worker import Failed, Opened, OpenWorker, Start, run_worker
@@ -34,8 +34,9 @@ from vultus.wiring import FIRST_WORKER, NEXT_WORKER, REPLACED_FIRST_WORKER, Duti
 log = logging.getLogger(__name__)
 
 SPARE_PLACES = 64  # a worker, beyond its share of connections at work: idle ones
-FAILURES_IN_A_ROW = 3  # of starts, after which the parent gives up
-BETWEEN_STARTS_SECONDS = 1.0  # of a worker that failed
+FAILURES_IN_A_ROW = 3  # of starts, after which the parent gives up if no worker serves
+BETWEEN_STARTS_SECONDS = 1.0  # of a worker that failed; more after each failure, at most LONGEST_BETWEEN_SECONDS
+LONGEST_BETWEEN_SECONDS = 30.0
 TICK_SECONDS = 0.5
 
 
@@ -45,11 +46,12 @@ class _WithFileno(Protocol):
 
 @dataclass(kw_only=True)
 class Worker(Receiver):
-    """A worker process, as the parent sees it."""
+    """A worker process, as the parent sees it. failure: why it could not start."""
 
     number: int
     process: BaseProcess
     reports: Connection
+    failure: Exception | None = None
 
 
 def run_workers(
@@ -68,6 +70,11 @@ def run_workers(
     Raises SettingsInvalid, and what `open_worker` raises.
     """
     check_settings(settings)
+    if settings.workers > available_cores():
+        log.warning(
+            "VULTUS_WORKERS=%d is more than the %d cores that may be used: each worker has models of its own in memory",
+            *(settings.workers, available_cores()),
+        )
     with listen(settings.host, settings.port) as listener:
         pool = _WorkerPool(settings, open_worker, set_up, listener, lock, on_ready)
         with handling(pool.stop):
@@ -149,11 +156,14 @@ class _WorkerPool:
         self._failure = failure
         self._stop_by = time.monotonic() + self._settings.grace_seconds + 2 * LAST_ANSWERS_SECONDS
         self._to_start.clear()
-        self._selector.unregister(self._listener)
+        if self._listener in self._selector.get_map():  # not while all places are taken
+            self._selector.unregister(self._listener)
         self._listener.close()
         for worker in self._workers.values():
-            with suppress(OSError):
+            try:
                 worker.channel.stop()
+            except OSError:  # it takes nothing at the moment, or ends
+                worker.process.terminate()
 
     # --- workers --------------------------------------------------------------------------------------------------
 
@@ -162,7 +172,7 @@ class _WorkerPool:
         reports, sending = multiprocessing.Pipe(duplex=False)
         start = Start(
             *(self._share, duties, self._open_worker, self._set_up, theirs, sending),
-            *map(DupFd, (self._board_file, self._rates_file, self._lock)),
+            *map(SentDescriptor, (self._board_file, self._rates_file, self._lock)),
         )
         process = multiprocessing.get_context("spawn").Process(
             target=run_worker, args=(start,), name=f"vultus worker {number}"
@@ -183,7 +193,7 @@ class _WorkerPool:
             self._selector.unregister(worker.reports)
             return
         if isinstance(report, Failed):
-            self._start_failed(report.reason)
+            worker.failure = report.reason
             return
         worker.ready, self._failed_starts = True, 0
         self._admin_key = self._admin_key or report.new_admin_key
@@ -197,7 +207,8 @@ class _WorkerPool:
 
     def _start_failed(self, reason: Exception) -> None:
         self._failed_starts += 1
-        if not self._announced or self._failed_starts >= FAILURES_IN_A_ROW:
+        serves = any(one.ready for one in self._workers.values())
+        if not self._announced or (self._failed_starts >= FAILURES_IN_A_ROW and not serves):
             self._give_up(reason)
         else:
             log.error(
@@ -222,11 +233,11 @@ class _WorkerPool:
 
     def _replace(self, worker: Worker) -> None:
         log.error("worker %d ended with code %s; it is replaced", worker.number, worker.process.exitcode)
-        if not worker.ready and not self._announced:
-            self._start_failed(VultusError("a worker ended before it was ready; see the lines above"))
-            return
-        due = time.monotonic() + (0 if worker.ready else BETWEEN_STARTS_SECONDS)
-        self._to_start[worker.number] = due
+        if not worker.ready:
+            self._start_failed(worker.failure or VultusError("a worker ended before it was ready; see the lines above"))
+        if self._stop_by is None:
+            pause = min(LONGEST_BETWEEN_SECONDS, BETWEEN_STARTS_SECONDS * self._failed_starts)
+            self._to_start[worker.number] = time.monotonic() + (0 if worker.ready else pause)
 
     # --- connections ----------------------------------------------------------------------------------------------
 
