@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+from sqlalchemy import true
+
 from vultus.records.seen import Float32
 from vultus.records.stored import Collection, EnrolledFace, Subject
 from vultus.search.segments import empty_rows
@@ -12,6 +14,7 @@ from vultus.search.source import Allocate, ChangeSet, Fits, Mark, StoredEmbeddin
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
+from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 from vultus.storage.database import Database
 from vultus.storage.search_source import SearchSelects
@@ -92,6 +95,18 @@ class GalleryReader:
         """Collection and id of the subjects whose ids are not canonical, see `doubly_spelled_sentence`."""
         with self._database.reading() as connection:
             return s.select_doubly_spelled(connection)
+
+    def subject_ids_beginning(self, collection: str, beginning: str, *, limit: int) -> tuple[str, ...]:
+        """At most `limit` ids of subjects that begin so, letter case counts. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            row = c.collection_row(connection, collection)
+            subjects = t.subjects.c
+            return s.select_ids_beginning(connection, subjects.collection_pk == row.pk, subjects.id, beginning, limit)
+
+    def face_ids_beginning(self, beginning: str, *, limit: int) -> tuple[str, ...]:
+        """At most `limit` ids of faces, of all collections, that begin so."""
+        with self._database.reading() as connection:
+            return s.select_ids_beginning(connection, true(), t.faces.c.id, beginning, limit)
 
     def subjects_of_faces(self, collection: str, face_ids: Sequence[str]) -> dict[str, Subject]:
         """The subjects of those of the faces that are there, by face id. Raises: CollectionNotFound."""

@@ -8,7 +8,19 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    union_all,
+    update,
+)
 
 from vultus.errors import InvalidRequest, SubjectNotFound
 from vultus.identifiers import canonical
@@ -141,6 +153,14 @@ def select_subjects(
         by_id = func.lower(t.subjects.c.id).startswith(wanted, autoescape=True)
         statement = statement.where(by_id | func.lower(t.subjects.c.name).contains(wanted, autoescape=True))
     return tuple(_subject(row, collection) for row in connection.execute(statement))
+
+
+def select_ids_beginning(
+    connection: Connection, where: ColumnElement[bool], ids: ColumnElement[str], beginning: str, limit: int
+) -> tuple[str, ...]:
+    """At most `limit` of the ids that begin so, in their order. The range lets the database use its index."""
+    begins = (ids >= beginning) & (func.substr(ids, 1, len(beginning)) == beginning)
+    return tuple(connection.scalars(select(ids).where(where, begins).order_by(ids).limit(limit)))
 
 
 def select_subjects_of_faces(

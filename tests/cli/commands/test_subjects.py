@@ -50,6 +50,19 @@ def test_a_face_is_moved(run, small, face):
     assert run("subjects", "move", face, "new").exit_code == 1
 
 
+def test_subjects_and_faces_are_named_by_a_beginning_that_is_theirs_alone(run, small, face):
+    small.service.enrolment.enroll([drawn_photo(3)], subject="employ\u00e9-17")
+    small.service.enrolment.enroll([drawn_photo(4)], subject="employ\u00e9-18")
+    several = run("subjects", "rename", "employe\u0301-1", "new")
+    assert (several.exit_code, "2 ids begin with" in several.stderr) == (1, True)
+    small.service.galleries.forget("default", "employ\u00e9-18")
+    assert run("subjects", "rename", "employe\u0301-1", "renamed").stdout.startswith("employ\u00e9-17 is renamed now\n")
+    assert run("subjects", "merge", "rena", "anna").stdout.startswith("1 faces of renamed belong to anna now")
+    assert json.loads(run("subjects", "move", face[:9], "annabel", "--json").stdout)["face_id"] == face
+    assert run("subjects", "rename", "anna", "whole").stdout.startswith("anna is whole now")  # not annabel
+    assert run("subjects", "rename", "ann", "x").exit_code == 1  # too short to be meant as a beginning
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

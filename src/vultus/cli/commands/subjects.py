@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
+from vultus.cli.id_prefix import LEAST_CHARACTERS, full_id
 from vultus.cli.options import AsJson, DataDir, InCollection, check_known_subject, check_subject
 from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
@@ -26,9 +27,15 @@ from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
 
 app = typer.Typer(help="Subjects: rename, merge, move a face, undo.", no_args_is_help=True)
-Subject = Annotated[str, typer.Argument(metavar="ID", help="Id of the subject.", callback=check_known_subject)]
+MOST_FOUND = 10  # ids with one beginning; a refusal names fewer
+BEGINNING = f"or {LEAST_CHARACTERS} and more characters that it alone begins with"
+Subject = Annotated[
+    str, typer.Argument(metavar="ID", help=f"Id of the subject, {BEGINNING}.", callback=check_known_subject)
+]
 NewId = Annotated[str, typer.Argument(metavar="NEW", help="Its new id, which must be free.", callback=check_subject)]
-Into = Annotated[str, typer.Argument(metavar="INTO", help="The subject that stays.", callback=check_known_subject)]
+Into = Annotated[
+    str, typer.Argument(metavar="INTO", help=f"The subject that stays, {BEGINNING}.", callback=check_known_subject)
+]
 
 
 @contextmanager
@@ -49,6 +56,7 @@ def rename_subject(
 ) -> None:
     """Give a subject another id."""
     with open_gallery(data_dir) as (gallery, undo_for):
+        subject = _full_subject(gallery, collection, subject)
         changed = gallery.corrections.rename(collection, subject, new_id, undo_for=undo_for)
         cautions = id_cautions(gallery, None, collection, [changed.subject.id])
     changed = replace(changed, cautions=cautions)
@@ -65,6 +73,7 @@ def merge_subject(
 ) -> None:
     """Move all faces of a subject to another one; the first is gone then."""
     with open_gallery(data_dir) as (gallery, undo_for):
+        subject, into = (_full_subject(gallery, collection, one) for one in (subject, into))
         changed = gallery.corrections.merge(collection, subject, into, undo_for=undo_for)
     said = f"{changed.moved} faces of {subject} belong to {into} now, which has {changed.subject.faces}"
     _show(merged_subject(changed), said, changed.undo, as_json)
@@ -72,7 +81,7 @@ def merge_subject(
 
 @app.command("move")
 def move_face(
-    face_id: Annotated[str, typer.Argument(metavar="FACE", help="Id of the face.")],
+    face_id: Annotated[str, typer.Argument(metavar="FACE", help=f"Id of the face, {BEGINNING}.")],
     subject: Annotated[
         str, typer.Argument(metavar="ID", help="The subject that gets it, made when new.", callback=check_subject)
     ],
@@ -81,6 +90,7 @@ def move_face(
 ) -> None:
     """Move a face to another subject of its collection."""
     with open_gallery(data_dir) as (gallery, undo_for):
+        face_id = full_id(face_id, gallery.face_ids_beginning(face_id, limit=MOST_FOUND))
         moved = gallery.corrections.move(face_id, subject, undo_for=undo_for)
         new = [moved.face.subject] if moved.created else []
         cautions = id_cautions(gallery, None, moved.face.collection, new)
@@ -126,6 +136,14 @@ def undo_change(
         undone = gallery.corrections.undo(undo_id)
     said = f"undone: {undone.action}; {undone.subject.id} has {undone.subject.faces} faces"
     _show(undone_answer(undone), said, None, as_json)
+
+
+def _full_subject(gallery: Gallery, collection: str, given: str) -> str:
+    """The id that is meant. Ids are stored composed but for those of an earlier release, which are given in full."""
+    for spelling in (given, canonical(given)):
+        if known := gallery.subject_ids_beginning(collection, spelling, limit=MOST_FOUND):
+            return full_id(spelling, known)
+    return given
 
 
 def _show(answer: BaseModel, sentence: str, undo: Undo | None, as_json: bool, cautions: Sequence[Caution] = ()) -> None:
