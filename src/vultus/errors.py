@@ -126,6 +126,10 @@ class LowQuality(FaceRefused):
         super().__init__(message)
         self.parts = dict(parts)
 
+    def __reduce__(self) -> tuple[type[LowQuality], tuple[str, Mapping[str, float]]]:
+        """As it goes to another process."""
+        return type(self), (str(self), self.parts)
+
 
 class LooksLikeAnotherSubject(FaceRefused):
     """The face fits another enrolled subject, and the enrolment is strict."""

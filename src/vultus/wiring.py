@@ -63,7 +63,7 @@ class Duties:
 
     serving: loads the collections in the background. shared: in segments that it shares with other workers. lock: takes
     the data folder for itself. first_start: refuses an unfinished restore, makes the first admin key, sweeps what a
-    crash left. jobs: does the work in the background.
+    crash left. jobs: does the work in the background. warm: loads the networks at once, as it will compute.
     """
 
     serving: bool = False
@@ -71,9 +71,11 @@ class Duties:
     lock: bool = False
     first_start: bool = False
     jobs: bool = False
+    warm: bool = True
 
 
 COMMAND_LINE = Duties()
+WITHOUT_NETWORKS = Duties(warm=False)  # a command whose child processes compute
 SERVER = Duties(serving=True, lock=True, first_start=True, jobs=True)
 FIRST_WORKER = Duties(serving=True, shared=True, first_start=True, jobs=True)  # its parent has the lock
 REPLACED_FIRST_WORKER = Duties(serving=True, shared=True, jobs=True)
@@ -159,7 +161,8 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         )
         stack.callback(index.close)
         service = FaceService(ServiceContext(pipeline, models, gallery, photos, index, _policy(settings)))
-        warm_up(pipeline, models)
+        if duties.warm:
+            warm_up(pipeline, models)
         if duties.first_start:
             warn_of_spellings(gallery)
             photos.remove_leftovers()

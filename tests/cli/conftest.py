@@ -33,7 +33,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VULTUS_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("VULTUS_COMPUTE_SLOTS", "2")  # as many as the small pipeline has
+    monkeypatch.setenv("VULTUS_COMPUTE_SLOTS", "1")  # so that an import computes in this process
     monkeypatch.setenv("VULTUS_MODEL_DIR", str(tmp_path / "models"))
     return tmp_path
 

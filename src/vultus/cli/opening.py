@@ -22,14 +22,17 @@ from vultus.models.card import ModelCard, find_card
 from vultus.models.repository.store import ModelStatus, ModelStore, open_store
 from vultus.storage.audit import COMMAND, OVERRIDE, Act
 from vultus.storage.database import database_file, require_database
+from vultus.vision.decoding.isolated import IsolatedDecoder
 from vultus.vision.pipeline import Pipeline
 from vultus.wiring import (
     COMMAND_LINE,
     SERVER,
+    WITHOUT_NETWORKS,
     Duties,
     System,
     check_settings,
     chosen_arithmetic,
+    decode_limits,
     open_models,
     open_pipeline,
     open_system,
@@ -69,6 +72,20 @@ def open_vision(settings: Settings) -> Vision:
     store = open_store(settings.model_dir)
     prepare(store, store.cards, settings)
     return _vision(settings, store)
+
+
+@contextmanager
+def open_analysis(settings: Settings) -> Iterator[Vision]:
+    """The pipeline of these settings in a process that computes for another one, which has prepared the models.
+
+    As in the service, images that could take long are decoded apart. Raises ModelInvalid, ModelNotInstalled.
+    """
+    models = open_models(settings, open_store(settings.model_dir))
+    with IsolatedDecoder(decode_limits(settings)) as decoder:
+        yield Vision(open_pipeline(settings, models, decoder), models)
+
+
+OpenVision = Callable[[Settings], AbstractContextManager[Vision]]
 
 
 @dataclass(frozen=True)
@@ -112,6 +129,7 @@ class Openers:
     open_server: Callable[[Settings], AbstractContextManager[System]] = open_to_serve
     open_worker: Callable[[Settings, Duties], AbstractContextManager[System]] = open_installed
     open_vision: Callable[[Settings], Vision] = open_vision
+    open_analysis: OpenVision = open_analysis
     run_self_test: Callable[[Settings], SelfTestRun] = run_self_test
 
 
@@ -122,16 +140,18 @@ def openers_of(ctx: typer.Context) -> Openers:
 
 
 @contextmanager
-def opened(ctx: typer.Context, settings: Settings, *, may_create: bool = False) -> Iterator[System]:
+def opened(ctx: typer.Context, settings: Settings, *, may_create: bool = False, warm: bool = True) -> Iterator[System]:
     """The open system for a command; its changes are audited as made by a command.
 
     The operator of the machine may loosen the policies of a collection, as an admin key may.
-    may_create: whether the command may make a new data folder. Raises StorageFailed when it may not and there is none.
+    may_create: whether the command may make a new data folder. warm: whether the networks are to be loaded at once.
+    Raises StorageFailed when it may not and there is none.
     """
     if not may_create:
         require_database(settings.sqlalchemy_url)
     act = Act(COMMAND, may_override=True)
-    with openers_of(ctx).open_system(settings) as system:
+    openers = openers_of(ctx)
+    with openers.open_system(settings) if warm else openers.open_worker(settings, WITHOUT_NETWORKS) as system:
         yield replace(system, service=system.service.acting_as(act))
         if act.overridden:
             system.audit_sink.add(act.line(OVERRIDE))

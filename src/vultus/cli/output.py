@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,7 +15,7 @@ import typer
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from vultus.identifiers import JOINERS
@@ -91,6 +92,8 @@ def _cell(value: object) -> str:
 
 
 SECONDS_BETWEEN_LINES = 30.0
+RATE_SECONDS = 60.0  # over which the rate is taken: photos that were there already go by much faster
+LEAST_RATE_SECONDS = 5.0  # below it no rate is shown
 
 
 @contextmanager
@@ -99,10 +102,50 @@ def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
     if not sys.stderr.isatty():
         yield Lines(label, total).advance
         return
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[estimate]}"))
+    rate = Rate(total)
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda: bar.advance(task)
+        task = bar.add_task(label, total=total, estimate="")
+
+        def advance() -> None:
+            rate.advance()
+            bar.update(task, advance=1, estimate=rate.estimate())
+
+        yield advance
+
+
+class Rate:
+    """Photos a second over the last RATE_SECONDS, and how long the rest takes at that rate."""
+
+    def __init__(self, total: int, *, clock: Callable[[], float] = monotonic) -> None:
+        self.done, self._total, self._clock = 0, total, clock
+        self._samples = deque([(clock(), 0)])  # at most one a second: when, and how many were done
+
+    def advance(self) -> None:
+        """Count one photo."""
+        self.done += 1
+        now = self._clock()
+        if now - self._samples[-1][0] >= 1:
+            self._samples.append((now, self.done))
+            while now - self._samples[1][0] >= RATE_SECONDS:
+                self._samples.popleft()
+
+    def estimate(self) -> str:
+        """In words; empty while too little is known."""
+        (begun, before), (now, done) = self._samples[0], self._samples[-1]
+        left = self._total - self.done
+        if now - begun < LEAST_RATE_SECONDS or not left:
+            return ""
+        rate = (done - before) / (now - begun)
+        return f"{rate:.1f} a second over the last {now - begun:.0f} s, {left} left, about {_duration(left / rate)}"
+
+
+def _duration(seconds: float) -> str:
+    """In the unit that suits it: 40 s, 12 min, 3 h 5 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 class Lines:
@@ -110,10 +153,12 @@ class Lines:
 
     def __init__(self, label: str, total: int, *, clock: Callable[[], float] = monotonic) -> None:
         self._label, self._total, self._clock = label, total, clock
-        self._done, self._said = 0, clock()
+        self._rate, self._said = Rate(total, clock=clock), clock()
 
     def advance(self) -> None:
-        self._done += 1
+        """Count one photo, and say so when it is time to."""
+        self._rate.advance()
         if self._clock() - self._said >= SECONDS_BETWEEN_LINES:
             self._said = self._clock()
-            say(f"{self._label}: {self._done} of {self._total}")
+            estimate = self._rate.estimate()
+            say(f"{self._label}: {self._rate.done} of {self._total}" + (f"; {estimate}" if estimate else ""))

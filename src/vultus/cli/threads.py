@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -20,9 +20,15 @@ def in_threads(work: Callable[[A], B], items: Sequence[A], threads: int) -> Gene
             waiting.add(pool.submit(work, item))
             if len(waiting) >= AHEAD * threads:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+                yield from _results(done)
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+            yield from _results(done)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _results(done: Iterable[Future[B]]) -> Iterator[B]:
+    """Those of finished work; then an exception, so that no result of the same moment is lost by it."""
+    for future in sorted(done, key=lambda one: one.exception() is not None):
+        yield future.result()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from vultus.errors import LowQuality
 from vultus.records.answers import EnrolledPhoto
 from vultus.records.chosen import FaceChoice
 from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import NewFace, Photo
-from vultus.service.context import low_quality_sentence
+from vultus.service.context import Models, low_quality_sentence
 from vultus.storage.photos import PhotoStore
 from vultus.vision.detected_photo import DetectedPhoto
+from vultus.vision.face_selection import largest_face, only_face
 from vultus.vision.pipeline import Pipeline
+
+WhichFace = Literal["only", "largest"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,42 @@ class AcceptedFace:
         landmarks = tuple((float(x), float(y)) for x, y in self.seen.landmarks)
         face = replace(stored.face, box=self.seen.box, landmarks=landmarks)
         return replace(stored, face=face, rotation=self.seen.rotation)
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """How a photo becomes a face to enroll. pipeline_version: of the model. floor: of quality, 0..100.
+
+    detector: None: the default one. keep_photo: whether a JPEG is made of it.
+    """
+
+    model_id: str
+    pipeline_version: int
+    floor: float
+    face: WhichFace = "only"
+    detector: str | None = None
+    align: bool = True
+    keep_photo: bool = True
+
+
+Accept = Callable[[bytes, str, Acceptance], AcceptedFace]
+"""From a photo, the sha256 of its bytes and the rules to its face, as `accept_photo`."""
+
+
+def accept_photo(pipeline: Pipeline, models: Models, photo: bytes, source: str, rules: Acceptance) -> AcceptedFace:
+    """The face of a photo to enroll: all that is computed of it. source: sha256 of its bytes.
+
+    Raises BadInput, FaceRefused: it cannot be enrolled.
+    """
+    with pipeline.slot():
+        model = models.resolve(rules.model_id).at_version(rules.pipeline_version)
+        detected = pipeline.detect(photo, detector=rules.detector)
+        face = only_face(detected) if rules.face == "only" else largest_face(detected)
+        (template,) = pipeline.embed([(detected, face)], model.embedder(), align=rules.align)
+        require_quality(template.quality, rules.floor)
+        kept = photo_to_keep(pipeline, detected, source) if rules.keep_photo else None
+        chosen = pipeline.choice(detected, face)
+    return accepted_face(detected, face, template, source, kept, chosen)
 
 
 def accepted_face(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,14 @@ from vultus.records.answers import EnrolledPhoto, EnrollResult, RejectedPhoto
 from vultus.records.cautions import Caution
 from vultus.records.seen import ModelEmbedding
 from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, NewFace
-from vultus.service.accepted_faces import AcceptedFace, accepted_face, ensure_photos, photo_to_keep, require_quality
+from vultus.service.accepted_faces import (
+    Accept,
+    Acceptance,
+    AcceptedFace,
+    WhichFace,
+    accept_photo,
+    ensure_photos,
+)
 from vultus.service.chosen_faces import cautions_about
 from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.evidence import Seen, unusual_vectors
@@ -23,9 +31,7 @@ from vultus.service.likeness import NewSeen, compared, id_cautions
 from vultus.service.policies import NO_POLICIES, USE_OVERRIDE
 from vultus.storage.additions import Beginning
 from vultus.vectors import require_embedding, unit_length
-from vultus.vision.face_selection import largest_face, only_face
 
-FaceChoice = Literal["only", "largest"]
 NO_PHOTO = Caution(
     "no_photo",
     "embedding",
@@ -37,8 +43,10 @@ NO_PHOTO = Caution(
 class Enrolment:
     """Adds templates to subjects."""
 
-    def __init__(self, context: ServiceContext) -> None:
+    def __init__(self, context: ServiceContext, accept: Accept | None = None) -> None:
+        """accept: computes the faces of `enroll`; None: here."""
         self._context = context
+        self._accept = accept or partial(accept_photo, context.pipeline, context.models)
 
     @in_one_space
     def enroll(
@@ -51,7 +59,7 @@ class Enrolment:
         metadata: Mapping[str, Any] | None = None,
         model_name: str | None = None,
         detector: str | None = None,
-        face: FaceChoice = "only",
+        face: WhichFace = "only",
         min_quality: float | None = None,
         align: bool = True,
         store_photo: bool = True,
@@ -68,6 +76,7 @@ class Enrolment:
         existing, model, policies = self._binding(collection, model_name)
         store_photo = store_photo and policies.store_photos
         floor = self._context.effective_limit("min_quality", min_quality, policies)
+        rules = Acceptance(model.id, model.pipeline_version, floor, face, detector, align, store_photo)
         sources = [hashlib.sha256(photo).hexdigest() for photo in photos]
         known = self._known(collection, subject, sources)
         accepted: dict[int, AcceptedFace] = {}
@@ -76,7 +85,7 @@ class Enrolment:
             if sources[i] in known:
                 continue
             try:
-                accepted[i] = self._accept(photo, sources[i], model, detector, face, floor, align, store_photo)
+                accepted[i] = self._accept(photo, sources[i], rules)
             except (BadInput, FaceRefused) as refusal:
                 refused[i] = refusal
         if refused and not accepted and not known:
@@ -221,26 +230,6 @@ class Enrolment:
             return dict(self._context.gallery.find_faces_by_source(collection, subject, sources))
         except CollectionNotFound:
             return {}
-
-    def _accept(
-        self,
-        photo: bytes,
-        source: str,
-        model: Model,
-        detector: str | None,
-        choice: FaceChoice,
-        floor: float,
-        align: bool,
-        store_photo: bool,
-    ) -> AcceptedFace:
-        with self._context.pipeline.slot():
-            detected = self._context.pipeline.detect(photo, detector=detector)
-            face = only_face(detected) if choice == "only" else largest_face(detected)
-            (template,) = self._context.pipeline.embed([(detected, face)], model.embedder(), align=align)
-            require_quality(template.quality, floor)
-            kept = photo_to_keep(self._context.pipeline, detected, source) if store_photo else None
-            chosen = self._context.pipeline.choice(detected, face)
-        return accepted_face(detected, face, template, source, kept, chosen)
 
 
 def _in_order(

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from tests import pictures
 from tests.heic import heic
 from vultus.cli.command_table import app
-from vultus.cli.commands.importing import ImportReport
 from vultus.cli.context import CommandContext
+from vultus.cli.import_report import ImportReport
 from vultus.cli.opening import Openers
 from vultus.errors import SettingsInvalid
 from vultus.evaluation.labelled_folder import PhotoFile
@@ -224,3 +224,11 @@ def test_the_device_reaches_the_settings(surroundings, people):
     obj = CommandContext(Openers(open_system=refusing))
     CliRunner().invoke(app, ["import", str(people), "--device", "cuda"], obj=obj)
     assert asked == ["cuda"]
+
+
+def test_a_photo_of_which_one_of_several_faces_was_taken_is_counted(run, people):
+    write(people / "anna" / "3.png", pictures.drawn_photo(1, 2))
+    cautions = {one["code"]: one["examples"] for one in imported(run, people)["cautions"]}
+    assert cautions["several_faces"] == ["anna/3.png"]
+    write(people / "ben" / "2.png", pictures.drawn_photo(2, 3))
+    assert "enrolled 1 with the caution several_faces:\n  ben/2.png: 2 faces" in run("import", people).stdout

@@ -20,7 +20,8 @@ from vultus.cli.settings import load_settings, read_photo
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.answers import EnrollResult
 from vultus.schemas.answers import enroll_answer
-from vultus.service.enrolment import Enrolment, FaceChoice
+from vultus.service.accepted_faces import WhichFace
+from vultus.service.enrolment import Enrolment
 
 
 def enroll(
@@ -77,7 +78,7 @@ class _Given:
     files: tuple[Path, ...]
     subject: str | None
     name: str | None
-    face: FaceChoice | Literal["all"]
+    face: WhichFace | Literal["all"]
     subjects: str | None
     embedding: Path | None
     min_quality: float | None
