@@ -202,9 +202,21 @@ def test_a_face_that_was_given_to_another_subject_is_left_out_of_searches(file, 
     assert all(one.similarity < 0.9 for one in candidates)
 
 
-def test_codes_that_were_changed_are_made_again(file, gallery):
-    tamper(file, "UPDATE codes SET codes = zeroblob(length(codes)) WHERE face_pk = 2")
-    (candidates,) = FlatIndex(gallery).search("people", unit(1)[None, :], 1)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "codes = zeroblob(length(codes))",
+        "codes = 'text'",
+        "codes = 7",
+        "codes = zeroblob(3)",
+        "seal = NULL",
+        "(codes, seal) = (SELECT other.codes, other.seal FROM codes AS other WHERE other.face_pk = 1)",
+    ],
+)
+def test_codes_that_were_changed_are_made_again(file, gallery, change):
+    tamper(file, f"UPDATE codes SET {change} WHERE face_pk = 2")
+    without_embeddings = FlatIndex(gallery, memory_bytes=1)
+    (candidates,) = without_embeddings.search("people", unit(1)[None, :], 1)
     assert candidates[0].subject == "s1"
 
 
@@ -341,6 +353,14 @@ def test_no_other_values_have_the_same_seal(tmp_path):
     assert len({key.seal(*some) for some in values}) == len(values)
     assert key.seal(0.0) == key.seal(-0.0)
     assert key.seal(np.nextafter(1.0, 2.0).item()) != key.seal(1.0)
+
+
+def test_the_seals_of_many_rows_are_those_of_each(tmp_path):
+    key = InstallationKey(tmp_path / "key")
+    key.make()
+    numbers, contents = [1, 23, 2**40], [b"", b"a" * 520, bytes(range(256))]
+    one_by_one = [key.seal("codes", "integerblob", *row) for row in zip(numbers, contents, strict=True)]
+    assert key.seals_of("'codes', 'integerblob'", numbers, contents) == one_by_one
 
 
 @pytest.mark.parametrize("content", ["", "abc", "g" * 64, "0" * 63])

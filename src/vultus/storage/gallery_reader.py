@@ -44,7 +44,7 @@ class GalleryReader:
     @cached_property
     def _selects(self) -> SearchSelects:
         """Compiled at the first search: that takes as long as a hundred of them."""
-        return SearchSelects(self._database.engine.dialect)
+        return SearchSelects(self._database.engine.dialect, self._database.installation_key)
 
     # --- collections ----------------------------------------------------------------------------------------------
 

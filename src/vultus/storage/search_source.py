@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Dialect, Select, and_, bindparam, case, func, select
+from sqlalchemy import Dialect, Select, and_, bindparam, func, select
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from vultus.errors import StorageFailed
+from vultus.installation_key import InstallationKey
 from vultus.records.seen import Float32
 from vultus.search.int8_codes import Codes, from_blobs, quantise, to_blobs
 from vultus.search.segments import SEGMENT_ROWS, Int64, Rows, empty_rows
@@ -59,12 +61,13 @@ class DriverSelect:
 class SearchSelects:
     """All statements of a search source, for one database."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, key: InstallationKey) -> None:
+        """key: by which the rows are sealed."""
         c, r = t.collections.c, t.removals.c
         named = select(c.pk, c.revision, c.space, c.dimension).where(c.name == bindparam("name"))
         removed = select(r.face_pk).where(r.collection_pk == bindparam("pk"), r.revision > bindparam("start"))
         self.collection, self.removed = (DriverSelect(one, dialect) for one in (named, removed))
-        self.slots = tuple(_SlotSelects(slot, dialect) for slot in range(len(t.SLOTS)))
+        self.slots = tuple(_SlotSelects(slot, dialect, key) for slot in range(len(t.SLOTS)))
 
     def mark(self, cursor: DBAPICursor, name: str) -> Mark:
         """The mark of a collection. Raises: CollectionNotFound."""
@@ -120,13 +123,14 @@ class SearchSelects:
 class _SlotSelects:
     """The statements on the embeddings and codes of one slot."""
 
-    def __init__(self, slot: int, dialect: Dialect) -> None:
+    def __init__(self, slot: int, dialect: Dialect, key: InstallationKey) -> None:
         c, f, (embeddings, codes) = t.collections.c, t.faces.c, t.SLOTS[slot]
         left_out = select(t.unembedded.c.face_pk).where(t.unembedded.c.slot == slot)
         after = (f.collection_pk == bindparam("pk"), f.revision > bindparam("start"), f.pk.not_in(left_out))
         rows = select(f.pk, f.subject_pk)
-        coded = rows.add_columns(case((sound(codes), codes.c.codes))).outerjoin(codes, codes.c.face_pk == f.pk)
+        coded = rows.add_columns(codes.c.codes, codes.c.seal).outerjoin(codes, codes.c.face_pk == f.pk)
         embedded = rows.add_columns(embeddings.c.embedding).join(embeddings, embeddings.c.face_pk == f.pk)
+        self._seals_of = partial(key.seals_of, f"'{codes.name}', 'integerblob'")  # see `seals.seal_sql`
         order = (f.revision, f.subject_pk, f.pk)  # as in the index; a revision has one subject
         self.count = DriverSelect(select(func.count()).select_from(t.faces).where(*after), dialect)
         self.codes = DriverSelect(coded.where(*after).order_by(*order), dialect)
@@ -160,13 +164,26 @@ class _SlotSelects:
         for first in range(0, count, SEGMENT_ROWS):
             segment = allocate(min(SEGMENT_ROWS, count - first), dimension, embeddings=with_embeddings)
             for place in range(0, len(segment), ROWS_AT_ONCE):
-                _fill(
-                    segment.part(place, place + ROWS_AT_ONCE), cursor.fetchmany(min(ROWS_AT_ONCE, len(segment) - place))
-                )
+                some = cursor.fetchmany(min(ROWS_AT_ONCE, len(segment) - place))
+                self._fill(segment.part(place, place + ROWS_AT_ONCE), some)
             segments.append(segment)
         for segment in segments:
             self._add_missing_codes(cursor, segment)
         return tuple(segments)
+
+    def _fill(self, rows: Rows, some: Sequence[tuple[Any, ...]]) -> None:
+        """Write what was read into the rows: codes, or embeddings, from which the codes are made."""
+        rows.face_pks[:], rows.subject_pks[:], blobs, *seals = zip(*some, strict=True)
+        dimension = rows.codes.values.shape[1]
+        if rows.embeddings is not None:
+            rows.embeddings[:] = embeddings_of(blobs, dimension)
+            _encode(rows, rows.embeddings)
+            return
+        blank = _uncoded(dimension)
+        known = [blob if type(blob) is bytes else blank for blob in blobs]
+        expected = self._seals_of(rows.face_pks.tolist(), known)
+        known = [blob if seal == right else blank for blob, seal, right in zip(known, *seals, expected, strict=True)]
+        from_blobs(known, dimension, rows.codes, 0)
 
     def _add_missing_codes(self, cursor: DBAPICursor, rows: Rows) -> None:
         """Compute the codes of the rows that have none that match their seal.
@@ -189,19 +206,10 @@ def embeddings_of(blobs: Sequence[bytes], dimension: int) -> Float32:
     return np.frombuffer(joined, "<f4").reshape(len(blobs), dimension)
 
 
-def _fill(rows: Rows, some: Sequence[tuple[Any, ...]]) -> None:
-    """Write what was read into the rows: codes, or embeddings, from which the codes are made."""
-    rows.face_pks[:], rows.subject_pks[:], blobs = zip(*some, strict=True)
-    dimension = rows.codes.values.shape[1]
-    if rows.embeddings is not None:
-        rows.embeddings[:] = embeddings_of(blobs, dimension)
-        _encode(rows, rows.embeddings)
-        return
-    if None in blobs:
-        none = Codes(np.zeros((1, dimension), np.int8), np.full(1, UNCODED, np.float32), np.zeros(1, np.float32))
-        blank = to_blobs(none)[0]
-        blobs = tuple(blank if blob is None else blob for blob in blobs)
-    from_blobs(blobs, dimension, rows.codes, 0)
+def _uncoded(dimension: int) -> bytes:
+    """In place of the codes of a row that has none that match their seal."""
+    none = Codes(np.zeros((1, dimension), np.int8), np.full(1, UNCODED, np.float32), np.zeros(1, np.float32))
+    return to_blobs(none)[0]
 
 
 def _encode(rows: Rows, embeddings: Float32) -> None:
