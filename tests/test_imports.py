@@ -57,6 +57,7 @@ ONLY_IMPORTER = {
     "onnxruntime": {"vision/session.py"},
     "PIL": {"vision/image.py", "vision/decoding"},
     "pi_heif": {"vision/decoding"},
+    "simplejpeg": {"vision/decoding"},
     "h5py": {"models/importers/keras_hdf5.py"},
     "matplotlib": {"evaluation/presentation/figures.py"},
     "faiss": {"search/pq_index.py"},

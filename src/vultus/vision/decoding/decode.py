@@ -28,6 +28,7 @@ from vultus.vision.decoding.formats import (
 )
 from vultus.vision.decoding.jpeg_header import read_jpeg_header
 from vultus.vision.decoding.limits import DEFAULT_LIMITS, DecodeLimits, check_memory, check_size
+from vultus.vision.decoding.ordinary_jpeg import decode_ordinary
 from vultus.vision.decoding.png_chunks import check_png
 from vultus.vision.decoding.rgb import to_rgb
 
@@ -65,20 +66,23 @@ def _decode_jpeg(data: bytes, limits: DecodeLimits, reduced_side: int) -> Photog
     header = read_jpeg_header(data)
     check_size(header.width, header.height, limits)
     check_memory("JPEG", header.width, header.height, header.coefficient_bytes, limits)
+    of_one_scan = header.coefficient_bytes == 0
     try:
-        return _read_jpeg(data, reduced_side)
+        return _read_jpeg(data, reduced_side, of_one_scan=of_one_scan)
     except OSError:  # it ends early
-        return _read_jpeg(completed(data), reduced_side)
+        return _read_jpeg(completed(data), reduced_side, of_one_scan=of_one_scan)
 
 
-def _read_jpeg(data: bytes, reduced_side: int) -> Photograph:
+def _read_jpeg(data: bytes, reduced_side: int, *, of_one_scan: bool) -> Photograph:
     """Only the first picture is read: an MPO is a JPEG with others behind it."""
     with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as picture:
         width, height = picture.size
         orientation = _orientation(picture)
         picture.draft("RGB", draft_size(width, height, reduced_side))
-        picture.load()
-        pixels = to_rgb(picture)
+        pixels = decode_ordinary(data, picture.mode, picture.size) if of_one_scan else None
+        if pixels is None:
+            picture.load()
+            pixels = to_rgb(picture)
     return _upright(pixels, width, height, orientation)
 
 
