@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -53,13 +54,13 @@ def main() -> None:
 
 def _measured(folder: Path, faces: int, workers: list[int], rounds: int, seconds: float) -> Iterator[Row]:
     """A row for each number of workers; each has a server and a folder of its own, and turns alternate."""
-    photos = Photos()
+    photos, made = Photos(), folder / "made"
+    made_gallery(made, faces, [OURS[DEFAULT]], say=lambda _: None)
     with ExitStack() as stack:
         servers: dict[int, Server] = {}
         for number in workers:
             data_dir = folder / str(number) / "data"
-            data_dir.parent.mkdir()
-            made_gallery(data_dir, faces, [OURS[DEFAULT]], say=lambda _: None)
+            shutil.copytree(made, data_dir)
             settings = {"VULTUS_WORKERS": str(number), "VULTUS_COMPUTE_SLOTS": str(SLOTS)}
             servers[number] = stack.enter_context(serving(data_dir, module=MODULE, settings=settings))
         taken: dict[tuple[int, str], list[Row]] = {(number, call): [] for number in workers for call in CALLS}

@@ -32,7 +32,7 @@ from benchmarks.timing import milliseconds
 FIND_PEOPLE = 30
 PAIRS = 4
 TURN = 4
-SECONDS = 25.0  # of one contestant at one call and size: when they are over, it has no further turn
+SECONDS = 12.0  # of one contestant at one call and size: when they are over, it has no further turn
 CALLS = ("verify", "represent", "find")
 
 Row = dict[str, Any]

