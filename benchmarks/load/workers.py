@@ -12,9 +12,12 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import statistics
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -34,6 +37,7 @@ CALLS = ("/find", "/verify")
 SIZE = "640x480"
 CLIENTS, SLOTS = 16, 32  # more slots than clients: a sleeping network needs no core
 WARM_REQUESTS = 80  # each network of each worker computes its first runs in them
+IDLE_SECONDS = 90.0
 MOST_REQUESTS = 2_000  # of a turn
 MODULE = ("benchmarks.load.sleeping_server",)
 
@@ -42,10 +46,13 @@ Row = dict[str, Any]
 
 def main() -> None:
     given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped too
     rows: list[Row] = []
     for faces in given.faces:
         with tempfile.TemporaryDirectory() as folder:
-            rows += _measured(Path(folder), faces, given.workers, given.rounds, given.seconds)
+            for row in _measured(Path(folder), faces, given.workers, given.rounds, given.seconds):
+                print(f"... {row}", file=sys.stderr, flush=True)
+                rows.append(row)
     found = {"machine": machine.facts(), "clients": CLIENTS, "rows": rows}
     if given.json:
         given.json.write_text(json.dumps(found, indent=2) + "\n")
@@ -63,6 +70,7 @@ def _measured(folder: Path, faces: int, workers: list[int], rounds: int, seconds
             shutil.copytree(made, data_dir)
             settings = {"VULTUS_WORKERS": str(number), "VULTUS_COMPUTE_SLOTS": str(SLOTS)}
             servers[number] = stack.enter_context(serving(data_dir, module=MODULE, settings=settings))
+            _wait_until_idle(servers[number])
         taken: dict[tuple[int, str], list[Row]] = {(number, call): [] for number in workers for call in CALLS}
         before = machine.load()[0]
         for path in CALLS:
@@ -84,9 +92,23 @@ def _measured(folder: Path, faces: int, workers: list[int], rounds: int, seconds
             }
 
 
+def _wait_until_idle(server: Server) -> None:
+    """Wait for the end of what a server prepares in the background, at most IDLE_SECONDS."""
+    end = time.perf_counter() + IDLE_SECONDS
+    while time.perf_counter() < end:
+        before = _worked_ms(machine.family(server.pid))
+        time.sleep(1.0)
+        if _worked_ms(machine.family(server.pid)) - before < 30.0:
+            return
+
+
+def _worked_ms(pids: Sequence[int]) -> float:
+    return sum(processor_ms(pid) or 0.0 for pid in pids)
+
+
 def _turn(server: Server, path: str, body: Body, seconds: float) -> Row:
     pids = machine.family(server.pid)
-    before = sum(processor_ms(pid) or 0.0 for pid in pids)
+    before = _worked_ms(pids)
     outcome = send(server, path, body, CLIENTS, Bounds(MOST_REQUESTS, seconds))
     if outcome.statuses:
         raise SystemExit(f"{path} was answered {dict(outcome.statuses)}")
@@ -95,7 +117,7 @@ def _turn(server: Server, path: str, body: Body, seconds: float) -> Row:
         "per_second": answered / outcome.seconds,
         "p50_ms": percentile(outcome.taken_ms, 0.5),
         "p99_ms": percentile(outcome.taken_ms, 0.99),
-        "cpu_ms": (sum(processor_ms(pid) or 0.0 for pid in pids) - before) / answered,
+        "cpu_ms": (_worked_ms(pids) - before) / answered,
     }
 
 
