@@ -20,7 +20,7 @@ test: $(VENV)/.test
 soak: $(VENV)/.test
 	$(BIN)/python -m pytest -m soak -s
 
-# Speed on this machine, as a table: BENCH="--quick", "--json FILE", "--peers --peer-dir FOLDER".
+# Speed on this machine, as tables: BENCH="--quick", "--only stages", "--json FILE", "--peers --peer-dir FOLDER".
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
