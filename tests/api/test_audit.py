@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,54 @@ def test_a_change_and_its_line_are_there_together_and_a_repetition_changes_nothi
         ("verify", "ok", (face,)),
         ("find", "ok", (face,)),
     ]
+
+
+def test_why_a_door_opened_is_answered_by_the_request_id(
+    small: Small, whole: System, audit_sink: BackgroundAuditWriter, audit: Audit
+) -> None:
+    made, secret = small.keys.create("admin", ["admin"])
+    with TestClient(create_app(replace(whole, audit=audit)), headers={"x-api-key": secret}) as client:
+        enrolled = client.post("/enroll", files={"img": drawn_photo(1)}, data={"subject": "anna"}).json()
+        (face,) = (face["face_id"] for face in enrolled["faces"])
+        answer = client.post("/find", files={"img": drawn_photo(1)}, headers={"x-request-id": ID}).json()
+        audit_sink.close()
+        (line,) = client.get("/audit", params={"request_id": ID}).json()["lines"]
+        assert client.get("/audit", params={"decision": "match", "face_id": face}).json()["lines"] == [line]
+        assert client.get("/audit", params={"decision": "unknown"}).json()["lines"] == []
+    (searched,) = answer["faces"]
+    best = searched["matches"][0]
+    assert (line["actor"], line["action"], line["objects"]) == (made.id, "find", [face])
+    assert line["decisions"] == [
+        {
+            "decision": "match",
+            "similarity": pytest.approx(best["similarity"], abs=1e-3),
+            "score": pytest.approx(best["score"], abs=1e-3),
+            "threshold": pytest.approx(best["threshold"], abs=1e-3),
+            "rule": "target_fpir",
+            "expected": 0.01,
+            "model_id": answer["model_id"],
+            "face_ids": [face],
+            "chosen": [0],
+        }
+    ]
+    assert "anna" not in str(line)
+
+
+DECIDING: list[tuple[str, dict[str, Any], list[tuple[str, tuple[int | None, ...]]]]] = [
+    ("/verify", {"files": {"img1": photo(), "img2": photo()}}, [("verified", (0, 0))]),
+    ("/find", {"files": {"img": photo()}}, [("match", (0,))]),
+    ("/compare", {"json": {"source_vector": [1.0, 0.0], "target_vector": [1.0, 0.0]}}, [("verified", ())]),
+]
+
+
+@pytest.mark.parametrize(("path", "sent", "decided"), DECIDING)
+def test_every_call_that_decides_is_audited_with_its_decisions(
+    client: TestClient, system: StandInSystem, path: str, sent: dict[str, Any], decided: list[object]
+) -> None:
+    client.put("/collections/default", json={})
+    assert client.post(path, **sent).status_code == 200
+    line = system.audit_sink.lines[-1]
+    assert [(one.decision, one.chosen) for one in line.decisions] == decided
 
 
 def test_keys_made_rotated_and_revoked_over_http_are_audited(small: Small, whole: System, audit: Audit) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vultus.storage.audit import Audit
+from vultus.storage.audit import Audit, AuditFilter
 from vultus.wiring import job_runner
 
 
@@ -20,7 +20,7 @@ def test_one_job_is_shown_and_cancelled(whole, small_client):
     assert (shown["kind"], shown["collection"], shown["state"], shown["total"]) == ("count", "default", "queued", 0)
     assert small_client.post(f"/jobs/{job.id}/cancel").json()["state"] == "cancelled"
     assert not job_runner(whole.service).run_next()
-    (line,) = Audit(whole.gallery._database).lines(action="job.cancel")
+    (line,) = Audit(whole.gallery._database).lines(AuditFilter(action="job.cancel"))
     assert (line.collection, line.objects) == ("default", (job.id,))
     assert small_client.post(f"/jobs/{job.id}/cancel").status_code == 200
 

@@ -10,7 +10,7 @@ from tests.waiting import patient, wait_until
 from vultus.errors import InvalidRequest, NotFound
 from vultus.jobs.job_runner import JobRunner
 from vultus.jobs.kinds import Outcome
-from vultus.storage.audit import Act, Audit
+from vultus.storage.audit import Act, Audit, AuditFilter
 from vultus.storage.jobs import JobStore
 
 
@@ -75,7 +75,7 @@ def test_a_queued_job_is_cancelled_at_once_and_a_running_one_after_its_step(jobs
     ended = jobs.job(running.id)
     assert (ended.state, ended.done, ended.cancelling) == ("cancelled", 3, False)
     assert jobs.cancel(running.id) == ended
-    assert [line.action for line in Audit(database).lines(action="job.cancel")] == ["job.cancel"] * 2
+    assert [line.action for line in Audit(database).lines(AuditFilter(action="job.cancel"))] == ["job.cancel"] * 2
 
 
 def test_what_a_kill_interrupted_goes_on_where_it_was(jobs):

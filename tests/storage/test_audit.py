@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.storage.synthetic import DIMENSION, MODEL, new_face
 from vultus.errors import FaceNotFound, StorageFailed
+from vultus.records.decisions import Decision
 from vultus.records.stored import AuditLine
-from vultus.storage.audit import Act, Audit, insert_lines
+from vultus.storage.audit import Act, Audit, AuditFilter, insert_lines
 
 ACT = "0123456789abcdef0123456789abcdef"
 T = datetime(2030, 1, 1, tzinfo=UTC)
@@ -109,7 +111,7 @@ def test_many_objects_are_counted_and_the_first_named(audit, ours):
         "DELETE FROM audit",
         "DELETE FROM audit WHERE pk = 1",
         "INSERT OR REPLACE INTO audit SELECT pk, at, 'nobody', action, collection, objects, object_count, outcome, "
-        "request_id, kept_from, seal FROM audit",
+        "request_id, kept_from, seal, decisions FROM audit",
         "INSERT OR REPLACE INTO audit (pk, at, actor, action, objects, object_count, outcome) "
         "VALUES (1, '2030-01-01', 'nobody', 'find', '[]', 0, 'ok')",
     ],
@@ -139,10 +141,43 @@ def three(database, audit):
 
 def test_lines_are_chosen_by_time_actor_action_and_number(three):
     assert [line.number for line in three.lines()] == [1, 2, 3]
-    assert [line.number for line in three.lines(since=T + timedelta(days=1))] == [2, 3]
-    assert [line.number for line in three.lines(actor="k1")] == [1, 2]
-    assert [line.number for line in three.lines(action="enroll")] == [3]
+    assert [line.number for line in three.lines(AuditFilter(since=T + timedelta(days=1)))] == [2, 3]
+    assert [line.number for line in three.lines(AuditFilter(actor="k1"))] == [1, 2]
+    assert [line.number for line in three.lines(AuditFilter(action="enroll"))] == [3]
     assert [line.number for line in three.lines(limit=2)] == [2, 3]
+
+
+DECISION = Decision("match", 0.61, 0.42, 0.5, "target_fpir", 0.01, MODEL, ("f1", "f2"), (0,))
+
+
+def test_lines_are_chosen_by_decision_face_request_outcome_and_collection(audit):
+    unknown = replace(DECISION, decision="unknown", face_ids=("f1",), similarity=None)
+    lines = [
+        AuditLine("k", "find", "doors", ("f1",), 1, request_id="r-1", decisions=(DECISION, unknown)),
+        AuditLine("k", "find", "doors", request_id="r-2", decisions=(unknown,)),
+        AuditLine("k", "find", "doors%", outcome="no_face_detected"),
+    ]
+    for line in lines:
+        audit.add(line)
+    wanted = {
+        AuditFilter(decision="match"): [1],
+        AuditFilter(decision="unknown"): [1, 2],
+        AuditFilter(decision="%"): [],
+        AuditFilter(face="f1"): [1, 2],
+        AuditFilter(face="f2"): [1],
+        AuditFilter(face="f"): [],
+        AuditFilter(face='f1", "f2'): [],
+        AuditFilter(request_id="r-2"): [2],
+        AuditFilter(outcome="no_face_detected"): [3],
+        AuditFilter(collection="doors"): [1, 2],
+        AuditFilter(collection="doors", decision="match", face="f1"): [1],
+    }
+    assert {one: [line.number for line in audit.lines(one)] for one in wanted} == wanted
+    assert audit.lines()[0].decisions == (DECISION, unknown)
+
+
+def test_an_end_is_not_included(three):
+    assert [line.number for line in three.lines(AuditFilter(until=T + timedelta(days=1)))] == [1]
 
 
 def test_a_line_comes_back_as_it_was_written(three):

@@ -15,6 +15,7 @@ from tests.first_release.folder import make_released_database
 from tests.storage.synthetic import DIMENSION, unit
 from tests.storage.test_migrations import fill_version_1
 from vultus.backup.integrity import faults
+from vultus.backup.seal_check import broken_seals
 from vultus.errors import StorageFailed
 from vultus.records.seen import Quality
 from vultus.records.stored import CollectionPolicies
@@ -71,6 +72,28 @@ def test_a_database_of_the_release_is_taken_over_as_it_is(tmp_path, released, ur
     assert [gallery.faces("people", "s0")[place].quality.version for place in (0, 1)] == [1, 1]
     assert list(faults(database, LocalPhotoStore(tmp_path / "photos"))) == []
     database.close()
+
+
+def test_lines_of_before_decisions_are_sealed_again_unless_they_were_changed(tmp_path, url):
+    database = open_database(url)
+    migrate(database, until=11)
+    add = "INSERT INTO audit (at, actor, action, objects, object_count, outcome) VALUES (?, ?, 'find', '[]', 0, 'ok')"
+    with database.writing() as connection:
+        for actor in ("k1", "k2"):
+            connection.exec_driver_sql(add, ("2030-01-01 00:00:00.000000", actor))
+    with closing(sqlite3.connect(tmp_path / "data" / "vultus.db")) as outside:
+        triggers = outside.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            outside.execute(f"DROP TRIGGER {name}")
+        outside.execute("UPDATE audit SET actor = 'k9' WHERE pk = 2")
+        for _, sql in triggers:
+            outside.execute(sql)
+        outside.commit()
+    assert migrate(database) == newest_schema()
+    with database.reading() as connection:
+        assert list(broken_seals(database, connection)) == [
+            "1 rows of audit were changed from outside or damaged: number 2"
+        ]
 
 
 def test_a_new_database_has_the_schema_of_the_release(released):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from vultus.records.decisions import Decision
 from vultus.records.seen import Box, ModelEmbedding, Quality
 
 Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "override", "admin"]
@@ -175,7 +176,10 @@ class Job:
 
 @dataclass(frozen=True)
 class AuditLine:
-    """One line of the audit. outcome: "ok" or the code of an error. number: its place, 0 before it is stored."""
+    """One line of the audit. outcome: "ok" or the code of an error. number: its place, 0 before it is stored.
+
+    decisions: what a comparison or a search decided about each face.
+    """
 
     actor: str
     action: str
@@ -186,3 +190,4 @@ class AuditLine:
     request_id: str | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     number: int = 0
+    decisions: tuple[Decision, ...] = ()

@@ -148,6 +148,22 @@ class KeyList(BaseModel):
     keys: list[KeyAnswer]
 
 
+class DecisionAnswer(BaseModel):
+    """What was decided about a face, and why."""
+
+    decision: str = Field(
+        description="verified or not_verified of a comparison; match, ambiguous or unknown of a search; unreliable."
+    )
+    similarity: float | None = Field(description="The cosine of the best comparison; null when there was none.")
+    score: float | None = Field(description="As in the answer: relative to other faces, where the model has that.")
+    threshold: float = Field(description="The cosine that it had to reach.")
+    rule: str = Field(description="Where the threshold came from: target_fmr, target_fpir or explicit.")
+    expected: float | None = Field(description="The error rate asked for; null when the threshold was given.")
+    model_id: str
+    face_ids: list[str] = Field(description="The enrolled faces it was compared with, best first, at most five.")
+    chosen: list[int | None] = Field(description="Which face of each photo, the most prominent is 0.")
+
+
 class AuditLineAnswer(BaseModel):
     number: int
     at: AwareDatetime
@@ -158,6 +174,9 @@ class AuditLineAnswer(BaseModel):
     objects: list[str] = Field(description="Ids of faces and keys, at most the first 100 of object_count.")
     object_count: int = Field(description="How many objects there are in all.")
     request_id: str | None
+    decisions: list[DecisionAnswer] = Field(
+        description="Of each face that was searched, of a comparison, or of the best of /compare."
+    )
 
 
 class AuditPage(BaseModel):

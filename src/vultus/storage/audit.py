@@ -1,11 +1,11 @@
 """The audit: one line for each action, with its actor; lines are only ever added, and none holds a person's name.
 
-    at | actor | action | collection | objects | object_count | outcome | request_id
+    at | actor | action | collection | objects | object_count | outcome | request_id | decisions
 
 actor: the id of an API key, or one of the names below. objects: ids that Vultus made itself, of faces and keys, the
 first MAX_OBJECTS of `object_count`. A subject's id is chosen by the operator and may be a name, so a subject is
 present only as the ids of its faces. Never in a line: subject ids, names, metadata, images, embeddings, keys, free
-texts of callers.
+texts of callers. decisions: of a comparison or a search, see `records/decisions.py`.
 
 The line about a change is written in the transaction of the change: there is never one without the other, and it costs
 no sync of its own. Lines about reads and refusals go through `audit_writer.py`, a moment later.
@@ -14,13 +14,14 @@ no sync of its own. Lines about reads and refusals go through `audit_writer.py`,
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select
 
+from vultus.records.decisions import Decision
 from vultus.records.stored import AuditLine
 from vultus.storage import tables as t
 from vultus.storage.database import Database
@@ -39,7 +40,7 @@ class Act:
     action: its name in the audit, unless the part that makes the change names it. recorded: whether a line with
     outcome OK was written in the transaction of a change. may_override: whether the actor may loosen the policies of a
     collection; overridden: whether this action did. may_read, may_find: whether it may know other subjects of the
-    collection, all or those that a face fits.
+    collection, all or those that a face fits. decisions: what it decided.
     """
 
     actor: str
@@ -52,11 +53,15 @@ class Act:
     may_read: bool = True
     may_find: bool = True
     overridden: bool = False
+    decisions: tuple[Decision, ...] = ()
 
     def line(self, action: str, outcome: str = OK) -> AuditLine:
         """The line about this act."""
-        some = self.objects[:MAX_OBJECTS]
-        return AuditLine(self.actor, action, self.collection, some, len(self.objects), outcome, self.request_id)
+        some, decisions = self.objects[:MAX_OBJECTS], self.decisions[:MAX_OBJECTS]
+        return AuditLine(
+            *(self.actor, action, self.collection, some, len(self.objects), outcome, self.request_id),
+            decisions=decisions,
+        )
 
 
 def record(
@@ -86,11 +91,36 @@ def insert_lines(connection: Connection, lines: Sequence[AuditLine]) -> None:
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which lines are wanted; None: any. since: their moment or later."""
+    """Which lines are wanted; None: any. since: their moment or later; until: before it.
+
+    decision: of any of their decisions. face: an id among their objects, or among the faces of a decision.
+    """
 
     since: datetime | None = None
+    until: datetime | None = None
     actor: str | None = None
     action: str | None = None
+    collection: str | None = None
+    outcome: str | None = None
+    request_id: str | None = None
+    decision: str | None = None
+    face: str | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """What the stored lines must meet."""
+        c = t.audit.c
+        for name in ("actor", "action", "collection", "outcome", "request_id"):
+            if (value := getattr(self, name)) is not None:
+                yield c[name] == value
+        if self.since is not None:
+            yield c.at >= self.since
+        if self.until is not None:
+            yield c.at < self.until
+        if self.decision is not None:
+            yield c.decisions.contains(f'"decision": {json.dumps(self.decision)}', autoescape=True)
+        if self.face is not None:
+            quoted = json.dumps(self.face)
+            yield or_(*(column.contains(quoted, autoescape=True) for column in (c.objects, c.decisions)))
 
 
 class NoAudit:
@@ -112,22 +142,14 @@ class Audit:
         with self._database.writing() as connection:
             insert_lines(connection, [line])
 
-    def lines(
-        self, *, since: datetime | None = None, actor: str | None = None, action: str | None = None, limit: int = 100
-    ) -> tuple[AuditLine, ...]:
-        """The last `limit` lines that meet all conditions, oldest first."""
-        return self.page(AuditFilter(since, actor, action), before=None, limit=limit)[::-1]
+    def lines(self, wanted: AuditFilter | None = None, *, limit: int = 100) -> tuple[AuditLine, ...]:
+        """The last `limit` lines that are wanted (None: any), oldest first."""
+        return self.page(wanted or AuditFilter(), before=None, limit=limit)[::-1]
 
     def page(self, wanted: AuditFilter, *, before: int | None, limit: int) -> tuple[AuditLine, ...]:
         """At most `limit` lines, newest first; before: only lines of a lower number."""
         c = t.audit.c
-        statement = select(t.audit).order_by(c.pk.desc()).limit(limit)
-        if wanted.since is not None:
-            statement = statement.where(c.at >= wanted.since)
-        if wanted.actor is not None:
-            statement = statement.where(c.actor == wanted.actor)
-        if wanted.action is not None:
-            statement = statement.where(c.action == wanted.action)
+        statement = select(t.audit).where(*wanted.conditions()).order_by(c.pk.desc()).limit(limit)
         if before is not None:
             statement = statement.where(c.pk < before)
         with self._database.reading() as connection:
@@ -162,11 +184,14 @@ def _values(line: AuditLine) -> dict[str, Any]:
         "object_count": line.object_count,
         "outcome": line.outcome,
         "request_id": line.request_id,
+        "decisions": json.dumps([asdict(decision) for decision in line.decisions]) if line.decisions else None,
     }
 
 
 def _line(row: Row[Any]) -> AuditLine:
     objects = tuple(json.loads(row.objects))
+    decisions = tuple(map(Decision.from_json, json.loads(row.decisions or "[]")))
     return AuditLine(
-        row.actor, row.action, row.collection, objects, row.object_count, row.outcome, row.request_id, row.at, row.pk
+        *(row.actor, row.action, row.collection, objects, row.object_count, row.outcome, row.request_id),
+        *(row.at, row.pk, decisions),
     )

@@ -302,6 +302,7 @@ jobs = Table(
 # Every row of the tables above has its seal, written by triggers: see `sealing/`.
 for _table in METADATA.tables.values():
     _table.append_column(Column("seal", LargeBinary))
+audit.append_column(Column("decisions", Text))  # a JSON list; see `records/decisions.py`
 
 # One row: the id of the installation key that the rows are sealed with.
 installation = Table(

@@ -60,6 +60,7 @@ def test_json_has_all_of_a_line(run, audit):
             "request_id": "r-1",
             "at": "2030-01-01T10:30:00+00:00",
             "number": 1,
+            "decisions": [],
         }
     ]
 

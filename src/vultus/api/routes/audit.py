@@ -25,8 +25,14 @@ class AuditQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     since: AwareDatetime | None = Field(None, description="From this moment on, with time zone.")
+    until: AwareDatetime | None = Field(None, description="Before this moment, with time zone.")
     key: str | None = Field(None, max_length=64, description="Actor: the id of a key, or command, server, anyone.")
     action: str | None = Field(None, max_length=64, description="Such as enroll, find, subject.erase.")
+    collection: str | None = Field(None, max_length=64, description="The name of a collection.")
+    outcome: str | None = Field(None, max_length=64, description="ok, unchanged, or the code of an error.")
+    decision: str | None = Field(None, max_length=64, description="Such as match, ambiguous, unknown, verified.")
+    request_id: str | None = Field(None, max_length=64, description="The x-request-id of a call.")
+    face_id: str | None = Field(None, max_length=64, description="Lines about this face.")
     cursor: str | None = Field(None, max_length=2048, description="next_cursor of the page before.")
     limit: PlainInteger = Field(100, ge=1, le=1000, description="Most lines to answer.")
 
@@ -36,7 +42,17 @@ async def list_audit(query: Annotated[AuditQuery, Query()], caller: MayReadAudit
     """One page of the audit, newest lines first: ids and outcomes, never names, images or embeddings."""
     caller.require_all_collections()
     before = None if query.cursor is None else decode_number_cursor(query.cursor)
-    wanted = AuditFilter(query.since, query.key, query.action)
+    wanted = AuditFilter(
+        since=query.since,
+        until=query.until,
+        actor=query.key,
+        action=query.action,
+        collection=query.collection,
+        outcome=query.outcome,
+        decision=query.decision,
+        request_id=query.request_id,
+        face=query.face_id,
+    )
     lines = await state.run(state.system().audit.page, wanted, before=before, limit=query.limit + 1)
     shown = lines[: query.limit]
     return AuditPage(

@@ -13,6 +13,7 @@ from vultus.api.examples import EXAMPLE_MODEL, EXAMPLE_PHOTO, EXAMPLE_VECTOR
 from vultus.api.openapi import COMPUTE_ERRORS, form_or_json
 from vultus.api.state import State
 from vultus.schemas.comparison import CompareAnswer, CompareFields, compare_answer
+from vultus.service.decided import of_comparison
 
 router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
 
@@ -48,4 +49,5 @@ async def compare(request: Request, caller: MayCompare, state: State) -> Compare
         face_index=fields.face_index,
         accept_low_quality=fields.accept_low_quality,
     )
+    caller.act.decisions = of_comparison(result)
     return compare_answer(result, ids, fields.model_name)

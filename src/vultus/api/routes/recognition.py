@@ -17,6 +17,7 @@ from vultus.records.answers import EnrollResult, FindResult, Verification
 from vultus.schemas.answers import detected_face, enroll_answer, find_answer, represent_answer, verify_answer
 from vultus.schemas.recognition import DetectAnswer, EnrollAnswer, FindAnswer, Representation, VerifyAnswer
 from vultus.schemas.requests import DetectFields, EnrollFields, FindFields, RepresentFields, VerifyFields
+from vultus.service.decided import of_search, of_verification
 from vultus.service.enrolment import Enrolment
 
 router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
@@ -87,6 +88,7 @@ async def verify(request: Request, caller: MayVerify, state: State) -> VerifyAns
     fields = await read_fields(request, VerifyFields)
     begun = perf_counter()
     result = await _verification(fields, caller, state)
+    caller.act.decisions = of_verification(result)
     return verify_answer(result, fields.model_name, _seconds_since(begun))
 
 
@@ -129,6 +131,7 @@ async def find(request: Request, caller: MayFind, state: State) -> FindAnswer:
     result = await _search(fields, caller, state)
     matched = (face.matches[0] for face in result.faces if face.decision == "match")
     caller.act.objects = tuple(match.candidate.face_id for match in matched)
+    caller.act.decisions = of_search(result)
     return find_answer(result, fields.model_name, _seconds_since(begun))
 
 

@@ -14,13 +14,14 @@ from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
+from vultus.records.decisions import Decision
 from vultus.records.stored import AuditLine
-from vultus.storage.audit import COMMAND, Act, Audit
+from vultus.storage.audit import COMMAND, Act, Audit, AuditFilter
 from vultus.storage.migrations.runner import ready_database
 
 app = typer.Typer(help="The audit: who did what.", invoke_without_command=True)
 MOMENT = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
-COLUMNS = ("number", "at (UTC)", "who", "action", "outcome", "collection", "objects", "request")
+COLUMNS = ("number", "at (UTC)", "who", "action", "outcome", "collection", "decision", "objects", "request")
 MAX_LINES = 1_000_000
 
 
@@ -37,6 +38,12 @@ def show_audit(
     since: Annotated[datetime | None, typer.Option("--since", formats=MOMENT, help="From this moment on, UTC.")] = None,
     key: Annotated[str | None, typer.Option("--key", help="Who: a key's id, or command, server, anyone.")] = None,
     action: Annotated[str | None, typer.Option("--action", help="Such as enroll, find, subject.erase.")] = None,
+    until: Annotated[datetime | None, typer.Option("--until", formats=MOMENT, help="Before this moment, UTC.")] = None,
+    collection: Annotated[str | None, typer.Option("--collection", help="The name of a collection.")] = None,
+    outcome: Annotated[str | None, typer.Option("--outcome", help="ok, unchanged, or the code of an error.")] = None,
+    decision: Annotated[str | None, typer.Option("--decision", help="Such as match, ambiguous, unknown.")] = None,
+    request: Annotated[str | None, typer.Option("--request", help="The x-request-id of a call.")] = None,
+    face: Annotated[str | None, typer.Option("--face", help="The id of a face.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=MAX_LINES, help="Most lines, the newest.")] = 100,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -44,8 +51,19 @@ def show_audit(
     """Show the newest lines, oldest first. Objects are ids of faces and keys; nobody's name is in the audit."""
     if ctx.invoked_subcommand is not None:
         return
+    wanted = AuditFilter(
+        since=None if since is None else _utc(since),
+        until=None if until is None else _utc(until),
+        actor=key,
+        action=action,
+        collection=collection,
+        outcome=outcome,
+        decision=decision,
+        request_id=request,
+        face=face,
+    )
     with open_audit(load_settings(data_dir=data_dir)) as audit:
-        found = audit.lines(since=None if since is None else _utc(since), actor=key, action=action, limit=limit + 1)
+        found = audit.lines(wanted, limit=limit + 1)
     lines, more = found[-limit:], len(found) > limit
     if as_json:
         print_json({"lines": [{**asdict(line), "at": line.at.isoformat()} for line in lines], "more": more})
@@ -79,4 +97,11 @@ def _row(line: AuditLine) -> tuple[object, ...]:
     objects = ", ".join(line.objects[:1]) + (f" and {more} more" if more and line.objects else "")
     shown = objects or (str(line.object_count) if line.object_count else None)
     at = f"{line.at:%Y-%m-%d %H:%M:%S}"
-    return (line.number, at, line.actor, line.action, line.outcome, line.collection, shown, line.request_id)
+    decided = ", ".join(map(_decided, line.decisions)) or None
+    return (line.number, at, line.actor, line.action, line.outcome, line.collection, decided, shown, line.request_id)
+
+
+def _decided(decision: Decision) -> str:
+    """Such as: match 0.712 of 0.402 (target_fpir)."""
+    similarity = "" if decision.similarity is None else f" {decision.similarity:.3f}"
+    return f"{decision.decision}{similarity} of {decision.threshold:.3f} ({decision.rule})"
