@@ -201,6 +201,14 @@ class Settings(BaseSettings):
     max_held_bytes: int = Field(
         256 * MIB, gt=0, description="Most bytes of request bodies held at once; what is beyond is told queue_full."
     )
+    log_level: Literal["info", "warning", "error"] = Field(
+        "info",
+        description="Which lines the log has, on stderr. info: one line for each request too. warning: faults, and "
+        "calls without a valid key. error: faults only.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Of the lines of the log: text, or one JSON object each."
+    )
     image_urls: bool = Field(
         False,
         description="Take http(s) addresses of images, on public hosts only. This machine then fetches what a caller "

@@ -33,6 +33,7 @@ from vultus.api.middleware.overload import OverloadMiddleware
 from vultus.api.middleware.path_prefix import PathPrefixMiddleware
 from vultus.api.middleware.path_segments import PathSegmentsMiddleware
 from vultus.api.middleware.request_id import RequestIdMiddleware
+from vultus.api.middleware.request_log import RequestLogMiddleware
 from vultus.api.middleware.security_headers import SecurityHeadersMiddleware
 from vultus.api.middleware.shutdown import DrainMiddleware
 from vultus.api.rate_limits import RateLimiter
@@ -140,6 +141,7 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
         Middleware(PathPrefixMiddleware, prefix=settings.root_path),
         Middleware(SecurityHeadersMiddleware),
         Middleware(RequestIdMiddleware, dialects=(*dialects, NATIVE)),
+        Middleware(RequestLogMiddleware),
         Middleware(ErrorBoundaryMiddleware),
         Middleware(OverloadMiddleware),
         *without_keys,

@@ -39,6 +39,7 @@ class ErrorBoundaryMiddleware:
             return  # nobody reads an answer
         except Exception as exc:
             problem, context = describe(exc), request_context(scope)
+            context.error = problem.code
             _log_fault(problem, context.request_id, exc)
             if started:
                 raise  # a part of an answer is sent already; the server closes the connection

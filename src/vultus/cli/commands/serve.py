@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
 from vultus.files import make_folders
-from vultus.server.log_lines import BoundedHandler
+from vultus.server.log_lines import BoundedHandler, LogFormat
 from vultus.server.process import limit_malloc_arenas, run_server
 from vultus.server.signals import handling, leave
 from vultus.server.worker_pool import run_workers
@@ -55,7 +56,7 @@ def serve(
         without_keys=without_keys or None,
     )
     _make_data_folder(settings.data_dir)
-    quiet_logs()
+    quiet_logs(settings.log_level, settings.log_format)
     with handling(leave):
         _run(settings, openers_of(ctx))
 
@@ -66,7 +67,8 @@ def _run(settings: Settings, tools: Openers) -> None:
 
     if settings.workers > 1:
         with serving_alone(settings.data_dir) as lock, shared_index(settings):
-            run_workers(settings, tools.open_worker, lock=lock, set_up=quiet_logs, on_ready=print_banner)
+            set_up = partial(quiet_logs, settings.log_level, settings.log_format)
+            run_workers(settings, tools.open_worker, lock=lock, set_up=set_up, on_ready=print_banner)
         return
     limit_malloc_arenas(settings.compute_slots)
     run_server(settings, tools.open_server, on_ready=lambda system, port: print_banner(system.new_admin_key, port))
@@ -103,10 +105,10 @@ def _make_data_folder(folder: Path) -> None:
         ) from exc
 
 
-def quiet_logs() -> None:
-    """Set up the log of a process that serves."""
-    logging.basicConfig(level=logging.WARNING, handlers=[BoundedHandler()])
+def quiet_logs(level: str = "info", log_format: LogFormat = "text") -> None:
+    """Set up the log of a process that serves. level: of our own lines; other libraries' are warnings at least."""
+    logging.basicConfig(level=logging.WARNING, handlers=[BoundedHandler(log_format=log_format)])
     warnings.filterwarnings("ignore", module="PIL")  # odd metadata in a caller's photo is no news for the operator
     for name in ("uvicorn.error", "python_multipart"):
         logging.getLogger(name).setLevel(logging.ERROR)  # their warnings are about odd bytes that anyone may send
-    logging.getLogger("vultus").setLevel(logging.INFO)
+    logging.getLogger("vultus").setLevel(level.upper())

@@ -1,0 +1,66 @@
+"""One line in the log for each request: ids, route, status and time, never a path, which may hold a name. Pure ASGI.
+
+The server's log bounds the lines of requests without an accepted key (`server/log_lines.py`); a stranger could fill the
+disk with them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from time import perf_counter
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vultus.api.middleware.overload import KNOWN_CALLER
+from vultus.api.request_context import request_context
+
+log = logging.getLogger(__name__)
+WRONG_KEY = ("invalid_api_key", "missing_api_key")
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, section 3.2
+
+
+class RequestLogMiddleware:
+    """Logs each request when it has been answered. Below the layer that gives the request its id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun, status = perf_counter(), 0
+
+        async def watched_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched_send)
+        finally:
+            _write_line(scope, status, perf_counter() - begun)
+
+
+def _write_line(scope: Scope, status: int, seconds: float) -> None:
+    context = request_context(scope)
+    trace = TRACEPARENT.fullmatch(Headers(scope=scope).get("traceparent", ""))
+    fields: dict[str, Any] = {
+        "request": context.request_id,
+        "trace": trace[1] if trace else None,
+        "key": context.act.actor if context.act else None,
+        "method": scope["method"] if "route" in scope else None,
+        "route": getattr(scope.get("route"), "path", None),
+        "status": status or None,  # none: the caller left before an answer
+        "code": context.error,
+        "ms": round(seconds * 1000, 1),
+    }
+    known = KNOWN_CALLER in scope.get("state", {})
+    log.info("answered", extra={"fields": fields, "unbounded": known})
+    if context.error in WRONG_KEY:
+        peer = scope["client"][0] if scope.get("client") else None
+        log.warning("no valid key", extra={"fields": {"request": context.request_id, "peer": peer}})
