@@ -134,7 +134,7 @@ def make_folders(folder: Path, *, mode: int = PRIVATE_FOLDER, synced: bool = Tru
     """
     if folder.is_dir():
         return
-    if folder.exists():
+    if folder.exists() and not folder.is_dir():  # asked again: it may have been made since
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     if folder.parent != folder:
         make_folders(folder.parent, mode=mode, synced=synced)

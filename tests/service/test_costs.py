@@ -16,7 +16,6 @@ from tests.pictures import drawn_photo
 from tests.standins import TINY
 from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import NewFace, Photo
-from vultus.vision import pipeline as steps
 from vultus.vision.session import Session
 
 ENROLLED = drawn_photo(1)
@@ -26,7 +25,7 @@ ENROLLED = drawn_photo(1)
 def counted(small: Small, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     """A context that counts what happens in it."""
     small.service.enrolment.enroll([ENROLLED], subject="ada")
-    engine = small.gallery._database.engine
+    engine, pipeline = small.gallery._database.engine, small.service.context.pipeline
 
     @contextmanager
     def counting() -> Iterator[Counter[str]]:
@@ -46,7 +45,7 @@ def counted(small: Small, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
             counts["commits"] += 1
 
         with monkeypatch.context() as patched:
-            patched.setattr(steps, "decode", once_more("decodes", steps.decode))
+            patched.setattr(pipeline, "_decode", once_more("decodes", pipeline._decode))
             patched.setattr(Session, "run", once_more("runs", Session.run))
             patched.setattr(small.detector, "detect", once_more("detections", small.detector.detect))
             patched.setattr(small.photos, "put", once_more("photos", small.photos.put))

@@ -3,7 +3,7 @@ import random
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from tests import pictures
 from vultus.errors import InvalidImage, RequestTooLarge, VultusError
@@ -129,6 +129,28 @@ def test_a_png_with_damaged_pixels_is_refused_and_not_decoded_to_noise():
     whole = pictures.drawn_photo(1)
     with pytest.raises(InvalidImage, match="damaged"):
         decode(whole[:100] + bytes(200) + whole[300:])
+
+
+@pytest.mark.parametrize("missing", [1, 4, 11, 12])
+def test_a_png_without_its_end_is_its_picture(missing):
+    whole = pictures.drawn_photo(1)
+    assert np.array_equal(decode(whole[:-missing]).pixels, decode(whole).pixels)
+
+
+@pytest.mark.parametrize("add", ["add_text", "add_itxt"])
+def test_texts_of_a_png_that_unpack_to_a_lot_do_not_cost_the_photo(add):
+    texts = PngImagePlugin.PngInfo()
+    for number in range(70):
+        getattr(texts, add)(f"note {number}", "x" * 1_500_000, zip=True)
+    assert decode(pictures.encoded(two_halves(60, 40), "PNG", pnginfo=texts)).pixels.shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_orientation_in_a_text_of_a_png_is_applied(packed):
+    texts = PngImagePlugin.PngInfo()
+    note = f'<x tiff:Orientation="6"/>{" " * 100_000}'
+    texts.add_itxt("XML:com.adobe.xmp", note, zip=packed)
+    assert decode(pictures.encoded(two_halves(60, 40), "PNG", pnginfo=texts)).pixels.shape == (60, 40, 3)
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "GIF", "AVIF"])

@@ -47,6 +47,10 @@ REFUSED = {
     "the file is text": "Größe: 4".encode(),
     "ZIP archive": b"PK\3\4" + b"\0" * 50,
     "Netpbm": b"P6\n2 2\n255\n" + b"\0" * 12,
+    "TGA": b"\0\0\2\0\0\0\0\0\0\0\0\0\x40\0\x40\0\x18\0" + b"\0" * 50,
+    "QOI": b"qoif" + b"\0" * 50,
+    "SGI": b"\x01\xda\0\1" + b"\0" * 50,
+    "PCX": b"\x0a\5\1\x08" + b"\0" * 50,
     "macOS side file": b"\0\5\x16\7\0\2\0\0Mac OS X        " + b"\0" * 50,
 }
 

@@ -29,7 +29,7 @@ from vultus.vision.decoding.formats import (
 from vultus.vision.decoding.jpeg_header import read_jpeg_header
 from vultus.vision.decoding.limits import DEFAULT_LIMITS, DecodeLimits, check_memory, check_size
 from vultus.vision.decoding.ordinary_jpeg import decode_ordinary
-from vultus.vision.decoding.png_chunks import check_png
+from vultus.vision.decoding.png_chunks import checked_png
 from vultus.vision.decoding.rgb import to_rgb
 
 REDUCED_SIDE = 640  # pixels: the long side that detection uses; no JPEG is decoded to less
@@ -100,7 +100,7 @@ def _decode_heif(data: bytes, limits: DecodeLimits) -> Photograph:
 
 def _decode_other(data: bytes, kind: Format, limits: DecodeLimits) -> Photograph:
     if kind == "PNG":
-        check_png(data)
+        data = checked_png(data)
     if kind == "TIFF":
         refuse_canon_raw(data)
     with Image.open(io.BytesIO(data), formats=(kind,)) as picture:

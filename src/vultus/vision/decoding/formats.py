@@ -77,6 +77,10 @@ REFUSED: tuple[tuple[bytes, Refused], ...] = (
     (b"IIU\0", Refused("a raw photo (Panasonic RW2)", RAW)),
     (b"FOVb", Refused("a raw photo (Sigma X3F)", RAW)),
     (b"gimp xcf", Refused("a GIMP document (XCF)", "export it as a JPEG and send that")),
+    (b"qoif", Refused("a QOI image", AS_JPEG)),
+    (b"\x01\xda\0", Refused("an SGI image", AS_JPEG)),
+    (b"\x01\xda\1", Refused("an SGI image", AS_JPEG)),
+    (b"\x0a\5\1\x08", Refused("a PCX image", AS_JPEG)),
     (b"DDS ", Refused("a DDS texture", AS_JPEG)),
     (b"\x76\x2f\x31\x01", Refused("an OpenEXR image", AS_JPEG)),
     (b"#?RADIANCE", Refused("a Radiance HDR image", AS_JPEG)),
@@ -152,6 +156,8 @@ def _by_brand(data: bytes) -> Format:
 
 
 def _refusal(data: bytes) -> InvalidImage:
+    if data[:2] == b"\0\0" and data[2:3] in (b"\2", b"\x0a") and data[4:8] == b"\0\0\0\0":  # an icon has no 0 there
+        return Refused("a TGA image", AS_JPEG).error()
     for signature, refused in REFUSED:
         if data.startswith(signature):
             return refused.error()
