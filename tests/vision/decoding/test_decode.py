@@ -105,10 +105,7 @@ def test_transparent_becomes_white():
         (b"\xff\xd8\xff", "damaged or cut short before its pixels"),
         (pictures.encoded(Image.new("RGB", (1, 1))), "1x1 pixels"),
         (pictures.encoded(Image.new("RGB", (2000, 20))), "2000x20"),
-        (
-            pictures.encoded(Image.new("RGB", (40, 40)), "PCX"),
-            "not an image of a format that is read",
-        ),
+        (pictures.encoded(Image.new("1", (40, 40)), "MSP"), "not an image of a format that is read"),
     ],
 )
 def test_what_is_no_usable_image_is_refused_in_words(data, words):
