@@ -1,11 +1,11 @@
-"""The page at /docs in a real browser: authorise, then execute every form, filled in by nothing but photos."""
+"""The page at /docs in a real browser: authorise, then execute each form, to which only photos are added, and JSON."""
 
 from __future__ import annotations
 
 import base64
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,21 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 
 pytestmark = pytest.mark.real
 
+FORM, JSON = "multipart/form-data", "application/json"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FORMS = ("/enroll", "/verify", "/find", "/represent", "/detect")
+CALLS = ("/enroll", "/verify", "/find", "/represent", "/detect", "/compare")
 PHOTO = {"name": "face.jpg", "mimeType": "image/jpeg", "buffer": base64.b64decode(EXAMPLE_PHOTO)}
 PHOTOS_OF = {"/verify": 2}  # of the three that it shows: img1 and img2
 
 
+OpenPage = Callable[[], Any]
+
+
 @pytest.fixture(scope="module", params=["", "/vultus"], ids=["root", "prefix"])
-def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Any]:
-    """The page of a new server, as a reverse proxy shows it, authorised with the admin key."""
+def open_page(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+) -> Iterator[OpenPage]:
+    """Opens the page of a new server, as a reverse proxy shows it, authorised with the admin key."""
     executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if executable is None:
         pytest.skip(f"there is no browser here: none of {', '.join(BROWSERS)}")
@@ -35,12 +41,27 @@ def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with serving(folder, model_dir, VULTUS_ROOT_PATH=prefix) as process, playwright.sync_playwright() as play:
         url, key = address_and_key(process)
         browser = play.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 1600})
-        page.set_default_timeout(1000 * patient())
-        page.goto(f"{url}{prefix}/docs")
-        authorise(page, key)
-        yield page
+
+        def opened_page() -> Any:
+            page = browser.new_page(viewport={"width": 1280, "height": 1600})
+            page.set_default_timeout(1000 * patient())
+            page.goto(f"{url}{prefix}/docs")
+            authorise(page, key)
+            return page
+
+        yield opened_page
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(open_page: OpenPage) -> Any:
+    return open_page()
+
+
+@pytest.fixture(scope="module")
+def page_without_forms(open_page: OpenPage) -> Any:
+    """On which no form is opened."""
+    return open_page()
 
 
 def authorise(page: Any, key: str) -> None:
@@ -50,18 +71,45 @@ def authorise(page: Any, key: str) -> None:
     page.locator("button.btn-done").first.click()
 
 
-@pytest.mark.parametrize("path", FORMS)
+@pytest.mark.parametrize("path", CALLS)
 def test_every_form_is_answered_when_it_is_executed_untouched(page, path):
     block = opened(page, path)
     attach_photos(block, path)
     assert execute(page, block, path)[0] == "2"
 
 
-def opened(page: Any, path: str) -> Any:
-    """The block of a call with its fields as the page fills them in."""
+@pytest.mark.parametrize("path", CALLS)
+def test_the_json_example_takes_the_place_of_a_form(page, path):
+    block = opened(page, path)
+    choose(block, FORM)
+    attach_photos(block, path)
+    choose(block, JSON)
+    assert execute(page, block, path)[0] == "2"
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_every_json_example_is_answered_when_it_is_executed_untouched(page_without_forms, path):
+    block = unfolded(page_without_forms, path)
+    choose(block, JSON)
+    opened(page_without_forms, path)
+    assert execute(page_without_forms, block, path)[0] == "2"
+
+
+def choose(block: Any, media_type: str) -> None:
+    block.locator(".opblock-section-request-body select.content-type").select_option(media_type)
+
+
+def unfolded(page: Any, path: str) -> Any:
+    """The block of a call, to read."""
     block = page.locator(f'.opblock-post:has(.opblock-summary-path[data-path="{path}"])')
     if "is-open" not in (block.get_attribute("class") or ""):
         block.locator(".opblock-summary-control").click()
+    return block
+
+
+def opened(page: Any, path: str) -> Any:
+    """The block of a call with its fields as the page fills them in."""
+    block = unfolded(page, path)
     again = block.locator(".try-out__btn.reset")
     if again.count():
         again.click()
@@ -85,5 +133,6 @@ def execute(page: Any, block: Any, path: str) -> str:
     status.wait_for()
     if folder := os.environ.get("VULTUS_TEST_SCREENSHOTS"):
         prefix = "prefix" if "/vultus/" in page.url else "root"
-        block.screenshot(path=f"{folder}/{prefix}-{path[1:]}.png")
+        body = block.locator(".opblock-section-request-body select.content-type").input_value().rpartition("/")[2]
+        block.screenshot(path=f"{folder}/{prefix}-{path[1:]}-{body}.png")
     return str(status.inner_text())

@@ -280,3 +280,19 @@ def test_a_file_where_text_belongs_is_refused_by_name(client: TestClient) -> Non
     files: Any = {"img": photo(), "subject": ("s.txt", b"anna")}
     assert '"subject"' in refusal(client, "/enroll", files=files)
     assert '"\\\\udcff"' not in refusal(client, "/enroll", files={"img": photo(), "name": (None, b"\xff")})
+
+
+def test_a_part_of_declared_json_is_text_also_with_a_file_name(client: TestClient, service: StandInService) -> None:
+    """As browsers send it: FormData gives each part with a content type a name."""
+    part = ("blob", json.dumps({"team": "lab"}), "application/json")
+    answer = client.post("/enroll", files={"img": ("a.jpg", photo()), "metadata": part})
+    assert answer.status_code == 201, answer.text
+    assert service.asked["metadata"] == {"team": "lab"}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/compare", "target_vector"), ("/find", "embedding"), ("/enroll", "subjects")]
+)
+def test_fields_of_json_text_are_declared_so(client: TestClient, path: str, name: str) -> None:
+    body = client.get("/openapi.json").json()["paths"][path]["post"]["requestBody"]
+    assert body["content"]["multipart/form-data"]["encoding"][name] == {"contentType": "application/json"}

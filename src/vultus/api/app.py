@@ -22,6 +22,7 @@ from starlette.responses import RedirectResponse
 from vultus import __version__
 from vultus.api.dialect import Dialect
 from vultus.api.dialects.native import NATIVE
+from vultus.api.docs_page import add_docs_page
 from vultus.api.framework_errors import answer_framework_error
 from vultus.api.image_urls.fetch import Fetcher
 from vultus.api.middleware.audit import AuditMiddleware
@@ -103,10 +104,11 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
         middleware=_middleware(state, dialects),
         exception_handlers={HTTPException: answer_framework_error, RequestValidationError: answer_framework_error},
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_parameters={"validatorUrl": None},
     )
     app.state.vultus = state
+    add_docs_page(app)
     app.add_api_route("/", _redirect_to_docs, include_in_schema=False, response_class=RedirectResponse)
     parts = (recognition, compare, collections, subjects, faces, corrections, reembedding, jobs, system, keys, audit)
     routers = tuple(part.router for part in parts)

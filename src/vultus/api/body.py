@@ -22,6 +22,7 @@ from vultus.schemas.requests import CallFields
 
 Fields = TypeVar("Fields", bound=CallFields)
 MAX_PARTS = 200
+JSON_TYPE = "application/json"
 FILE_TYPES = ("image/", "application/octet-stream")
 SEND_JSON_OR_FORM = "send a JSON object as application/json, or a form as multipart/form-data"
 
@@ -118,7 +119,10 @@ def _from_form(parts: Iterable[tuple[str, str | FilePart]], kind: type[CallField
 
 
 class _Form:
-    """One multipart/form-data body. A part with a file name or an image's content type is a file, any other is text."""
+    """One multipart/form-data body. A part with a file name or an image's content type is a file, any other is text.
+
+    So is a part of declared JSON: browsers give each part with a content type a file name.
+    """
 
     def __init__(self, boundary: bytes) -> None:
         self._boundary = boundary
@@ -182,7 +186,7 @@ class _Form:
 
     def _is_file(self, options: dict[bytes, bytes]) -> bool:
         declared = self._headers.get(b"content-type", b"").decode("latin-1").lower()
-        return b"filename" in options or declared.startswith(FILE_TYPES)
+        return (b"filename" in options and not declared.startswith(JSON_TYPE)) or declared.startswith(FILE_TYPES)
 
     def _file(self) -> FilePart:
         return FilePart(bytes(self._content))

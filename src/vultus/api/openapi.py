@@ -23,6 +23,7 @@ CAUSES = {
     501: "model_not_installed, with the command that installs it",
     503: "queue_full, queue_timeout, not_ready; Retry-After says when to ask again",
 }
+JSON = "application/json"
 NULL = {"type": "null"}
 Responses = dict[int | str, dict[str, Any]]
 
@@ -49,15 +50,18 @@ def form_or_json(
 
     form_example: text for fields of the form that it cannot be sent without, beside its photos.
     """
+    fields = kind.model_json_schema()["properties"]
     form = _schema(kind, _form_field)
     for name, text in (form_example or {}).items():
         form["properties"][name]["example"] = text
+    # A page that fills in forms parses text that is JSON, and sends [1, 2] as "1,2" unless the part is declared JSON.
+    encoding = {name: {"contentType": JSON} for name, field in fields.items() if _is_json_text(_without_null(field))}
     return {
         "requestBody": {
             "required": True,
             "content": {
-                "multipart/form-data": {"schema": form},
-                "application/json": {"schema": _schema(kind, _json_field), "example": dict(example)},
+                "multipart/form-data": {"schema": form, **({"encoding": encoding} if encoding else {})},
+                JSON: {"schema": _schema(kind, _json_field), "example": dict(example)},
             },
         }
     }
@@ -65,7 +69,7 @@ def form_or_json(
 
 def only_json(kind: type[CallFields], example: Mapping[str, Any], *, required: bool = True) -> dict[str, Any]:
     """`openapi_extra` of a call with a JSON body."""
-    content = {"application/json": {"schema": _schema(kind, _json_field), "example": dict(example)}}
+    content = {JSON: {"schema": _schema(kind, _json_field), "example": dict(example)}}
     return {"requestBody": {"required": required, "content": content}}
 
 
@@ -125,8 +129,13 @@ def _form_field(field: dict[str, Any]) -> dict[str, Any]:
     Without the blank example a page that fills in forms, like the one at /docs, makes up a value for every field.
     """
     kind = _without_null(field)
-    if kind.get("type") == "object" or (kind.get("type") == "array" and "binary" not in str(kind)):
+    if _is_json_text(kind):
         # without a contentMediaType, which pages of this kind take for a file to choose
         kind = {"type": "string", "description": f"{kind.get('description', '')} As JSON.".strip()}
     optional = "default" in field and field["default"] is None
     return {**kind, "example": ""} if optional and "binary" not in str(kind) else kind
+
+
+def _is_json_text(kind: dict[str, Any]) -> bool:
+    """Whether a form sends a field as JSON text: an object, or an array of anything but photos."""
+    return kind.get("type") == "object" or (kind.get("type") == "array" and "binary" not in str(kind))
