@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from vultus.cli.commands.serve import quiet_logs
 from vultus.config import Settings
+from vultus.malloc import limit_kept_memory
 from vultus.records.seen import Float32
-from vultus.server.process import limit_malloc_arenas, run_server
+from vultus.server.process import run_server
 from vultus.server.worker_pool import run_workers
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.session import Session, SpreadSession
@@ -76,7 +77,7 @@ def main() -> None:
         with serving_alone(settings.data_dir) as lock, shared_index(settings):
             run_workers(settings, opened, lock=lock, set_up=quiet_logs, on_ready=announce)
         return
-    limit_malloc_arenas(settings.compute_slots)
+    limit_kept_memory(settings.compute_slots)
     run_server(settings, opened, on_ready=announce)
 
 

@@ -19,6 +19,7 @@ from vultus.config import Settings
 from vultus.errors import ModelInvalid, SettingsInvalid
 from vultus.jobs.job_runner import JobRunner
 from vultus.jobs.reembed_job import ReembedJob
+from vultus.malloc import give_memory_back
 from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, cards_of, find_card, known_card
 from vultus.models.catalogue import known_cards
@@ -175,6 +176,8 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
             preparation = SearchPreparation(service.context, settings.index_memory_bytes)
             stack.callback(preparation.close)
             preparation.start()
+        if duties.serving:
+            give_memory_back()  # that loading the models took
         new_key = _first_admin_key(keys, settings) if duties.first_start else None
         yield System(
             settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink, audit=Audit(database)

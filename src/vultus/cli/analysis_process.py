@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 from vultus.cli.opening import OpenVision, Vision
 from vultus.config import Settings
-from vultus.server.process import limit_malloc_arenas
+from vultus.malloc import limit_kept_memory
 from vultus.service.accepted_faces import Acceptance, AcceptedFace, accept_photo
 
 
@@ -48,7 +48,7 @@ Report = Ready | Failed | AcceptedFace
 def run_analysis(start: Start) -> None:
     """The main function of the process: it ends when its parent does, or kills it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    limit_malloc_arenas(start.settings.compute_slots)
+    limit_kept_memory(start.settings.compute_slots)
     try:
         with start.open_vision(start.settings) as vision:
             start.connection.send(Ready())

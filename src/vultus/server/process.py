@@ -1,14 +1,12 @@
-"""Runs the HTTP server process: the socket, the signals, uvicorn, limits of files and memory."""
+"""Runs the HTTP server process: the socket, the signals, uvicorn, limits of files."""
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import logging
 import math
 import os
-import platform
 import resource
 import socket
 import sys
@@ -142,19 +140,6 @@ def server_config(app: FastAPI, settings: Settings, protocol: type[BoundedHttpPr
         server_header=False,
         timeout_graceful_shutdown=math.ceil(settings.grace_seconds) + LAST_ANSWERS_SECONDS,
     )
-
-
-M_ARENA_MAX = -8  # glibc, malloc.h
-MIN_ARENAS = 2
-
-
-def limit_malloc_arenas(threads: int) -> None:
-    """Limit malloc to as many arenas as threads compute. Call before they start; does nothing without glibc.
-
-    Each arena keeps freed memory for itself, and by default there are eight per core.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, max(threads, MIN_ARENAS))
 
 
 log = logging.getLogger(__name__)

@@ -20,13 +20,13 @@ from vultus.api.rate_limits import RateLimiter
 from vultus.api.shared_rate_limits import SharedWindows
 from vultus.config import Settings
 from vultus.errors import VultusError
+from vultus.malloc import limit_kept_memory
 from vultus.server.connections import ConnectionLimiter
 from vultus.server.handover import Board, Channel, Doing, SentDescriptor
 from vultus.server.http_protocol import BoundedHttpProtocol
 from vultus.server.process import (
     GracefulServer,
     end_with_threads,
-    limit_malloc_arenas,
     limiter_of,
     server_config,
 )
@@ -73,7 +73,7 @@ def run_worker(start: Start) -> None:
     """The main function of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     start.set_up()
-    limit_malloc_arenas(start.settings.compute_slots)
+    limit_kept_memory(start.settings.compute_slots)
     board, channel = Board(start.board.number), Channel(start.channel)
     settings = start.settings
 

@@ -17,8 +17,9 @@ from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
 from vultus.files import make_folders
+from vultus.malloc import limit_kept_memory
 from vultus.server.log_lines import BoundedHandler, LogFormat
-from vultus.server.process import limit_malloc_arenas, run_server
+from vultus.server.process import run_server
 from vultus.server.signals import handling, leave
 from vultus.server.worker_pool import run_workers
 from vultus.storage.server_lock import serving_alone
@@ -70,7 +71,7 @@ def _run(settings: Settings, tools: Openers) -> None:
             set_up = partial(quiet_logs, settings.log_level, settings.log_format)
             run_workers(settings, tools.open_worker, lock=lock, set_up=set_up, on_ready=print_banner)
         return
-    limit_malloc_arenas(settings.compute_slots)
+    limit_kept_memory(settings.compute_slots)
     run_server(settings, tools.open_server, on_ready=lambda system, port: print_banner(system.new_admin_key, port))
 
 

@@ -6,10 +6,8 @@ ends when its input does. What an image may do to a decoder stays in here: the o
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import platform
 import resource
 import signal
 import sys
@@ -20,6 +18,7 @@ import pi_heif
 from PIL import AvifImagePlugin
 
 from vultus.errors import InvalidImage, VultusError
+from vultus.malloc import give_memory_back
 from vultus.vision.decoding.decode import decode
 from vultus.vision.decoding.limits import MIB, DecodeLimits
 
@@ -39,7 +38,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.write(pixels)
         answers.flush()
         del pixels
-        _give_memory_back()
+        give_memory_back()
 
 
 def _answer(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes | memoryview]:
@@ -54,11 +53,6 @@ def _answer(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes
     shape = photograph.pixels.shape[:2]
     answer = {"shape": shape, "width": photograph.width, "height": photograph.height}
     return {**answer, "reduction": photograph.reduction}, photograph.pixels.data
-
-
-def _give_memory_back() -> None:
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _limit_resources(memory_bytes: int) -> None:
