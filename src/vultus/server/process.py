@@ -106,11 +106,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _why_not(exc: OSError, host: str, port: int) -> str:
     if exc.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use already; stop what uses it, or choose another with --port"
+        return (
+            f"port {port} on {host} is in use already; stop what uses it, or choose another with --port or VULTUS_PORT"
+        )
     if exc.errno == errno.EACCES:
-        return f"port {port} is closed to this user; choose one above 1023 with --port"
+        return f"port {port} is closed to this user; choose one above 1023 with --port or VULTUS_PORT"
     reason = exc.strerror if isinstance(exc, socket.gaierror) else os.strerror(exc.errno or 0)
-    return f"cannot listen on {host} port {port} ({reason}); choose another address with --host"
+    return f"cannot listen on {host} port {port} ({reason}); choose another address with --host or VULTUS_HOST"
 
 
 def end_with_threads() -> NoReturn:

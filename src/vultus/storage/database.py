@@ -96,7 +96,9 @@ def require_database(url: str) -> None:
     """Raises: StorageFailed, when there is no database yet."""
     file = database_file(url)
     if not file.is_file():
-        raise StorageFailed(f"there is no database {file.absolute()}; name its folder with --data-dir")
+        raise StorageFailed(
+            f"there is no database {file.absolute()}; name its folder with --data-dir or VULTUS_DATA_DIR"
+        )
 
 
 def _sqlite_url(url: str) -> URL:

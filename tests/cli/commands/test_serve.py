@@ -68,7 +68,7 @@ def test_a_port_in_use_is_named(surroundings):
         code, sentence = served("--port", port)
     assert code == 1
     assert sentence == (
-        f"port {port} on 127.0.0.1 is in use already; stop what uses it, or choose another with --port\n"
+        f"port {port} on 127.0.0.1 is in use already; stop what uses it, or choose another with --port or VULTUS_PORT\n"
     )
 
 

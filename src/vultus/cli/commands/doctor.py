@@ -99,7 +99,10 @@ def _future_folder(folder: Path) -> Check:
     parent = next(above for above in folder.absolute().parents if above.exists())
     if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
         return ok("data folder", f"{folder.absolute()} will be made by the first start")
-    return fail("data folder", f"{folder.absolute()} cannot be made in {parent}; choose another with --data-dir")
+    return fail(
+        "data folder",
+        f"{folder.absolute()} cannot be made in {parent}; choose another with --data-dir or VULTUS_DATA_DIR",
+    )
 
 
 def database(settings: Settings) -> Check:
