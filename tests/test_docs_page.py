@@ -24,8 +24,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CALLS = ("/enroll", "/verify", "/find", "/represent", "/detect", "/compare")
 PHOTO = {"name": "face.jpg", "mimeType": "image/jpeg", "buffer": base64.b64decode(EXAMPLE_PHOTO)}
 PHOTOS_OF = {"/verify": 2}  # of the three that it shows: img1 and img2
-
-
+# A prefix changes where the page sends its calls, which the forms show; what it sends is the same.
+AT_THE_ROOT = pytest.mark.parametrize("open_page", [""], indirect=True, ids=["root"], scope="module")
 OpenPage = Callable[[], Any]
 
 
@@ -78,6 +78,7 @@ def test_every_form_is_answered_when_it_is_executed_untouched(page, path):
     assert execute(page, block, path)[0] == "2"
 
 
+@AT_THE_ROOT
 @pytest.mark.parametrize("path", CALLS)
 def test_the_json_example_takes_the_place_of_a_form(page, path):
     block = opened(page, path)
@@ -87,6 +88,7 @@ def test_the_json_example_takes_the_place_of_a_form(page, path):
     assert execute(page, block, path)[0] == "2"
 
 
+@AT_THE_ROOT
 @pytest.mark.parametrize("path", CALLS)
 def test_every_json_example_is_answered_when_it_is_executed_untouched(page_without_forms, path):
     block = unfolded(page_without_forms, path)
