@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,12 @@ def opened(settings: Settings, duties: Duties = SERVER) -> Iterator[System]:
 
 
 def main(folder: Path) -> None:
-    quiet_logs()
     settings = Settings(data_dir=folder, port=0)
+    set_up = partial(quiet_logs, settings.log_level, settings.log_format)
+    set_up()
     if settings.workers > 1:
         with serving_alone(folder) as lock:
-            run_workers(
-                settings, opened, lock=lock, set_up=quiet_logs, on_ready=lambda _, port: print(port, flush=True)
-            )
+            run_workers(settings, opened, lock=lock, set_up=set_up, on_ready=lambda _, port: print(port, flush=True))
     else:
         run_server(settings, opened, on_ready=lambda _, port: print(port, flush=True))
 

@@ -32,6 +32,8 @@ WHOLE = {
     *("CompareAnswer.results", "EnrollAnswer.rejected"),  # one for each that was sent
     *("RenamedSubject.cautions", "MovedFaceAnswer.cautions", "Representation.cautions"),
     "DeletedSubject.other_spellings",
+    *("AuditLineAnswer.decisions", "DecisionAnswer.chosen"),  # one for each face, and for each photo
+    "DecisionAnswer.face_ids",  # the best five are what decided, and are said to be five at most
     *("CompareAnswer.cautions", "EnrollAnswer.cautions", "FoundFace.cautions", "VerifyAnswer.cautions"),
     *("DetectedFace.landmarks", "FacialArea.left_eye", "FacialArea.right_eye", "Representation.embedding"),
     *("OtherFaces.img1", "OtherFaces.img2"),  # VerifyAnswer.faces_found has the same images

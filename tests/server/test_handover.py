@@ -86,11 +86,18 @@ def test_shared_memory_takes_no_room_on_a_disk(monkeypatch):
         os.close(descriptor)
 
 
+class NeedsTwo(VultusError):
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} {two}")
+
+
 def test_a_failure_travels_to_the_parent_as_it_is_or_as_one_of_ours():
     ready = NotReady("not yet")
     assert portable(ready) is ready
-    low = portable(LowQuality("too blurred", {"sharpness": 1.0}))  # its class cannot be read again
-    assert (type(low), str(low)) == (VultusError, "too blurred")
+    low = portable(LowQuality("too blurred", {"sharpness": 1.0}))
+    assert (type(low), str(low)) == (LowQuality, "too blurred")
+    unreadable = portable(NeedsTwo("too", "blurred"))  # its class cannot be read again
+    assert (type(unreadable), str(unreadable)) == (VultusError, "too blurred")
 
     class Local(Exception):
         pass

@@ -166,6 +166,13 @@ def under_way(server: Served, request_id: str) -> bool:
     return server.get("/health", **{"x-request-id": request_id}).status_code == 409
 
 
+def ask_until_accepted(server: Served, request_id: str) -> httpx.Response:
+    """Asks again while `under_way`, which asks with the same id, has come first."""
+    while (answer := ask(server, request_id)).status_code == 409:
+        pass
+    return answer
+
+
 @contextmanager
 def held(server: Served, count: int) -> Iterator[list[Future[httpx.Response]]]:
     """Requests that have been accepted and are not answered yet."""
@@ -173,7 +180,7 @@ def held(server: Served, count: int) -> Iterator[list[Future[httpx.Response]]]:
     with ThreadPoolExecutor(count) as pool:
         try:
             ids = [str(uuid.uuid4()) for _ in range(count)]
-            calls = [pool.submit(ask, server, request_id) for request_id in ids]
+            calls = [pool.submit(ask_until_accepted, server, request_id) for request_id in ids]
             for request_id in ids:
                 wait_until(lambda request_id=request_id: under_way(server, request_id), "a request to be accepted")
             yield calls

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from socket import socket
 from typing import Any, cast
 
@@ -100,9 +100,9 @@ def run_worker(start: Start) -> None:
 
 
 def portable(exc: Exception) -> Exception:
-    """The exception, or where it cannot be pickled and read again, one of ours that names it."""
+    """The exception, or where it cannot be sent to another process, one of ours that names it."""
     try:
-        pickle.loads(pickle.dumps(exc))
+        ForkingPickler.loads(ForkingPickler.dumps(exc))
     except Exception:  # whatever its class does
         return VultusError(str(exc) if isinstance(exc, VultusError) else f"the start failed with {type(exc).__name__}")
     return exc
