@@ -16,7 +16,7 @@ from vultus.vision.pipeline import Pipeline
 
 UNUSABLE = 20.0  # quality, 0..100: below it a photo is not enrolled by default, and flagged
 # Shares of the prominence of the chosen face. Composites of two LFW photos, a person whole and a bystander cut by the
-# edge: the whole one has a third to all of it. Passers-by in the background of LFW have less than a tenth.
+# edge: the whole one has a third to all of it.
 MAY_STAND_IN = 0.25  # another face is taken in place of an unusable one
 AS_PROMINENT = 0.5  # another face may as well be the one that is meant
 BETTER = 20.0  # of quality, 0..100: so much more makes another face worth a caution
