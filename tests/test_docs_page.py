@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright import sync_api as playwright
 
 from tests.server_process import address_and_key, serving
 from tests.waiting import patient
 from vultus.api.examples import EXAMPLE_PHOTO
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed here")
 
 pytestmark = pytest.mark.real
 
