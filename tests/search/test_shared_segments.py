@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -16,13 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from tests.search.test_index import AnyOrder, assert_same
+from tests.search.workers import InWorkers
 from tests.storage.synthetic import MadeGallery, unit
 from tests.waiting import patient
 from vultus.search.index import FlatIndex
 from vultus.search.segments import Rows
 from vultus.search.shared_segments import LOADED, SharedSegments
 
-WORKERS = 3
 ALL = np.stack([unit(seed) for seed in range(8)])
 ZEROING = """
 import sys
@@ -35,35 +34,20 @@ print(len(changes.added[0]))
 """
 
 
-class AnyOrderInWorkers(AnyOrder):
-    """As `AnyOrder`: several indexes on one gallery, as workers have them, that begin anew now and then."""
+class AnyOrderInWorkers(InWorkers, AnyOrder):
+    """As `AnyOrder`, in workers that share segments."""
 
     @initialize(embeddings=st.booleans())
     def begin(self, embeddings: bool) -> None:
-        self.folder = TemporaryDirectory()
         self.made, self.seed, self.embeddings = MadeGallery(), 0, embeddings
-        self.workers = [self.new_worker() for _ in range(WORKERS)]
-        self.index = self.workers[0]
+        self.begin_workers()
 
     def new_worker(self) -> FlatIndex:
-        shared = SharedSegments(Path(self.folder.name) / "shared")
-        return FlatIndex(self.made, memory_bytes=2**30 if self.embeddings else 1, shared=shared)
-
-    @rule(number=st.integers(0, WORKERS - 1))
-    def another_is_asked(self, number: int) -> None:
-        self.index = self.workers[number]
-
-    @rule(number=st.integers(0, WORKERS - 1))
-    def one_begins_anew(self, number: int) -> None:
-        self.index = self.workers[number] = self.new_worker()
+        return FlatIndex(self.made, memory_bytes=2**30 if self.embeddings else 1, shared=self.shared())
 
     @rule()
     def a_collection_is_let_go(self) -> None:
         self.index.discard("people")
-
-    def teardown(self) -> None:
-        if hasattr(self, "folder"):
-            self.folder.cleanup()
 
 
 AnyOrderInWorkers.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

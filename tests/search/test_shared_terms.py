@@ -3,49 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, rule
+from hypothesis.stateful import initialize
 
 from tests.search.relative import rule_of
 from tests.search.test_relative_scores import CENTROIDS, RULES, AnyOrder, terms_held
+from tests.search.workers import InWorkers
 from tests.storage.synthetic import MadeGallery, unit
 from vultus.search.cohort_terms import CohortTerms
 from vultus.search.index import FlatIndex
 from vultus.search.shared_segments import SharedSegments
 
-WORKERS = 3
 
-
-class AnyOrderInWorkers(AnyOrder):
-    """As `AnyOrder`, with several indexes on one gallery, as workers have them, that begin anew now and then."""
+class AnyOrderInWorkers(InWorkers, AnyOrder):
+    """As `AnyOrder`, in workers that share segments and terms."""
 
     @initialize(by=st.sampled_from(RULES), cohort_faces=st.sampled_from([1, 7, 4096]))
     def begin(self, by, cohort_faces) -> None:
-        self.folder = TemporaryDirectory()
         self.made, self.by, self.cohort_faces, self.seed = MadeGallery(), by, cohort_faces, 0
-        self.workers = [self.new_worker() for _ in range(WORKERS)]
-        self.index = self.workers[0]
+        self.begin_workers()
 
     def new_worker(self) -> FlatIndex:
-        shared = SharedSegments(Path(self.folder.name) / "shared")
-        return FlatIndex(self.made, cohort_faces=self.cohort_faces, shared=shared)
-
-    @rule(number=st.integers(0, WORKERS - 1))
-    def another_is_asked(self, number: int) -> None:
-        self.index = self.workers[number]
-
-    @rule(number=st.integers(0, WORKERS - 1))
-    def one_begins_anew(self, number: int) -> None:
-        self.index = self.workers[number] = self.new_worker()
-
-    def teardown(self) -> None:
-        if hasattr(self, "folder"):
-            self.folder.cleanup()
+        return FlatIndex(self.made, cohort_faces=self.cohort_faces, shared=self.shared())
 
 
 AnyOrderInWorkers.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
