@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -41,7 +41,16 @@ def own_server(tmp_path):
 def workers_of(server: Served) -> list[int]:
     """The processes that answer, by number of process."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return [int(child) for child in children if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()]
+    commands = {int(child): command_of(child) for child in children}
+    return [pid for pid, command in commands.items() if command and b"resource_tracker" not in command]
+
+
+def command_of(pid: str) -> bytes:
+    """The command line of a process; empty where it has ended, be it this moment."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def busy_worker(server: Served) -> int:
@@ -52,7 +61,12 @@ def busy_worker(server: Served) -> int:
 
 
 def socket_inodes(pid: int) -> set[str]:
-    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+    """The sockets of a process; none where it has ended. Descriptors closed meanwhile are passed over."""
+    links = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):
+                links.append(os.readlink(f"/proc/{pid}/fd/{number}"))
     return {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:")}
 
 
