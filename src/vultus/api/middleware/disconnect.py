@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,45 +28,37 @@ class DisconnectMiddleware:
 
 
 class _Request:
-    """One request: whether it has arrived as a whole, whether its answer has begun, whether its caller has left."""
+    """One request: its caller is watched from when it has arrived as a whole until its answer begins."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
-        self._arrived, self._gone = anyio.Event(), anyio.Event()
+        self._limit = anyio.CancelScope()
+        self._watch: asyncio.Task[None] | None = None  # most requests have no body, and cost no task
         self._begun = False
 
     async def left(self, app: ASGIApp, scope: Scope) -> bool:
         """Run the application; whether it was cancelled because the caller left."""
-        failure: Exception | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._watch, tasks.cancel_scope)
-            try:
+        try:
+            with self._limit:
                 await app(scope, self._receive_until_whole, self._watched_send)
-            except Exception as exc:  # of any kind: raised below, as a group of tasks would wrap it
-                failure = exc
-            finished = not tasks.cancel_scope.cancel_called
-            tasks.cancel_scope.cancel()
-            if finished and failure is None:
-                return False
-        if failure is not None:
-            raise failure
-        return True
+        finally:
+            if self._watch is not None:
+                self._watch.cancel()
+        return self._limit.cancel_called
 
-    async def _watch(self, scope: anyio.CancelScope) -> None:
-        await self._arrived.wait()
+    async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._gone.set()
         if not self._begun:
-            scope.cancel()
+            self._limit.cancel()
 
     async def _receive_until_whole(self) -> Message:
-        if self._arrived.is_set():  # the watch has the connection from then on
-            await self._gone.wait()
+        if self._watch is not None:  # it has the connection from then on
+            await asyncio.wait([self._watch])
             return {"type": "http.disconnect"}
         message = await self._receive()
         if message["type"] != "http.request" or not message.get("more_body", False):
-            self._arrived.set()
+            self._watch = asyncio.create_task(self._until_gone())
         return message
 
     async def _watched_send(self, message: Message) -> None:
