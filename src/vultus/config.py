@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         1024 * MIB,
         gt=0,
         description="Memory for loaded recognition models, bytes, as estimated from their files. Those unused the "
-        "longest are unloaded; a single larger model is served alone.",
+        "longest are unloaded; a single larger model is served alone. Each worker process has its share.",
     )
 
     default_model: str = Field("sface-facenet512-fused", description="Recognition model of new collections.")
@@ -234,7 +234,7 @@ class Settings(BaseSettings):
 
     def for_one_of(self, workers: int) -> Settings:
         """The settings of one of several processes: its share of what is limited for all, rounded up."""
-        shared = ("compute_slots", "queue_size", "max_connections", "max_held_bytes")
+        shared = ("compute_slots", "queue_size", "max_connections", "max_held_bytes", "model_memory_bytes")
         share = {name: -(-getattr(self, name) // workers) for name in shared}
         return self.model_copy(update=share)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import time
@@ -121,6 +122,30 @@ def test_many_connections_leave_no_descriptors(quiet):
         quiet.send(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").close()
     wait_until(lambda: not connected(quiet.port), "all connections to be closed")
     wait_until(lambda: [len(socket_inodes(pid)) for pid in pids] == before, "as many sockets as before")
+
+
+def test_without_descriptors_the_parent_waits_instead_of_trying_on_and_on(quiet):
+    parent = quiet.process.pid
+    _, hard = resource.prlimit(parent, resource.RLIMIT_NOFILE)
+    used = {int(number) for number in os.listdir(f"/proc/{parent}/fd")}
+    least_free = min(set(range(len(used) + 1)) - used)
+    limits = resource.prlimit(parent, resource.RLIMIT_NOFILE, (least_free, hard))
+    try:
+        with socket.create_connection(("127.0.0.1", quiet.port)):  # by the system's queue; the parent cannot accept it
+            before = rounds_of(parent)
+            time.sleep(2)  # the span in which rounds are counted
+            assert rounds_of(parent) - before < 100
+    finally:
+        resource.prlimit(parent, resource.RLIMIT_NOFILE, limits)
+    assert quiet.get("/health").status_code == 200
+
+
+def rounds_of(pid: int) -> int:
+    """How busy a process was: its switches of context and ticks of processor time, a few a second where it waits."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    switches = sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return switches + int(fields[11]) + int(fields[12])
 
 
 def test_during_the_shutdown(tmp_path):

@@ -6,6 +6,7 @@ and makes the first admin key; the others start once it is ready. Only worker 0 
 
 from __future__ import annotations
 
+import errno
 import logging
 import multiprocessing
 import selectors
@@ -38,6 +39,7 @@ FAILURES_IN_A_ROW = 3  # of starts, after which the parent gives up if no worker
 BETWEEN_STARTS_SECONDS = 1.0  # of a worker that failed; more after each failure, at most LONGEST_BETWEEN_SECONDS
 LONGEST_BETWEEN_SECONDS = 30.0
 TICK_SECONDS = 0.5
+NOTHING_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # descriptors or memory, until some are freed
 
 
 class _WithFileno(Protocol):
@@ -100,6 +102,7 @@ class _WorkerPool:
         self._admin_key: str | None = None
         self._announced = False
         self._stop_by: float | None = None
+        self._accept_after = 0.0  # a moment of the monotonic clock: callers wait in the system's queue until then
         self._failure: Exception | None = None
         places = raise_open_file_limit(settings.max_connections + SPARE_PLACES * settings.workers)
         self._board_file, self._rates_file = new_shared_file(places), new_shared_file(SHARED_BYTES)
@@ -145,6 +148,7 @@ class _WorkerPool:
             for worker in self._workers.values():
                 worker.process.kill()
         self._dispatcher.tend(self._receivers())
+        self._accept_again()
 
     def _begin_stop(self) -> None:
         self._selector.unregister(self._wake)
@@ -245,10 +249,13 @@ class _WorkerPool:
         while not self._dispatcher.full:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # none is left; or of this connection only; or no descriptors are left for a moment
+            except OSError as exc:  # none is left, or the fault is of this connection only
+                if exc.errno in NOTHING_LEFT:
+                    self._accept_after = time.monotonic() + TICK_SECONDS
+                    break
                 return
             self._dispatcher.add(connection, self._receivers())
-        self._selector.unregister(self._listener)  # until a place is free
+        self._selector.unregister(self._listener)  # until a place is free, or the pause is over
 
     def _closed(self, worker: Worker) -> None:
         try:
@@ -264,7 +271,8 @@ class _WorkerPool:
             self._accept_again()
 
     def _accept_again(self) -> None:
-        if self._stop_by is None and not self._dispatcher.full and self._listener not in self._selector.get_map():
+        ready = self._stop_by is None and not self._dispatcher.full and time.monotonic() >= self._accept_after
+        if ready and self._listener not in self._selector.get_map():
             self._watch(self._listener, self._accept)
 
     def _receivers(self) -> list[Receiver]:
