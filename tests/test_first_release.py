@@ -37,7 +37,7 @@ from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
-from vultus.wiring import SERVER, open_system
+from vultus.wiring import SERVER, first_admin_key, open_system
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -98,7 +98,7 @@ def test_a_backup_of_it_is_restored_whole(folder, tmp_path):
 @pytest.mark.real
 def test_the_service_starts_on_it_and_enrolls_and_finds(folder, model_dir):
     with open_system(Settings(data_dir=folder.path, model_dir=model_dir), SERVER) as system:
-        assert system.new_admin_key is None
+        assert first_admin_key(system.settings) is None
         enrolled = system.service.enrolment.enroll([pictures.astronaut()], subject="eileen", face="largest")
         found = system.service.identification.find(pictures.variants(pictures.astronaut())["mirror"])
     assert enrolled.collection.name == COLLECTION

@@ -30,7 +30,7 @@ MAY_KNOW = {
     "findings": set(),
     "caller": set(),
     "plain_numbers": set(),
-    "config": {"cores", "plain_numbers"},
+    "config": {"cores", "identifiers", "plain_numbers"},
     "matching": GROUND | {"search"},
     "vision": GROUND | {"matching"},
     "models": GROUND,

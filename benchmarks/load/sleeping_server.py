@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +69,7 @@ def main() -> None:
     settings = Settings(data_dir=given.data_dir, port=given.port, without_keys=given.without_keys)
     quiet_logs()
 
-    def announce(_: Any, port: int) -> None:
+    def announce(port: int) -> None:
         print(f"ready on http://127.0.0.1:{port}", flush=True)
 
     if settings.workers > 1:

@@ -15,10 +15,10 @@ from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, Valid
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from vultus.cores import available_cores
+from vultus.identifiers import MIN_ADMIN_KEY_CHARACTERS
 from vultus.plain_numbers import plain_integer, plain_number
 
 MIB = 1024 * 1024
-MIN_ADMIN_KEY_CHARACTERS = 32
 ALIKE = 0.75  # of difflib: a letter more, less or other, a word more or less; "service_host" is not like "host"
 CORES_OF_A_WORKER = 4  # fewer leave Python's lock no work for another process
 ROOT_PATH = r"^(/[A-Za-z0-9._~-]+)*$"
@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         None,
         min_length=MIN_ADMIN_KEY_CHARACTERS,
         description="The first admin key, at least 32 characters. Default: one is made and printed once.",
+    )
+    admin_key_file: Path | None = Field(
+        None,
+        description="File of the first admin key, instead of VULTUS_ADMIN_KEY: one line, as Docker and Kubernetes hand "
+        "secrets to a container. Read at the first start; later a key in it that does not work is named in the log.",
     )
     without_keys: bool = Field(
         False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from vultus.backup.restore import refuse_unfinished
-from vultus.config import Settings
+from vultus.config import Settings, variable
 from vultus.errors import ModelInvalid, SettingsInvalid
 from vultus.jobs.job_runner import JobRunner
 from vultus.jobs.reembed_job import ReembedJob
@@ -27,7 +27,6 @@ from vultus.models.operator_calibration import read_operator_calibrations
 from vultus.models.precision import PrecisionChoice, best_precision, cpu_flags
 from vultus.models.repository.proven_files import FILE_NAME, ProvenFiles
 from vultus.models.repository.store import ModelStore
-from vultus.records.stored import SCOPES
 from vultus.search.index import FlatIndex
 from vultus.search.shared_segments import SharedSegments
 from vultus.service import FaceService, Policy, ServiceContext
@@ -37,6 +36,7 @@ from vultus.storage.audit import SERVER as THE_SERVER
 from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
 from vultus.storage.database import open_database
+from vultus.storage.first_admin_key import GivenKey, make_first_key, store_given_key
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
 from vultus.storage.keys import KeyStore
@@ -63,8 +63,8 @@ class Duties:
     """What a process does beside opening the system.
 
     serving: loads the collections in the background. shared: in segments that it shares with other workers. lock: takes
-    the data folder for itself. first_start: refuses an unfinished restore, makes the first admin key, sweeps what a
-    crash left. jobs: does the work in the background. warm: loads the networks at once, as it will compute.
+    the data folder for itself. first_start: refuses an unfinished restore, stores the admin key that is given, sweeps
+    what a crash left. jobs: does the work in the background. warm: loads the networks at once, as it will compute.
     """
 
     serving: bool = False
@@ -85,7 +85,7 @@ NEXT_WORKER = Duties(serving=True, shared=True)
 
 @dataclass(frozen=True)
 class System:
-    """An open Vultus. new_admin_key: the key made at this first start, to be shown once; None otherwise."""
+    """An open Vultus."""
 
     settings: Settings
     service: FaceService
@@ -93,7 +93,6 @@ class System:
     gallery: Gallery
     models: ModelRegistry
     pipeline: Pipeline
-    new_admin_key: str | None = None
     ready: bool = True
     audit_sink: AuditSink = field(default_factory=NullAuditSink)
     audit: Audit | NoAudit = field(default_factory=NoAudit)
@@ -146,6 +145,9 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         migrate(database)
         gallery, keys, audit_sink = Gallery(database), KeyStore(database), BackgroundAuditWriter(database)
         stack.callback(audit_sink.close)
+        given_key = _given_key(settings) if duties.first_start else None
+        if given_key is not None:
+            store_given_key(keys, given_key)
         photos = LocalPhotoStore(settings.photo_dir)
         cards = known_cards(settings.model_dir)
         proven = ProvenFiles(settings.data_dir / FILE_NAME, database.installation_key)
@@ -178,10 +180,7 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
             preparation.start()
         if duties.serving:
             give_memory_back()  # that loading the models took
-        new_key = _first_admin_key(keys, settings) if duties.first_start else None
-        yield System(
-            settings, service, keys, gallery, models, pipeline, new_key, audit_sink=audit_sink, audit=Audit(database)
-        )
+        yield System(settings, service, keys, gallery, models, pipeline, audit_sink=audit_sink, audit=Audit(database))
 
 
 @contextmanager
@@ -216,6 +215,8 @@ def check_settings(settings: Settings) -> None:
             f"serving without keys is possible only on a loopback address, not on {settings.host}; "
             "set VULTUS_HOST=127.0.0.1 or leave VULTUS_WITHOUT_KEYS out"
         )
+    if settings.admin_key is not None and settings.admin_key_file is not None:
+        raise SettingsInvalid("VULTUS_ADMIN_KEY and VULTUS_ADMIN_KEY_FILE are both set; leave one of them out")
     cards = known_cards(settings.model_dir)
     known = find_card(cards, settings.default_model)
     if known is None or known.task != "recognition":
@@ -327,13 +328,21 @@ def _policy(settings: Settings) -> Policy:
     )
 
 
-def _first_admin_key(keys: KeyStore, settings: Settings) -> str | None:
-    """The secret of the first admin key; None if there is a key already, or the operator gave the secret."""
-    if keys.any() or settings.without_keys:
+def _given_key(settings: Settings) -> GivenKey | None:
+    if settings.without_keys:
         return None
-    given = settings.admin_key.get_secret_value() if settings.admin_key else None
-    _, secret = keys.acting_as(Act(THE_SERVER)).create("admin", SCOPES, secret=given)
-    return None if given else secret
+    if settings.admin_key_file is not None:
+        return GivenKey(variable("admin_key_file"), file=settings.admin_key_file)
+    secret = settings.admin_key
+    return None if secret is None else GivenKey(variable("admin_key"), secret.get_secret_value())
+
+
+def first_admin_key(settings: Settings) -> str | None:
+    """The secret of the first admin key, made now, to be shown at once; None where there is one, or none is wanted."""
+    if settings.without_keys:
+        return None
+    with closing(open_database(settings.sqlalchemy_url, settings.key_file)) as database:
+        return make_first_key(KeyStore(database))
 
 
 def _is_loopback(host: str) -> bool:

@@ -58,9 +58,9 @@ def main(folder: Path) -> None:
     set_up()
     if settings.workers > 1:
         with serving_alone(folder) as lock:
-            run_workers(settings, opened, lock=lock, set_up=set_up, on_ready=lambda _, port: print(port, flush=True))
+            run_workers(settings, opened, lock=lock, set_up=set_up, on_ready=lambda port: print(port, flush=True))
     else:
-        run_server(settings, opened, on_ready=lambda _, port: print(port, flush=True))
+        run_server(settings, opened, on_ready=lambda port: print(port, flush=True))
 
 
 if __name__ == "__main__":

@@ -35,9 +35,9 @@ def run_server(
     settings: Settings,
     open_system: Callable[[Settings], AbstractContextManager[System]],
     *,
-    on_ready: Callable[[System, int], None],
+    on_ready: Callable[[int], None],
 ) -> None:
-    """Serve until a signal, then return. on_ready: called with the open system and the port.
+    """Serve until a signal, then return. on_ready: called with the port, once the system is open.
 
     Raises SettingsInvalid when the address cannot be listened on, and what `open_system` raises.
     """
@@ -49,7 +49,7 @@ def run_server(
     @contextmanager
     def opening() -> Iterator[System]:
         with open_system(settings) as system:
-            on_ready(system, bound_port)
+            on_ready(bound_port)
             yield system
 
     def fail(exc: Exception) -> None:

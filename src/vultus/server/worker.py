@@ -38,9 +38,7 @@ OpenWorker = Callable[[Settings, Duties], AbstractContextManager[System]]
 
 @dataclass(frozen=True)
 class Opened:
-    """Report of a worker: it is ready. new_admin_key: made at this start, to be shown once."""
-
-    new_admin_key: str | None
+    """Report of a worker: it is ready."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def run_worker(start: Start) -> None:
     @contextmanager
     def opening() -> Iterator[System]:
         with start.open_worker(settings, start.duties) as system:
-            start.reports.send(Opened(system.new_admin_key))
+            start.reports.send(Opened())
             yield system
 
     def fail(exc: Exception) -> None:

@@ -1,7 +1,7 @@
 """Serves with several worker processes: the parent listens, hands out connections, and replaces workers that die.
 
-The parent opens the socket and keeps the lock of the data folder; it loads no model. The first worker migrates, sweeps
-and makes the first admin key; the others start once it is ready. Only worker 0 does the jobs in the background.
+The parent opens the socket and keeps the lock of the data folder; it loads no model. The first worker migrates and
+sweeps; the others start once it is ready. Only worker 0 does the jobs in the background.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def run_workers(
     *,
     lock: int,
     set_up: Callable[[], None],
-    on_ready: Callable[[str | None, int], None],
+    on_ready: Callable[[int], None],
 ) -> None:
     """Serve with `settings.workers` processes until a signal, then return.
 
     open_worker, set_up: module-level functions, called in each worker; set_up first. lock: the descriptor that holds
     the data folder, which the workers then hold as well. on_ready: called once, when all
-    workers are ready, with the first admin key, if one was made, and the port.
+    workers are ready, with the port.
     Raises SettingsInvalid, and what `open_worker` raises.
     """
     check_settings(settings)
@@ -91,7 +91,7 @@ class _WorkerPool:
         set_up: Callable[[], None],
         listener: socket.socket,
         lock: int,
-        on_ready: Callable[[str | None, int], None],
+        on_ready: Callable[[int], None],
     ) -> None:
         self._settings, self._share = settings, settings.for_one_of(settings.workers)
         self._open_worker, self._set_up, self._on_ready = open_worker, set_up, on_ready
@@ -99,7 +99,6 @@ class _WorkerPool:
         self._workers: dict[int, Worker] = {}
         self._to_start: dict[int, float] = {}  # by number: when, by the monotonic clock
         self._failed_starts = 0
-        self._admin_key: str | None = None
         self._announced = False
         self._stop_by: float | None = None
         self._accept_after = 0.0  # a moment of the monotonic clock: callers wait in the system's queue until then
@@ -200,14 +199,13 @@ class _WorkerPool:
             worker.failure = report.reason
             return
         worker.ready, self._failed_starts = True, 0
-        self._admin_key = self._admin_key or report.new_admin_key
         if not self._announced and worker.number == 0:
             for number in range(1, self._settings.workers):
                 if number not in self._workers:
                     self._start(number, NEXT_WORKER)
         if not self._announced and sum(one.ready for one in self._workers.values()) == self._settings.workers:
             self._announced = True
-            self._on_ready(self._admin_key, self._listener.getsockname()[1])
+            self._on_ready(self._listener.getsockname()[1])
 
     def _start_failed(self, reason: Exception) -> None:
         self._failed_starts += 1

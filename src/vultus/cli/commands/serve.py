@@ -23,7 +23,7 @@ from vultus.server.process import run_server
 from vultus.server.signals import handling, leave
 from vultus.server.worker_pool import run_workers
 from vultus.storage.server_lock import serving_alone
-from vultus.wiring import shared_index
+from vultus.wiring import first_admin_key, shared_index
 
 
 def serve(
@@ -63,8 +63,8 @@ def serve(
 
 
 def _run(settings: Settings, tools: Openers) -> None:
-    def print_banner(new_admin_key: str | None, port: int) -> None:
-        print("\n".join(banner(settings, new_admin_key, port)), flush=True)
+    def print_banner(port: int) -> None:
+        print("\n".join(banner(settings, first_admin_key(settings), port)), flush=True)
 
     if settings.workers > 1:
         with serving_alone(settings.data_dir) as lock, shared_index(settings):
@@ -72,7 +72,7 @@ def _run(settings: Settings, tools: Openers) -> None:
             run_workers(settings, tools.open_worker, lock=lock, set_up=set_up, on_ready=print_banner)
         return
     limit_kept_memory(settings.compute_slots)
-    run_server(settings, tools.open_server, on_ready=lambda system, port: print_banner(system.new_admin_key, port))
+    run_server(settings, tools.open_server, on_ready=print_banner)
 
 
 def banner(settings: Settings, new_admin_key: str | None, port: int) -> list[str]:
