@@ -5,13 +5,22 @@ Settings are read at the top only: wiring, the HTTP application, the command lin
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import platformdirs
-from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from vultus.cores import available_cores
@@ -22,6 +31,8 @@ MIB = 1024 * 1024
 ALIKE = 0.75  # of difflib: a letter more, less or other, a word more or less; "service_host" is not like "host"
 CORES_OF_A_WORKER = 4  # fewer leave Python's lock no work for another process
 ROOT_PATH = r"^(/[A-Za-z0-9._~-]+)*$"
+ORIGIN = r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}  # which browsers leave out
 SERVICE_SECONDS = 5  # for the work itself, after the longest wait for a compute slot
 
 
@@ -29,8 +40,21 @@ def _names(value: Any) -> Any:
     return tuple(name.strip().lower() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
 
+def _origin(value: str) -> str:
+    """Refuses what is no origin as browsers send it (RFC 6454, section 6.2)."""
+    if value == "*":
+        raise ValueError("takes no *: name each origin, like https://desk.example, so that no other page can call")
+    if not re.fullmatch(ORIGIN, value) or value.endswith(DEFAULT_PORTS.get(value.partition(":")[0], "/")):
+        raise ValueError(
+            f"{value[:80]!a} is no origin; write scheme, host and port if it has one: https://desk.example"
+        )
+    return value
+
+
 HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.:-]+$", max_length=253)]  # with colons: IPv6
 HostNames = Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_names)]
+Origin = Annotated[str, StringConstraints(max_length=300), AfterValidator(_origin)]
+Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_names), Field(max_length=100)]
 
 
 def _default_model_dir() -> Path:
@@ -82,6 +106,11 @@ class Settings(BaseSettings):
         default_factory=tuple,
         description="Names by which a server without keys may be called, beside those of loopback, separated by "
         "commas: `faces.lan,box`. For a proxy or a container that calls it by another name.",
+    )
+    cors_origins: Origins = Field(
+        default_factory=tuple,
+        description="Origins whose web pages may call this server from a browser (CORS), separated by commas: "
+        "`https://desk.example,http://localhost:5173`. Needs keys, which such a page sends itself. Default: none.",
     )
     precision: Literal["auto", "fp32", "int8"] = Field(
         "auto",

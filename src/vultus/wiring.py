@@ -215,6 +215,11 @@ def check_settings(settings: Settings) -> None:
             f"serving without keys is possible only on a loopback address, not on {settings.host}; "
             "set VULTUS_HOST=127.0.0.1 or leave VULTUS_WITHOUT_KEYS out"
         )
+    if settings.without_keys and settings.cors_origins:
+        raise SettingsInvalid(
+            "VULTUS_CORS_ORIGINS needs API keys: without them every page of these origins could do everything; leave "
+            "it or VULTUS_WITHOUT_KEYS out"
+        )
     if settings.admin_key is not None and settings.admin_key_file is not None:
         raise SettingsInvalid("VULTUS_ADMIN_KEY and VULTUS_ADMIN_KEY_FILE are both set; leave one of them out")
     cards = known_cards(settings.model_dir)

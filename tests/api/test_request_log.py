@@ -53,6 +53,44 @@ def test_a_request_has_a_line_with_its_ids_route_status_and_time(client: TestCli
     assert "Anna" not in stream.getvalue()
 
 
+def test_a_valid_trace_is_handed_back_as_it_came(client: TestClient, stream: io.StringIO) -> None:
+    later = f"01-{TRACE}-b7ad6b7169203331-00-what-comes"  # of a version to come, W3C Trace Context, section 4.3
+    for sent in (f"00-{TRACE}-b7ad6b7169203331-01", later):
+        assert client.get("/collections", headers={"traceparent": sent}).headers["traceparent"] == sent
+    assert [line["trace"] for line in lines(stream)] == [TRACE, TRACE]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        f"ff-{TRACE}-b7ad6b7169203331-01",
+        f"00-{'0' * 32}-b7ad6b7169203331-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE}-b7ad6b7169203331-01-more",
+        f"00-{TRACE.upper()}-b7ad6b7169203331-01",
+        f"00-{TRACE}-b7ad6b7169203331",
+        f"01-{TRACE}-b7ad6b7169203331-01-{'x' * 300}",
+    ],
+)
+def test_an_invalid_trace_is_no_fault_and_no_trace(client: TestClient, stream: io.StringIO, sent: str) -> None:
+    answer = client.get("/collections", headers={"traceparent": sent})
+    assert answer.status_code == 200
+    assert "traceparent" not in answer.headers
+    assert [line["trace"] for line in lines(stream)] == [None]
+
+
+def test_two_traces_are_none(client: TestClient, stream: io.StringIO) -> None:
+    one = f"00-{TRACE}-b7ad6b7169203331-01"
+    assert "traceparent" not in client.get("/health", headers=[("traceparent", one)] * 2).headers
+
+
+def test_a_request_whose_id_is_refused_has_a_line_too(client: TestClient, stream: io.StringIO) -> None:
+    answer = client.get("/collections", headers={"x-request-id": "Anna"})
+    (line,) = lines(stream)
+    assert (line["status"], line["code"], line["request"]) == (400, "invalid_request", answer.headers["x-request-id"])
+    assert "Anna" not in stream.getvalue()
+
+
 def test_a_trace_that_is_none_and_an_unknown_path_are_not_repeated(client: TestClient, stream: io.StringIO) -> None:
     client.get("/Anna", headers={"traceparent": "Anna"})
     (line,) = lines(stream)

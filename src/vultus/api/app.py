@@ -27,6 +27,7 @@ from vultus.api.framework_errors import answer_framework_error
 from vultus.api.image_urls.fetch import Fetcher
 from vultus.api.middleware.audit import AuditMiddleware
 from vultus.api.middleware.body_limit import BodyLimitMiddleware
+from vultus.api.middleware.cors import CorsMiddleware
 from vultus.api.middleware.cross_site import CrossSiteMiddleware
 from vultus.api.middleware.disconnect import DisconnectMiddleware
 from vultus.api.middleware.error_boundary import ErrorBoundaryMiddleware
@@ -133,17 +134,20 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
     """Outermost first. The order matters: each layer relies on those before it.
 
     The prefix of a proxy is taken off before any layer reads the path.
-    Security headers and the request id are set on every answer, also on one that another layer makes. The error
+    Security headers and the request id are set on every answer, also on one that another layer makes, and so are those
+    by which a browser lets a page read it, which therefore come before all that refuses. The error
     boundary is above all layers that raise. Overload and other web sites are refused before anything is read or
     audited. Audit is above the drain and the body limit, so that it records what they refuse.
     """
     settings = state.settings
     without_keys = [Middleware(CrossSiteMiddleware, hosts=settings.allowed_hosts)] if settings.without_keys else []
+    cors = [Middleware(CorsMiddleware, origins=settings.cors_origins)] if settings.cors_origins else []
     return [
         Middleware(PathPrefixMiddleware, prefix=settings.root_path),
         Middleware(SecurityHeadersMiddleware),
         Middleware(RequestIdMiddleware, dialects=(*dialects, NATIVE)),
         Middleware(RequestLogMiddleware),
+        *cors,
         Middleware(ErrorBoundaryMiddleware),
         Middleware(OverloadMiddleware),
         *without_keys,

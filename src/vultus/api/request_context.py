@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vultus.api.dialect import Dialect
+from vultus.api.trace_context import Trace
 from vultus.config import Settings
+from vultus.errors import VultusError
 from vultus.service import FaceService
 from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink
@@ -55,7 +57,8 @@ class RequestContext:
     """What the layers know about one request. dialect: of its path. headers: set on the answer, whichever layer writes.
 
     act, audit_sink: what is audited, and where its line goes; None before the caller is known. changes: whether the
-    call may change something. error: the code of the failure, if the answer is one.
+    call may change something. error: the code of the failure, if the answer is one. trace: that the caller is in.
+    refusal: what is wrong with the request id; raised by the error boundary.
     """
 
     request_id: str
@@ -65,6 +68,8 @@ class RequestContext:
     changes: bool = False
     audit_sink: AuditSink | None = None
     error: str | None = None
+    trace: Trace | None = None
+    refusal: VultusError | None = None
 
 
 _CONTEXT = "vultus.context"

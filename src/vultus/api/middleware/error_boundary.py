@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class ErrorBoundaryMiddleware:
-    """Answers whatever is raised below it."""
+    """Answers whatever is raised below it, and a request whose id is refused."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -33,12 +33,15 @@ class ErrorBoundaryMiddleware:
             started = started or message["type"] == "http.response.start"
             await send(message)
 
+        context = request_context(scope)
         try:
+            if context.refusal is not None:
+                raise context.refusal
             await self.app(scope, receive, watched_send)
         except ClientDisconnect:
             return  # nobody reads an answer
         except Exception as exc:
-            problem, context = describe(exc), request_context(scope)
+            problem = describe(exc)
             context.error = problem.code
             _log_fault(problem, context.request_id, exc)
             if started:

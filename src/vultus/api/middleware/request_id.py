@@ -1,4 +1,4 @@
-"""Gives each request an id, the caller's or a new one, and finds the dialect of its path. Pure ASGI."""
+"""Gives each request an id, the caller's or a new one, and finds the dialect of its path and its trace. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vultus.api.dialect import Dialect, dialect_of
-from vultus.api.errors import describe
 from vultus.api.request_context import RequestContext, begin_request_context
+from vultus.api.trace_context import HEADER, trace_of
 from vultus.errors import RequestIdConflict, VultusError
 
 
 class RequestIdMiddleware:
-    """Begins the context of a request with its id, and sends the id back in the answer.
+    """Begins the context of a request with its id and trace, and sends both back in the answer.
 
-    An id that breaks the rule of the dialect is refused, and so is that of a request still running in this process.
+    An id that breaks the rule of the dialect is refused, and so is that of a request still running in this process: by
+    the error boundary, so that the layers between see the answer.
     """
 
     def __init__(self, app: ASGIApp, dialects: Sequence[Dialect]) -> None:
@@ -30,15 +31,19 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        dialect = dialect_of(scope["path"], self._dialects)
+        dialect, headers = dialect_of(scope["path"], self._dialects), Headers(scope=scope)
         context = begin_request_context(scope, str(uuid.uuid4()), dialect)
+        context.trace = trace_of(headers)
+        if context.trace is not None:
+            context.headers[HEADER] = context.trace.sent
         send = _with_headers(send, context)
         try:
-            sent = dialect.read_request_id(Headers(scope=scope))
+            sent = dialect.read_request_id(headers)
             context.request_id = sent or context.request_id
             self._refuse_running(context.request_id)
         except VultusError as exc:
-            await dialect.write_error(describe(exc), context.request_id)(scope, receive, send)
+            context.refusal = exc
+            await self.app(scope, receive, send)
             return
         await self._run(context.request_id.lower(), scope, receive, send)  # a UUID is the same in either case
 

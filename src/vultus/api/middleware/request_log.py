@@ -7,11 +7,9 @@ disk with them.
 from __future__ import annotations
 
 import logging
-import re
 from time import perf_counter
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vultus.api.middleware.overload import KNOWN_CALLER
@@ -19,7 +17,6 @@ from vultus.api.request_context import request_context
 
 log = logging.getLogger(__name__)
 WRONG_KEY = ("invalid_api_key", "missing_api_key")
-TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, section 3.2
 
 
 class RequestLogMiddleware:
@@ -48,10 +45,9 @@ class RequestLogMiddleware:
 
 def _write_line(scope: Scope, status: int, seconds: float) -> None:
     context = request_context(scope)
-    trace = TRACEPARENT.fullmatch(Headers(scope=scope).get("traceparent", ""))
     fields: dict[str, Any] = {
         "request": context.request_id,
-        "trace": trace[1] if trace else None,
+        "trace": context.trace.id if context.trace else None,
         "key": context.act.actor if context.act else None,
         "method": scope["method"] if "route" in scope else None,
         "route": getattr(scope.get("route"), "path", None),
