@@ -52,6 +52,7 @@ COMMANDS = {
     "backup": LazyCommand("backup", "backup", "Write database and photos to one verified file."),
     "restore": LazyCommand("backup", "restore", "Put a backup into an empty data folder."),
     "check": LazyCommand("backup", "check", "Compare all that is stored with each other."),
+    "health": LazyCommand("health", "health", "Ask the running server whether it is ready."),
     "doctor": LazyCommand("doctor", "doctor", "Check Python, settings, data, models and processor."),
 }
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from vultus.findings import FieldError
-from vultus.models.card_fields import CARD_CONFIG, Count, Number, PlainName, Text, table_items
+from vultus.models.card_fields import CARD_CONFIG, Count, Digest, Number, PlainName, Text, table_items
 from vultus.models.precision import WeightBits
 
 Range = tuple[str, float, float]
@@ -55,6 +55,8 @@ class Int8Ranges:
     """How the float model becomes an int8 one. output: the name of the file with 8-bit weights.
 
     ranges: (tensor, least, greatest value), measured on `crops` faces of `data`; the percentile cut the outliers off.
+    sha256, sha256_7bit: of the made files with weights of 8 and 7 bits. A file that has it is known without being made
+    again; one that has not, as other libraries may write it, is compared with one made here.
     """
 
     output: PlainName
@@ -62,6 +64,8 @@ class Int8Ranges:
     crops: Count
     percentile: Annotated[Number, AfterValidator(_above_half)]
     ranges: Annotated[tuple[Range, ...], BeforeValidator(_ranges), AfterValidator(_some)]
+    sha256: Digest | None = None
+    sha256_7bit: Digest | None = None
 
     def output_name(self, weight_bits: WeightBits) -> str:
         """The file's name by the bits of its weights: a file for one kind of processor is never taken for another's."""
@@ -71,6 +75,10 @@ class Int8Ranges:
     def output_names(self) -> tuple[str, ...]:
         """The names of the files for every kind of processor."""
         return tuple(self.output_name(bits) for bits in get_args(WeightBits))
+
+    def known_sha256(self, weight_bits: WeightBits) -> str | None:
+        """The SHA-256 of the file with weights of so many bits, where the card says it."""
+        return self.sha256 if weight_bits == 8 else self.sha256_7bit
 
     def bounds(self) -> dict[str, tuple[float, float]]:
         """Tensor -> (least, greatest) value."""

@@ -210,3 +210,10 @@ def test_an_unserved_detector_is_refused_before_anything_is_embedded(run, small,
 
 def test_nothing_to_evaluate_is_wrong_usage(run):
     assert run("evaluate").exit_code == 2
+
+
+def test_the_report_without_matplotlib_is_refused_before_anything_is_measured(run, monkeypatch, tmp_path):
+    monkeypatch.setattr("vultus.cli.commands.evaluate.can_draw", lambda: False)
+    answer = run("evaluate", tmp_path, "--report", "report.html")
+    assert answer.exit_code == 2
+    assert "--report needs the Python package matplotlib" in answer.stderr

@@ -34,6 +34,7 @@ from vultus.evaluation.measure import measure_pairs
 from vultus.evaluation.pair_list import PairList, read_pairs
 from vultus.evaluation.presentation.as_json import evaluation_as_json
 from vultus.evaluation.presentation.as_tables import evaluation_as_tables
+from vultus.evaluation.presentation.figures import can_draw
 from vultus.evaluation.presentation.report import render_report
 from vultus.evaluation.results import Evaluation, Score, Setup, count_failures, measure_folder
 
@@ -81,6 +82,10 @@ def evaluate(
     settings = load_settings(model_dir=model_dir, default_model=model)
     if degrade and folder is None:
         raise typer.BadParameter("--degrade needs a FOLDER")
+    if report is not None and not can_draw():
+        raise typer.BadParameter(
+            "--report needs the Python package matplotlib, which is not here; leave it out, or use --json"
+        )
     data = _read(folder, pairs, attributes, column, words)
     vision = openers_of(ctx).open_vision(settings)
     served = vision.models.resolve(model)

@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,11 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "vultus",  # the same ids in each run, so that equal figures are equal files
 }
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is here; a container image leaves it out."""
+    return find_spec("matplotlib") is not None
 
 
 def draw_det(found: VerificationResult) -> str:

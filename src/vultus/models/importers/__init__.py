@@ -11,6 +11,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from vultus.errors import ModelNotInstalled
 from vultus.models.precision import WeightBits
 
 DynamicAxes = Mapping[int, str]
@@ -46,8 +47,14 @@ def _at_first_use(module: str, function: str) -> Callable[..., bytes]:
     """The function of a module in this package; the module is imported when the function is first called."""
 
     def call(*arguments: Any, **options: Any) -> bytes:
-        converted: bytes = getattr(import_module(f"{__name__}.{module}"), function)(*arguments, **options)
-        return converted
+        try:
+            convert: Callable[..., bytes] = getattr(import_module(f"{__name__}.{module}"), function)
+        except ModuleNotFoundError as exc:
+            raise ModelNotInstalled(
+                f"weights cannot be converted without the Python package {exc.name}, which a container image leaves "
+                "out; prepare the model where Vultus is installed by make, and copy its model folder"
+            ) from exc
+        return convert(*arguments, **options)
 
     return call
 

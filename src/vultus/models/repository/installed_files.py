@@ -26,7 +26,8 @@ def verify(store: ModelStore, card: ModelCard) -> tuple[FileCheck, ...]:
     A missing source is no fault where all prepared files are in order.
     """
     store.digests.forget()
-    made = [_made(card, output.path, output.condition(), store) for output in store.prepared_files(card)]
+    outputs = store.prepared_files(card)[-1:] if store.is_int8_alone(card) else store.prepared_files(card)
+    made = [_made(card, output.path, output.condition(), store) for output in outputs]
     complete = bool(made) and all(check.ok for check in made)
     sources = [_source(store, card, file, needed=file.importer == "none" or not complete) for file in card.files]
     return (*(check for check in sources if check is not None), *made)

@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 class PreparedFile:
     """A made file. recipe: everything that decides its content; expected_sha256: of the result, where it is known.
 
+    known_sha256: of the result as it mostly is; such a file is believed, another one has to be proven.
+
     proven: the files that this installation made; None: the side-car is believed, as no data folder is in use.
     """
 
@@ -34,6 +36,7 @@ class PreparedFile:
     expected_sha256: str | None
     digests: FileDigests
     proven: ProvenFiles | None = None
+    known_sha256: str | None = None
 
     @property
     def sidecar(self) -> Path:
@@ -52,7 +55,8 @@ class PreparedFile:
             return "stale"
         if self.digests.of(self.path) != made_sha256:
             return "damaged"
-        known = self.expected_sha256 is not None or self.proven is None or self.proven.knows(self.recipe, made_sha256)
+        published = self.expected_sha256 is not None or made_sha256 == self.known_sha256
+        known = published or self.proven is None or self.proven.knows(self.recipe, made_sha256)
         return "ready" if known else "unproven"
 
     def damage(self, model_id: str) -> str:

@@ -44,6 +44,13 @@ class Sources:
                     return installed
         raise ModelNotInstalled(f"{card.id} is not on this machine; {self.how_to_install(card, file)}")
 
+    def here(self, card: ModelCard, file: ModelFile) -> bool:
+        """Whether one of the places has the file."""
+        try:
+            return self.find(card, file).is_file()
+        except ModelNotInstalled:
+            return False
+
     def verified(self, card: ModelCard, file: ModelFile) -> Path:
         """`find`, with the SHA-256 checked. Raises: ModelNotInstalled; ModelInvalid when it is another file."""
         source = self.find(card, file)

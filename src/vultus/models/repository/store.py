@@ -82,7 +82,8 @@ class ModelStore:
     def prepare(self, card: ModelCard) -> dict[str, Path]:
         """Make the files that are not ready. Returns the verified paths of all float files of the card, by name.
 
-        A file that is damaged, or made by an older importer, from another source or other ranges, is made again.
+        A file that is damaged, or made by an older importer, from another source or other ranges, is made again. The
+        folder may hold the int8 form alone, without the float file and its source: a container image does.
 
         Raises: ModelNotInstalled when a source is not on this machine; ModelInvalid when a source is the wrong file
         or cannot be converted; StorageFailed when the model folder cannot be written.
@@ -92,7 +93,7 @@ class ModelStore:
                 self.prepare(member)
         elif self._prove_all(card) and all(output.condition() == "ready" for output in self.prepared_files(card)):
             self._sweep_if_idle()
-        else:
+        elif not self.is_int8_alone(card):
             self._make_all(card)
         return {file.name: self._ready_path(card, file) for file in card.files}
 
@@ -116,6 +117,11 @@ class ModelStore:
         if condition == "damaged":
             raise ModelInvalid(output.damage(card.id))
         if condition != "ready":
+            if precision == "fp32" and self.is_int8_alone(card):
+                raise ModelNotInstalled(
+                    f"{card.id} was prepared for int8 alone; set VULTUS_PRECISION=int8, or build the image with "
+                    f"PRECISION=auto, or {self.sources.how_to_install(card, file)}"
+                )
             self._ready_or_source(card, file)  # raises with what to install where there is nothing to prepare from
             raise ModelNotInstalled(f"{card.id} is not prepared; run: vultus models prepare {card.id}")
         return output.path
@@ -129,6 +135,9 @@ class ModelStore:
             damaged = [output for output, condition in conditions if condition == "damaged"]
             if damaged:
                 return ModelStatus(card, "broken", damaged[0].damage(card.id), 0)
+            if self.is_int8_alone(card):
+                size = self._int8_file(card, card.files[0]).path.stat().st_size
+                return ModelStatus(card, "prepared", f"{card.id} is ready to load, in int8 alone", size)
             size = sum(self._ready_or_verified_source(card, file).stat().st_size for file in card.files)
         except ModelNotInstalled as exc:
             return ModelStatus(card, "missing", str(exc), 0)
@@ -204,7 +213,15 @@ class ModelStore:
         bits = self._quantizer.weight_bits
         if bits != 8:  # 8-bit files of earlier releases have no such field, and stay ready
             recipe["weight_bits"] = bits
-        return PreparedFile(self.folder / card.int8.output_name(bits), recipe, None, self.digests, self._proven)
+        path, known = self.folder / card.int8.output_name(bits), card.int8.known_sha256(bits)
+        return PreparedFile(path, recipe, None, self.digests, self._proven, known)
+
+    def is_int8_alone(self, card: ModelCard) -> bool:
+        """Whether the int8 form of the card is ready, and neither its float file nor the source of it is here."""
+        if card.int8 is None or self._int8_file(card, card.files[0]).condition() != "ready":
+            return False
+        made = self._prepared_file(card.files[0])
+        return made is not None and made.condition() == "absent" and not self.sources.here(card, card.files[0])
 
     def _recipe(self, file: ModelFile) -> dict[str, object]:
         """Everything that decides the output's content; when it changes, the file is made again."""
@@ -244,7 +261,9 @@ class ModelStore:
         return self._importers[file.importer].convert(data, dict(file.dynamic_axes))
 
     def _quantised(self, card: ModelCard, int8: Int8Ranges) -> bytes:
-        return self._quantizer.convert(_read(self._ready_path(card, card.files[0])), int8.bounds())
+        path = self._ready_path(card, card.files[0])
+        data = _read(path) if path.is_file() else self._converted(card, card.files[0])
+        return self._quantizer.convert(data, int8.bounds())
 
     # --- float files ----------------------------------------------------------------------------------------------
 
