@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres_server import PostgresServer, running_postgres
 from tests.standins import FrameDetector, TinyModels
 from vultus.config import Settings
 from vultus.search.index import FlatIndex
@@ -70,6 +71,13 @@ def open_small(folder: Path, *, slots: ComputeSlots | None = None) -> Iterator[S
 def small(tmp_path: Path) -> Iterator[Small]:
     with open_small(tmp_path) as parts:
         yield parts
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, one for each process that runs tests."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
