@@ -65,6 +65,7 @@ ONLY_IMPORTER = {
     "numkong": {"search/kernels.py"},
     "sqlalchemy": {"storage", "backup"},
     "alembic": {"storage"},
+    "pyrage": {"backup"},
     "uvicorn": {"server"},
 }
 

@@ -79,9 +79,11 @@ def restored(file: Path, folder: Path) -> tuple[Gallery, LocalPhotoStore]:
 
 
 def test_what_is_restored_is_what_was_there(tmp_path, database, gallery, photos, file, full):
-    manifest = create_backup(database, photos, file)
+    verified = create_backup(database, photos, file)
+    manifest = verified.manifest
     assert (manifest.subjects, manifest.faces, manifest.photos) == (3, 12, 12)
-    assert verify(file) == manifest
+    assert verify(file) == verified
+    assert verified.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     copy, copied_photos = restored(file, tmp_path / "new")
     assert copy.subjects("people", limit=10) == gallery.subjects("people", limit=10)
     assert [copy.face(face) for face in full] == [gallery.face(face) for face in full]
@@ -143,7 +145,7 @@ def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(
             lambda: min(written[0], written[10**6]) >= 4 * turn or any(writer.done() for writer in writers),
             "both writers to go on",
         )
-        return create_backup(database, photos, tmp_path / f"{turn}.vultus")
+        return create_backup(database, photos, tmp_path / f"{turn}.vultus").manifest
 
     with ThreadPoolExecutor(2) as pool:
         writers = [pool.submit(write, writer, first) for writer, first in ((gallery, 0), (other_gallery, 10**6))]
@@ -358,7 +360,7 @@ def test_a_backup_of_an_older_schema_is_brought_up(tmp_path, url, photos, file):
         connection.exec_driver_sql(
             "INSERT INTO collections VALUES (1, 'people', 'model-a', 1, 16, 0, '2026-01-01 00:00:00')"
         )
-    assert create_backup(database, photos, file).schema == 2
+    assert create_backup(database, photos, file).manifest.schema == 2
     copy, _ = restored(file, tmp_path / "new")
     assert copy.collection("people").faces == 0
 
@@ -378,7 +380,7 @@ def test_a_backup_that_the_release_before_alembic_made_is_restored(tmp_path, fil
 
 
 def test_a_backup_of_this_release_names_its_schema(database, photos, file, full):
-    assert create_backup(database, photos, file).schema == newest_schema()
+    assert create_backup(database, photos, file).manifest.schema == newest_schema()
 
 
 # --- seals ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
     manifest.json           versions, time and counts, see Manifest
     SHA256SUMS              "digest  name" for all of the above, in their order; last, so that a cut file shows
 
-By hand: `tar xf FILE && sha256sum -c SHA256SUMS`.
+By hand: `tar xf FILE && sha256sum -c SHA256SUMS`. An encrypted one is an age file of that tar, see `encryption.py`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, cast
 
-from vultus.errors import StorageFailed
+from pyrage.x25519 import Identity, Recipient
+
+from vultus.backup.encryption import decrypting, encrypting, is_encrypted
+from vultus.errors import InvalidRequest, StorageFailed
 from vultus.files import CHUNK_BYTES, open_regular, sha256_of, sha256_of_stream
 from vultus.installation_key import KEY_BYTES
 
@@ -55,23 +59,25 @@ def photo_name(key: str) -> str:
 class ArchiveWriter:
     """Writes the members one after another. Use it as a context manager: the checksums are written at its end."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
-        self._tar = tarfile.open(fileobj=self._file, mode="w")  # noqa: SIM115
+    def __init__(self, path: Path, recipients: Sequence[Recipient] = ()) -> None:
+        """recipients: for whom it is encrypted; it is not, where there is none."""
+        self._path, self._recipients = path, recipients
         self._sums = bytearray()
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        file = self._stack.enter_context(_new_private(self._path))
+        stream = self._stack.enter_context(encrypting(file, self._recipients)) if self._recipients else file
+        self._tar = self._stack.enter_context(tarfile.open(fileobj=stream, mode="w|"))
+        self._stack.push(self._finish)
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                self._add(SUMS, io.BytesIO(self._sums), len(self._sums))
-                self._tar.close()
-                self._file.flush()
-                os.fsync(self._file.fileno())
-        finally:
-            self._file.close()
+    def __exit__(self, *exc: Any) -> None:
+        self._stack.__exit__(*exc)
+
+    def _finish(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._add(SUMS, io.BytesIO(self._sums), len(self._sums))
 
     def add_photo(self, key: str, data: bytes) -> None:
         """Add a photo; its key is the sha256 of its bytes."""
@@ -107,25 +113,47 @@ class ArchiveWriter:
 
 
 class ArchiveReader:
-    """Reads the members in their order. Names, sizes and digests are verified: the file may be hostile."""
+    """Reads the members in their order. Names, sizes and digests are verified: the file may be hostile.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    After the last one `manifest` is set, and `sha256`, that of the file as it lies there, as is `key`, the installation
+    key, where the backup has it.
+    """
+
+    def __init__(self, path: Path, identities: Sequence[Identity] = ()) -> None:
+        """identities: that open an encrypted one; then one that is not encrypted is refused."""
+        self.path, self._identities = path, identities
         self.manifest: Manifest | None = None
         self.key: bytes | None = None
+        self.sha256: str | None = None
 
     def photos(self, database: Path | None) -> Iterator[tuple[str, bytes]]:
         """Each photo as (key, bytes); the database goes to this file, or nowhere when None.
 
-        After the last one the archive is known to be complete and to match its checksums, and `manifest` is set; `key`
-        is the installation key, None where the backup has none.
-        Raises StorageFailed, when it is no backup, damaged or cut off.
+        After the last one the archive is known to be complete and to match its checksums.
+        Raises StorageFailed, when it is no backup, damaged or cut off, or no identity opens it; InvalidRequest, when it
+        is encrypted and there is no identity, or the other way round.
         """
         try:
-            with open_regular(self._path) as file, tarfile.open(fileobj=file, mode="r|") as tar:
-                yield from self._members(tar, database)
+            with open_regular(self.path) as file:
+                hashed = _Hashed(file)
+                with self._decrypted(file, hashed) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+                    yield from self._members(tar, database)
+                self.sha256 = hashed.hexdigest()
         except (tarfile.TarError, EOFError, ValueError, TypeError) as exc:
             raise self._damaged("it is no backup, or it is cut off") from exc
+
+    @contextmanager
+    def _decrypted(self, file: IO[bytes], hashed: _Hashed) -> Iterator[IO[bytes]]:
+        encrypted = is_encrypted(file)
+        if encrypted and not self._identities:
+            raise InvalidRequest(f"the backup {self.path} is encrypted; name the file of its identity with --identity")
+        if self._identities and not encrypted:
+            raise InvalidRequest(f"{self.path} is not encrypted; if that is right, leave --identity out")
+        if not encrypted:
+            yield cast(IO[bytes], hashed)
+            return
+        with decrypting(cast(IO[bytes], hashed), self._identities, str(self.path)) as stream:
+            yield stream
 
     def _members(self, tar: tarfile.TarFile, database: Path | None) -> Iterator[tuple[str, bytes]]:
         sums, complete = hashlib.sha256(), False
@@ -167,11 +195,42 @@ class ArchiveReader:
 
     def _read_manifest(self, values: dict[str, Any]) -> Manifest:
         if values.get("format") != FORMAT:
-            raise StorageFailed(f"the backup {self._path} was made by a newer Vultus; install that one to restore it")
+            raise StorageFailed(f"the backup {self.path} was made by a newer Vultus; install that one to restore it")
         return Manifest(**values)
 
     def _damaged(self, problem: str) -> StorageFailed:
-        return StorageFailed(f"the backup {self._path} cannot be used: {problem}; take another one")
+        return StorageFailed(f"the backup {self.path} cannot be used: {problem}; take another one")
+
+
+class _Hashed(io.RawIOBase):
+    """An open file whose bytes are hashed as they are read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._digest = file, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """As of the file."""
+        data = self._file.read(size)
+        self._digest.update(data)
+        return data
+
+    def hexdigest(self) -> str:
+        """The sha256 of the whole file, whose rest is read for it."""
+        while self.read(CHUNK_BYTES):
+            pass
+        return self._digest.hexdigest()
+
+
+@contextmanager
+def _new_private(path: Path) -> Iterator[IO[bytes]]:
+    """A new file, readable by this user only, which is on the disk at the end."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _forget_members(tar: tarfile.TarFile) -> None:

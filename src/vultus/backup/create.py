@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from pyrage.x25519 import Identity, Recipient
 from sqlalchemy import select
 
 from vultus import __version__
 from vultus.backup.archive import DATABASE, ArchiveReader, ArchiveWriter, Manifest
+from vultus.backup.encryption import new_identity
+from vultus.backup.work_folder import work_folder
 from vultus.errors import FaceNotFound, NotFound, StorageFailed
 from vultus.files import sync_folder
 from vultus.records.stored import EnrolledFace, Subject
@@ -31,20 +34,49 @@ from vultus.storage.photos import PhotoStore
 ROWS_AT_ONCE = 10_000
 
 
-def create_backup(database: Database, photos: PhotoStore, target: Path, *, with_key: bool = False) -> Manifest:
-    """Write database and photos to a new file, verify it, and only then give it its name. Returns its manifest.
+Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]  # what is done, and of how many photos
 
-    with_key: also the installation key, by which a restore can verify the rows.
+
+def no_progress(label: str, total: int) -> AbstractContextManager[Callable[[], None]]:
+    """Shows nothing."""
+    return nullcontext(lambda: None)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A backup of which every byte was read and compared. sha256: of its file, 64 hex digits."""
+
+    manifest: Manifest
+    sha256: str
+
+
+def create_backup(
+    database: Database,
+    photos: PhotoStore,
+    target: Path,
+    *,
+    with_key: bool = False,
+    recipients: Sequence[Recipient] = (),
+    work_dir: Path | None = None,
+    progress: Progress = no_progress,
+) -> Verified:
+    """Write database and photos to a new file, verify it as it was written, and only then give it its name.
+
+    with_key: also the installation key, by which a restore can verify the rows. recipients: for whom it is encrypted,
+    and for an identity that is in memory alone, by which it is verified and which is forgotten then. work_dir: of the
+    copy of the database meanwhile, which is not encrypted; None: the folder of the file.
     Raises StorageFailed, when the file is there already, or something is missing or damaged; OSError, when the target
     cannot be written.
     """
     if target.exists():
         raise StorageFailed(f"{target} is there already; choose another name, or remove it first")
-    with TemporaryDirectory(prefix=".vultus-backup-", dir=target.parent) as folder:  # readable by this user only
-        copy, archive = Path(folder) / DATABASE, Path(folder) / "archive"
+    identity, own = new_identity()
+    sealed_for, opens = ((*recipients, own), (identity,)) if recipients else ((), ())
+    with work_folder(work_dir or target.parent) as work, work_folder(target.parent) as beside:
+        copy, archive = work / DATABASE, beside / "archive"
         database.snapshot(copy)
-        with ArchiveWriter(archive) as writer:
-            missing = _add_photos(writer, copy, photos)
+        with ArchiveWriter(archive, sealed_for) as writer:
+            missing = _add_photos(writer, copy, photos, progress)
             with closing(open_database(f"sqlite:///{copy}", database.installation_key.path)) as copied:
                 _remove_erased(copied, missing, database)
                 schema = schema_version(copied)
@@ -53,30 +85,43 @@ def create_backup(database: Database, photos: PhotoStore, target: Path, *, with_
             if with_key:
                 writer.add_key(database.installation_key.key)
             writer.add_manifest(manifest)
-        verify(archive, manifest)
+        verified = verify(archive, manifest, identities=opens, progress=progress)
         os.rename(archive, target)
     sync_folder(target.parent)
-    return manifest
+    return verified
 
 
-def verify(archive: Path, wanted: Manifest | None = None) -> Manifest:
-    """Read a whole backup and compare every byte with its checksums. Raises StorageFailed."""
-    reader = ArchiveReader(archive)
-    count = sum(1 for _ in reader.photos(None))
+def verify(
+    archive: Path,
+    wanted: Manifest | None = None,
+    *,
+    identities: Sequence[Identity] = (),
+    progress: Progress = no_progress,
+) -> Verified:
+    """Read a whole backup and compare every byte with its checksums. Raises StorageFailed, InvalidRequest.
+
+    wanted: the manifest that it must have.
+    """
+    reader, count = ArchiveReader(archive, identities), 0
+    with progress("photos verified", wanted.photos if wanted else 0) as advance:
+        for count, _ in enumerate(reader.photos(None), 1):  # noqa: B007
+            advance()
     found = reader.manifest
-    if found is None or count != found.photos or wanted not in (None, found):
+    if found is None or reader.sha256 is None or count != found.photos or wanted not in (None, found):
         raise StorageFailed(f"the backup {archive} cannot be used: {count} photos are in it; take another one")
-    return found
+    return Verified(found, reader.sha256)
 
 
-def _add_photos(writer: ArchiveWriter, copy: Path, photos: PhotoStore) -> list[str]:
+def _add_photos(writer: ArchiveWriter, copy: Path, photos: PhotoStore, progress: Progress) -> list[str]:
     """Add the photos of the copy's faces; the keys of the missing ones."""
     missing = []
-    for key in _photo_keys(copy):
-        try:
-            writer.add_photo(key, photos.get(key))
-        except NotFound:
-            missing.append(key)
+    with progress("photos copied", _count(copy, "count(DISTINCT photo_sha256) FROM faces")) as advance:
+        for key in _photo_keys(copy):
+            try:
+                writer.add_photo(key, photos.get(key))
+            except NotFound:
+                missing.append(key)
+            advance()
     return missing
 
 
@@ -132,15 +177,16 @@ def _as_one_file(copy: Path, schema: int) -> Manifest:
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
             raise StorageFailed("the database file is damaged, so no backup was made; restore an earlier backup")
+    return Manifest(
+        vultus=__version__,
+        schema=schema,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        subjects=_count(copy, "count(*) FROM subjects"),
+        faces=_count(copy, "count(*) FROM faces"),
+        photos=_count(copy, "count(DISTINCT photo_sha256) FROM faces"),
+    )
 
-        def count(what: str) -> int:
-            return int(connection.execute(f"SELECT {what}").fetchone()[0])
 
-        return Manifest(
-            vultus=__version__,
-            schema=schema,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            subjects=count("count(*) FROM subjects"),
-            faces=count("count(*) FROM faces"),
-            photos=count("count(DISTINCT photo_sha256) FROM faces"),
-        )
+def _count(copy: Path, what: str) -> int:
+    with closing(sqlite3.connect(copy)) as connection:
+        return int(connection.execute(f"SELECT {what}").fetchone()[0])

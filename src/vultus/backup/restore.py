@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+
+from pyrage.x25519 import Identity
 
 from vultus.backup.archive import ArchiveReader, Manifest
 from vultus.backup.integrity import faults
@@ -28,11 +31,18 @@ RESTORING = ".restoring"
 
 
 def restore_backup(
-    archive: Path, database: Path, photo_folder: Path, act: Act, key_file: Path | None = None
+    archive: Path,
+    database: Path,
+    photo_folder: Path,
+    act: Act,
+    key_file: Path | None = None,
+    *,
+    identities: Sequence[Identity] = (),
 ) -> tuple[Manifest, bool]:
     """Put a backup in place. The caller holds the data folder (`server_lock.serving_alone`).
 
-    key_file: of the installation key; None: in the folder of the database. A key in the backup goes there.
+    key_file: of the installation key; None: in the folder of the database. A key in the backup goes there. identities:
+    that open an encrypted backup.
     Returns its manifest, and whether its rows match their seals; False: without their key that cannot be told, and they
     were sealed anew.
     Raises StorageFailed, when the folder is not empty, or the backup is damaged; then nothing is in place.
@@ -43,7 +53,7 @@ def restore_backup(
     key = InstallationKey(key_file or database.with_name(FILE_NAME))
     had_key = key.exists()
     try:
-        manifest = _unpack(archive, new_database, new_photos, key)
+        manifest = _unpack(ArchiveReader(archive, identities), new_database, new_photos, key)
         verified = _require_sound(new_database, new_photos, act, key)
         os.sync()  # once, instead of for each photo
     except BaseException:
@@ -86,17 +96,16 @@ def _discard(database: Path, photos: Path) -> None:
     shutil.rmtree(photos, ignore_errors=True)
 
 
-def _unpack(archive: Path, database: Path, photos: Path, installation_key: InstallationKey) -> Manifest:
+def _unpack(reader: ArchiveReader, database: Path, photos: Path, installation_key: InstallationKey) -> Manifest:
     make_folders(database.parent)
     make_folders(photos)
-    reader = ArchiveReader(archive)
     for key, data in reader.photos(database):
         place = photos / key[:2] / key[2:4] / key
         make_folders(place.parent, synced=False)
         with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(data)
     if reader.manifest is None or not database.exists():
-        raise StorageFailed(f"the backup {archive} cannot be used: it holds no database; take another one")
+        raise StorageFailed(f"the backup {reader.path} cannot be used: it holds no database; take another one")
     if reader.key is not None:
         installation_key.put(reader.key)
     installation_key.make()

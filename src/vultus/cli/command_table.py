@@ -51,7 +51,7 @@ COMMANDS = {
     "jobs": LazyCommand("jobs", "app", "Work in the background: list, cancel."),
     "backup": LazyCommand("backup", "backup", "Write database and photos to one verified file."),
     "restore": LazyCommand("backup", "restore", "Put a backup into an empty data folder."),
-    "check": LazyCommand("backup", "check", "Compare all that is stored with each other."),
+    "check": LazyCommand("check", "check", "Compare all that is stored with each other."),
     "health": LazyCommand("health", "health", "Ask the running server whether it is ready."),
     "doctor": LazyCommand("doctor", "doctor", "Check Python, settings, data, models and processor."),
 }

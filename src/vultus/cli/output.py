@@ -97,10 +97,10 @@ LEAST_RATE_SECONDS = 5.0  # below it no rate is shown
 
 
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
-    """Yields a function to call after each of `total` photos."""
+def progress(label: str, total: int, *, lines: bool = True) -> Iterator[Callable[[], None]]:
+    """Yields a function to call after each of `total` photos. lines: whether lines are said where no terminal is."""
     if not sys.stderr.isatty():
-        yield Lines(label, total).advance
+        yield Lines(label, total).advance if lines else _nothing
         return
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[estimate]}"))
     rate = Rate(total)
@@ -112,6 +112,10 @@ def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
             bar.update(task, advance=1, estimate=rate.estimate())
 
         yield advance
+
+
+def _nothing() -> None:
+    """Shows no progress."""
 
 
 class Rate:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from tests import pictures
 from vultus.backup.archive import SUMS
+from vultus.backup.encryption import new_identity
+from vultus.storage.last_backup import read_last_backup
 
 
 @pytest.fixture
@@ -99,6 +104,64 @@ def test_a_folder_that_cannot_take_the_backup_is_named(run, enrolled):
     answer = run("backup", "nowhere/saved")
     assert answer.exit_code == 1
     assert "nowhere" in answer.stderr
+
+
+def test_a_backup_is_remembered_with_its_digest(run, surroundings, enrolled):
+    assert json.loads(run("backup", "saved", "--json").stdout)["file"] == "saved"
+    last = read_last_backup(surroundings)
+    assert (last.file, last.bytes) == ("saved", (surroundings / "saved").stat().st_size)
+    assert last.sha256 == sha256((surroundings / "saved").read_bytes()).hexdigest()
+
+
+def test_of_the_backups_in_a_folder_the_newest_are_kept(run, surroundings, enrolled):
+    folder = surroundings / "backups"
+    folder.mkdir()
+    first = json.loads(run("backup", folder, "--json").stdout)["file"]
+    name = Path(first).name
+    shutil.move(first, folder / f"{name[: name.rindex('-')]}-19990101T000000Z.tar")
+    answer = run("backup", folder, "--keep", 1)
+    assert answer.exit_code == 0, answer.output
+    assert "removed 1 older: vultus-" in answer.stdout
+    (left,) = folder.iterdir()
+    assert left.name == read_last_backup(surroundings).file
+
+
+def test_a_backup_that_fails_removes_none(run, small, surroundings, enrolled):
+    folder = surroundings / "backups"
+    folder.mkdir()
+    run("backup", folder)
+    small.photos.delete(small.gallery.face(enrolled).photo.sha256)
+    before, remembered = list(folder.iterdir()), read_last_backup(surroundings)
+    assert run("backup", folder, "--keep", 1).exit_code == 1
+    assert (list(folder.iterdir()), read_last_backup(surroundings)) == (before, remembered)
+
+
+@pytest.mark.parametrize("options", [("saved", "--keep", "2"), (".", "--keep", "0"), (".", "--keep", "1_0")])
+def test_keep_takes_a_folder_and_a_number(run, surroundings, enrolled, options):
+    before = set(surroundings.iterdir())
+    assert run("backup", *options).exit_code == 2
+    assert set(surroundings.iterdir()) == before
+
+
+def test_an_encrypted_backup_there_and_back(run, surroundings, enrolled):
+    identity, recipient = new_identity()
+    (surroundings / "identity").write_text(f"{identity}\n")
+    (surroundings / "team").write_text(f"{recipient}\n")
+    answer = run("backup", "saved", "--recipients-file", "team")
+    assert answer.exit_code == 0, answer.output
+    assert answer.stderr == ""
+    refused = run("restore", "saved", "--data-dir", "new")
+    assert (refused.exit_code, "--identity" in refused.stderr) == (1, True)
+    answer = run("restore", "saved", "--identity", "identity", "--data-dir", "new")
+    assert answer.exit_code == 0, answer.output
+    assert run("check", "--data-dir", "new").exit_code == 0
+
+
+def test_a_wrong_recipient_is_refused_before_anything_is_written(run, surroundings, enrolled):
+    before = set(surroundings.iterdir())
+    answer = run("backup", "saved", "--recipient", "age1nobody")
+    assert (answer.exit_code, set(surroundings.iterdir())) == (1, before)
+    assert "--recipient number 1 is no recipient of age" in answer.stderr
 
 
 # --- check --------------------------------------------------------------------------------------------------------

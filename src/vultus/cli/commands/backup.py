@@ -1,36 +1,50 @@
-"""vultus backup, restore and check: the data folder to one file, and back; all that it holds compared."""
+"""vultus backup and restore: the data folder to one file, and back."""
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vultus.backup.archive import Manifest
-from vultus.backup.create import create_backup
-from vultus.backup.integrity import faults, unreferenced_photos
+from vultus.backup.create import Verified, create_backup
+from vultus.backup.encryption import read_identities, read_recipients
 from vultus.backup.restore import restore_backup
-from vultus.cli.exit_codes import REFUSED
+from vultus.backup.retention import backup_name, remove_older
 from vultus.cli.options import AsJson, DataDir
-from vultus.cli.output import print_json, print_lines, say
+from vultus.cli.output import print_json, print_lines, progress, say
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
-from vultus.storage.database import Database, database_file, open_database, require_database
+from vultus.storage.database import Database, database_file
 from vultus.storage.gallery import Gallery
-from vultus.storage.gallery_reader import doubly_spelled_sentence
+from vultus.storage.last_backup import LastBackup, write_last_backup
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
-from vultus.storage.sealing.seals import seal_anew
 from vultus.storage.server_lock import serving_alone
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there yet.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="The file to write, not there yet; or a folder, where it gets a name."),
+    ],
+    keep: Annotated[
+        int | None,
+        typer.Option("--keep", min=1, help="Then remove the oldest backups of this data folder in FILE, a folder."),
+    ] = None,
+    recipient: Annotated[
+        list[str] | None,
+        typer.Option("--recipient", help="Encrypt for this recipient of age, age1...; may be given several times."),
+    ] = None,
+    recipients_file: Annotated[
+        Path | None, typer.Option("--recipients-file", help="Encrypt for the recipients in this file, one a line.")
+    ] = None,
     with_key: Annotated[
         bool, typer.Option("--with-installation-key", help="Also the key by which a restore can verify the rows.")
     ] = False,
@@ -39,6 +53,11 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Write database and photos to one verified file; a server may go on serving."""
+    if keep is not None and not file.is_dir():
+        raise typer.BadParameter(
+            "takes a folder that is there as FILE: only files named by Vultus are ever removed", param_hint="--keep"
+        )
+    recipients = read_recipients(recipient or (), recipients_file)
     settings = load_settings(data_dir=data_dir)
     with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
         if not allow_empty and not any(collection.subjects for collection in Gallery(database).collections()):
@@ -46,21 +65,53 @@ def backup(
                 f"nobody is enrolled in {settings.data_dir.absolute()}; name the right folder with --data-dir, "
                 "or add --allow-empty"
             )
-        manifest = create_backup(database, LocalPhotoStore(settings.photo_dir), file, with_key=with_key)
+        target = _target(file, database, settings, encrypted=bool(recipients))
+        verified = create_backup(
+            database,
+            LocalPhotoStore(settings.photo_dir),
+            target,
+            with_key=with_key,
+            recipients=recipients,
+            work_dir=settings.data_dir if recipients else None,
+            progress=partial(progress, lines=False),
+        )
+        _remember(settings, target, verified)
         Audit(database).add(Act(COMMAND).line("backup"))
-    _show(f"{file} holds", manifest, as_json)
+    removed = remove_older(target, keep) if keep is not None else ()
+    _show(f"{target} holds", verified.manifest, as_json, file=str(target), sha256=verified.sha256, removed=removed)
+    if removed and not as_json:
+        print_lines([f"removed {len(removed)} older: {', '.join(removed)}"])
+
+
+def _target(file: Path, database: Database, settings: Settings, *, encrypted: bool) -> Path:
+    """The file to write: the one that is named, or one with a name of its own in the folder that is."""
+    if not file.is_dir():
+        return file
+    key, now = database.installation_key, datetime.now(UTC)
+    return file / backup_name(key, settings.sqlalchemy_url, now, encrypted=encrypted)
+
+
+def _remember(settings: Settings, file: Path, verified: Verified) -> None:
+    at = datetime.fromisoformat(verified.manifest.created_at)
+    write_last_backup(settings.data_dir, LastBackup(at, file.name, file.stat().st_size, verified.sha256))
 
 
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `vultus backup` wrote.")],
+    identity: Annotated[
+        Path | None, typer.Option("--identity", help="File of the identity that opens an encrypted one (age-keygen).")
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Put a backup into an empty data folder, whole or not at all."""
+    identities = () if identity is None else read_identities(identity)
     settings = load_settings(data_dir=data_dir)
     with serving_alone(settings.data_dir):
         database = database_file(settings.sqlalchemy_url)
-        manifest, verified = restore_backup(file, database, settings.photo_dir, Act(COMMAND), settings.key_file)
+        manifest, verified = restore_backup(
+            file, database, settings.photo_dir, Act(COMMAND), settings.key_file, identities=identities
+        )
     if not verified:
         say(
             "the installation key of the backup is not here, so whether rows were changed before the backup cannot be "
@@ -69,58 +120,9 @@ def restore(
     _show(f"{settings.data_dir.absolute()} holds", manifest, as_json)
 
 
-def check(
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Remove stored photos that belong to no face; nothing else.")
-    ] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Compare the sizes of photos, not their digests.")] = False,
-    seal: Annotated[
-        bool,
-        typer.Option(
-            "--seal-anew", help="Take all rows as they are: seal them with the installation key, made if lost."
-        ),
-    ] = False,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """Compare all that is stored with each other; exit code 1 when something disagrees. A server may go on serving."""
-    settings = load_settings(data_dir=data_dir)
-    require_database(settings.sqlalchemy_url)
-    photos = LocalPhotoStore(settings.photo_dir)
-    with closing(open_database(settings.sqlalchemy_url, settings.key_file)) as database:
-        if seal:
-            _seal_anew(database, settings)
-        if repair:
-            removed = Gallery(database).remove_unreferenced(unreferenced_photos(database, photos), photos.delete)
-            say(f"removed {removed} photos that belonged to no face")
-        found = list(faults(database, photos, digests=not quick))
-        notes = [] if any(fault.kind == "database" for fault in found) else _notes(database)
+def _show(what: str, manifest: Manifest, as_json: bool, **more: Any) -> None:
     if as_json:
-        print_json({"sound": not found, "faults": [asdict(fault) for fault in found], "notes": notes})
-    else:
-        print_lines([f"{fault.kind}: {fault.sentence}" for fault in found] or ["sound: all that is stored agrees"])
-        print_lines([f"note: {note}" for note in notes])
-    raise typer.Exit(REFUSED if found else 0)
-
-
-def _notes(database: Database) -> list[str]:
-    """What is no fault, but for the operator to settle."""
-    spelled = Gallery(database).doubly_spelled()
-    return [doubly_spelled_sentence(spelled)] if spelled else []
-
-
-def _seal_anew(database: Database, settings: Settings) -> None:
-    """Seal all rows as they are, while no server seals with the former key."""
-    with serving_alone(settings.data_dir):
-        database.installation_key.make()
-        seal_anew(database)
-        Audit(database).add(Act(COMMAND).line("seals.anew"))
-    say(f"all rows are sealed anew with {settings.key_file}")
-
-
-def _show(what: str, manifest: Manifest, as_json: bool) -> None:
-    if as_json:
-        print_json(asdict(manifest))
+        print_json({**asdict(manifest), **more})
         return
     counts = f"{manifest.subjects} subjects, {manifest.faces} faces, {manifest.photos} photos"
     print_lines([f"{what} {counts}, as of {manifest.created_at}; verified"])

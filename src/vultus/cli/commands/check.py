@@ -1,0 +1,72 @@
+"""vultus check: all that a data folder holds, compared."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from vultus.backup.integrity import faults, unreferenced_photos
+from vultus.cli.exit_codes import REFUSED
+from vultus.cli.options import AsJson, DataDir
+from vultus.cli.output import print_json, print_lines, say
+from vultus.cli.settings import load_settings
+from vultus.config import Settings
+from vultus.storage.audit import COMMAND, Act, Audit
+from vultus.storage.database import Database, open_database, require_database
+from vultus.storage.gallery import Gallery
+from vultus.storage.gallery_reader import doubly_spelled_sentence
+from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.sealing.seals import seal_anew
+from vultus.storage.server_lock import serving_alone
+
+
+def check(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove stored photos that belong to no face; nothing else.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Compare the sizes of photos, not their digests.")] = False,
+    seal: Annotated[
+        bool,
+        typer.Option(
+            "--seal-anew", help="Take all rows as they are: seal them with the installation key, made if lost."
+        ),
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare all that is stored with each other; exit code 1 when something disagrees. A server may go on serving."""
+    settings = load_settings(data_dir=data_dir)
+    require_database(settings.sqlalchemy_url)
+    photos = LocalPhotoStore(settings.photo_dir)
+    with closing(open_database(settings.sqlalchemy_url, settings.key_file)) as database:
+        if seal:
+            _seal_anew(database, settings)
+        if repair:
+            removed = Gallery(database).remove_unreferenced(unreferenced_photos(database, photos), photos.delete)
+            say(f"removed {removed} photos that belonged to no face")
+        found = list(faults(database, photos, digests=not quick))
+        notes = [] if any(fault.kind == "database" for fault in found) else _notes(database)
+    if as_json:
+        print_json({"sound": not found, "faults": [asdict(fault) for fault in found], "notes": notes})
+    else:
+        print_lines([f"{fault.kind}: {fault.sentence}" for fault in found] or ["sound: all that is stored agrees"])
+        print_lines([f"note: {note}" for note in notes])
+    raise typer.Exit(REFUSED if found else 0)
+
+
+def _notes(database: Database) -> list[str]:
+    """What is no fault, but for the operator to settle."""
+    spelled = Gallery(database).doubly_spelled()
+    return [doubly_spelled_sentence(spelled)] if spelled else []
+
+
+def _seal_anew(database: Database, settings: Settings) -> None:
+    """Seal all rows as they are, while no server seals with the former key."""
+    with serving_alone(settings.data_dir):
+        database.installation_key.make()
+        seal_anew(database)
+        Audit(database).add(Act(COMMAND).line("seals.anew"))
+    say(f"all rows are sealed anew with {settings.key_file}")
