@@ -315,13 +315,13 @@ def test_an_alias_means_the_stand_in_only_while_the_weights_are_missing_and_only
 
 def test_a_new_kind_of_model_is_a_card_and_a_decoder(folder):
     """A made-up liveness card is found by its task, its network loaded by a made-up decoder, and handed out."""
-    kind = {"task": "liveness", "decoder": "made_up", "crop": None, "output_dimension": None, "box_scale": 2.7}
+    kind = {"task": "liveness", "decoder": "made_up", "crop": None, "output_dimension": None, "box_scales": (2.7,)}
     live = make_card(folder, "live", **kind)
-    decoders = {"liveness": {"made_up": lambda card, networks: (card.box_scale, networks.session(card.id, "net"))}}
+    decoders = {"liveness": {"made_up": lambda card, networks: (card.box_scales, networks.session(card.id, "net"))}}
     models = serve(folder, make_card(folder, "a"), live, decoders=decoders)
     slots = ComputeSlots(1, queue=0, wait_seconds=1)
-    ((name, (box_scale, session)),) = models.open_task("liveness", slots).items()
-    assert (name, box_scale) == ("live", 2.7)
+    ((name, (box_scales, session)),) = models.open_task("liveness", slots).items()
+    assert (name, box_scales) == ("live", (2.7,))
     assert isinstance(session, Session)
     assert [model["model_id"] for model in models.capabilities()] == ["a"]
 

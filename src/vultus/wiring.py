@@ -44,7 +44,7 @@ from vultus.storage.migrations.runner import migrate
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
-from vultus.vision.decoders import DECODERS, decoded_cards
+from vultus.vision.decoders import decoded_cards
 from vultus.vision.decoding.decode import decode
 from vultus.vision.decoding.isolated import Decode, IsolatedDecoder
 from vultus.vision.decoding.limits import DecodeLimits
@@ -246,7 +246,7 @@ def _check_detectors(settings: Settings, cards: tuple[ModelCard, ...]) -> None:
 def prepare(store: ModelStore, cards: tuple[ModelCard, ...], settings: Settings) -> None:
     """Convert and verify what the default pipeline needs; quick when it was done before."""
     store.prepare(known_card(cards, settings.default_model))
-    for card in (card for task in DECODERS for card in decoded_cards(cards_of(cards, task), task)):
+    for card in decoded_cards(cards_of(cards, "detection"), "detection"):  # what else has decoders is installed by wish
         store.prepare(card)
 
 

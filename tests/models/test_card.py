@@ -174,14 +174,16 @@ def test_a_detector_has_no_dimension():
 def test_a_liveness_model_names_its_decoder_and_its_crop():
     table = CARD.replace('"recognition"', '"liveness"').replace("output_dimension = 4", 'decoder = "own"')
     table = table[: table.index("[crop]")] + table[table.index("[accuracy]") : table.index("[calibration]")] + FILES
-    with pytest.raises(ModelInvalid, match="box_scale is missing; write a number"):
+    with pytest.raises(ModelInvalid, match="box_scales is missing; write one number for each file"):
         parse_card(table, "small.toml")
-    scaled = table.replace('decoder = "own"', 'decoder = "own"\nbox_scale = 2.7')
-    assert parse_card(scaled, "small.toml").box_scale == 2.7
-    with pytest.raises(ModelInvalid, match=r"box_scale is 0\.0; write a number above 0"):
+    scaled = table.replace('decoder = "own"', 'decoder = "own"\nbox_scales = [2.7]')
+    assert parse_card(scaled, "small.toml").box_scales == (2.7,)
+    with pytest.raises(ModelInvalid, match=r"box_scales\[0\] is 0\.0; write a number above 0"):
         parse_card(scaled.replace("2.7", "0.0"), "small.toml")
+    with pytest.raises(ModelInvalid, match="box_scales has 2 numbers; write one for each of 1 files"):
+        parse_card(scaled.replace("2.7", "2.7, 4.0"), "small.toml")
     with pytest.raises(ModelInvalid, match="fallback is not a field of a model card"):
-        parse_card(scaled.replace("box_scale", 'fallback = "mtcnn"\nbox_scale'), "small.toml")
+        parse_card(scaled.replace("box_scales", 'fallback = "mtcnn"\nbox_scales'), "small.toml")
 
 
 def test_a_detector_may_name_its_decoder():

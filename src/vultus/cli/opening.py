@@ -176,7 +176,8 @@ def record_comparison(
 
 def is_needed(card: ModelCard, settings: Settings) -> bool:
     """Whether a start with these settings loads the model."""
-    return card.decoder is not None or find_card((card,), settings.default_model) is not None
+    served = card.task == "detection" and card.decoder is not None
+    return served or find_card((card,), settings.default_model) is not None
 
 
 def _needed_statuses(settings: Settings) -> tuple[ModelStatus, ...]:

@@ -79,7 +79,7 @@ TASKS: Mapping[str, TaskFields] = {
     "recognition": TaskFields(needed=("output_dimension", "crop"), allowed=("int8", "older_versions", "stand_in")),
     "detection": TaskFields(allowed=("decoder", "refiner", "fallback")),
     "landmarks": TaskFields(),
-    "liveness": TaskFields(needed=("decoder", "box_scale")),
+    "liveness": TaskFields(needed=("decoder", "box_scales")),
 }
 _ALWAYS_NEEDED = ("aliases", "input", "files")  # the card has defaults for them, for models made up of others
 _NOT_FUSED = ("input", "files", "crop")  # a fused model has those of its members
@@ -117,7 +117,7 @@ class ModelCard:
     decoder: how the outputs are read (`vision.decoders`); None: the model is listed, and not served.
     refiner: id of the card whose network "onet" estimates a detector's landmarks again; None: they stay as they are.
     fallback: id of the detector to try where this one, being the default, finds no face.
-    box_scale: the crop of a liveness model is the face's box, about its centre, times this factor.
+    box_scales: of a liveness model: the crop of each file is the face's box, about its centre, times its factor.
     """
 
     id: PlainName
@@ -142,7 +142,7 @@ class ModelCard:
     decoder: PlainName | None = None
     refiner: PlainName | None = None
     fallback: PlainName | None = None
-    box_scale: Positive | None = None
+    box_scales: Annotated[tuple[Positive, ...], Write("one number for each file")] = ()
     older_versions: Counts = ()
 
     @model_validator(mode="before")
@@ -167,6 +167,14 @@ class ModelCard:
         for name, values in (("name", tuple(file.name for file in self.files)), ("output", self.output_names())):
             if len(set(values)) != len(values):
                 raise FieldError("files", f"has two files with the same {name}; give each its own")
+        return self
+
+    @model_validator(mode="after")
+    def _a_crop_for_each_file(self) -> Self:
+        if self.box_scales and len(self.box_scales) != len(self.files):
+            raise FieldError(
+                "box_scales", f"has {len(self.box_scales)} numbers; write one for each of {len(self.files)} files"
+            )
         return self
 
     @model_validator(mode="after")

@@ -24,7 +24,7 @@ from vultus.models.card_fields import (
 )
 from vultus.records.seen import CropRule, InputRule
 
-ImporterName = Literal["none", "facenet_graphdef", "keras_hdf5", "dequantize", "dlib_dat"]
+ImporterName = Literal["none", "facenet_graphdef", "keras_hdf5", "dequantize", "dlib_dat", "minifasnet"]
 
 UNKNOWN = "unknown"  # the sha256 of a file whose digest is not published
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -11,8 +11,16 @@ from vultus.records.seen import InputRule
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.detect import Detector, YuNet
 from vultus.vision.device import Device
+from vultus.vision.liveness.detector import LivenessDetector
 from vultus.vision.mtcnn import MTCNN, ONet
 from vultus.vision.session import Session, SpreadSession
+
+
+class NamedFile(Protocol):
+    """A file of a card."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class DecodedCard(Protocol):
@@ -27,7 +35,9 @@ class DecodedCard(Protocol):
     @property
     def refiner(self) -> str | None: ...
     @property
-    def box_scale(self) -> float | None: ...
+    def box_scales(self) -> tuple[float, ...]: ...
+    @property
+    def files(self) -> Sequence[NamedFile]: ...
 
 
 Card = TypeVar("Card", bound=DecodedCard)
@@ -64,13 +74,18 @@ def _mtcnn(card: DecodedCard, networks: Networks) -> Detector:
     return MTCNN(pnet, rnet, ONet(onet))
 
 
+def _minifasnet(card: DecodedCard, networks: Networks) -> LivenessDetector:
+    crops = zip(card.files, card.box_scales, strict=True)
+    return LivenessDetector(card.id, [(networks.session(card.id, file.name), scale) for file, scale in crops])
+
+
 Decoder = Callable[[Any, Networks], Any]
 Decoders = Mapping[str, Mapping[str, Decoder]]  # task -> name of the decoder -> what builds the model
 
 # Every task whose cards name a decoder, with its decoders in the order in which their models are listed.
 DECODERS: Decoders = {
     "detection": {"yunet": _yunet, "mtcnn": _mtcnn},
-    "liveness": {},
+    "liveness": {"minifasnet": _minifasnet},
 }
 
 

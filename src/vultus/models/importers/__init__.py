@@ -76,4 +76,5 @@ IMPORTERS: Mapping[str, Importer] = {
     "keras_hdf5": Importer(1, _with_fixed_axes(_at_first_use("keras_hdf5", "convert_keras_hdf5"))),
     "dequantize": Importer(2, _at_first_use("dequantize", "dequantize")),
     "dlib_dat": Importer(1, _with_fixed_axes(_at_first_use("dlib_dat", "convert_dlib_dat"))),
+    "minifasnet": Importer(1, _with_fixed_axes(_at_first_use("minifasnet", "convert_minifasnet"))),
 }
