@@ -33,6 +33,7 @@ CORES_OF_A_WORKER = 4  # fewer leave Python's lock no work for another process
 ROOT_PATH = r"^(/[A-Za-z0-9._~-]+)*$"
 ORIGIN = r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}  # which browsers leave out
+MAX_AUDIT_DAYS = 36_500
 SERVICE_SECONDS = 5  # for the work itself, after the longest wait for a compute slot
 
 
@@ -169,6 +170,14 @@ class Settings(BaseSettings):
         le=720,
         description="How long a rename, a merge or a move can be undone, hours, 1 to 720. Until then the old id, and "
         "the name and metadata of a merged subject, stay in the database.",
+    )
+
+    audit_days: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_AUDIT_DAYS,
+        description="How long the lines of the audit are kept, days; the server erases older ones, within an hour. "
+        "Default: all are kept.",
     )
 
     index_memory_bytes: int = Field(

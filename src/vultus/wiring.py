@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
@@ -19,6 +19,7 @@ from vultus.config import Settings, variable
 from vultus.errors import ModelInvalid, SettingsInvalid
 from vultus.jobs.job_runner import JobRunner
 from vultus.jobs.reembed_job import ReembedJob
+from vultus.jobs.sweeper import Sweep, Sweeper
 from vultus.malloc import give_memory_back
 from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, cards_of, find_card, known_card
@@ -56,6 +57,12 @@ from vultus.vision.session import working_providers
 log = logging.getLogger(__name__)
 
 WARM_UP_SIDE = 640  # pixels
+HOUR_SECONDS = 3600.0
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,7 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         given_key = _given_key(settings) if duties.first_start else None
         if given_key is not None:
             store_given_key(keys, given_key)
-        photos = LocalPhotoStore(settings.photo_dir)
+        photos, audit = LocalPhotoStore(settings.photo_dir), Audit(database)
         cards = known_cards(settings.model_dir)
         proven = ProvenFiles(settings.data_dir / FILE_NAME, database.installation_key)
         store = ModelStore(settings.model_dir, cards, proven=proven)
@@ -174,13 +181,16 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
             runner = job_runner(service)
             stack.callback(runner.close)
             runner.start()
+            sweeper = Sweeper(sweeps(audit, settings))
+            stack.callback(sweeper.close)
+            sweeper.start()
         if duties.serving:
             preparation = SearchPreparation(service.context, settings.index_memory_bytes)
             stack.callback(preparation.close)
             preparation.start()
         if duties.serving:
             give_memory_back()  # that loading the models took
-        yield System(settings, service, keys, gallery, models, pipeline, audit_sink=audit_sink, audit=Audit(database))
+        yield System(settings, service, keys, gallery, models, pipeline, audit_sink=audit_sink, audit=audit)
 
 
 @contextmanager
@@ -206,6 +216,15 @@ def job_runner(service: FaceService) -> JobRunner:
     """Runs the jobs in the background of this service; not started yet."""
     ours = service.acting_as(Act(THE_SERVER))
     return JobRunner(ours.jobs, [ReembedJob(ours.context)])
+
+
+def sweeps(audit: Audit, settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Sequence[Sweep]:
+    """What the server repeats for as long as it serves."""
+    act, found = Act(THE_SERVER), []
+    if settings.audit_days is not None:
+        kept = timedelta(days=settings.audit_days)
+        found.append(Sweep("old audit lines", HOUR_SECONDS, lambda: audit.prune_step(now() - kept, act)))
+    return found
 
 
 def check_settings(settings: Settings) -> None:

@@ -125,6 +125,17 @@ def test_the_audit_is_read_by_admins_newest_first_in_pages(audited: System):
     assert "someone" not in str(found)
 
 
+def test_the_audit_is_asked_by_subject(audited: System):
+    _, secret = audited.keys.create("boss", SCOPES)
+    with TestClient(create_app(audited), headers={"x-api-key": secret}) as client:
+        face = enroll(client, "anna", 1)
+        enroll(client, "ben", 2)
+        about = client.get("/audit", params={"subject": "anna"}).json()["lines"]
+        nobody = client.get("/audit", params={"subject": "carl", "collection": "default"})
+    assert [(line["action"], line["objects"]) for line in about] == [("enroll", [face])]
+    assert (nobody.status_code, nobody.json()["error"]) == (404, "subject_not_found")
+
+
 def test_only_an_unlimited_admin_key_reads_the_audit(audited: System):
     for scopes, collections, status in (["read"], None, 403), (SCOPES, ["default"], 403), (SCOPES, None, 200):
         _, secret = audited.keys.create("key", scopes, collections=collections)

@@ -106,6 +106,12 @@ def test_lines_taken_out_of_the_middle_of_the_audit_are_noticed(database, photos
     assert any("2 lines are missing from the middle" in sentence for sentence in sentences)
 
 
+def test_lines_taken_off_the_beginning_of_the_audit_are_noticed(database, photos, face_ids):
+    damage(database, "DROP TRIGGER audit_goes_only_by_prune", "DELETE FROM audit WHERE pk IN (1, 2)")
+    sentences = [fault.sentence for fault in faults(database, photos) if fault.kind == "audit"]
+    assert any("2 lines are missing from the beginning" in sentence for sentence in sentences)
+
+
 def test_a_pruned_audit_is_sound(database, photos, face_ids):
     audit = Audit(database)
     audit.prune(audit.lines()[3].at, Act("command"))

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from tests.storage.synthetic import DIMENSION, MODEL, new_face
-from vultus.errors import FaceNotFound, StorageFailed
+from vultus.errors import FaceNotFound, StorageFailed, SubjectNotFound
 from vultus.records.decisions import Decision
 from vultus.records.stored import AuditLine
 from vultus.storage.audit import Act, Audit, AuditFilter, insert_lines
@@ -176,6 +176,20 @@ def test_lines_are_chosen_by_decision_face_request_outcome_and_collection(audit)
     assert audit.lines()[0].decisions == (DECISION, unknown)
 
 
+def test_lines_are_chosen_by_the_faces_that_a_subject_has_now(audit, ours):
+    _, (first, second) = ours.add_faces("people", "anna", [new_face(1), new_face(2)])
+    ours.add_faces("people", "ben", [new_face(3)])
+    about_second = replace(DECISION, face_ids=(second.face.id,))
+    audit.add(AuditLine("k", "find", "people", (first.face.id,), 1))
+    audit.add(AuditLine("k", "verify", "people", decisions=(about_second,)))
+    wanted = AuditFilter(subject=("people", "anna"))
+    assert [line.action for line in audit.lines(wanted)] == ["enroll", "find", "verify"]
+    ours.corrections.move(second.face.id, "ben", undo_for=timedelta(hours=1))
+    assert [line.action for line in audit.lines(wanted)] == ["enroll", "find"]
+    with pytest.raises(SubjectNotFound):
+        audit.lines(AuditFilter(subject=("people", "carl")))
+
+
 def test_an_end_is_not_included(three):
     assert [line.number for line in three.lines(AuditFilter(until=T + timedelta(days=1)))] == [1]
 
@@ -202,6 +216,22 @@ def test_pruning_everything_leaves_the_line_that_says_so(three):
 def test_pruning_nothing_is_recorded_too(three):
     assert three.prune(T, Act("command")) == 0
     assert [line.number for line in three.lines()] == [1, 2, 3, 4]
+
+
+def test_very_many_lines_go_in_several_transactions_each_with_its_line(three, monkeypatch):
+    monkeypatch.setattr("vultus.storage.audit.LINES_AT_ONCE", 1)
+    assert three.prune(T + timedelta(days=2), Act("command")) == 2
+    assert [(line.number, line.object_count) for line in three.lines()] == [(3, 1), (4, 1), (5, 1)]
+    assert three.prune_step(T + timedelta(days=9), Act("server"))
+    assert [line.number for line in three.lines()] == [4, 5, 6]
+
+
+def test_a_step_without_anything_to_erase_leaves_no_line(three):
+    assert not three.prune_step(T, Act("server"))
+    assert not three.prune_step(T + timedelta(days=1), Act("server"))
+    assert [line.number for line in three.lines()] == [2, 3, 4]
+    assert not three.prune_step(T + timedelta(days=1), Act("server"))
+    assert [line.number for line in three.lines()] == [2, 3, 4]
 
 
 def test_a_prune_does_not_permit_the_next_delete(database, three):

@@ -182,7 +182,11 @@ def _audit(database: Database, connection: Connection) -> Iterator[Fault]:
     if not database.triggers(connection).issuperset(TRIGGERS):
         yield Fault("audit", "the audit is no longer append-only: a trigger is gone; restore a backup")
     pk = t.audit.c.pk  # numbers are given without gaps, and a prune removes only the oldest
-    count, span = connection.execute(select(func.count(), func.coalesce(func.max(pk) - func.min(pk) + 1, 0))).one()
+    numbers = select(func.count(), func.min(pk), func.coalesce(func.max(pk) - func.min(pk) + 1, 0))
+    count, first, span = connection.execute(numbers).one()
+    kept_from = connection.execute(select(func.coalesce(func.max(t.audit.c.kept_from), 1))).scalar_one()
+    if count and first > kept_from:
+        yield Fault("audit", f"{first - kept_from} lines are missing from the beginning of the audit")
     if count != span:
         yield Fault("audit", f"{span - count} lines are missing from the middle of the audit")
 

@@ -19,18 +19,21 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, or_, select
 
 from vultus.records.decisions import Decision
 from vultus.records.stored import AuditLine
 from vultus.storage import tables as t
+from vultus.storage.collections import collection_row
 from vultus.storage.database import Database
+from vultus.storage.subjects import subject_row
 
 COMMAND, SERVER, ANYONE = "command", "server", "anyone"  # the command line; the service itself; served without keys
 OK = "ok"
 PRUNE = "audit.prune"
 OVERRIDE = "policy.override"  # a line beside that of the action itself
 MAX_OBJECTS = 100
+LINES_AT_ONCE = 20_000  # pruned in one transaction, which other writers wait for
 
 
 @dataclass
@@ -93,7 +96,8 @@ def insert_lines(connection: Connection, lines: Sequence[AuditLine]) -> None:
 class AuditFilter:
     """Which lines are wanted; None: any. since: their moment or later; until: before it.
 
-    decision: of any of their decisions. face: an id among their objects, or among the faces of a decision.
+    decision: of any of their decisions. face: an id among their objects, or among the faces of a decision. subject:
+    the same of any face that a subject has now; its collection, and its id.
     """
 
     since: datetime | None = None
@@ -105,6 +109,7 @@ class AuditFilter:
     request_id: str | None = None
     decision: str | None = None
     face: str | None = None
+    subject: tuple[str, str] | None = None
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """What the stored lines must meet."""
@@ -119,8 +124,15 @@ class AuditFilter:
         if self.decision is not None:
             yield c.decisions.contains(f'"decision": {json.dumps(self.decision)}', autoescape=True)
         if self.face is not None:
-            quoted = json.dumps(self.face)
-            yield or_(*(column.contains(quoted, autoescape=True) for column in (c.objects, c.decisions)))
+            yield _names(json.dumps(self.face))
+
+
+def _names(face_id: str | ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a line names a face. face_id: in quotes, as JSON has it."""
+    return or_(*(column.contains(face_id, autoescape=isinstance(face_id, str)) for column in _NAMING))
+
+
+_NAMING = (t.audit.c.objects, t.audit.c.decisions)
 
 
 class NoAudit:
@@ -147,24 +159,52 @@ class Audit:
         return self.page(wanted or AuditFilter(), before=None, limit=limit)[::-1]
 
     def page(self, wanted: AuditFilter, *, before: int | None, limit: int) -> tuple[AuditLine, ...]:
-        """At most `limit` lines, newest first; before: only lines of a lower number."""
+        """At most `limit` lines, newest first; before: only lines of a lower number.
+
+        Raises: CollectionNotFound, SubjectNotFound, when lines about a subject are wanted.
+        """
         c = t.audit.c
         statement = select(t.audit).where(*wanted.conditions()).order_by(c.pk.desc()).limit(limit)
         if before is not None:
             statement = statement.where(c.pk < before)
         with self._database.reading() as connection:
+            if wanted.subject is not None:
+                name, subject_id = wanted.subject
+                subject = subject_row(connection, collection_row(connection, name), subject_id)
+                its_face = t.faces.c.subject_pk == subject.pk
+                statement = statement.where(exists().where(its_face, _names('"' + t.faces.c.id + '"')))
             return tuple(_line(row) for row in connection.execute(statement))
 
     def prune(self, before: datetime, act: Act) -> int:
-        """Erase the lines up to the first that is not older than `before`; a new line records the actor and the count.
+        """Erase the lines up to the first that is not older than `before`; how many went.
 
-        The trigger on DELETE requires that line: without it nothing can be deleted.
+        A new line records the actor and the count; of very many lines several, as they go LINES_AT_ONCE a transaction.
         """
+        last = count = self._prune_some(before, act)
+        while last == LINES_AT_ONCE:
+            last = self._prune_some(before, act) if self.has_older(before) else 0
+            count += last
+        return count
+
+    def prune_step(self, before: datetime, act: Act) -> bool:
+        """As `prune`, but one transaction, and none where there is nothing to erase; whether there may be more."""
+        return self.has_older(before) and self._prune_some(before, act) == LINES_AT_ONCE
+
+    def has_older(self, before: datetime) -> bool:
+        """Whether the oldest line is older than `before`."""
+        with self._database.reading() as connection:
+            oldest = connection.execute(select(t.audit.c.at).order_by(t.audit.c.pk).limit(1)).scalar_one_or_none()
+        return oldest is not None and oldest < before
+
+    def _prune_some(self, before: datetime, act: Act) -> int:
+        """The trigger on DELETE requires the new line: without it nothing can be deleted."""
         c = t.audit.c
         with self._database.writing() as connection:
             kept_from = connection.execute(select(func.min(c.pk)).where(c.at >= before)).scalar_one()
             if kept_from is None:  # all lines are older: keep none of them
                 kept_from = connection.execute(select(func.coalesce(func.max(c.pk), 0) + 1)).scalar_one()
+            oldest = connection.execute(select(func.coalesce(func.min(c.pk), 1))).scalar_one()
+            kept_from = min(kept_from, oldest + LINES_AT_ONCE)
             older = c.pk < kept_from
             count = int(connection.execute(select(func.count()).where(older)).scalar_one())
             line = AuditLine(act.actor, PRUNE, object_count=count, request_id=act.request_id)

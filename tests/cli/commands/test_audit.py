@@ -72,6 +72,28 @@ def test_pruning_says_how_many_went_and_is_a_line_itself(run, audit):
     assert (lines[-1]["actor"], lines[-1]["action"], lines[-1]["object_count"]) == ("command", "audit.prune", 1)
 
 
+def test_lines_older_than_some_days_go(run, small):
+    audit = Audit(open_database(f"sqlite:///{small.folder / 'vultus.db'}"))
+    for days in (92, 91, 89):
+        audit.add(AuditLine("k1", "find", at=datetime.now(UTC) - timedelta(days=days)))
+    assert json.loads(run("audit", "prune", "--older-than", 90, "--json").stdout) == {"erased": 2}
+    assert [line["number"] for line in shown(run)] == [3, 4]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--before", "2030-01-01", "--older-than", "3"), ("--older-than", "0")])
+def test_a_prune_needs_one_end(run, audit, arguments):
+    assert run("audit", "prune", *arguments).exit_code == 2
+    assert len(shown(run)) == 3
+
+
+def test_lines_about_a_subject(run, small, audit):
+    small.service.enrolment.enroll([pictures.drawn_photo(1)], subject="anna")
+    face = small.service.galleries.subject_faces("default", "anna")[0].id
+    audit.add(AuditLine("k1", "find", "default", (face,), 1))
+    assert [line["objects"] for line in shown(run, "--subject", "anna")] == [[face]]
+    assert run("audit", "--subject", "nobody").exit_code == 1
+
+
 def test_a_date_that_is_none_is_wrong_usage(run, audit):
     assert run("audit", "prune", "--before", "soon").exit_code == 2
     assert run("audit", "prune").exit_code == 2

@@ -11,7 +11,8 @@ from vultus.api.auth import Caller, Gate
 from vultus.api.cursors import decode_number_cursor, encode_cursor
 from vultus.api.openapi import RESOURCE_ERRORS
 from vultus.api.state import State
-from vultus.schemas.field_types import PlainInteger
+from vultus.identifiers import DEFAULT_COLLECTION
+from vultus.schemas.field_types import KnownSubjectId, PlainInteger
 from vultus.schemas.resources import AuditPage, audit_line_answer
 from vultus.storage.audit import AuditFilter
 
@@ -33,6 +34,9 @@ class AuditQuery(BaseModel):
     decision: str | None = Field(None, max_length=64, description="Such as match, ambiguous, unknown, verified.")
     request_id: str | None = Field(None, max_length=64, description="The x-request-id of a call.")
     face_id: str | None = Field(None, max_length=64, description="Lines about this face.")
+    subject: KnownSubjectId | None = Field(
+        None, description="Lines about the faces that this subject of `collection` (by default: default) has now."
+    )
     cursor: str | None = Field(None, max_length=2048, description="next_cursor of the page before.")
     limit: PlainInteger = Field(100, ge=1, le=1000, description="Most lines to answer.")
 
@@ -52,6 +56,7 @@ async def list_audit(query: Annotated[AuditQuery, Query()], caller: MayReadAudit
         decision=query.decision,
         request_id=query.request_id,
         face=query.face_id,
+        subject=None if query.subject is None else (query.collection or DEFAULT_COLLECTION, query.subject),
     )
     lines = await state.run(state.system().audit.page, wanted, before=before, limit=query.limit + 1)
     shown = lines[: query.limit]

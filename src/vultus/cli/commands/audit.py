@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from vultus.cli.options import AsJson, DataDir
+from vultus.cli.options import AsJson, DataDir, check_known_subject
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
-from vultus.config import Settings
+from vultus.config import MAX_AUDIT_DAYS, Settings
+from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.decisions import Decision
 from vultus.records.stored import AuditLine
 from vultus.storage.audit import COMMAND, Act, Audit, AuditFilter
@@ -44,6 +45,10 @@ def show_audit(
     decision: Annotated[str | None, typer.Option("--decision", help="Such as match, ambiguous, unknown.")] = None,
     request: Annotated[str | None, typer.Option("--request", help="The x-request-id of a call.")] = None,
     face: Annotated[str | None, typer.Option("--face", help="The id of a face.")] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option("--subject", help="A subject: lines about the faces it has now.", callback=check_known_subject),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=MAX_LINES, help="Most lines, the newest.")] = 100,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -61,6 +66,7 @@ def show_audit(
         decision=decision,
         request_id=request,
         face=face,
+        subject=None if subject is None else (collection or DEFAULT_COLLECTION, subject),
     )
     with open_audit(load_settings(data_dir=data_dir)) as audit:
         found = audit.lines(wanted, limit=limit + 1)
@@ -75,13 +81,21 @@ def show_audit(
 
 @app.command("prune")
 def prune_audit(
-    before: Annotated[datetime, typer.Option("--before", formats=MOMENT, help="Erase what is older, UTC.")],
+    before: Annotated[
+        datetime | None, typer.Option("--before", formats=MOMENT, help="Erase what is older, UTC.")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option("--older-than", min=1, max=MAX_AUDIT_DAYS, help="Erase what is older, days.")
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Erase the oldest lines; a new line says that it was done, and how many went."""
+    if (before is None) is (days is None):
+        raise typer.BadParameter("say from when on lines are kept: by --before DATE or --older-than DAYS")
+    kept_since = datetime.now(UTC) - timedelta(days=days) if days is not None else _utc(before or datetime.max)
     with open_audit(load_settings(data_dir=data_dir)) as audit:
-        erased = audit.prune(_utc(before), Act(COMMAND))
+        erased = audit.prune(kept_since, Act(COMMAND))
     if as_json:
         print_json({"erased": erased})
     else:
