@@ -130,7 +130,8 @@ class ModelFile:
     """One weight file: sha256 is the source's, the same for every source; output: the file's name when converted.
 
     sha256 is None where it is not published: the file is used once the operator trusts a digest (`trusted_digests`).
-    dynamic_axes: (axis, name) of the converted model's input. converted_sha256: of the output, where it is known.
+    dynamic_axes: (axis, name) of the converted model's input. converted_sha256: that the output must have.
+    known_sha256: that it mostly has; such a file is believed without its source, another one is compared with it.
     """
 
     name: PlainName
@@ -144,6 +145,7 @@ class ModelFile:
         Write("at least one table [[{path}]]"),
     ]
     converted_sha256: Digest | None = None
+    known_sha256: Digest | None = None
     dynamic_axes: Annotated[tuple[tuple[int, str], ...], BeforeValidator(_axes)] = ()
 
     @model_validator(mode="after")

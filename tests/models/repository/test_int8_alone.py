@@ -32,12 +32,12 @@ def source(tmp_path):
 
 @pytest.fixture
 def store_of(tmp_path, source):
-    def store_of(int8: Int8Ranges) -> ModelStore:
+    def store_of(int8: Int8Ranges, **file: str) -> ModelStore:
         key = InstallationKey(tmp_path / "installation.key")
         key.make()
         return ModelStore(
             tmp_path / "models",
-            [replace(make_card(), int8=int8)],
+            [replace(make_card(**file), int8=int8)],
             find_installed=lambda *_: source if source.is_file() else None,
             importers={"dequantize": Importer(1, CountingImporter())},
             quantizer=Quantizer(1, lambda data, _: b"int8: " + data),
@@ -89,3 +89,14 @@ def test_a_missing_library_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "vultus.models.importers.dlib_dat", None)
     with pytest.raises(ModelNotInstalled, match="cannot be converted without the Python package"):
         IMPORTERS["dlib_dat"].convert(b"", {})
+
+
+def test_a_converted_file_with_the_digest_of_the_card_needs_no_source(tmp_path, source, store_of):
+    """The data folder is new: it did not make the file itself."""
+    known = hashlib.sha256(CONVERTED).hexdigest()
+    store = store_of(RANGES, known_sha256=known)
+    store.prepare(store.cards[0])
+    for path in (source, tmp_path / FILE_NAME):
+        path.unlink()
+    store = store_of(RANGES, known_sha256=known)
+    assert store.prepare(store.cards[0])["net"].read_bytes() == CONVERTED

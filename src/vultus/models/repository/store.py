@@ -198,9 +198,8 @@ class ModelStore:
         """The converted file; None where the source itself is loaded."""
         if file.importer == "none":
             return None
-        return PreparedFile(
-            self.folder / file.output, self._recipe(file), file.converted_sha256, self.digests, self._proven
-        )
+        path, recipe, must = self.folder / file.output, self._recipe(file), file.converted_sha256
+        return PreparedFile(path, recipe, must, self.digests, self._proven, file.known_sha256)
 
     def _int8_file(self, card: ModelCard, file: ModelFile) -> PreparedFile:
         if card.int8 is None or file is not card.files[0]:
