@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.storage.synthetic import unit
 from vultus.errors import StorageFailed
 from vultus.records.seen import Float32
-from vultus.search.int8_codes import HIGHEST, as_probe, empty_codes, from_blobs, quantise, to_blobs
+from vultus.search.int8_codes import HIGHEST, PART_ROWS, as_probe, empty_codes, from_blobs, quantise, to_blobs
 
 
 def shaped(kind: str, dimension: int, seed: int) -> Float32:
@@ -79,3 +79,11 @@ def test_codes_come_back_from_their_blobs(dimension):
 def test_blobs_of_another_dimension_are_refused(dimension):
     with pytest.raises(StorageFailed, match=f"not those of {dimension} dimensions"):
         from_blobs(to_blobs(quantise(shaped("even", 5, 1))), dimension, empty_codes(20, dimension), 0)
+
+
+def test_the_codes_of_a_row_do_not_depend_on_how_many_there_are():
+    rows = np.concatenate([np.zeros((1, 16), np.float32), *(shaped("even", 16, seed) for seed in range(30))])
+    assert len(rows) > 2 * PART_ROWS
+    codes, each = quantise(rows), [quantise(row[None]) for row in rows]
+    for name in ("values", "scales", "errors"):
+        assert np.array_equal(getattr(codes, name), np.concatenate([getattr(one, name) for one in each]))

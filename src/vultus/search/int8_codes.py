@@ -20,6 +20,7 @@ from vultus.records.seen import Float32
 Int8 = NDArray[np.int8]
 HIGHEST = 127  # the values are symmetric: -128 is not used
 LONGEST = 1.01  # no stored row is longer: `require_fitting` of the storage allows 1.001, coding adds a rounding
+PART_ROWS = 256  # 0.6 MB of float32 at 640 dimensions
 SLACK = 1e-5  # what float32 arithmetic may add: below 1e-6 at 512 dimensions, 7e-6 at 2,048 with the widest errors
 
 
@@ -56,10 +57,34 @@ class Probe:
 def quantise(embeddings: Float32) -> Codes:
     """The codes of (N, D) float32 rows, finite, at most LONGEST long; the largest component of each becomes 127."""
     rows = np.asarray(embeddings, np.float32)
-    scales = np.abs(rows).max(axis=1) / np.float32(HIGHEST)
-    values = np.rint(rows / np.where(scales > 0, scales, 1)[:, None])  # a row of zeros has the codes 0
-    lost = rows - values * scales[:, None]
-    return Codes(values.astype(np.int8), scales, np.sqrt(np.vecdot(lost, lost)))
+    codes = empty_codes(*rows.shape)
+    quantise_into(codes, rows)
+    return codes
+
+
+def quantise_into(codes: Codes, rows: Float32) -> None:
+    """Write the codes of as many rows, see `quantise`.
+
+    In parts that stay in the processor's cache, in one buffer: 1,024 rows of 640 at once, each step in new memory, take
+    six times as long.
+    """
+    buffer = np.empty((min(len(rows), PART_ROWS), rows.shape[1]), np.float32)
+    for start in range(0, len(rows), PART_ROWS):
+        part = slice(start, start + PART_ROWS)
+        _quantise_part(Codes(codes.values[part], codes.scales[part], codes.errors[part]), rows[part], buffer)
+
+
+def _quantise_part(codes: Codes, rows: Float32, buffer: Float32) -> None:
+    work = buffer[: len(rows)]
+    np.maximum(rows.max(axis=1), -rows.min(axis=1), out=codes.scales)
+    np.divide(codes.scales, np.float32(HIGHEST), out=codes.scales)
+    scales = codes.scales[:, None]
+    np.divide(rows, np.where(scales > 0, scales, np.float32(1)), out=work)  # a row of zeros has the codes 0
+    np.rint(work, out=work)
+    codes.values[:] = work
+    np.multiply(work, scales, out=work)
+    lost = np.subtract(rows, work, out=work)
+    np.sqrt(np.vecdot(lost, lost), out=codes.errors)
 
 
 def floats(codes: Codes) -> Float32:

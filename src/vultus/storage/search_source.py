@@ -17,7 +17,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from vultus.errors import StorageFailed
 from vultus.installation_key import InstallationKey
 from vultus.records.seen import Float32
-from vultus.search.int8_codes import Codes, from_blobs, quantise, to_blobs
+from vultus.search.int8_codes import Codes, from_blobs, quantise_into, to_blobs
 from vultus.search.segments import SEGMENT_ROWS, Int64, Rows, empty_rows
 from vultus.search.source import Allocate, ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds
 from vultus.storage import tables as t
@@ -28,7 +28,7 @@ from vultus.storage.subjects import in_chunks
 log = logging.getLogger(__name__)
 
 NUMBERS = "__[POSTCOMPILE_numbers]"  # where SQLAlchemy leaves room for a parameter of this name that expands
-ROWS_AT_ONCE = 1024  # their codes stay in the processor's cache until they are copied
+ROWS_AT_ONCE = 256  # what was read stays in the processor's cache until it is copied, and malloc keeps its memory
 UNCODED = -1.0  # in place of the scale of a row without codes
 
 
@@ -177,12 +177,13 @@ class _SlotSelects:
         dimension = rows.codes.values.shape[1]
         if rows.embeddings is not None:
             rows.embeddings[:] = embeddings_of(blobs, dimension)
-            _encode(rows, rows.embeddings)
+            quantise_into(rows.codes, rows.embeddings)
             return
         blank = _uncoded(dimension)
         known = [blob if type(blob) is bytes else blank for blob in blobs]
-        expected = self._seals_of(rows.face_pks.tolist(), known)
-        known = [blob if seal == right else blank for blob, seal, right in zip(known, *seals, expected, strict=True)]
+        expected, (found,) = self._seals_of(rows.face_pks.tolist(), known), seals
+        if expected != list(found):
+            known = [blob if seal == right else blank for blob, seal, right in zip(known, found, expected, strict=True)]
         from_blobs(known, dimension, rows.codes, 0)
 
     def _add_missing_codes(self, cursor: DBAPICursor, rows: Rows) -> None:
@@ -194,7 +195,7 @@ class _SlotSelects:
         places = dict(zip(rows.face_pks[missing].tolist(), missing.tolist(), strict=True))
         for face_pk, blob, *_ in self.embeddings.rows_of(cursor, list(places)):
             place = places[face_pk]
-            _encode(rows.part(place, place + 1), embeddings_of([blob], rows.codes.values.shape[1]))
+            quantise_into(rows.part(place, place + 1).codes, embeddings_of([blob], rows.codes.values.shape[1]))
 
 
 def embeddings_of(blobs: Sequence[bytes], dimension: int) -> Float32:
@@ -210,12 +211,6 @@ def _uncoded(dimension: int) -> bytes:
     """In place of the codes of a row that has none that match their seal."""
     none = Codes(np.zeros((1, dimension), np.int8), np.full(1, UNCODED, np.float32), np.zeros(1, np.float32))
     return to_blobs(none)[0]
-
-
-def _encode(rows: Rows, embeddings: Float32) -> None:
-    """Write the codes of these embeddings, (N, D), into the rows."""
-    codes = quantise(embeddings)
-    rows.codes.values[:], rows.codes.scales[:], rows.codes.errors[:] = codes.values, codes.scales, codes.errors
 
 
 def _is_of(mark: Mark, collection_pk: int, revision: int, space: int) -> bool:
