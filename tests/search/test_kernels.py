@@ -20,7 +20,7 @@ def codes(rows: int, dimension: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dimension", [1, 2, 7, 64, 128, 512, 640, 1040, 1041, 2048])
-@pytest.mark.parametrize("probes", [1, 2, 7, 8, 33])
+@pytest.mark.parametrize("probes", [1, 2, 7, 8, 31, 32, 33])
 def test_products_are_right(kernel, dimension, probes):
     rows, wanted = codes(5_000, dimension)[3:], codes(probes, dimension, 1)
     found = kernel(wanted, rows)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vultus.records.seen import Float32
 from vultus.search.cohort import CohortRule, terms_of
+from vultus.search.cohort_columns import CohortColumns
 from vultus.search.int8_codes import Codes, quantise
 from vultus.search.kernels import Kernel
 from vultus.search.nearest_subjects import NearestSubjects
@@ -116,13 +117,11 @@ class CohortTerms:
         """Compare these rows with these faces of the cohort; returns the rows whose lists changed."""
         if not len(cohort):
             return np.empty(0, np.intp)
-        faces = rows.take(cohort[np.argsort(rows.subject_pks[cohort], kind="stable")])
-        subjects, starts = np.unique(faces.subject_pks, return_index=True)
-        changed = [np.empty(0, np.intp)]
+        columns = CohortColumns(rows.subject_pks[cohort])
+        faces, changed = rows.take(cohort[columns.order]), [np.empty(0, np.intp)]
         for some in rows.batches(places, max(1, PAIRS_AT_ONCE // len(faces))):
-            values = self._cosines(rows.take(some).codes, faces.codes)
-            best = values if len(subjects) == len(faces) else np.maximum.reduceat(values, starts, axis=1)
-            changed.append(self._nearest.merge(some, rows.subject_pks[some], subjects, best))
+            best = columns.best(self._cosines(rows.take(some).codes, faces.codes))
+            changed.append(self._nearest.merge(some, rows.subject_pks[some], columns, best))
         return np.concatenate(changed)
 
     def _compare_with_centroids(self, rows: _AllRows, known: int) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.records.seen import Float32
+from vultus.search.cohort_columns import CohortColumns
 from vultus.search.segments import MIN_CAPACITY, Int64
 
 NOBODY = -1  # the gallery's numbers of subjects are not negative
@@ -67,25 +68,24 @@ class NearestSubjects:
         found: NDArray[np.bool_] = np.count_nonzero(np.isin(self._subjects[: self._rows], subjects), axis=1) > 0
         return found
 
-    def merge(self, rows: NDArray[np.intp], own: Int64, subjects: Int64, best: Float32) -> NDArray[np.intp]:
+    def merge(self, rows: NDArray[np.intp], own: Int64, columns: CohortColumns, best: Float32) -> NDArray[np.intp]:
         """Add what these rows' best values with some subjects have to add; returns the rows that changed.
 
-        own: (R,), the subject of each row. subjects: (S,), ascending. best: (R, S), the best value with each;
-        overwritten.
+        own: (R,), the subject of each row. best: (R, S), the best value with each of the columns; overwritten.
         """
-        places, found = _places_of(own, subjects)
+        places, found = columns.places_of(own)
         best[np.flatnonzero(found), places[found]] = -np.inf
         changed = np.flatnonzero((best > self._values[rows, -1:]).any(axis=1))
         rows, best = rows[changed], best[changed]
         if len(rows):
             held, values = self._subjects[rows], self._values[rows]
-            places, found = _places_of(held, subjects)
+            places, found = columns.places_of(held)
             line, column = np.nonzero(found)
             values[line, column] = np.maximum(values[line, column], best[line, places[found]])
             best[line, places[found]] = -np.inf
             highest = _highest(best, self.depth)
             new = np.take_along_axis(best, highest, axis=1)
-            self._put(rows, np.hstack([held, subjects[highest]]), np.hstack([values, new]))
+            self._put(rows, np.hstack([held, columns.subjects[highest]]), np.hstack([values, new]))
         return rows
 
     def _put(self, rows: NDArray[np.intp], subjects: Int64, values: Float32) -> None:
@@ -93,12 +93,6 @@ class NearestSubjects:
         values = np.take_along_axis(values, order, axis=1)
         self._values[rows] = values
         self._subjects[rows] = np.where(np.isfinite(values), np.take_along_axis(subjects, order, axis=1), NOBODY)
-
-
-def _places_of(wanted: Int64, ascending: Int64) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Where these numbers stand in the ascending ones, and which of them do."""
-    places = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
-    return places, ascending[places] == wanted
 
 
 def _highest(values: Float32, count: int) -> NDArray[np.intp]:
