@@ -4,9 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
+# docker, podman, or buildah; for a machine without registry see deploy/image/on_debian.sh
+ENGINE ?= docker
+IMAGE ?= vultus
+PRECISION ?= int8
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: serve test soak bench lint types lock clean
+.PHONY: serve test soak bench lint types lock image clean
 
 serve: $(VENV)/.serve
 	@$(BIN)/vultus serve
@@ -16,7 +20,7 @@ test: $(VENV)/.test
 	$(BIN)/vultus models prepare
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
-# The long runs: attack and load, about half an hour on two cores, with their figures.
+# The long runs: attack, load and the image, about half an hour on two cores, with their figures.
 soak: $(VENV)/.test
 	$(BIN)/python -m pytest -m soak -s
 
@@ -36,6 +40,10 @@ lock:
 	echo 'flit_core>=3.12,<4' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
 	uv pip compile pyproject.toml --extra dev --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements-dev.lock
 	echo 'insightface==2.1' | uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file tests/photos.lock
+
+# The container image: ENGINE=podman, IMAGE=registry/vultus:1, PRECISION=auto, OPTIONS="--platform linux/arm64".
+image:
+	$(ENGINE) build --build-arg PRECISION=$(PRECISION) --tag $(IMAGE) $(OPTIONS) .
 
 clean:
 	rm -rf $(VENV) build dist

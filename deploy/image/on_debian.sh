@@ -1,0 +1,27 @@
+#!/bin/sh
+# Builds the image on a Debian machine as root, without a container engine and without a registry, by mmdebstrap and
+# buildah: sh deploy/image/on_debian.sh TAG [further options of buildah build]
+# Of pip's own settings it hands on the index and the certificate, as secrets of the build.
+set -eu
+tag=$1
+shift
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+if ! buildah inspect --type image localhost/vultus-base >/dev/null 2>&1; then
+  # As small as Debian's own slim images.
+  mmdebstrap --quiet --variant=minbase \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --dpkgopt='path-exclude=/usr/share/lintian/*' \
+    bookworm "$folder/base.tar"
+  container=$(buildah from scratch)
+  buildah add --quiet "$container" "$folder/base.tar" /
+  buildah commit --quiet --rm "$container" localhost/vultus-base >/dev/null
+fi
+
+cp "${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" "$folder/ca.pem"
+printf '[global]\n' > "$folder/pip.conf"
+index=$(python3 -m pip config get global.index-url 2>/dev/null) && printf 'index-url = %s\n' "$index" >> "$folder/pip.conf"
+buildah build --isolation chroot --format docker --build-arg BASE=localhost/vultus-base \
+  --secret "id=pip.conf,src=$folder/pip.conf" --secret "id=ca.pem,src=$folder/ca.pem" --tag "$tag" "$@" .
