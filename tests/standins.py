@@ -15,6 +15,7 @@ from vultus.errors import InvalidRequest, ModelMismatch, ModelNameNotAllowed
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.reference_faces import ReferenceFaces
 from vultus.models.relative_calibration import RelativeCalibration
+from vultus.records.samples import LoadedModel
 from vultus.records.seen import RGB, CropRule, Face, InputRule
 from vultus.vision.embed import Embedder
 from vultus.vision.session import Session
@@ -104,6 +105,7 @@ class TinyModels:
     """Two recognition models, as the service sees them."""
 
     default = TINY
+    device, precision = "cpu", "fp32"
 
     def __init__(self, folder: Path) -> None:
         self.runs = 0
@@ -124,6 +126,12 @@ class TinyModels:
         return self._models[wanted]
 
     served = resolve
+
+    def loaded(self) -> tuple[LoadedModel, ...]:
+        return tuple(LoadedModel(model_id, self.precision) for model_id in DIMENSIONS)
+
+    def failed_self_tests(self) -> tuple[str, ...]:
+        return ()
 
     def capabilities(self) -> list[dict[str, object]]:
         return [{"model_id": model_id, "dimension": dimension} for model_id, dimension in DIMENSIONS.items()]

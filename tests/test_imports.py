@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "vultus"
 GROUND = {
     *("errors", "records", "cores", "identifiers", "lookalikes", "json_text", "files", "installation_key", "findings"),
-    *("vectors", "caller", "plain_numbers", "malloc", "__init__"),
+    *("vectors", "caller", "plain_numbers", "malloc", "metrics", "__init__"),
 }
 FLOOR = GROUND | {"matching", "vision", "models", "search"}
 # folder or file -> those it may know, beside itself
@@ -24,6 +24,7 @@ MAY_KNOW = {
     "lookalikes": set(),
     "json_text": {"errors"},
     "malloc": set(),
+    "metrics": {"records"},
     "files": set(),
     "installation_key": {"errors", "files"},
     "vectors": {"errors", "records"},
@@ -35,6 +36,7 @@ MAY_KNOW = {
     "vision": GROUND | {"matching"},
     "models": GROUND,
     "search": GROUND,
+    "status": GROUND | {"search", "storage", "backup"},
     "schemas": GROUND | {"matching", "search"},
     "storage": GROUND | {"search"},
     "backup": GROUND | {"search", "storage"},
@@ -45,11 +47,11 @@ MAY_KNOW = {
     "model_loading": GROUND | {"matching", "vision", "models"},
     "model_registry": GROUND | {"loaded_models", "model_loading", "model_references", "matching", "vision", "models"},
     "jobs": GROUND | {"vision", "storage", "service"},
-    "wiring": FLOOR | {"config", "storage", "backup", "service", "jobs", "model_registry"},
-    "api": GROUND | {"config", "schemas", "matching", "search", "storage", "service"},
+    "wiring": FLOOR | {"config", "storage", "backup", "status", "service", "jobs", "model_registry"},
+    "api": GROUND | {"config", "schemas", "matching", "search", "storage", "status", "service"},
     "server": GROUND | {"config", "wiring", "api"},
     "cli": FLOOR
-    | {"config", "schemas", "storage", "backup", "service", "jobs"}
+    | {"config", "schemas", "storage", "backup", "status", "service", "jobs"}
     | {"evaluation", "model_loading", "model_registry", "wiring", "server"},
     "__main__": {"cli"},
 }
@@ -67,6 +69,7 @@ ONLY_IMPORTER = {
     "alembic": {"storage"},
     "pyrage": {"backup"},
     "uvicorn": {"server"},
+    "prometheus_client": {"metrics"},
 }
 
 

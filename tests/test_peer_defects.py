@@ -35,7 +35,7 @@ from vultus.search.index import FlatIndex
 from vultus.wiring import System, check_settings
 
 ANNA, BERT, BOTH = drawn_photo(1), drawn_photo(2), drawn_photo(1, 2)
-PUBLIC = {"/", "/health", "/readiness", "/capabilities", "/docs", "/openapi.json"}
+PUBLIC = {"/", "/health", "/readiness", "/capabilities", "/status", "/docs", "/openapi.json"}
 
 
 @pytest.fixture

@@ -252,6 +252,12 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         "text", description="Of the lines of the log: text, or one JSON object each."
     )
+    metrics_without_key: Literal["loopback", "never"] = Field(
+        "loopback",
+        description="Who may read /metrics without a key. loopback: programs on this machine, whose requests no proxy "
+        "has passed on; set never where a proxy on this machine keeps that to itself, see "
+        "[operations](operations.md#metrics-and-alerts). Any other needs a key with the scope metrics.",
+    )
     image_urls: bool = Field(
         False,
         description="Take http(s) addresses of images, on public hosts only. This machine then fetches what a caller "

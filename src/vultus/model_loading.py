@@ -75,6 +75,11 @@ class RecogniserLoader:
         """The last test of each model in each arithmetic, those that failed included, in the order of loading."""
         return tuple(self._tests.values())
 
+    @property
+    def wanted_precision(self) -> Precision:
+        """The arithmetic of the models that have it and compute right in it."""
+        return self._precision
+
     def precision(self, card: ModelCard) -> Precision:
         """The arithmetic of a model: int8 if all its networks compute in it."""
         members = self._store.members(card)

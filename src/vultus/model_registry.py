@@ -20,6 +20,7 @@ from vultus.models.excluded_models import not_converted, refusal
 from vultus.models.precision import Precision
 from vultus.models.relative_calibration import RelativeCalibration
 from vultus.models.repository.store import ModelStore
+from vultus.records.samples import LoadedModel
 from vultus.records.seen import Float32
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.decoders import DECODERS, Decoders, Networks, decoded_cards
@@ -193,6 +194,27 @@ class ModelRegistry:
     def self_tests(self) -> tuple[SelfTest, ...]:
         """What the models that were loaded answered to drawn faces."""
         return self._loader.self_tests
+
+    @property
+    def device(self) -> Device:
+        """What computes all networks."""
+        return self._device
+
+    @property
+    def precision(self) -> Precision:
+        """The arithmetic of the models that have it."""
+        return self._loader.wanted_precision
+
+    def loaded(self) -> tuple[LoadedModel, ...]:
+        """The recognition models in memory."""
+        return tuple(
+            LoadedModel(card.id, self.served(card.id).precision) for card in self._cards if card.id in self._loaded
+        )
+
+    def failed_self_tests(self) -> tuple[str, ...]:
+        """What failed when models were loaded, each in words."""
+        failed = (test for test in self.self_tests if not test.passed)
+        return tuple(f"{test.model_id} in {test.precision}: {test.finding}" for test in failed)
 
     def capabilities(self) -> list[dict[str, Any]]:
         """One plain dictionary per recognition model, for programs."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -28,15 +28,17 @@ from vultus.models.operator_calibration import read_operator_calibrations
 from vultus.models.precision import PrecisionChoice, best_precision, cpu_flags
 from vultus.models.repository.proven_files import FILE_NAME, ProvenFiles
 from vultus.models.repository.store import ModelStore
+from vultus.records.samples import Sample, Work
 from vultus.search.index import FlatIndex
 from vultus.search.shared_segments import SharedSegments
 from vultus.service import FaceService, Policy, ServiceContext
 from vultus.service.policies import default_fmr
 from vultus.service.preparation import SearchPreparation
+from vultus.status.sampler import Sampler
 from vultus.storage.audit import SERVER as THE_SERVER
 from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
-from vultus.storage.database import open_database
+from vultus.storage.database import database_file, open_database
 from vultus.storage.first_admin_key import GivenKey, make_first_key, store_given_key
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
@@ -108,6 +110,30 @@ class System:
     def stuck_seconds(self) -> float:
         """For how long all compute slots have been taken without one coming free; 0 when one is free."""
         return self.pipeline.stuck_seconds
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        """Takes the samples of what is stored."""
+        database, data_dir = database_file(self.settings.sqlalchemy_url), self.settings.data_dir
+        return Sampler(self.gallery, self.models, database=database, data_dir=data_dir)
+
+    def sample(self) -> Sample:
+        """What is stored and how much room there is; may be some seconds old."""
+        return self.sampler.sample()
+
+    def work(self) -> Work:
+        """How busy this process is, without its requests and connections."""
+        load = self.pipeline.load
+        return Work(
+            ready=self.ready,
+            slots=load.slots,
+            busy=load.busy,
+            waiting=load.waiting,
+            queue=load.queue,
+            audit_waiting=self.audit_sink.waiting,
+            audit_lost=self.audit_sink.lost,
+            indexes=self.service.context.index.loaded(),
+        )
 
     def capabilities(self) -> Mapping[str, Any]:
         """The content of /capabilities: models, detectors, defaults."""
@@ -190,7 +216,9 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
             preparation.start()
         if duties.serving:
             give_memory_back()  # that loading the models took
-        yield System(settings, service, keys, gallery, models, pipeline, audit_sink=audit_sink, audit=audit)
+        system = System(settings, service, keys, gallery, models, pipeline, audit_sink=audit_sink, audit=audit)
+        stack.callback(system.sampler.close)
+        yield system
 
 
 @contextmanager

@@ -41,6 +41,7 @@ from vultus.records.answers import (
     Verification,
 )
 from vultus.records.chosen import FaceChoice, OtherFace, PhotoFaces
+from vultus.records.samples import CollectionSize, LoadedIndex, LoadedModel, Sample, Work
 from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import (
     ApiKey,
@@ -57,6 +58,7 @@ from vultus.records.stored import (
 from vultus.search.recall import Recall, SearchState
 from vultus.storage.audit import Act, NoAudit
 
+GIB = 1 << 30
 PHOTO = b"\x89PNG"
 JPEG = b"\xff\xd8\xff"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -64,6 +66,21 @@ MODEL = "tiny"
 QUALITY = Quality(80.0, {"size": 90.0, "sharpness": 70.0})
 LANDMARKS = ((30.2, 40.4), (70.6, 41.0), (50.0, 60.0), (35.0, 80.0), (65.0, 80.0))
 FACE = Face((10.4, 20.6, 90.0, 110.0), np.array(LANDMARKS, np.float32), 0.99)
+
+SAMPLE = Sample(
+    at=NOW,
+    database_up=True,
+    collections=(CollectionSize("staff", 20, 30), CollectionSize("guests", 1, 2)),
+    models=(LoadedModel(MODEL, "int8"),),
+    database_bytes=3_000_000,
+    wal_bytes=40_000,
+    photo_bytes=500_000,
+    disk_free_bytes=50 * GIB,
+    disk_bytes=100 * GIB,
+    last_backup=NOW,
+    device="cpu",
+    arithmetic="int8",
+)
 
 ALONE = FaceChoice(1, "only", 0, FACE, "the only face")
 TWO = FaceChoice(2, "largest", 0, FACE, "largest of 2", (OtherFace(FACE, QUALITY, 0.4),))
@@ -326,6 +343,8 @@ class StandInAuditSink:
     """Keeps the audit lines."""
 
     lines: list[AuditLine] = field(default_factory=list)
+    waiting: int = 0
+    lost: int = 0
 
     def add(self, line: AuditLine) -> None:
         self.lines.append(line)
@@ -340,6 +359,12 @@ class StandInSystem:
     audit_sink: StandInAuditSink = field(default_factory=StandInAuditSink)
     ready: bool = True
     stuck_seconds: float = 0.0
+
+    def sample(self) -> Sample:
+        return SAMPLE
+
+    def work(self) -> Work:
+        return Work(ready=self.ready, slots=2, queue=2, indexes=(LoadedIndex("staff", "pq", 30, 4000, 0.998),))
 
     def capabilities(self) -> Mapping[str, Any]:
         return {"models": [{"id": MODEL}], "detectors": ["yunet"], "defaults": {"model_name": MODEL}}

@@ -31,6 +31,7 @@ from vultus.api.middleware.cors import CorsMiddleware
 from vultus.api.middleware.cross_site import CrossSiteMiddleware
 from vultus.api.middleware.disconnect import DisconnectMiddleware
 from vultus.api.middleware.error_boundary import ErrorBoundaryMiddleware
+from vultus.api.middleware.metrics import MetricsMiddleware
 from vultus.api.middleware.overload import OverloadMiddleware
 from vultus.api.middleware.path_prefix import PathPrefixMiddleware
 from vultus.api.middleware.path_segments import PathSegmentsMiddleware
@@ -48,11 +49,13 @@ from vultus.api.routes import (
     faces,
     jobs,
     keys,
+    monitoring,
     recognition,
     reembedding,
     subjects,
     system,
 )
+from vultus.api.server_work import ServerWork
 from vultus.api.state import AppState, stop_process, utc_now
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
@@ -88,12 +91,14 @@ def create_opening_app(
     *,
     on_failure: Callable[[Exception], None] = stop_process,
     rates: RateLimiter | None = None,
+    work: ServerWork | None = None,
 ) -> FastAPI:
     """The application that opens its system when the server starts and closes it when the server stops.
 
-    rates: default: counted in this process.
+    rates: default: counted in this process. work: default: of a process that serves alone.
     """
-    return _application(AppState(settings, open_system=open_system, on_failure=on_failure, rates=rates), DIALECTS)
+    state = AppState(settings, open_system=open_system, on_failure=on_failure, rates=rates, work=work)
+    return _application(state, DIALECTS)
 
 
 def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
@@ -111,7 +116,10 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
     app.state.vultus = state
     add_docs_page(app)
     app.add_api_route("/", _redirect_to_docs, include_in_schema=False, response_class=RedirectResponse)
-    parts = (recognition, compare, collections, subjects, faces, corrections, reembedding, jobs, system, keys, audit)
+    parts = (
+        *(recognition, compare, collections, subjects, faces, corrections, reembedding, jobs),
+        *(system, monitoring, keys, audit),
+    )
     routers = tuple(part.router for part in parts)
     others = tuple(dialect.router for dialect in dialects)
     app.state.routes = [*app.router.routes, *(route for router in (*routers, *others) for route in router.routes)]
@@ -135,7 +143,7 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
 
     The prefix of a proxy is taken off before any layer reads the path.
     Security headers and the request id are set on every answer, also on one that another layer makes, and so are those
-    by which a browser lets a page read it, which therefore come before all that refuses. The error
+    by which a browser lets a page read it, which therefore come before all that refuses; all answers are counted. The error
     boundary is above all layers that raise. Overload and other web sites are refused before anything is read or
     audited. Audit is above the drain and the body limit, so that it records what they refuse.
     """
@@ -145,6 +153,7 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
     return [
         Middleware(PathPrefixMiddleware, prefix=settings.root_path),
         Middleware(SecurityHeadersMiddleware),
+        Middleware(MetricsMiddleware, counts=state.work.metrics.counts, in_flight=state.work.in_flight),
         Middleware(RequestIdMiddleware, dialects=(*dialects, NATIVE)),
         Middleware(RequestLogMiddleware),
         *cors,
@@ -159,6 +168,7 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
             max_bytes=settings.max_body_bytes,
             seconds=settings.request_seconds,
             max_held_bytes=settings.max_held_bytes,
+            in_flight=state.work.in_flight,
         ),
         Middleware(PathSegmentsMiddleware),
     ]

@@ -81,8 +81,11 @@ class Gate:
     that could and did not is audited as "unchanged".
     """
 
-    def __init__(self, scope: Scope | None, *, action: str | None = None, changes: bool = False) -> None:
-        self._scope = scope
+    def __init__(
+        self, scope: Scope | None, *, action: str | None = None, changes: bool = False, counted: bool = True
+    ) -> None:
+        """counted: against the rate of the key."""
+        self._scope, self._counted = scope, counted
         self.action, self.changes = action, changes
 
     async def __call__(self, request: Request, bearer: BearerKey, header: HeaderKey) -> Caller:
@@ -95,7 +98,8 @@ class Gate:
             await dialect.refuse_unread(request)
             return Caller(None, act)
         key = await dialect.authenticate(request, keys, state.now())
-        _count_against_rate(request, state, key)  # before the act begins: calls over the rate are not audited
+        if self._counted:
+            _count_against_rate(request, state, key)  # before the act begins: calls over the rate are not audited
         act = self._begin_act(request, key.id, state, may_override=_has_scope(key, "override"))
         act.may_read = _has_scope(key, "read")
         act.may_find = act.may_read or _has_scope(key, "find")

@@ -11,6 +11,7 @@ from vultus.api.dialect import Dialect
 from vultus.api.trace_context import Trace
 from vultus.config import Settings
 from vultus.errors import VultusError
+from vultus.records.samples import Sample, Work
 from vultus.service import FaceService
 from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink
@@ -48,6 +49,12 @@ class System(Protocol):
     def capabilities(self) -> Mapping[str, Any]:
         """Models, detectors and defaults, as plain JSON values."""
 
+    def sample(self) -> Sample:
+        """What is stored and how much room there is; may be some seconds old."""
+
+    def work(self) -> Work:
+        """How busy this process is, without its requests and connections."""
+
 
 OpenSystem = Callable[[], AbstractContextManager[System]]
 
@@ -58,7 +65,8 @@ class RequestContext:
 
     act, audit_sink: what is audited, and where its line goes; None before the caller is known. changes: whether the
     call may change something. error: the code of the failure, if the answer is one. trace: that the caller is in.
-    refusal: what is wrong with the request id; raised by the error boundary.
+    refusal: what is wrong with the request id; raised by the error boundary. rejected: the codes of what an enrolment
+    left out.
     """
 
     request_id: str
@@ -70,6 +78,7 @@ class RequestContext:
     error: str | None = None
     trace: Trace | None = None
     refusal: VultusError | None = None
+    rejected: tuple[str, ...] = ()
 
 
 _CONTEXT = "vultus.context"
@@ -79,6 +88,12 @@ def begin_request_context(scope: MutableMapping[str, Any], request_id: str, dial
     """Attach a RequestContext to an ASGI scope."""
     context = RequestContext(request_id, dialect)
     scope[_CONTEXT] = context
+    return context
+
+
+def known_context(scope: MutableMapping[str, Any]) -> RequestContext | None:
+    """The RequestContext of a scope; None where it has not begun."""
+    context: RequestContext | None = scope.get(_CONTEXT)
     return context
 
 

@@ -16,19 +16,23 @@ import anyio
 import anyio.to_thread
 from fastapi import Depends, FastAPI, Request
 
+from vultus import __version__
 from vultus.api.image_urls.fetch import Fetcher
 from vultus.api.middleware.shutdown import ShutdownState
 from vultus.api.rate_limits import RateLimiter
 from vultus.api.request_context import OpenSystem, System
+from vultus.api.server_work import ServerWork
 from vultus.caller import waiting
 from vultus.config import Settings
 from vultus.errors import NotReady, QueueFull, VultusError
+from vultus.metrics.server_metrics import ServerMetrics
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 # More threads than photos may run and wait, so that the pipeline, which knows its queue, is the one to raise QueueFull.
 SPARE_THREADS = 16
+PUBLISH_SECONDS = 1.0
 
 
 def utc_now() -> datetime:
@@ -55,12 +59,14 @@ class AppState:
         fetcher: Fetcher | None = None,
         now: Callable[[], datetime] = utc_now,
         rates: RateLimiter | None = None,
+        work: ServerWork | None = None,
     ) -> None:
         """fetcher: default: the one of the settings, which is None unless image URLs are on. now: the wall clock.
 
-        rates: default: counted in this process.
+        rates: default: counted in this process. work: with the metrics of the process; default: alone, of its own.
         """
         self.settings = settings
+        self.work = work or ServerWork(ServerMetrics())
         self.now = now
         self.fetcher = fetcher or _fetcher(settings)
         self.rates = rates or RateLimiter()
@@ -71,6 +77,7 @@ class AppState:
         self._stack = ExitStack()
         self.large_input = anyio.Semaphore(1)  # parsed one at a time: the parser and all answers share one interpreter
         self.public_work = anyio.Semaphore(1)  # so strangers take no more than one of the threads
+        self._watching = anyio.CapacityLimiter(1)  # a thread of its own, so that a busy service can be watched
         self._threads = anyio.CapacityLimiter(settings.compute_slots + settings.queue_size + SPARE_THREADS)
 
     def system(self) -> System:
@@ -93,13 +100,36 @@ class AppState:
             finally:
                 caller.leave()  # which ends what a cancelled call still computes
 
+    async def watch(self, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Look at the service in the thread that is kept for it, one after the other."""
+        return await anyio.to_thread.run_sync(partial(look, *args, **kwargs), limiter=self._watching)
+
+    def publish_work(self) -> None:
+        """Put what this process does now into its metrics."""
+        self.work.publish(self._system)
+
+    def metrics_page(self, accept: str) -> tuple[bytes, str]:
+        """The page for Prometheus and its content type. Without what is stored, while the system is not open."""
+        system = self._system
+        sample = None if system is None else system.sample()
+        return self.work.metrics.page(accept, sample, __version__, self.now())
+
+    async def _publish_on_and_on(self) -> None:
+        """For the other workers, which answer for this one too."""
+        while True:
+            self.publish_work()
+            await asyncio.sleep(PUBLISH_SECONDS)
+
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         """Open in the background, so that /health answers meanwhile; close at the end."""
         opening = asyncio.create_task(self._open())
+        publishing = asyncio.create_task(self._publish_on_and_on()) if self.work.metrics.is_shared else None
         try:
             yield
         finally:
+            if publishing is not None:
+                publishing.cancel()
             await opening
             await self._close()
 

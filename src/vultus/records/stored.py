@@ -10,8 +10,8 @@ from typing import Any, Literal
 from vultus.records.decisions import Decision
 from vultus.records.seen import Box, ModelEmbedding, Quality
 
-Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "override", "admin"]
-SCOPES: tuple[Scope, ...] = ("enroll", "verify", "find", "represent", "read", "erase", "override", "admin")
+Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "override", "metrics", "admin"]
+SCOPES: tuple[Scope, ...] = ("enroll", "verify", "find", "represent", "read", "erase", "override", "metrics", "admin")
 
 
 @dataclass(frozen=True)

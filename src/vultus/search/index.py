@@ -21,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import CollectionNotFound, SpaceChanged, StorageFailed, VectorMismatch
+from vultus.metrics.stopwatch import stage
 from vultus.records.answers import Candidate
+from vultus.records.samples import LoadedIndex
 from vultus.records.seen import Float32
 from vultus.search.cohort import CohortRule
 from vultus.search.cohort_terms import COHORT_FACES
@@ -75,6 +77,9 @@ class SearchIndex(Protocol):
 
     def state(self, collection: str) -> SearchState:
         """How the collection is searched now, by what is in memory; an unknown one would be searched exactly."""
+
+    def loaded(self) -> tuple[LoadedIndex, ...]:
+        """The collections in memory."""
 
     def refresh(self, collection: str) -> None:
         """Drop what was erased from the collection, if it is in memory. Raises no VultusError."""
@@ -131,7 +136,8 @@ class FlatIndex:
         Raises: CollectionNotFound; SpaceChanged; VectorMismatch, when a probe has another dimension, is zero, NaN or
         infinite.
         """
-        return self._answer(collection, probes, rule, lambda made: ranking(made, k, rule), space)
+        with stage("search"):
+            return self._answer(collection, probes, rule, lambda made: ranking(made, k, rule), space)
 
     def search_subject(
         self, collection: str, probes: Float32, subject_pk: int, rule: CohortRule, *, space: int | None = None
@@ -140,7 +146,8 @@ class FlatIndex:
 
         subject_pk: the gallery's number of it. Every face of the subject is compared. Raises: as `search`.
         """
-        return self._answer(collection, probes, rule, lambda made: one_subject(made, subject_pk, rule), space)
+        with stage("search"):
+            return self._answer(collection, probes, rule, lambda made: one_subject(made, subject_pk, rule), space)
 
     def terms(
         self, collection: str, probes: Float32, rule: CohortRule, *, space: int | None = None
@@ -149,7 +156,8 @@ class FlatIndex:
 
         See `cohort.py`. Raises: as `search`.
         """
-        found = self._answer(collection, probes, rule, lambda made: probe_terms(made, rule), space)
+        with stage("search"):
+            found = self._answer(collection, probes, rule, lambda made: probe_terms(made, rule), space)
         return np.array(found, np.float64)
 
     def prepare(self, collection: str, rule: CohortRule | None) -> None:
@@ -176,6 +184,21 @@ class FlatIndex:
         if pq is None or pq.recall is None:
             return SearchState(building=building)
         return SearchState("pq", pq.recall, len(pq) - pq.erased, pq.candidates, building)
+
+    def loaded(self) -> tuple[LoadedIndex, ...]:
+        """The collections in memory, those unused the longest first."""
+        with self._guard:
+            collections = list(self._collections.items())
+        return tuple(
+            LoadedIndex(
+                *(name, "exact" if pq is None else "pq", snapshot.faces, loaded.nbytes),
+                recall=1.0 if pq is None or pq.recall is None else pq.recall.least,
+                refused=pq is None and loaded.retry_at_size > 0,
+            )
+            for name, loaded in collections
+            if (snapshot := loaded.snapshot) is not None
+            for pq in (snapshot.pq,)
+        )
 
     def refresh(self, collection: str) -> None:
         """Apply what was committed to a collection that is in memory, so that erased faces leave the memory too."""

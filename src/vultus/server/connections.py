@@ -49,6 +49,21 @@ class ConnectionLimiter:
         self._quiet_until: dict[str, float] = {}  # by event: when it may be logged again
 
     @property
+    def limit(self) -> int:
+        """The most connections that may work at once."""
+        return self._max_working
+
+    @property
+    def working(self) -> int:
+        """Connections between a request and its answer."""
+        return len(self._working)
+
+    @property
+    def open(self) -> int:
+        """Connections that are open."""
+        return len(self._new) + len(self._kept) + len(self._working)
+
+    @property
     def overloaded(self) -> bool:
         """Whether more connections work than may, beside those of public pages."""
         return len(self._working) - len(self._public) > self._max_working

@@ -19,8 +19,10 @@ from fastapi import FastAPI
 
 from vultus.api.app import create_opening_app
 from vultus.api.middleware.shutdown import ShutdownState
+from vultus.api.server_work import ServerWork
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
+from vultus.metrics.server_metrics import ServerMetrics
 from vultus.server.connections import ConnectionLimiter
 from vultus.server.http_protocol import BoundedHttpProtocol, protocol_of
 from vultus.server.signals import handling
@@ -56,9 +58,10 @@ def run_server(
         failures.append(exc)
         server.should_exit = True
 
-    app = create_opening_app(settings, opening, on_failure=fail)
+    limiter = limiter_of(settings)
+    app = create_opening_app(settings, opening, on_failure=fail, work=ServerWork(ServerMetrics(), limiter))
     shutdown_state: ShutdownState = app.state.vultus.shutdown_state
-    protocol = protocol_of(limiter_of(settings), settings.header_seconds, prefix=settings.root_path)
+    protocol = protocol_of(limiter, settings.header_seconds, prefix=settings.root_path)
     server = GracefulServer(server_config(app, settings, protocol), shutdown_state, settings.grace_seconds)
 
     def stop(*_: object) -> None:

@@ -17,10 +17,13 @@ import uvicorn
 from vultus.api.app import create_opening_app
 from vultus.api.middleware.shutdown import ShutdownState
 from vultus.api.rate_limits import RateLimiter
+from vultus.api.server_work import ServerWork
 from vultus.api.shared_rate_limits import SharedWindows
 from vultus.config import Settings
 from vultus.errors import VultusError
 from vultus.malloc import limit_kept_memory
+from vultus.metrics.server_metrics import ServerMetrics
+from vultus.metrics.shared_counts import SharedCounts
 from vultus.server.connections import ConnectionLimiter
 from vultus.server.handover import Board, Channel, Doing, SentDescriptor
 from vultus.server.http_protocol import BoundedHttpProtocol
@@ -53,7 +56,7 @@ class Start:
     """What the parent gives to a worker. settings: this worker's share of the limits.
 
     set_up: called first, for the logs. board, rates: descriptors of shared memory. lock: a descriptor that keeps the
-    data folder taken while any worker lives.
+    data folder taken while any worker lives. counts: where the metrics of all workers are.
     """
 
     settings: Settings
@@ -62,6 +65,7 @@ class Start:
     set_up: Callable[[], None]
     channel: socket
     reports: Connection
+    counts: SharedCounts
     board: SentDescriptor
     rates: SentDescriptor
     lock: SentDescriptor
@@ -85,11 +89,16 @@ def run_worker(start: Start) -> None:
         start.reports.send(Failed(portable(exc)))
         server.should_exit = True
 
+    limiter = limiter_of(settings)
     app = create_opening_app(
-        settings, opening, on_failure=fail, rates=RateLimiter(windows=SharedWindows(start.rates.number))
+        settings,
+        opening,
+        on_failure=fail,
+        rates=RateLimiter(windows=SharedWindows(start.rates.number)),
+        work=ServerWork(ServerMetrics(start.counts), limiter),
     )
     shutdown_state: ShutdownState = app.state.vultus.shutdown_state
-    protocol = handed_protocol(limiter_of(settings), settings.header_seconds, board, channel, prefix=settings.root_path)
+    protocol = handed_protocol(limiter, settings.header_seconds, board, channel, prefix=settings.root_path)
     server = WorkerServer(server_config(app, settings, protocol), shutdown_state, settings.grace_seconds, channel)
     signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
     server.run(sockets=[])

@@ -25,6 +25,7 @@ from vultus.api.shared_rate_limits import SHARED_BYTES
 from vultus.config import Settings
 from vultus.cores import available_cores
 from vultus.errors import VultusError
+from vultus.metrics.shared_counts import SharedCounts, counting_in, shared_counts
 from vultus.server.dispatcher import Dispatcher, Receiver
 from vultus.server.handover import Board, Channel, SentDescriptor, new_shared_file
 from vultus.server.process import LAST_ANSWERS_SECONDS, listen, raise_open_file_limit
@@ -77,8 +78,8 @@ def run_workers(
             "VULTUS_WORKERS=%d is more than the %d cores that may be used: each worker has models of its own in memory",
             *(settings.workers, available_cores()),
         )
-    with listen(settings.host, settings.port) as listener:
-        pool = _WorkerPool(settings, open_worker, set_up, listener, lock, on_ready)
+    with listen(settings.host, settings.port) as listener, shared_counts(settings.data_dir) as counts:
+        pool = _WorkerPool(settings, open_worker, set_up, listener, lock, on_ready, counts)
         with handling(pool.stop):
             pool.run()
 
@@ -92,10 +93,13 @@ class _WorkerPool:
         listener: socket.socket,
         lock: int,
         on_ready: Callable[[int], None],
+        counts: SharedCounts,
     ) -> None:
         self._settings, self._share = settings, settings.for_one_of(settings.workers)
         self._open_worker, self._set_up, self._on_ready = open_worker, set_up, on_ready
-        self._listener, self._lock = listener, lock
+        self._listener, self._lock, self._counts = listener, lock, counts
+        self._restarts = 0
+        self._publish()
         self._workers: dict[int, Worker] = {}
         self._to_start: dict[int, float] = {}  # by number: when, by the monotonic clock
         self._failed_starts = 0
@@ -174,13 +178,13 @@ class _WorkerPool:
         ours, theirs = socket.socketpair()
         reports, sending = multiprocessing.Pipe(duplex=False)
         start = Start(
-            *(self._share, duties, self._open_worker, self._set_up, theirs, sending),
+            *(self._share, duties, self._open_worker, self._set_up, theirs, sending, self._counts),
             *map(SentDescriptor, (self._board_file, self._rates_file, self._lock)),
         )
         process = multiprocessing.get_context("spawn").Process(
             target=run_worker, args=(start,), name=f"vultus worker {number}"
         )
-        with _without_interrupts():
+        with _without_interrupts(), counting_in(self._counts):
             process.start()
         theirs.close()
         sending.close()
@@ -228,6 +232,7 @@ class _WorkerPool:
             self._report(worker)
         worker.reports.close()
         del self._workers[worker.number]
+        self._counts.forget(worker.process.pid or 0)
         self._dispatcher.take_back(worker, stopping=self._stop_by is not None)
         self._accept_again()
         if self._stop_by is None:
@@ -235,11 +240,16 @@ class _WorkerPool:
 
     def _replace(self, worker: Worker) -> None:
         log.error("worker %d ended with code %s; it is replaced", worker.number, worker.process.exitcode)
+        self._restarts += 1
+        self._publish()
         if not worker.ready:
             self._start_failed(worker.failure or VultusError("a worker ended before it was ready; see the lines above"))
         if self._stop_by is None:
             pause = min(LONGEST_BETWEEN_SECONDS, BETWEEN_STARTS_SECONDS * self._failed_starts)
             self._to_start[worker.number] = time.monotonic() + (0 if worker.ready else pause)
+
+    def _publish(self) -> None:
+        self._counts.publish_parent(wanted=self._settings.workers, restarts=self._restarts)
 
     # --- connections ----------------------------------------------------------------------------------------------
 

@@ -29,12 +29,22 @@ class AuditSink(Protocol):
     def add(self, line: AuditLine) -> None:
         """Keep the line, without waiting and without raising."""
 
+    @property
+    def waiting(self) -> int:
+        """Lines that are not written yet."""
+
+    @property
+    def lost(self) -> int:
+        """Lines that were given up since the start."""
+
 
 class NullAuditSink:
     """Drops every line: for a part of the system without a database."""
 
     def add(self, line: AuditLine) -> None:
         """Do nothing."""
+
+    waiting = lost = 0
 
 
 class BackgroundAuditWriter:
@@ -47,11 +57,17 @@ class BackgroundAuditWriter:
         self._flush_seconds = flush_seconds
         self._waiting: deque[AuditLine] = deque()
         self._max_waiting = max_waiting
-        self._lost = 0
+        self._lost = 0  # not counted in a line of the audit yet
+        self.lost = 0
         self._lock = threading.Lock()  # held for moments only: `add` never waits for the disk
         self._flushing = threading.Lock()  # one flush at a time, or two could swap the order of lines
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Lines that are not written yet."""
+        return len(self._waiting)
 
     def add(self, line: AuditLine) -> None:
         """Keep the line until the next flush."""
@@ -106,3 +122,4 @@ class BackgroundAuditWriter:
         while len(self._waiting) > self._max_waiting:
             self._waiting.popleft()
             self._lost += 1
+            self.lost += 1

@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
     insert,
     literal,
     not_,
@@ -195,6 +196,13 @@ def delete_faces(connection: Connection, condition: FaceCondition, revision: int
 def all_photos(connection: Connection) -> frozenset[str]:
     """The photo keys of all faces."""
     return frozenset(connection.scalars(_kept_photos()))
+
+
+def photo_bytes(connection: Connection) -> int:
+    """The bytes of the photos of all faces, each photo once."""
+    f = t.faces.c
+    each = select(func.max(f.photo_bytes).label("size")).where(f.photo_sha256.is_not(None)).group_by(f.photo_sha256)
+    return int(connection.execute(select(func.coalesce(func.sum(each.subquery().c.size), 0))).scalar_one())
 
 
 def any_photo(connection: Connection, collection_pk: int) -> bool:

@@ -216,6 +216,11 @@ class GalleryReader:
         with self._database.cursor() as cursor:
             return self._selects.stored_ids(cursor, mark, face_pks)
 
+    def photo_bytes(self) -> int:
+        """The bytes of all photos that a face uses, each photo once."""
+        with self._database.reading() as connection:
+            return f.photo_bytes(connection)
+
     def photo_keys(self) -> frozenset[str]:
         """The keys of all photos that a face uses."""
         with self._database.reading() as connection:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from vultus.errors import InvalidRequest, NotFound, StorageFailed
 from vultus.files import PRIVATE, make_folders, read_regular, sync_folder, write_whole
+from vultus.metrics.stopwatch import stage
 
 LEFTOVER_SECONDS = 600.0
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -55,7 +56,7 @@ class LocalPhotoStore:
         """Store the bytes durably and return their key; the same bytes again are stored once."""
         key = hashlib.sha256(data).hexdigest()
         path = self._path(key)
-        with _disk_errors():
+        with stage("photos"), _disk_errors():
             make_folders(path.parent)
             if path.is_file() and path.stat().st_size == len(data):
                 sync_folder(path.parent)  # its writer may not have come this far yet, and our caller relies on it
@@ -66,7 +67,7 @@ class LocalPhotoStore:
     def get(self, key: str) -> bytes:
         """The stored bytes. Raises: NotFound, InvalidRequest (no key), StorageFailed (also when damaged)."""
         path = self._path(key)
-        with _disk_errors():
+        with stage("photos"), _disk_errors():
             try:
                 data = read_regular(path)
             except FileNotFoundError:

@@ -18,6 +18,8 @@ import cv2
 
 from vultus.caller import leave_if_unwanted
 from vultus.errors import QueueFull, QueueTimeout
+from vultus.metrics.stopwatch import stage
+from vultus.records.samples import SlotLoad
 
 T = TypeVar("T")
 BACKGROUND_WAIT_SECONDS = 0.02
@@ -58,13 +60,19 @@ class ComputeSlots:
     def hold(self) -> Iterator[None]:
         """Hold one slot. Raises QueueFull at once, QueueTimeout after the longest wait, CallerGone after that wait."""
         if not self._free.acquire(blocking=False):
-            self._wait()
+            with stage("wait"):
+                self._wait()
         slot = self._taken()
         try:
             leave_if_unwanted()
             yield
         finally:
             self._release(slot)
+
+    def load(self) -> SlotLoad:
+        """How busy they are at this moment."""
+        with self._lock:
+            return SlotLoad(self.count, len(self._held_since), self._waiting, self._queue)
 
     def stuck_seconds(self) -> float:
         """For how long all slots have been taken without one coming free; 0 when one is free."""

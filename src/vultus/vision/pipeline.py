@@ -11,7 +11,9 @@ import numpy as np
 
 from vultus.caller import leave_if_unwanted
 from vultus.errors import DetectorNotAllowed, NotFound
+from vultus.metrics.stopwatch import stage
 from vultus.records.chosen import ChoiceRule, FaceChoice
+from vultus.records.samples import SlotLoad
 from vultus.records.seen import RGB, Box, Face, Float32, Photograph, Quality, Template
 from vultus.records.stored import EnrolledFace
 from vultus.vision.compute_slots import ComputeSlots
@@ -71,6 +73,11 @@ class Pipeline:
         return self._slots.stuck_seconds()
 
     @property
+    def load(self) -> SlotLoad:
+        """How busy the compute slots are at this moment."""
+        return self._slots.load()
+
+    @property
     def background_slots(self) -> int:
         """How many slots work in the background may hold at once: half of them."""
         return self._slots.background
@@ -100,17 +107,22 @@ class Pipeline:
         name = self.detector_name(detector)
         fallback = self._fallback if self._means_default(detector) else None
         leave_if_unwanted()
-        photograph = self._decode(photo)
+        photograph = self._decoded(photo)
         leave_if_unwanted()
-        found, name, rotation = self._find(photograph.pixels, name, fallback)
-        photograph = turned(photograph, rotation)
-        faces = tuple(by_prominence(found, photograph.pixels)[: self._max_faces])
+        with stage("detect"):
+            found, name, rotation = self._find(photograph.pixels, name, fallback)
+            photograph = turned(photograph, rotation)
+            faces = tuple(by_prominence(found, photograph.pixels)[: self._max_faces])
         decode_again = partial(self._decode_to, photo, rotation)
         left_out = len(found) - len(faces)
         return DetectedPhoto(photograph, faces, name, decode_again, rotation, left_out)
 
     def _decode_to(self, photo: bytes, rotation: int, side: int) -> Photograph:
-        return turned(self._decode(photo, reduced_side=side), rotation)
+        return turned(self._decoded(photo, reduced_side=side), rotation)
+
+    def _decoded(self, photo: bytes, **options: int) -> Photograph:
+        with stage("decode"):
+            return self._decode(photo, **options)
 
     def _find(self, pixels: RGB, name: str, fallback: str | None) -> tuple[list[Face], str, int]:
         """The faces of a picture, or of a quarter turn of it where they look upright only there, or as they are found
@@ -149,15 +161,16 @@ class Pipeline:
     ) -> tuple[Template, ...]:
         """Templates of faces, which may be of several photos. Raises ModelInvalid."""
         leave_if_unwanted()
-        crops = [self._crop(model, *one, align=align) for one in faces]
-        vectors, recognisability = self._recognise(model, crops)
-        templates = []
-        for vector, known, (detected, face) in zip(vectors, recognisability, faces, strict=True):
-            quality = with_recognisability(self.quality(detected, face), known)
-            if model.reliability is not None:
-                quality = with_reliability(quality, model.reliability.reliability(vector, quality.parts))
-            templates.append(Template(vector, model.model_id, detected.as_sent(face), quality))
-        return tuple(templates)
+        with stage("embed"):
+            crops = [self._crop(model, *one, align=align) for one in faces]
+            vectors, recognisability = self._recognise(model, crops)
+            templates = []
+            for vector, known, (detected, face) in zip(vectors, recognisability, faces, strict=True):
+                quality = with_recognisability(self.quality(detected, face), known)
+                if model.reliability is not None:
+                    quality = with_reliability(quality, model.reliability.reliability(vector, quality.parts))
+                templates.append(Template(vector, model.model_id, detected.as_sent(face), quality))
+            return tuple(templates)
 
     def _crop(self, model: Recogniser[Any], detected: DetectedPhoto, face: Face, *, align: bool) -> Any:
         photograph, near = detected.closer(face)
@@ -189,13 +202,13 @@ class Pipeline:
 
     def face_picture(self, photo: bytes, face: EnrolledFace, *, size: int) -> bytes:
         """The JPEG of a face, size x size pixels, from the photo stored of it. Raises NotFound, InvalidImage."""
-        pixels = self._decode(photo).pixels
+        pixels = self._decoded(photo).pixels
         box = scaled_box(*self._scale_in(photo, pixels, face))
         return encode_jpeg(crop_face(pixels, box, size=size), max_side=size)[0]
 
     def stored_face(self, photo: bytes, face: EnrolledFace) -> tuple[RGB, Face]:
         """The pixels of the photo stored of a face, and the face in them. Raises NotFound, InvalidImage."""
-        pixels = self._decode(photo).pixels
+        pixels = self._decoded(photo).pixels
         box, across, down = self._scale_in(photo, pixels, face)
         landmarks = np.array(face.landmarks or [(np.nan, np.nan)] * LANDMARKS, np.float64) * [across, down]
         return pixels, Face(scaled_box(box, across, down), landmarks.astype(np.float32), face.detector_score or 0.0)

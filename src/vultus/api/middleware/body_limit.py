@@ -13,6 +13,14 @@ from vultus.errors import InvalidRequest, QueueFull, RequestTooLarge
 
 
 @dataclass
+class InFlight:
+    """The requests of this process that are not answered yet: how many, and the bytes of their bodies."""
+
+    requests: int = 0
+    body_bytes: int = 0
+
+
+@dataclass
 class _Body:
     """How many bytes of one body have arrived, and whether that is all of it."""
 
@@ -27,12 +35,14 @@ class BodyLimitMiddleware:
     InvalidRequest, QueueFull, or HTTPException with status 408.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float, max_held_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, seconds: float, max_held_bytes: int, in_flight: InFlight | None = None
+    ) -> None:
         self.app = app
         self._max_bytes = max_bytes
         self._seconds = seconds
         self._max_held_bytes = max_held_bytes
-        self._held_bytes = 0
+        self._in_flight = in_flight or InFlight()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,7 +53,7 @@ class BodyLimitMiddleware:
         try:
             await self.app(scope, self._counted(receive, body), send)
         finally:
-            self._held_bytes -= body.arrived
+            self._in_flight.body_bytes -= body.arrived
 
     def _refuse_announced(self, length: str | None) -> None:
         if length is None:
@@ -69,10 +79,10 @@ class BodyLimitMiddleware:
 
     def _count(self, size: int, body: _Body) -> None:
         body.arrived += size
-        self._held_bytes += size
+        self._in_flight.body_bytes += size
         if body.arrived > self._max_bytes:
             raise self._too_large()
-        if self._held_bytes > self._max_held_bytes:
+        if self._in_flight.body_bytes > self._max_held_bytes:
             raise QueueFull("the requests under way hold as many bytes as they may; ask again in a second", 1.0)
 
     async def _in_time(self, receive: Receive, deadline: float) -> Message:

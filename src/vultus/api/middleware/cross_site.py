@@ -14,7 +14,7 @@ Programs send neither of the two, so that they are let through.
 from __future__ import annotations
 
 from collections.abc import Collection
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -43,8 +43,8 @@ class CrossSiteMiddleware:
         await self.app(scope, receive, send)
 
     def _check_host(self, sent: list[str]) -> None:
-        name = _name_of(sent[0]) if len(sent) == 1 else ""
-        if name not in self._hosts and not _is_loopback(name):
+        name = host_name(sent[0]) if len(sent) == 1 else ""
+        if name not in self._hosts and not is_loopback(name):
             raise HostNotAllowed(
                 f"a server without keys is not called by the Host {_shown(', '.join(sent))}; use 127.0.0.1 or "
                 "localhost, or have its operator set VULTUS_ALLOWED_HOSTS to this name"
@@ -71,20 +71,23 @@ def _cross_site(sent: str) -> CrossSiteRequest:
     )
 
 
-def _name_of(host: str) -> str:
+def host_name(host: str) -> str:
     """The name or address of a Host header, without its port and brackets."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].lower()
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether a name, or an address, is of the machine itself."""
     if name == LOOPBACK[0] or name.endswith(LOOPBACK[1]):
         return True
     try:
-        return ip_address(name).is_loopback
+        address = ip_address(name)
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None  # ::ffff:127.0.0.1
+    return (mapped or address).is_loopback
 
 
 def _shown(sent: str) -> str:

@@ -11,6 +11,7 @@ from vultus.api.auth import Caller, Gate
 from vultus.api.body import read_fields
 from vultus.api.examples import EXAMPLE_PHOTO
 from vultus.api.openapi import COMPUTE_ERRORS, form_or_json
+from vultus.api.request_context import request_context
 from vultus.api.state import State
 from vultus.errors import InvalidRequest
 from vultus.records.answers import EnrollResult, FindResult, Verification
@@ -52,6 +53,7 @@ async def enroll(request: Request, response: Response, caller: MayEnroll, state:
     begun = perf_counter()
     result = await _enrolled(fields, state.system().service.acting_as(caller.act).enrolment, state)
     caller.act.objects = tuple(photo.face.id for photo in result.faces)
+    request_context(request.scope).rejected = tuple(refused.error for refused in result.rejected)
     response.status_code = 201 if any(photo.created for photo in result.faces) else 200
     return enroll_answer(result, fields.model_name, _seconds_since(begun))
 

@@ -7,12 +7,10 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from vultus.api.openapi import PUBLIC_ERRORS
+from vultus.api.readiness import require_ready
 from vultus.api.state import State
 from vultus.api.unread_input import refuse_unread
-from vultus.errors import NotReady
 from vultus.schemas.resources import Health
-
-DECODINGS = 3  # that no slot comes free for longer than so many of the longest is a fault or an attack
 
 router = APIRouter(tags=["system"], responses=PUBLIC_ERRORS, dependencies=[Depends(refuse_unread)])
 
@@ -28,12 +26,7 @@ async def health() -> Health:
 @router.get("/readiness")
 async def readiness(state: State) -> Health:
     """Requests will be served: the models are loaded and warm, and compute slots come free. Otherwise 503 not_ready."""
-    stuck, most = state.system().stuck_seconds, DECODINGS * state.settings.decode_seconds
-    if stuck > most:
-        raise NotReady(
-            f"no compute slot has come free for {stuck:.0f} s, longer than the {most:g} s that is expected at most; "
-            "start the service again if that lasts"
-        )
+    require_ready(state)
     return Health(status="ready")
 
 

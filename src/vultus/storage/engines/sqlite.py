@@ -22,6 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from vultus.errors import InvalidRequest, StorageFailed, VultusError
 from vultus.files import make_folders, sync_folder
 from vultus.installation_key import FILE_NAME, InstallationKey
+from vultus.metrics.stopwatch import stage
 from vultus.storage.engines.network_folders import network_file_system
 from vultus.storage.engines.wal_residue import WalResidue
 from vultus.storage.engines.write_queue import WriteQueue
@@ -71,13 +72,13 @@ class SQLiteDatabase:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One read transaction: every statement sees the same state. Raises: StorageFailed."""
-        with _driver_errors(), self.engine.connect() as connection:
+        with stage("database_read"), _driver_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def cursor(self) -> Iterator[DBAPICursor]:
         """As `reading`, by the driver alone. Raises: StorageFailed."""
-        with _driver_errors():
+        with stage("database_read"), _driver_errors():
             connection = self._own_connection()
             try:
                 connection.execute("BEGIN")
@@ -106,7 +107,7 @@ class SQLiteDatabase:
 
         Raises: StorageFailed, when the database cannot be written; InvalidRequest, for text that is no Unicode.
         """
-        with self._write_queue.turn():
+        with stage("database_write"), self._write_queue.turn():
             with _driver_errors(), self._write_engine.begin() as connection:
                 yield connection
             if self._residue.held:
