@@ -14,6 +14,7 @@ from vultus.errors import StorageFailed
 from vultus.records.samples import CollectionSize, LoadedIndex, Work, Workers
 from vultus.status.concerns import concerns, concerns_of_processes
 from vultus.status.sampler import SAMPLE_SECONDS, SHARE, Sampler
+from vultus.storage.last_backup import LastBackup, write_last_backup
 
 
 class Clock:

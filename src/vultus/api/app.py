@@ -143,8 +143,8 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
 
     The prefix of a proxy is taken off before any layer reads the path.
     Security headers and the request id are set on every answer, also on one that another layer makes, and so are those
-    by which a browser lets a page read it, which therefore come before all that refuses; all answers are counted. The error
-    boundary is above all layers that raise. Overload and other web sites are refused before anything is read or
+    by which a browser lets a page read it, which therefore come before all that refuses; all answers are counted. The
+    error boundary is above all layers that raise. Overload and other web sites are refused before anything is read or
     audited. Audit is above the drain and the body limit, so that it records what they refuse.
     """
     settings = state.settings
