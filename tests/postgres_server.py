@@ -24,6 +24,7 @@ from tests.waiting import patient, wait_until
 
 USERS = ("postgres", "nobody")
 SUPERUSER = "vultus"
+CAREFUL = "careful"  # is asked for a password; there is no such user until a test makes it
 SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -46,6 +47,8 @@ class PostgresServer:
             os.chown(folder, self._user.pw_uid, self._user.pw_gid)
         folder.chmod(0o755)  # for the socket
         self._run("initdb", "-D", self._data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        rules = self._data / "pg_hba.conf"  # the first rule that fits decides
+        rules.write_text(f"local all {CAREFUL} scram-sha-256\n{rules.read_text()}")
 
     def start(self) -> None:
         """Start, and return once it answers."""

@@ -66,6 +66,7 @@ ONLY_IMPORTER = {
     "faiss": {"search/pq_index.py"},
     "numkong": {"search/kernels.py"},
     "sqlalchemy": {"storage", "backup"},
+    "psycopg": {"storage/engines"},
     "alembic": {"storage"},
     "pyrage": {"backup"},
     "uvicorn": {"server"},

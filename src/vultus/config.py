@@ -80,8 +80,16 @@ class Settings(BaseSettings):
         default_factory=_default_model_dir,
         description="Folder of the prepared model files, shared by all data folders. Default: the user's cache folder.",
     )
-    database_url: str | None = Field(
-        None, description="SQLAlchemy URL of the database. Default: SQLite in the data folder."
+    database_url: SecretStr | None = Field(
+        None,
+        description="SQLAlchemy URL of the database: `sqlite:///folder/vultus.db` or "
+        "`postgresql+psycopg://user:password@host/database`, see [operations](operations.md#postgresql). Default: "
+        "SQLite in the data folder.",
+    )
+    photos_shared: bool = Field(
+        False,
+        description="With PostgreSQL: the folder `photos` in the data folder is the same for all servers of this "
+        "database, or there is only this one. A server whose photos the others do not have is refused.",
     )
     installation_key_file: Path | None = Field(
         None,
@@ -296,7 +304,10 @@ class Settings(BaseSettings):
 
     @cached_property
     def sqlalchemy_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'vultus.db'}"
+        """With its password, if it has one."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir.absolute() / 'vultus.db'}"
 
     @cached_property
     def key_file(self) -> Path:

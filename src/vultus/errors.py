@@ -37,7 +37,8 @@
     │   ├── RateLimited             rate_limited
     │   ├── QueueFull               queue_full
     │   ├── QueueTimeout            queue_timeout
-    │   └── NotReady                not_ready
+    │   ├── NotReady                not_ready
+    │   └── StorageUnavailable      not_ready
     ├── ModelNotInstalled           model_not_installed
     ├── ModelInvalid                model_invalid: a card or a weight file is not what it must be
     ├── StorageFailed               storage_failed: the database or the disk refused
@@ -299,6 +300,12 @@ class StorageFailed(VultusError):
     """The database or the photo folder refused to read or write."""
 
     code = "storage_failed"
+
+
+class StorageUnavailable(StorageFailed, TryLater):
+    """The database does not answer now, as while its server starts again; nothing needs to be done here."""
+
+    code = "not_ready"
 
 
 class SealBroken(StorageFailed):

@@ -17,6 +17,7 @@ import numpy as np
 from vultus.backup.restore import refuse_unfinished
 from vultus.config import Settings, variable
 from vultus.errors import ModelInvalid, SettingsInvalid
+from vultus.files import make_folders
 from vultus.jobs.job_runner import JobRunner
 from vultus.jobs.reembed_job import ReembedJob
 from vultus.jobs.sweeper import Sweep, Sweeper
@@ -38,7 +39,7 @@ from vultus.status.sampler import Sampler
 from vultus.storage.audit import SERVER as THE_SERVER
 from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
-from vultus.storage.database import database_file, open_database
+from vultus.storage.database import is_sqlite, open_database
 from vultus.storage.first_admin_key import GivenKey, make_first_key, store_given_key
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
@@ -114,8 +115,7 @@ class System:
     @cached_property
     def sampler(self) -> Sampler:
         """Takes the samples of what is stored."""
-        database, data_dir = database_file(self.settings.sqlalchemy_url), self.settings.data_dir
-        return Sampler(self.gallery, self.models, database=database, data_dir=data_dir)
+        return Sampler(self.gallery, self.models, data_dir=self.settings.data_dir)
 
     def sample(self) -> Sample:
         """What is stored and how much room there is; may be some seconds old."""
@@ -134,6 +134,10 @@ class System:
             audit_lost=self.audit_sink.lost,
             indexes=self.service.context.index.loaded(),
         )
+
+    def require_database(self) -> None:
+        """Raises StorageUnavailable, when the database does not answer."""
+        self.keys.any()
 
     def capabilities(self) -> Mapping[str, Any]:
         """The content of /capabilities: models, detectors, defaults."""
@@ -171,11 +175,14 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
     with ExitStack() as stack:
         if duties.lock:
             stack.enter_context(serving_alone(settings.data_dir))
-        if duties.first_start:
+        if duties.first_start and is_sqlite(settings.sqlalchemy_url):
             refuse_unfinished(settings.sqlalchemy_url)
         database = open_database(settings.sqlalchemy_url, settings.key_file)
         stack.callback(database.close)
         migrate(database)
+        if not database.seals_rows:  # the migration makes it where rows need it; here only model files do
+            make_folders(settings.data_dir)
+            database.installation_key.make()
         gallery, keys, audit_sink = Gallery(database), KeyStore(database), BackgroundAuditWriter(database)
         stack.callback(audit_sink.close)
         given_key = _given_key(settings) if duties.first_start else None
@@ -269,6 +276,11 @@ def check_settings(settings: Settings) -> None:
         )
     if settings.admin_key is not None and settings.admin_key_file is not None:
         raise SettingsInvalid("VULTUS_ADMIN_KEY and VULTUS_ADMIN_KEY_FILE are both set; leave one of them out")
+    if not is_sqlite(settings.sqlalchemy_url) and not settings.photos_shared:
+        raise SettingsInvalid(
+            f"the photos are in {settings.photo_dir}, which other servers of this PostgreSQL database may not have; if "
+            "that folder is the same for all of them, or this is the only one, set VULTUS_PHOTOS_SHARED=true"
+        )
     cards = known_cards(settings.model_dir)
     known = find_card(cards, settings.default_model)
     if known is None or known.task != "recognition":

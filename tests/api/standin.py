@@ -359,6 +359,11 @@ class StandInSystem:
     audit_sink: StandInAuditSink = field(default_factory=StandInAuditSink)
     ready: bool = True
     stuck_seconds: float = 0.0
+    unavailable: Exception | None = None
+
+    def require_database(self) -> None:
+        if self.unavailable is not None:
+            raise self.unavailable
 
     def sample(self) -> Sample:
         return SAMPLE

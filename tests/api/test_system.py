@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from tests.api.standin import JPEG, StandInSystem, photo
 from vultus.api.app import create_app
 from vultus.api.examples import EXAMPLE_PHOTO
-from vultus.errors import SettingsInvalid
+from vultus.errors import SettingsInvalid, StorageUnavailable
 
 COMPUTE = ("/enroll", "/verify", "/find", "/represent", "/compare", "/detect")
 
@@ -158,6 +158,18 @@ def test_the_examples_can_be_sent_as_they_are(client: TestClient, document: dict
             answer = client.request(method, path.replace("{collection}", "c"), json=body["example"])
             assert answer.status_code in (200, 201, 202), answer.text
     assert sent == len(COMPUTE) + 4
+
+
+def test_a_service_whose_database_is_away_is_not_ready_and_says_so_without_its_address(
+    anonymous: TestClient, system: StandInSystem
+) -> None:
+    system.unavailable = StorageUnavailable("nothing answers at the host db.internal", 5.0)
+    answer = anonymous.get("/readiness")
+    assert (answer.status_code, answer.json()["error"], answer.headers["retry-after"]) == (503, "not_ready", "5")
+    assert "db.internal" not in answer.text
+    assert anonymous.get("/health").status_code == 200
+    system.unavailable = None
+    assert anonymous.get("/readiness").status_code == 200
 
 
 def test_a_service_whose_slots_do_not_come_free_is_not_ready(anonymous: TestClient, system: StandInSystem) -> None:

@@ -46,10 +46,13 @@ class CountingGallery:
     def photo_bytes(self) -> int:
         return 77
 
+    def database_bytes(self) -> tuple[int, int]:
+        return 88, 99
+
 
 def sampler_of(tmp_path, clock: Clock) -> tuple[Sampler, CountingGallery]:
     gallery = CountingGallery(clock)
-    return Sampler(gallery, None, database=tmp_path / "vultus.db", data_dir=tmp_path, clock=clock), gallery
+    return Sampler(gallery, None, data_dir=tmp_path, clock=clock), gallery
 
 
 def test_a_sample_is_taken_at_most_every_15_seconds(tmp_path):
@@ -110,7 +113,7 @@ def test_what_is_stored(small: Small):
     small.service.enrolment.enroll([photo], subject="a")
     small.service.enrolment.enroll([photo], subject="b")  # the same photo is stored once
     small.service.enrolment.enroll([drawn_photo(2)], subject="a", collection="other")
-    sampler = Sampler(small.gallery, small.models, database=small.folder / "vultus.db", data_dir=small.folder)
+    sampler = Sampler(small.gallery, small.models, data_dir=small.folder)
     sample = sampler.sample()
     assert sample.collections == (CollectionSize("default", 2, 2), CollectionSize("other", 1, 1))
     stored = [path.stat().st_size for path in (small.folder / "photos").rglob("*") if path.is_file()]
@@ -125,7 +128,7 @@ def test_what_is_stored(small: Small):
 
 
 def test_a_data_folder_that_is_away_is_said(tmp_path):
-    sampler = Sampler(CountingGallery(Clock()), None, database=tmp_path / "gone" / "x.db", data_dir=tmp_path / "gone")
+    sampler = Sampler(CountingGallery(Clock()), None, data_dir=tmp_path / "gone")
     sample = sampler.sample()
     assert (sample.disk_free_bytes, sample.disk_bytes, sample.database_bytes) == (0, 0, 0)
     assert [one for one in concerns(sample, NOW) if one.startswith("the data folder is away")]

@@ -1,4 +1,8 @@
-"""A gallery on a real SQLite file, and a second `Database` on the same file, as another process would have."""
+"""A gallery on a real database, and a second `Database` on the same one, as another process would have.
+
+Every test that uses them runs on SQLite and on PostgreSQL, unless it or its module is marked `sqlite` or
+`postgres`: it is about that one, or about databases of releases that knew no other.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,37 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres_server import PostgresServer
 from tests.storage.synthetic import DIMENSION, MODEL
 from vultus.storage.database import Database, open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import migrate
 
+ENGINES = ["sqlite", "postgres"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "url" in metafunc.fixturenames:
+        engines = [one for one in ENGINES if metafunc.definition.get_closest_marker(one)] or ENGINES
+        metafunc.parametrize("url", engines, indirect=True)
+
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'data' / 'vultus.db'}"
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Of a database without tables."""
+    if getattr(request, "param", "sqlite") == "sqlite":  # other folders have these fixtures too
+        yield f"sqlite:///{tmp_path / 'data' / 'vultus.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name = server.create_database()
+    yield server.url(name)
+    server.drop_database(name)
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    database = open_database(url)
+def database(url: str, tmp_path: Path) -> Iterator[Database]:
+    database = open_database(url, tmp_path / "data" / "installation.key")
     migrate(database)
     yield database
     database.close()
@@ -29,7 +49,7 @@ def database(url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def other_database(database: Database, url: str) -> Iterator[Database]:
-    other = open_database(url)
+    other = open_database(url, database.installation_key.path)
     yield other
     other.close()
 

@@ -51,6 +51,7 @@ def test_closing_writes_what_waits(database, audit):
     assert len(audit.lines()) == 1
 
 
+@pytest.mark.sqlite
 def test_lines_that_the_disk_refuses_wait_in_their_order(database, audit, caplog):
     audit_sink = BackgroundAuditWriter(database, flush_seconds=NEVER)
     audit_sink.add(AuditLine("k", "find", object_count=1))

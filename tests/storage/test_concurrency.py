@@ -119,8 +119,8 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(gallery, url):
         acknowledged += _write_until_killed(url, turn)
         database = open_database(url)
         with database.reading() as connection:
-            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
-            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+            assert database.is_undamaged(connection, thorough=True)
+            assert database.orphans(connection) == 0
         changes = Gallery(database).changes_since("people", None)
         pks = [int(pk) for rows in changes.added for pk in rows.face_pks]
         ids = Gallery(database).stored_ids(changes.mark, pks)

@@ -27,6 +27,7 @@ def pragma(database: Database, name: str) -> object:
         return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -42,15 +43,16 @@ def test_connections_are_durable_and_forget(database, name, value):
     assert pragma(database, name) == value
 
 
+@pytest.mark.sqlite
 def test_folder_and_file_are_private(tmp_path, database):
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()} == {0o600}
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://host/name", "nonsense", "sqlite:///"])
-def test_other_databases_are_refused_in_words(url):
+@pytest.mark.parametrize("other", ["sqlite://", "sqlite:///:memory:", "mysql://host/name", "nonsense", "sqlite:///"])
+def test_other_databases_are_refused_in_words(other):
     with pytest.raises(StorageFailed, match="sqlite:///"):
-        open_database(url)
+        open_database(other)
 
 
 def test_a_folder_that_cannot_be_made_is_refused_in_words(tmp_path):
@@ -68,6 +70,7 @@ def test_a_file_that_is_no_database_is_refused_in_words(tmp_path):
         connection.exec_driver_sql("SELECT 1")
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_is_named_and_nothing_is_stored(database, gallery):
     with database.reading() as connection:  # the pool gives this connection again
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
@@ -77,6 +80,7 @@ def test_a_full_disk_is_named_and_nothing_is_stored(database, gallery):
     assert gallery.subjects("people", limit=10) == ()
 
 
+@pytest.mark.sqlite
 def test_a_read_only_database_is_named(database, gallery):
     with database.reading() as connection:
         connection.exec_driver_sql("PRAGMA query_only=ON")
@@ -105,6 +109,7 @@ def test_an_exception_inside_a_write_undoes_it(database, gallery):
     assert gallery.subjects("people", limit=10) == ()
 
 
+@pytest.mark.sqlite
 def test_the_log_is_cut_unless_a_reader_holds_it(tmp_path, database, gallery, other_database):
     wal = tmp_path / "data" / "vultus.db-wal"
     with other_database.reading() as connection:
@@ -115,6 +120,7 @@ def test_the_log_is_cut_unless_a_reader_holds_it(tmp_path, database, gallery, ot
     assert wal.stat().st_size == 0
 
 
+@pytest.mark.sqlite
 def test_a_cut_that_a_reader_delayed_is_made_up_for(tmp_path, gallery, other_database):
     gallery.add_faces("people", "anna", [new_face(1)])
     with other_database.reading() as connection:
@@ -125,6 +131,7 @@ def test_a_cut_that_a_reader_delayed_is_made_up_for(tmp_path, gallery, other_dat
     assert (tmp_path / "data" / "vultus.db-wal").stat().st_size == 0
 
 
+@pytest.mark.sqlite
 def test_a_delayed_cut_is_made_up_for_without_another_write(tmp_path, gallery, other_database):
     wal = tmp_path / "data" / "vultus.db-wal"
     gallery.add_faces("people", "anna", [new_face(1)])
@@ -135,6 +142,7 @@ def test_a_delayed_cut_is_made_up_for_without_another_write(tmp_path, gallery, o
     wait_until(lambda: wal.stat().st_size == 0, "the log to be cut")
 
 
+@pytest.mark.sqlite
 def test_a_process_that_ends_cuts_the_log_once_the_reader_is_gone(tmp_path, gallery, database, other_database):
     wal = tmp_path / "data" / "vultus.db-wal"
     gallery.add_faces("people", "anna", [new_face(1)])
@@ -163,6 +171,7 @@ def test_two_databases_take_turns_to_write(gallery: Gallery, other_gallery: Gall
     assert [subject.id for subject in other_gallery.subjects("people", limit=10)] == ["anna"]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("write", ["key", "audit line"])
 def test_any_write_makes_up_for_a_delayed_cut(tmp_path, database, gallery, other_database, write):
     gallery.add_faces("people", "anna", [new_face(1)])
@@ -174,6 +183,7 @@ def test_any_write_makes_up_for_a_delayed_cut(tmp_path, database, gallery, other
     assert (tmp_path / "data" / "vultus.db-wal").stat().st_size == 0
 
 
+@pytest.mark.sqlite
 def test_a_log_left_by_a_process_that_died_is_cut_by_the_first_write(tmp_path, gallery, url):
     gallery.add_faces("people", "anna", [new_face(1)])  # the log stays, as the other database is still open
     later = open_database(url)
@@ -182,6 +192,7 @@ def test_a_log_left_by_a_process_that_died_is_cut_by_the_first_write(tmp_path, g
     later.close()
 
 
+@pytest.mark.sqlite
 def test_all_writers_of_a_process_queue_together(database, gallery):
     """While one writes, the others wait for its end without a connection; SQLite would let them poll with one."""
     order: list[str] = []
@@ -211,9 +222,11 @@ def test_a_moment_without_a_time_zone_is_refused_and_others_are_stored_in_utc(da
     Audit(database).add(AuditLine("k", "find", at=naive.replace(tzinfo=timezone(timedelta(hours=2)))))
     assert [line.at for line in Audit(database).lines()] == [datetime(2030, 1, 1, 10, tzinfo=UTC)]
     with database.reading() as connection:
-        assert connection.exec_driver_sql("SELECT at FROM audit").scalar_one() == "2030-01-01 10:00:00.000000"
+        stored = connection.exec_driver_sql("SELECT CAST(at AS TEXT) FROM audit").scalar_one()
+    assert stored.startswith("2030-01-01 10:00:00")
 
 
+@pytest.mark.sqlite
 def test_a_snapshot_is_of_one_moment_and_private_to_its_folder(tmp_path, database, gallery):
     gallery.add_faces("people", "anna", [new_face(1)])
     database.snapshot(tmp_path / "copy.db")

@@ -14,6 +14,8 @@ from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import migrate
 
+pytestmark = pytest.mark.sqlite
+
 BIG = 512
 PIECE = 32  # bytes looked for at a time: half an embedding left behind is still found
 

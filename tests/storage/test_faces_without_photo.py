@@ -68,6 +68,7 @@ def test_erasing_one_asks_for_no_photo_and_leaves_those_of_others(gallery):
     assert gallery.photo_keys() == frozenset()
 
 
+@pytest.mark.sqlite
 def test_a_backup_holds_them_and_the_check_finds_them_sound(tmp_path, database, gallery, photos):
     data = b"photo 2"
     with_photo = new_face(2, photo=data.decode())
@@ -109,6 +110,7 @@ def test_of_several_subjects_none_is_stored_when_the_last_step_fails(gallery):
 # --- the migration
 
 
+@pytest.mark.sqlite
 def test_the_table_is_replaced_without_losing_what_refers_to_it(tmp_path, url):
     database = open_database(url)
     migrate(database, until=3)
@@ -140,6 +142,7 @@ def test_the_table_is_replaced_without_losing_what_refers_to_it(tmp_path, url):
     database.close()
 
 
+@pytest.mark.sqlite
 def test_a_migration_that_leaves_orphans_is_undone(database, gallery):
     gallery.add_faces("people", "anna", [bare_face(1)])
     with (

@@ -28,6 +28,7 @@ def test_whether_there_is_a_key(keys):
     assert keys.any()
 
 
+@pytest.mark.sqlite
 def test_the_secret_is_in_no_file(tmp_path, keys):
     _, secret = keys.create("admin", ["admin"])
     keys.authenticate(secret, NOW)
@@ -179,6 +180,7 @@ def test_an_admin_key_is_rotated_only_where_that_is_allowed(keys):
     assert keys.rotate(admin.id, overlap=timedelta(0)).key == admin
 
 
+@pytest.mark.sqlite
 def test_no_secret_of_a_rotation_is_in_a_file(tmp_path, keys):
     _, old, rotation = rotated(keys)
     for path in (tmp_path / "data").iterdir():

@@ -28,6 +28,8 @@ from vultus.storage.migrations.runner import migrate
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.sealing.seals import SEALED, seal_anew, seal_sql, sealed_columns
 
+pytestmark = pytest.mark.sqlite
+
 HOUR = timedelta(hours=1)
 
 

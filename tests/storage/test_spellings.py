@@ -79,6 +79,7 @@ def older(url) -> Gallery:
     return Gallery(database)
 
 
+@pytest.mark.sqlite
 def test_an_upgrade_composes_ids_and_leaves_those_that_collide(older):
     assert ids(older) == sorted([NFC, NFD, "Zo\u00eb", "anna"])
     zoe = older.subject("people", "Zoe\u0308")
@@ -91,6 +92,7 @@ def test_an_upgrade_composes_ids_and_leaves_those_that_collide(older):
     assert older.look_alikes("people", "ANNA") == ("anna",)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("erased", "left"), [(NFC, NFD), (NFD, NFC)])
 def test_an_erasure_names_the_other_spelling_which_stays_reachable_by_both(older, erased, left):
     deleted, _ = older.delete_subject("people", erased)
@@ -98,6 +100,7 @@ def test_an_erasure_names_the_other_spelling_which_stays_reachable_by_both(older
     assert older.subject("people", NFC).id == older.subject("people", NFD).id == left
 
 
+@pytest.mark.sqlite
 def test_collisions_end_by_a_merge_that_can_be_undone(older):
     merged = older.corrections.merge("people", NFD, NFC, undo_for=HOUR)
     assert older.doubly_spelled() == ()
@@ -105,12 +108,14 @@ def test_collisions_end_by_a_merge_that_can_be_undone(older):
     assert older.doubly_spelled() == (("people", NFD),)
 
 
+@pytest.mark.sqlite
 def test_what_is_left_of_a_collision_can_be_renamed_to_its_composed_spelling(older):
     older.delete_subject("people", NFC)
     older.corrections.rename("people", NFD, NFC, undo_for=HOUR)
     assert older.doubly_spelled() == ()
 
 
+@pytest.mark.sqlite
 def test_the_start_of_a_server_logs_collisions_without_their_ids(older, caplog):
     warn_of_spellings(older)
     (record,) = caplog.records
@@ -119,6 +124,7 @@ def test_the_start_of_a_server_logs_collisions_without_their_ids(older, caplog):
     assert NFD not in record.getMessage()
 
 
+@pytest.mark.sqlite
 def test_look_alikes_are_looked_up_by_an_index(database):
     with database.reading() as connection:
         for column, index in (("skeleton", "subjects_by_skeleton"), ("canonical", "subjects_by_canonical")):

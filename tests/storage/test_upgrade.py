@@ -27,6 +27,8 @@ from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import migrate, newest_schema, schema_version
 from vultus.storage.photos import LocalPhotoStore
 
+pytestmark = pytest.mark.sqlite
+
 SECRET = "vk_made_by_the_release"
 TABLES = ("collections", "subjects", "faces", "embeddings", "codes", "removals", "api_keys", "audit")
 

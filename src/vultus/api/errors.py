@@ -19,7 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from vultus.errors import LowQuality, ModelNotInstalled, TryLater, VultusError
+from vultus.errors import LowQuality, ModelNotInstalled, StorageUnavailable, TryLater, VultusError
 from vultus.findings import Steps, Wording, sentence_of
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ STATUS: Mapping[str, int] = {
 }
 HTTP_CODES = {404: "not_found", 413: "request_too_large"}
 INTERNAL_SENTENCE = "the server failed; nothing is wrong with the request. Its log has the cause under this request_id"
+UNAVAILABLE_SENTENCE = "the database does not answer now; send the request again. What was sent may have been stored"
 FOLDER = re.compile(r"(?<= )/[^\s;,]*/")  # replaced in sentences: callers must not learn the folders of the server
 MOST_FINDINGS = 5  # in one sentence
 REQUEST_WORDING = Wording(
@@ -106,14 +107,17 @@ def _refusal(exc: VultusError) -> Problem:
     status = STATUS.get(exc.code, 500)
     if status == 500:
         return INTERNAL
-    headers = {}
+    headers, detail = {}, _sentence(exc)
+    if isinstance(exc, StorageUnavailable):
+        log.warning("%s", exc)
+        detail = UNAVAILABLE_SENTENCE
     if isinstance(exc, TryLater):
         headers["Retry-After"] = str(max(1, math.ceil(exc.retry_after_seconds)))
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 413:
         headers["Connection"] = "close"  # the rest of the body is not read
-    return Problem(status, exc.code, _sentence(exc), headers)
+    return Problem(status, exc.code, detail, headers)
 
 
 def _sentence(exc: VultusError) -> str:

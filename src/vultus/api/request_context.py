@@ -46,6 +46,9 @@ class System(Protocol):
     def stuck_seconds(self) -> float:
         """For how long all compute slots have been taken without one coming free; 0 when one is free."""
 
+    def require_database(self) -> None:
+        """Raises StorageUnavailable, when the database does not answer."""
+
     def capabilities(self) -> Mapping[str, Any]:
         """Models, detectors and defaults, as plain JSON values."""
 

@@ -78,7 +78,12 @@ class AppState:
         self.large_input = anyio.Semaphore(1)  # parsed one at a time: the parser and all answers share one interpreter
         self.public_work = anyio.Semaphore(1)  # so strangers take no more than one of the threads
         self._watching = anyio.CapacityLimiter(1)  # a thread of its own, so that a busy service can be watched
+        self._probing = anyio.CapacityLimiter(1)
         self._threads = anyio.CapacityLimiter(settings.compute_slots + settings.queue_size + SPARE_THREADS)
+
+    async def probe(self, work: Callable[[], None]) -> None:
+        """Do blocking work that takes a moment or fails, in a thread that is for this alone: also under load."""
+        await anyio.to_thread.run_sync(work, limiter=self._probing, abandon_on_cancel=True)
 
     def system(self) -> System:
         """The open, warm system. Raises NotReady while it starts or stops."""

@@ -21,7 +21,7 @@ from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, find_card
 from vultus.models.repository.store import ModelStatus, ModelStore, open_store
 from vultus.storage.audit import COMMAND, OVERRIDE, Act
-from vultus.storage.database import database_file, require_database
+from vultus.storage.database import database_file, is_sqlite, require_database
 from vultus.vision.decoding.isolated import IsolatedDecoder
 from vultus.vision.pipeline import Pipeline
 from vultus.wiring import (
@@ -160,7 +160,7 @@ def opened(ctx: typer.Context, settings: Settings, *, may_create: bool = False, 
 @contextmanager
 def settings_without_data(settings: Settings) -> Iterator[Settings]:
     """For a command that needs no data: the settings, with a temporary data folder where there is none."""
-    if database_file(settings.sqlalchemy_url).is_file():
+    if not is_sqlite(settings.sqlalchemy_url) or database_file(settings.sqlalchemy_url).is_file():
         yield settings
         return
     with TemporaryDirectory(prefix="vultus-") as folder:

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from vultus.errors import StorageFailed, VultusError
+from vultus.errors import StorageFailed, StorageUnavailable, VultusError
 from vultus.jobs.kinds import JobKind, JobStopped, Outcome, Progress
 from vultus.records.stored import Job
 from vultus.storage.jobs import JobStore
@@ -19,7 +19,7 @@ STOP_SECONDS = 10.0  # longest wait for the step under way
 
 
 class JobRunner:
-    """Only one may be open on a database: it takes over what others left running."""
+    """Runs jobs while it leads: it takes over what the one that led before left running."""
 
     def __init__(self, jobs: JobStore, kinds: Sequence[JobKind], *, poll_seconds: float = POLL_SECONDS) -> None:
         self._jobs = jobs
@@ -27,10 +27,11 @@ class JobRunner:
         self._poll_seconds = poll_seconds
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._led = False
 
     def start(self) -> None:
         """Run jobs in a thread of its own until `close`. Raises StorageFailed."""
-        self._jobs.resume_interrupted()
+        self._take_over()
         self._thread = threading.Thread(target=self._run, name="vultus-jobs", daemon=True)
         self._thread.start()
 
@@ -57,6 +58,9 @@ class JobRunner:
             outcome = self._do(job, Progress(advance, self._stop.is_set))
         except JobStopped as stopped:
             self._jobs.end(job.id, "cancelled" if stopped.cancelled else "queued")
+        except StorageUnavailable as exc:
+            log.warning("job %s (%s) waits: %s", job.id, job.kind, exc)
+            self._jobs.end(job.id, "queued")
         except VultusError as exc:
             log.warning("job %s (%s) failed: %s", job.id, job.kind, exc)
             self._jobs.end(job.id, "failed", str(exc))
@@ -80,11 +84,19 @@ class JobRunner:
         while not self._stop.is_set():
             try:
                 if unavailable:
-                    self._jobs.resume_interrupted()  # the end of a job could not be stored
+                    self._led = False  # the end of a job could not be stored
                 unavailable = False
-                busy = self.run_next()
+                busy = self._take_over() and self.run_next()
             except StorageFailed as exc:
                 log.warning("the jobs cannot be read or written: %s", exc)
                 busy, unavailable = False, True
             if not busy:
                 self._stop.wait(self._poll_seconds * (UNAVAILABLE_POLLS if unavailable else 1))
+
+    def _take_over(self) -> bool:
+        """Whether this runner leads; when it begins to, what was left running is queued again."""
+        leads = self._jobs.leads()
+        if leads and not self._led:
+            self._jobs.resume_interrupted()
+        self._led = leads
+        return leads

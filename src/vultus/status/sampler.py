@@ -53,13 +53,12 @@ class Sampler:
         gallery: GalleryReader,
         models: Models | None,
         *,
-        database: Path,
         data_dir: Path,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """models: None where none are loaded, as for a command. database: its file. clock: seconds, monotonic."""
+        """models: None where none are loaded, as for a command. clock: seconds, monotonic."""
         self._gallery, self._models = gallery, models
-        self._database, self._data_dir, self._clock = database, data_dir, clock
+        self._data_dir, self._clock = data_dir, clock
         self._last: Sample | None = None
         self._due_at = 0.0
         self._lock = threading.Lock()
@@ -103,8 +102,8 @@ class Sampler:
             collections=() if self._last is None else self._last.collections,
             models=() if models is None else models.loaded(),
             failed_self_tests=() if models is None else models.failed_self_tests(),
-            database_bytes=_size(self._database),
-            wal_bytes=_size(self._database.with_name(f"{self._database.name}-wal")),
+            database_bytes=0 if self._last is None else self._last.database_bytes,
+            wal_bytes=0 if self._last is None else self._last.wal_bytes,
             photo_bytes=0 if self._last is None else self._last.photo_bytes,
             disk_free_bytes=free_bytes,
             disk_bytes=disk_bytes,
@@ -115,7 +114,15 @@ class Sampler:
         try:
             found = self._gallery.collections()
             sizes = tuple(CollectionSize(one.name, one.subjects, one.faces) for one in found)
-            return replace(sample, database_up=True, collections=sizes, photo_bytes=self._gallery.photo_bytes())
+            stored, log_bytes = self._gallery.database_bytes()
+            return replace(
+                sample,
+                database_up=True,
+                collections=sizes,
+                photo_bytes=self._gallery.photo_bytes(),
+                database_bytes=stored,
+                wal_bytes=log_bytes,
+            )
         except StorageFailed as exc:
             log.warning("no figures of the database: %s", exc)
             return sample
@@ -128,10 +135,3 @@ def _room(folder: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return usage.free, usage.total
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0

@@ -151,7 +151,7 @@ class Audit:
 
     def add(self, line: AuditLine) -> None:
         """Store one line now."""
-        with self._database.writing() as connection:
+        with self._database.adding() as connection:
             insert_lines(connection, [line])
 
     def lines(self, wanted: AuditFilter | None = None, *, limit: int = 100) -> tuple[AuditLine, ...]:

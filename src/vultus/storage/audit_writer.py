@@ -109,7 +109,7 @@ class BackgroundAuditWriter:
         if lost:
             lines = [AuditLine(SERVER, LOST, object_count=lost), *lines]
         if lines:
-            with self._database.writing() as connection:
+            with self._database.adding() as connection:
                 insert_lines(connection, lines)
 
     def _put_back(self, lines: list[AuditLine], lost: int) -> None:

@@ -10,7 +10,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
-from vultus.errors import CollectionExists, CollectionNotFound, ModelMismatch, SpaceChanged, StorageFailed
+from vultus.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    InvalidRequest,
+    ModelMismatch,
+    SpaceChanged,
+    StorageFailed,
+)
 from vultus.records.stored import Collection, CollectionPolicies
 from vultus.storage import tables as t
 from vultus.storage.sealing.seals import require_sound, sound
@@ -26,6 +33,12 @@ _NO_POLICIES = CollectionPolicies()
 def quoted(text: str) -> str:
     """An id as it may stand in a message: quoted, without control characters, not longer than a line."""
     return repr(text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "...")
+
+
+def require_storable(text: str) -> None:
+    """Raises: InvalidRequest, for a text that not every database stores, so that none is that could not be moved."""
+    if "\0" in text:
+        raise InvalidRequest("an id or a name holds the character NUL, which databases do not store; remove it")
 
 
 def collection_row(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
@@ -117,7 +130,8 @@ def require_same_policies(existing: Collection, wanted: CollectionPolicies) -> N
 
 
 def new_collection(name: str, model_id: str, pipeline_version: int, dimension: int, created_at: datetime) -> Collection:
-    """An empty collection, not stored yet."""
+    """An empty collection, not stored yet. Raises: InvalidRequest, for a name with NUL."""
+    require_storable(name)
     return Collection(name, model_id, pipeline_version, dimension, revision=0, created_at=created_at)
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, func, insert, select, update
 
 from vultus.identifiers import canonical
 from vultus.storage import tables as t
@@ -25,9 +24,11 @@ def latest_erasure(connection: Connection) -> int:
 
 def mark_erased(connection: Connection, collection: str, subject_id: str | None = None) -> None:
     """Note that a subject, or with None the whole collection, is being erased. In the transaction of the erasure."""
-    number = latest_erasure(connection) + 1
-    statement = insert(t.erasure_marks).values(bucket=_bucket(collection, subject_id), number=number)
-    connection.execute(statement.on_conflict_do_update(index_elements=["bucket"], set_={"number": number}))
+    values = {"bucket": _bucket(collection, subject_id), "number": latest_erasure(connection) + 1}
+    marks = t.erasure_marks
+    changed = connection.execute(update(marks).where(marks.c.bucket == values["bucket"]).values(values)).rowcount
+    if not changed:  # erasures come one after the other: nobody else makes the mark meanwhile
+        connection.execute(insert(marks).values(values))
 
 
 def erased_since(connection: Connection, number: int, collection: str, subject_id: str | None) -> bool:

@@ -39,8 +39,7 @@ def store_given_key(keys: KeyStore, given: GivenKey) -> None:
 
     Raises SettingsInvalid, when there is no key yet and the file holds none; StorageFailed.
     """
-    if not keys.any():
-        keys.acting_as(Act(SERVER)).create(KEY_NAME, SCOPES, secret=given.read())
+    if not keys.any() and keys.acting_as(Act(SERVER)).create_first(KEY_NAME, SCOPES, secret=given.read()):
         return
     try:
         keys.authenticate(given.read(), datetime.now(UTC))
@@ -57,7 +56,7 @@ def make_first_key(keys: KeyStore) -> str | None:
     To be called by the process that shows it, at the moment that it does: a key that is made earlier is lost when a
     process ends in between. Raises StorageFailed.
     """
-    return None if keys.any() else keys.acting_as(Act(SERVER)).create(KEY_NAME, SCOPES)[1]
+    return keys.acting_as(Act(SERVER)).create_first(KEY_NAME, SCOPES)
 
 
 def _read(setting: str, path: Path) -> str:

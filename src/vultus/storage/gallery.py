@@ -177,11 +177,11 @@ class Gallery(GalleryReader):
         A face whose source photo the subject has already is not stored again. name, metadata: replaced when given.
         space: of the embeddings; None: that of the collection as it is now.
         begun: what the enrolment found when it began. known_faces: ids of faces that it relies on.
-        before_commit: called last, while no other write can happen; an exception from it undoes everything.
+        before_commit: called last, while nothing can be erased or swept; an exception from it undoes everything.
         Raises: CollectionNotFound, SubjectErased, ModelMismatch, SpaceChanged, VectorMismatch, InvalidRequest (metadata
         that is no JSON object).
         """
-        with self._database.writing() as connection:
+        with self._database.adding() as connection:
             row = c.collection_row(connection, collection, lock=True)
             if begun is not None:
                 require_not_erased(connection, row, [subject_id], begun, known_faces)
@@ -190,7 +190,7 @@ class Gallery(GalleryReader):
             answer = s.select_subject(connection, row, added.subject_id)
             if added.changed:
                 record(connection, self._act, "enroll", collection=collection, objects=face_ids_of([added]))
-            # Inside the write lock: an erasure that removes the same photo comes wholly before or wholly after.
+            # Inside the transaction: an erasure that removes the same photo comes wholly before or wholly after.
             before_commit()
         return answer, added.faces
 
@@ -209,7 +209,7 @@ class Gallery(GalleryReader):
         Raises: CollectionNotFound, SubjectErased, ModelMismatch, SpaceChanged, VectorMismatch.
         """
         now = datetime.now(UTC)
-        with self._database.writing() as connection:
+        with self._database.adding() as connection:
             row = c.collection_row(connection, collection, lock=True)
             if begun is not None:
                 require_not_erased(connection, row, [one for one, _ in faces], begun)

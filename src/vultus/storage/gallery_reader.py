@@ -44,7 +44,8 @@ class GalleryReader:
     @cached_property
     def _selects(self) -> SearchSelects:
         """Compiled at the first search: that takes as long as a hundred of them."""
-        return SearchSelects(self._database.engine.dialect, self._database.installation_key)
+        database = self._database
+        return SearchSelects(database.engine.dialect, database.installation_key if database.seals_rows else None)
 
     # --- collections ----------------------------------------------------------------------------------------------
 
@@ -215,6 +216,11 @@ class GalleryReader:
         """The ids, as they are now, of those of the faces (by number) that were there at `mark` and still are."""
         with self._database.cursor() as cursor:
             return self._selects.stored_ids(cursor, mark, face_pks)
+
+    def database_bytes(self) -> tuple[int, int]:
+        """The size of the database, and of a log beside it that is its own; 0 where it has none."""
+        with self._database.reading() as connection:
+            return self._database.stored_bytes(connection)
 
     def photo_bytes(self) -> int:
         """The bytes of all photos that a face uses, each photo once."""

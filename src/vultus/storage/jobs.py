@@ -89,6 +89,10 @@ class JobStore:
 
     # --- for the process that runs them -------------------------------------------------------------------------
 
+    def leads(self) -> bool:
+        """Whether this process runs the jobs, alone of all servers of the database."""
+        return self._database.leads()
+
     def resume_interrupted(self) -> int:
         """Queue again what a process that is gone was running; how many. Only for the process that alone runs jobs."""
         c = t.jobs.c

@@ -23,11 +23,12 @@ from vultus.identifiers import ADMIN_BY_COMMAND
 from vultus.records.stored import SCOPES, ApiKey, KeyRotation, Scope
 from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
-from vultus.storage.collections import quoted
+from vultus.storage.collections import quoted, require_storable
 from vultus.storage.database import Database
 from vultus.storage.sealing.seals import require_sound, sound
 
 SECRET_BYTES = 32
+_ANY = select(exists().select_from(t.api_keys))
 TOUCH_EVERY = timedelta(minutes=1)  # one write a minute and key at most, not one a request
 
 
@@ -61,22 +62,29 @@ class KeyStore:
         """
         _require_valid(scopes, expires_at, requests_per_minute)
         secret = secret if secret is not None else _new_secret()
-        values = {
-            "id": uuid4().hex,
-            "name": name,
-            "secret_sha256": _sha256(secret),
-            "scopes": json.dumps([scope for scope in SCOPES if scope in scopes]),
-            "collections": None if collections is None else json.dumps(sorted(set(collections))),
-            "created_at": datetime.now(UTC),
-            "expires_at": expires_at,
-            "requests_per_minute": requests_per_minute,
-        }
+        values = _new_row(name, scopes, secret)
+        values["collections"] = None if collections is None else json.dumps(sorted(set(collections)))
+        values |= {"expires_at": expires_at, "requests_per_minute": requests_per_minute}
         with self._database.writing() as connection:
-            row = _presented(connection, _sha256(secret))
-            if row is None:
-                row = connection.execute(insert(t.api_keys).values(values).returning(t.api_keys)).one()
-                record(connection, self._act, "key.create", objects=[row.id])
-        return _api_key(row), secret
+            return _api_key(self._insert(connection, values)), secret
+
+    def create_first(self, name: str, scopes: Sequence[Scope], *, secret: str | None = None) -> str | None:
+        """As `create`, unless there ever was a key: then None. Of several servers that start at once, one makes it."""
+        _require_valid(scopes, None, None)
+        secret = secret if secret is not None else _new_secret()
+        with self._database.writing() as connection:
+            if connection.execute(_ANY).scalar_one():
+                return None
+            self._insert(connection, _new_row(name, scopes, secret))
+        return secret
+
+    def _insert(self, connection: Connection, values: dict[str, Any]) -> Row[Any]:
+        """The row of the new key, or the one that has its secret already."""
+        row = _presented(connection, values["secret_sha256"])
+        if row is None:
+            row = connection.execute(insert(t.api_keys).values(values).returning(t.api_keys)).one()
+            record(connection, self._act, "key.create", objects=[row.id])
+        return row
 
     def authenticate(self, secret: str, now: datetime) -> ApiKey:
         """The key of a secret.
@@ -106,7 +114,7 @@ class KeyStore:
     def any(self) -> bool:
         """Whether a key was ever made."""
         with self._database.reading() as connection:
-            return bool(connection.execute(select(exists().select_from(t.api_keys))).scalar_one())
+            return bool(connection.execute(_ANY).scalar_one())
 
     def revoke(self, key_id: str) -> ApiKey:
         """Refuse the key from now on, in every process; a second time changes nothing. Raises: NotFound."""
@@ -145,7 +153,7 @@ class KeyStore:
         with self._database.reading() as connection:
             due = _row(connection, (c.id == key_id) & stale) is not None
         if due:
-            with self._database.writing() as connection:
+            with self._database.adding() as connection:
                 connection.execute(update(t.api_keys).where(c.id == key_id, stale).values(last_used_at=now))
 
 
@@ -168,6 +176,17 @@ def _require_alive(row: Row[Any], now: datetime, refusal: type[VultusError]) -> 
 
 def _shown(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _new_row(name: str, scopes: Sequence[Scope], secret: str) -> dict[str, Any]:
+    require_storable(name)
+    return {
+        "id": uuid4().hex,
+        "name": name,
+        "secret_sha256": _sha256(secret),
+        "scopes": json.dumps([scope for scope in SCOPES if scope in scopes]),
+        "created_at": datetime.now(UTC),
+    }
 
 
 def _new_secret() -> str:

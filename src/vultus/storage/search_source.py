@@ -6,7 +6,8 @@ Every search runs some of it, so it is compiled once and run by the driver: see 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from vultus.storage.subjects import in_chunks
 
 log = logging.getLogger(__name__)
 
-NUMBERS = "__[POSTCOMPILE_numbers]"  # where SQLAlchemy leaves room for a parameter of this name that expands
+EXPANDED = re.compile(r"IN \(__\[POSTCOMPILE_numbers[^]]*\]\)")  # SQLAlchemy's, for a parameter that expands
 ROWS_AT_ONCE = 256  # what was read stays in the processor's cache until it is copied, and malloc keeps its memory
 UNCODED = -1.0  # in place of the scale of a row without codes
 
@@ -35,25 +36,41 @@ UNCODED = -1.0  # in place of the scale of a row without codes
 class DriverSelect:
     """A SELECT, compiled once, whose rows are tuples as the driver has them: no types of columns are applied.
 
-    A parameter that expands is the last one, and is given a sequence.
+    A parameter that expands is the only one, and is given a sequence.
     """
 
     def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
-        self._text, self._names = str(compiled), tuple(compiled.positiontup or ())
-        self._values = dict(compiled.params)
+        self._text, self._values = str(compiled), dict(compiled.params)
+        self._names = None if compiled.positiontup is None else tuple(compiled.positiontup)  # None: they have names
+        self._streams = dialect.name == "postgresql"  # whose driver otherwise holds all rows in memory
 
     def run(self, cursor: DBAPICursor, **values: Any) -> DBAPICursor:
         """The cursor, to fetch the rows from."""
         known = self._values | values
-        cursor.execute(self._text, [known[name] for name in self._names])
+        cursor.execute(self._text, known if self._names is None else [known[name] for name in self._names])
         return cursor
+
+    def stream(self, cursor: DBAPICursor, **values: Any) -> Callable[[int], Sequence[tuple[Any, ...]]]:
+        """What fetches the next so many rows, of which there may be more than fit in memory twice."""
+        if not self._streams:
+            return self.run(cursor, **values).fetchmany
+        cursor.execute(f"DECLARE rows NO SCROLL CURSOR FOR {self._text}", self._values | values)
+
+        def fetch(count: int) -> Sequence[tuple[Any, ...]]:
+            cursor.execute(f"FETCH {count} FROM rows")
+            return cursor.fetchall()
+
+        return fetch
 
     def rows_of(self, cursor: DBAPICursor, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
         """The rows of a statement whose one parameter, `numbers`, expands."""
         found: list[tuple[Any, ...]] = []
         for some in in_chunks(numbers):
-            cursor.execute(self._text.replace(NUMBERS, ", ".join("?" * len(some))), some)
+            if self._names is None:  # one parameter of any length: the database plans the statement once
+                cursor.execute(EXPANDED.sub("= ANY(%s::bigint[])", self._text), [list(some)])
+            else:
+                cursor.execute(EXPANDED.sub(f"IN ({', '.join('?' * len(some))})", self._text), some)
             found += cursor.fetchall()
         return found
 
@@ -61,8 +78,8 @@ class DriverSelect:
 class SearchSelects:
     """All statements of a search source, for one database."""
 
-    def __init__(self, dialect: Dialect, key: InstallationKey) -> None:
-        """key: by which the rows are sealed."""
+    def __init__(self, dialect: Dialect, key: InstallationKey | None) -> None:
+        """key: by which the rows are sealed; None: they have no seals."""
         c, r = t.collections.c, t.removals.c
         named = select(c.pk, c.revision, c.space, c.dimension).where(c.name == bindparam("name"))
         removed = select(r.face_pk).where(r.collection_pk == bindparam("pk"), r.revision > bindparam("start"))
@@ -123,14 +140,15 @@ class SearchSelects:
 class _SlotSelects:
     """The statements on the embeddings and codes of one slot."""
 
-    def __init__(self, slot: int, dialect: Dialect, key: InstallationKey) -> None:
+    def __init__(self, slot: int, dialect: Dialect, key: InstallationKey | None) -> None:
         c, f, (embeddings, codes) = t.collections.c, t.faces.c, t.SLOTS[slot]
         left_out = select(t.unembedded.c.face_pk).where(t.unembedded.c.slot == slot)
         after = (f.collection_pk == bindparam("pk"), f.revision > bindparam("start"), f.pk.not_in(left_out))
         rows = select(f.pk, f.subject_pk)
         coded = rows.add_columns(codes.c.codes, codes.c.seal).outerjoin(codes, codes.c.face_pk == f.pk)
         embedded = rows.add_columns(embeddings.c.embedding).join(embeddings, embeddings.c.face_pk == f.pk)
-        self._seals_of = partial(key.seals_of, f"'{codes.name}', 'integerblob'")  # see `seals.seal_sql`
+        # See `seals.seal_sql`.
+        self._seals_of = None if key is None else partial(key.seals_of, f"'{codes.name}', 'integerblob'")
         order = (f.revision, f.subject_pk, f.pk)  # as in the index; a revision has one subject
         self.count = DriverSelect(select(func.count()).select_from(t.faces).where(*after), dialect)
         self.codes = DriverSelect(coded.where(*after).order_by(*order), dialect)
@@ -159,12 +177,12 @@ class _SlotSelects:
         after = {"pk": mark.collection_pk, "start": start}
         ((count,),) = self.count.run(cursor, **after).fetchall()
         with_embeddings = fits(count, dimension)
-        (self.embedded if with_embeddings else self.codes).run(cursor, **after)
+        fetch = (self.embedded if with_embeddings else self.codes).stream(cursor, **after)
         segments = []
         for first in range(0, count, SEGMENT_ROWS):
             segment = allocate(min(SEGMENT_ROWS, count - first), dimension, embeddings=with_embeddings)
             for place in range(0, len(segment), ROWS_AT_ONCE):
-                some = cursor.fetchmany(min(ROWS_AT_ONCE, len(segment) - place))
+                some = fetch(min(ROWS_AT_ONCE, len(segment) - place))
                 self._fill(segment.part(place, place + ROWS_AT_ONCE), some)
             segments.append(segment)
         for segment in segments:
@@ -181,9 +199,12 @@ class _SlotSelects:
             return
         blank = _uncoded(dimension)
         known = [blob if type(blob) is bytes else blank for blob in blobs]
-        expected, (found,) = self._seals_of(rows.face_pks.tolist(), known), seals
-        if expected != list(found):
-            known = [blob if seal == right else blank for blob, seal, right in zip(known, found, expected, strict=True)]
+        if self._seals_of is not None:
+            expected, (found,) = self._seals_of(rows.face_pks.tolist(), known), seals
+            if expected != list(found):
+                known = [
+                    blob if seal == right else blank for blob, seal, right in zip(known, found, expected, strict=True)
+                ]
         from_blobs(known, dimension, rows.codes, 0)
 
     def _add_missing_codes(self, cursor: DBAPICursor, rows: Rows) -> None:

@@ -106,7 +106,7 @@ class Spaces:
 
         A face that was erased meanwhile is passed over, also when a new one has its number.
         """
-        with self._database.writing() as connection:
+        with self._database.adding() as connection:
             row = c.collection_row(connection, collection, lock=True)
             if not _is_filling(connection, row, target):
                 return False

@@ -27,7 +27,8 @@ from vultus.identifiers import canonical
 from vultus.lookalikes import look_alike, skeleton
 from vultus.records.stored import Subject
 from vultus.storage import tables as t
-from vultus.storage.collections import quoted
+from vultus.storage.collections import quoted, require_storable
+from vultus.storage.letter_case import folded
 
 IDS_PER_STATEMENT = 500
 LOOK_ALIKES, NEAR_LOOK_ALIKES = 5, 100  # named in a caution; read from the index, where not all look alike
@@ -94,13 +95,19 @@ def insert_subject(
 ) -> None:
     """Store a subject without name and faces. pk: the number that it had before; None: it is new, its id canonical.
 
-    A new number is higher than all that the undo log names, so that a merged subject can have its own back.
+    A new number is higher than all that the undo log names, so that a merged subject can have its own back. PostgreSQL
+    gives no number twice. Raises: InvalidRequest, for a new id with NUL.
     """
+    if pk is None:
+        require_storable(subject_id)
+    values = spelled(canonical(subject_id) if pk is None else subject_id)
+    values |= {"collection_pk": collection_pk, "metadata_json": "{}", "created_at": created_at}
+    if pk is None and connection.dialect.name != "sqlite":
+        connection.execute(insert(t.subjects).values(values))
+        return
     columns = (t.subjects.c.pk, t.undo_log.c.subject_pk, t.undo_log.c.other_pk)
     highest = union_all(*(select(func.max(column).label("pk")) for column in columns)).subquery()
     following = select(func.coalesce(func.max(highest.c.pk), 0) + 1).scalar_subquery()
-    values = spelled(canonical(subject_id) if pk is None else subject_id)
-    values |= {"collection_pk": collection_pk, "metadata_json": "{}", "created_at": created_at}
     connection.execute(insert(t.subjects).values(pk=following if pk is None else pk, **values))
 
 
@@ -120,6 +127,7 @@ def update_subject_row(
     """Replace name and/or metadata; None leaves a field as it is. Raises: InvalidRequest, when metadata is no JSON."""
     values: dict[str, str] = {}
     if name is not None:
+        require_storable(name)
         values["name"] = name
     if metadata is not None:
         values["metadata_json"] = _json(metadata)
@@ -150,8 +158,8 @@ def select_subjects(
         statement = statement.where(t.subjects.c.id > after)
     if query:
         wanted = canonical(query.casefold())
-        by_id = func.lower(t.subjects.c.id).startswith(wanted, autoescape=True)
-        statement = statement.where(by_id | func.lower(t.subjects.c.name).contains(wanted, autoescape=True))
+        by_id = folded(t.subjects.c.id).startswith(wanted, autoescape=True)
+        statement = statement.where(by_id | folded(t.subjects.c.name).contains(wanted, autoescape=True))
     return tuple(_subject(row, collection) for row in connection.execute(statement))
 
 

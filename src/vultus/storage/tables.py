@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 from sqlalchemy import (
+    BigInteger,
     Column,
     DateTime,
     Dialect,
@@ -39,7 +40,7 @@ from vultus.records.seen import Float32
 
 
 class Embedding(TypeDecorator[Float32]):
-    """A (D,) float32 array. On SQLite: its little-endian bytes; read back as a read-only array."""
+    """A (D,) float32 array. Stored: its little-endian bytes; read back as a read-only array."""
 
     impl = LargeBinary
     cache_ok = True
@@ -71,20 +72,26 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
 
+# SQLite numbers rows by INTEGER only; PostgreSQL's has 32 bits.
+Number = BigInteger().with_variant(Integer(), "sqlite")
+# Ids are compared and ordered by code point, which on PostgreSQL is a matter of the collation.
+Id = Text().with_variant(Text(collation="C"), "postgresql")
+ShortId = String(32).with_variant(String(32, collation="C"), "postgresql")
+
 METADATA = MetaData()
 
 collections = Table(
     "collections",
     METADATA,
-    Column("pk", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("pk", Number, primary_key=True),
+    Column("name", Id, nullable=False, unique=True),
     Column("model_id", Text, nullable=False),
     Column("pipeline_version", Integer, nullable=False),
     Column("dimension", Integer, nullable=False),
-    Column("revision", Integer, nullable=False),
+    Column("revision", Number, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("policies", Text, nullable=False, server_default="{}"),  # a JSON object of those that are set
-    Column("space", Integer, nullable=False, server_default=text("0")),  # raised by each switch to its other space
+    Column("space", Number, nullable=False, server_default=text("0")),  # raised by each switch to its other space
     sqlite_autoincrement=True,
 )
 
@@ -103,14 +110,14 @@ other_spaces = Table(
 subjects = Table(
     "subjects",
     METADATA,
-    Column("pk", Integer, primary_key=True),
+    Column("pk", Number, primary_key=True),
     Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
-    Column("id", Text, nullable=False),
+    Column("id", Id, nullable=False),
     Column("name", Text),
     Column("metadata_json", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("canonical", Text),
-    Column("skeleton", Text, nullable=False, server_default=""),
+    Column("canonical", Id),
+    Column("skeleton", Id, nullable=False, server_default=""),
     UniqueConstraint("collection_pk", "id"),
     Index("subjects_by_skeleton", "collection_pk", "skeleton"),
 )
@@ -119,6 +126,7 @@ Index(
     subjects.c.collection_pk,
     subjects.c.canonical,
     sqlite_where=subjects.c.canonical.is_not(None),
+    postgresql_where=subjects.c.canonical.is_not(None),
 )
 
 # photo_*: NULL when no photo is kept. box to quality_parts: NULL for a face enrolled by its embedding.
@@ -127,11 +135,11 @@ Index(
 faces = Table(
     "faces",
     METADATA,
-    Column("pk", Integer, primary_key=True),
-    Column("id", String(32), nullable=False, unique=True),
+    Column("pk", Number, primary_key=True),
+    Column("id", ShortId, nullable=False, unique=True),
     Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
     Column("subject_pk", ForeignKey("subjects.pk", ondelete="CASCADE"), nullable=False),
-    Column("revision", Integer, nullable=False),
+    Column("revision", Number, nullable=False),
     Column("photo_sha256", String(64)),
     Column("source_sha256", String(64), nullable=False),
     Column("photo_width", Integer),
@@ -195,10 +203,10 @@ unembedded = Table(
 removals = Table(
     "removals",
     METADATA,
-    Column("pk", Integer, primary_key=True),
+    Column("pk", Number, primary_key=True),
     Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
-    Column("revision", Integer, nullable=False),
-    Column("face_pk", Integer, nullable=False),
+    Column("revision", Number, nullable=False),
+    Column("face_pk", Number, nullable=False),
     Index("removals_by_revision", "collection_pk", "revision"),
 )
 
@@ -207,20 +215,20 @@ erasure_marks = Table(
     "erasure_marks",
     METADATA,
     Column("bucket", Integer, primary_key=True, autoincrement=False),
-    Column("number", Integer, nullable=False),
+    Column("number", Number, nullable=False),
     Index("erasure_marks_by_number", "number"),
 )
 
 undo_log = Table(
     "undo_log",
     METADATA,
-    Column("pk", Integer, primary_key=True),
-    Column("id", String(32), nullable=False, unique=True),
+    Column("pk", Number, primary_key=True),
+    Column("id", ShortId, nullable=False, unique=True),
     Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("until", UtcDateTime, nullable=False),
-    Column("subject_pk", Integer, nullable=False),  # the subject that an undo gives something back to
-    Column("other_pk", Integer),  # the subject that has the faces meanwhile
+    Column("subject_pk", Number, nullable=False),  # the subject that an undo gives something back to
+    Column("other_pk", Number),  # the subject that has the faces meanwhile
     Column("payload", Text, nullable=False),
     Index("undo_log_by_until", "until"),
     Index("undo_log_by_subject", "subject_pk"),
@@ -233,8 +241,8 @@ undo_faces = Table(
     METADATA,
     Column("undo_pk", ForeignKey("undo_log.pk", ondelete="CASCADE"), primary_key=True),
     Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), primary_key=True),
-    Column("revision", Integer, nullable=False),
-    Column("revision_before", Integer, nullable=False),
+    Column("revision", Number, nullable=False),
+    Column("revision_before", Number, nullable=False),
     Column("source_before", String(64)),  # where it was replaced, see `face_moves.py`
     Index("undo_faces_by_face", "face_pk"),
 )
@@ -242,7 +250,7 @@ undo_faces = Table(
 api_keys = Table(
     "api_keys",
     METADATA,
-    Column("id", String(32), primary_key=True),
+    Column("id", ShortId, primary_key=True),
     Column("name", Text, nullable=False),
     Column("secret_sha256", String(64), nullable=False, unique=True),
     Column("scopes", Text, nullable=False),
@@ -267,24 +275,24 @@ replaced_secrets = Table(
 audit = Table(
     "audit",
     METADATA,
-    Column("pk", Integer, primary_key=True),
+    Column("pk", Number, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("collection", Text),
     Column("objects", Text, nullable=False),
-    Column("object_count", Integer, nullable=False),
+    Column("object_count", Number, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("request_id", Text),
-    Column("kept_from", Integer),  # of a prune: the number of the oldest line that is kept
+    Column("kept_from", Number),  # of a prune: the number of the oldest line that is kept
     sqlite_autoincrement=True,
 )
 # See `jobs.py`. collection: its name; the job of one that is erased ends by itself.
 jobs = Table(
     "jobs",
     METADATA,
-    Column("pk", Integer, primary_key=True),
-    Column("id", String(32), nullable=False, unique=True),
+    Column("pk", Number, primary_key=True),
+    Column("id", ShortId, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("collection", Text),
     Column("parameters", Text, nullable=False),  # a JSON object
@@ -299,7 +307,7 @@ jobs = Table(
     Index("jobs_by_state", "state", "pk"),
     sqlite_autoincrement=True,
 )
-# Every row of the tables above has its seal, written by triggers: see `sealing/`.
+# Every row of the tables above has its seal, written by triggers: see `sealing/`. On PostgreSQL it is NULL.
 for _table in METADATA.tables.values():
     _table.append_column(Column("seal", LargeBinary))
 audit.append_column(Column("decisions", Text))  # a JSON list; see `records/decisions.py`
@@ -308,10 +316,11 @@ audit.append_column(Column("decisions", Text))  # a JSON list; see `records/deci
 installation = Table(
     "installation",
     METADATA,
-    Column("pk", Integer, primary_key=True),
+    Column("pk", Number, primary_key=True),
     Column("key_id", Text, nullable=False),
 )
-Index("audit_by_kept_from", audit.c.kept_from, sqlite_where=audit.c.kept_from.is_not(None))
+_announces = audit.c.kept_from.is_not(None)
+Index("audit_by_kept_from", audit.c.kept_from, sqlite_where=_announces, postgresql_where=_announces)
 
 
 def slot_of(space: int) -> int:

@@ -25,8 +25,9 @@ async def health() -> Health:
 @router.head("/readiness", include_in_schema=False)
 @router.get("/readiness")
 async def readiness(state: State) -> Health:
-    """Requests will be served: the models are loaded and warm, and compute slots come free. Otherwise 503 not_ready."""
+    """Requests will be served: models are warm, compute slots come free, the database answers. Else 503 not_ready."""
     require_ready(state)
+    await state.probe(state.system().require_database)
     return Health(status="ready")
 
 

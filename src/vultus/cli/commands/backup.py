@@ -21,7 +21,7 @@ from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
-from vultus.storage.database import Database, database_file
+from vultus.storage.database import Database, database_file, is_sqlite
 from vultus.storage.gallery import Gallery
 from vultus.storage.last_backup import LastBackup, write_last_backup
 from vultus.storage.migrations.runner import ready_database
@@ -59,6 +59,7 @@ def backup(
         )
     recipients = read_recipients(recipient or (), recipients_file)
     settings = load_settings(data_dir=data_dir)
+    _require_file(settings)
     with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
         if not allow_empty and not any(collection.subjects for collection in Gallery(database).collections()):
             raise StorageFailed(
@@ -81,6 +82,15 @@ def backup(
     _show(f"{target} holds", verified.manifest, as_json, file=str(target), sha256=verified.sha256, removed=removed)
     if removed and not as_json:
         print_lines([f"removed {len(removed)} older: {', '.join(removed)}"])
+
+
+def _require_file(settings: Settings) -> None:
+    """Raises StorageFailed, when the database is a server's, which has its own backups."""
+    if not is_sqlite(settings.sqlalchemy_url):
+        raise StorageFailed(
+            "vultus backup and restore are for SQLite; save PostgreSQL by pg_dump, and then the folder "
+            f"{settings.photo_dir}: docs/operations.md, PostgreSQL, says how"
+        )
 
 
 def _target(file: Path, database: Database, settings: Settings, *, encrypted: bool) -> Path:
@@ -107,6 +117,7 @@ def restore(
     """Put a backup into an empty data folder, whole or not at all."""
     identities = () if identity is None else read_identities(identity)
     settings = load_settings(data_dir=data_dir)
+    _require_file(settings)
     with serving_alone(settings.data_dir):
         database = database_file(settings.sqlalchemy_url)
         manifest, verified = restore_backup(

@@ -22,6 +22,11 @@ from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.sealing.seals import seal_anew
 from vultus.storage.server_lock import serving_alone
 
+NO_SEALS = (
+    "rows in PostgreSQL have no seals, so what was changed there from outside is not found; who may write to that "
+    "database is for PostgreSQL to say"
+)
+
 
 def check(
     repair: Annotated[
@@ -58,9 +63,10 @@ def check(
 
 
 def _notes(database: Database) -> list[str]:
-    """What is no fault, but for the operator to settle."""
+    """What is no fault, but for the operator to know or to settle."""
     spelled = Gallery(database).doubly_spelled()
-    return [doubly_spelled_sentence(spelled)] if spelled else []
+    unsealed = [] if database.seals_rows else [NO_SEALS]
+    return [*unsealed, *([doubly_spelled_sentence(spelled)] if spelled else [])]
 
 
 def _seal_anew(database: Database, settings: Settings) -> None:

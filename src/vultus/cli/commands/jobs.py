@@ -120,6 +120,9 @@ def _run_here(system: System, settings: Settings) -> None:
         except ServedAlready:
             say("the server does it; see: vultus jobs list")
             return
+        if not system.gallery.jobs.leads():
+            say("another server of the database does it; see: vultus jobs list")
+            return
         system.gallery.jobs.resume_interrupted()
         runner = job_runner(system.service)
         while runner.run_next(report):

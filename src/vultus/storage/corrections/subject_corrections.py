@@ -20,7 +20,7 @@ from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
 from vultus.storage.audit import Act, record
-from vultus.storage.collections import quoted
+from vultus.storage.collections import quoted, require_storable
 from vultus.storage.corrections import undo_log as u
 from vultus.storage.corrections.face_moves import move_faces, restore_sources
 from vultus.storage.database import Database
@@ -42,6 +42,7 @@ class Corrections:
         Raises: CollectionNotFound, SubjectNotFound, SubjectExists, InvalidRequest (it has this id already).
         """
         now = self._clock()
+        require_storable(new_id)
         with self._database.erasing() as connection:  # also of entries whose time is over
             u.expire(connection, now)
             row = c.collection_row(connection, collection, lock=True)

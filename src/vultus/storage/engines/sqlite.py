@@ -53,6 +53,8 @@ class SQLiteDatabase:
     transaction.
     """
 
+    seals_rows = True
+
     def __init__(self, url: URL, installation_key: InstallationKey | None = None) -> None:
         """installation_key: None: that in the folder of the database.
 
@@ -116,6 +118,12 @@ class SQLiteDatabase:
             self._residue.retry_later()
 
     @contextmanager
+    def adding(self) -> Iterator[Connection]:
+        """As `writing`: SQLite has one writer at a time."""
+        with self.writing() as connection:
+            yield connection
+
+    @contextmanager
     def erasing(self) -> Iterator[Connection]:
         """A write after which the old pages also leave the write-ahead log; soon after if a reader holds it."""
         with self.writing() as connection:
@@ -170,10 +178,20 @@ class SQLiteDatabase:
             return False
         return row is not None and row[0] == 0
 
+    def leads(self) -> bool:
+        """True: one server has the data folder, see `server_lock.py`."""
+        return True
+
     def is_undamaged(self, connection: Connection, *, thorough: bool = False) -> bool:
         """Whether the file passes SQLite's quick check, or its integrity check, which also compares the indexes."""
         check = "integrity_check" if thorough else "quick_check"
         return str(connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()) == "ok"
+
+    def stored_bytes(self, connection: Connection) -> tuple[int, int]:
+        """The sizes of the file and of its write-ahead log."""
+        file = sqlite_file(self.engine.url)
+        sizes = [one.stat().st_size if one.is_file() else 0 for one in (file, file.with_name(f"{file.name}-wal"))]
+        return sizes[0], sizes[1]
 
     def orphans(self, connection: Connection) -> int:
         """The number of rows whose foreign key names no row."""

@@ -8,6 +8,10 @@ That transaction is also the lock: of several processes that start at once, one 
 and then find it done. There is no env.py, and revisions get their `Operations` as an argument: the proxies behind
 `alembic.op` and `alembic.context` are global, and would mix up two threads.
 
+A database of PostgreSQL begins with the tables as `tables.py` describes them, and the number of the newest revision:
+there is none of before. The revisions after FIRST_ON_POSTGRES run on both, so they are written with `op`, or ask
+`op.get_bind().dialect.name`; a test runs them on both.
+
 Up to schema 3, releases kept the number in a table of their own, `schema_version`. It is still written: such a release
 then refuses a database that is newer than itself, instead of migrating it again.
 """
@@ -26,9 +30,11 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, inser
 
 from vultus.errors import StorageFailed
 from vultus.storage.collections import quoted
-from vultus.storage.database import Database, open_database, require_database
+from vultus.storage.database import Database, is_sqlite, open_database, require_database
+from vultus.storage.migrations.postgres_schema import create_tables
 from vultus.storage.sealing.seals import SEALED_SINCE, require_same_key
 
+FIRST_ON_POSTGRES = 12
 VERSIONS = Path(__file__).with_name("versions")
 _RELEASED = Table("schema_version", MetaData(), Column("version", Integer, primary_key=True))
 
@@ -53,13 +59,13 @@ def migrate(database: Database, *, until: int | None = None, folders: Sequence[P
     newest = _newest(scripts)
     with database.reading() as connection:  # first without the write lock: most starts find nothing to do
         stored = _stored(connection)
-    if stored.schema < SEALED_SINCE:
+    if stored.schema < SEALED_SINCE and database.seals_rows:
         database.installation_key.make()  # with which the revision seals the rows
     while not stored.by_alembic or stored.schema < (newest if until is None else until):
         with database.migrating() as connection:
             stored = _advance(connection, scripts, newest if until is None else until)
     _require_known(stored.schema, newest)
-    if stored.schema >= SEALED_SINCE:
+    if stored.schema >= SEALED_SINCE and database.seals_rows:
         require_same_key(database)
     return stored.schema
 
@@ -75,6 +81,8 @@ def ready_database(url: str, key_file: Path | None = None, *, may_create: bool =
     if not may_create:
         require_database(url)
     with closing(open_database(url, key_file)) as database:
+        if not may_create and not is_sqlite(url) and not schema_version(database):
+            raise StorageFailed("the database has no tables of Vultus yet; start the server once, or correct the URL")
         migrate(database)
         yield database
 
@@ -114,14 +122,19 @@ def _advance(connection: Connection, scripts: ScriptDirectory, wanted: int) -> _
     """Take one step, unless another process was first: take over a schema of before Alembic, or run a revision."""
     stored = _stored(connection)
     _require_known(stored.schema, _newest(scripts))
+    if not stored.schema and connection.dialect.name == "postgresql":
+        create_tables(connection)
+        MigrationContext.configure(connection).stamp(scripts, f"{_newest(revisions()):04d}")
+        return _stored(connection)
     following = f"{stored.schema + 1:04d}"
     context = MigrationContext.configure(connection, opts={"fn": lambda *_: [_step(scripts, following)]})
     if stored.schema and not stored.by_alembic:
         context.stamp(scripts, f"{stored.schema:04d}")
     elif stored.schema < wanted:
         context.run_migrations(op=Operations(context))
-        _RELEASED.create(connection, checkfirst=True)
-        connection.execute(insert(_RELEASED).values(version=int(following)))
+        if connection.dialect.name == "sqlite":
+            _RELEASED.create(connection, checkfirst=True)
+            connection.execute(insert(_RELEASED).values(version=int(following)))
     return _stored(connection)
 
 

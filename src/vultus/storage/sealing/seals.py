@@ -3,15 +3,20 @@
 A seal is over the name of the table, the kind of each value, and all values of the row but the seal: the function
 `vultus_seal`, which each connection gets with the installation key. A row that is about to be changed must match its
 seal: a change would otherwise give a forged row a good one. A row may always be deleted.
+
+On PostgreSQL rows have no seals: its server is another process, often on another machine, and a function there would
+have to know the key. Every row counts as sound, and the functions that seal do nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Table, literal_column
+from sqlalchemy import Boolean, ColumnClause, ColumnElement, Connection, Table
+from sqlalchemy.ext.compiler import compiles
 
-from vultus.errors import InstallationKeyMissing, SealBroken
+from vultus.errors import InstallationKeyMissing, SealBroken, StorageFailed
 from vultus.storage import tables as t
 from vultus.storage.database import Database
 
@@ -35,9 +40,21 @@ def seal_sql(table: str, columns: Sequence[str], row: str) -> str:
     return f"vultus_seal('{table}', {kinds}, {values})"
 
 
+class _Sound(ColumnClause[bool]):
+    """An expression of SQLite as text; true on PostgreSQL."""
+
+    inherit_cache = True
+
+
+@compiles(_Sound, "postgresql")
+def _always_sound(element: _Sound, compiler: Any, **kw: Any) -> str:
+    return "true"
+
+
 def sound(table: Table) -> ColumnElement[bool]:
     """Whether a row of the table in a statement matches its seal."""
-    return literal_column(f"{table.name}.seal IS {seal_sql(table.name, sealed_columns(table), table.name)}", Boolean())
+    matches = f"{table.name}.seal IS {seal_sql(table.name, sealed_columns(table), table.name)}"
+    return _Sound(matches, Boolean(), is_literal=True)
 
 
 def require_sound(is_sound: bool, what: str) -> None:
@@ -47,7 +64,9 @@ def require_sound(is_sound: bool, what: str) -> None:
 
 
 def create_triggers(connection: Connection, table: str, columns: Sequence[str]) -> None:
-    """Create the triggers that seal the rows of a table as they are inserted and changed."""
+    """Create the triggers that seal the rows of a table as they are inserted and changed; none on PostgreSQL."""
+    if not _seals(connection):
+        return
     sealing = f"UPDATE {table} SET seal = {seal_sql(table, columns, 'NEW')} WHERE rowid = NEW.rowid"
     matches = f"OLD.seal IS {seal_sql(table, columns, 'OLD')}"
     names = ", ".join(f'"{column}"' for column in columns)
@@ -64,15 +83,18 @@ def trigger_names() -> frozenset[str]:
 
 
 def seal_rows(connection: Connection, table: str, columns: Sequence[str]) -> None:
-    """Seal all rows of a table as they are, whatever their seals were."""
-    connection.exec_driver_sql(f"UPDATE {table} SET seal = {seal_sql(table, columns, table)}")
+    """Seal all rows of a table as they are, whatever their seals were; nothing on PostgreSQL."""
+    if _seals(connection):
+        connection.exec_driver_sql(f"UPDATE {table} SET seal = {seal_sql(table, columns, table)}")
 
 
 def seal_anew(database: Database) -> None:
     """Seal all rows as they are, with the present installation key; for rows of a lost key.
 
-    Raises: StorageFailed, also when the database is of an older schema.
+    Raises: StorageFailed, also when the database is of an older schema, or seals no rows.
     """
+    if not database.seals_rows:
+        raise StorageFailed("rows in PostgreSQL have no seals, so there is nothing to seal")
     with database.writing() as connection:
         for table in SEALED:
             seal_rows(connection, table.name, sealed_columns(table))
@@ -94,3 +116,7 @@ def is_same_key(database: Database) -> bool:
     with database.reading() as connection:
         stored = connection.execute(t.installation.select()).one_or_none()
     return stored is not None and stored.key_id == database.installation_key.id
+
+
+def _seals(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"
