@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from tests.api.standin import StandInSystem, photo
 from vultus.api.app import create_app
 from vultus.api.middleware.overload import KNOWN_CALLER
-from vultus.api.rate_limits import RateLimiter
+from vultus.api.rate_limiting.rate_limits import RateLimiter
 
 CALLS = [
     ("POST", "/enroll", "enroll"),

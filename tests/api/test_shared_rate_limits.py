@@ -9,13 +9,13 @@ import sys
 import pytest
 
 from tests.waiting import patient
-from vultus.api.rate_limits import RateLimiter
-from vultus.api.shared_rate_limits import BUCKETS, SHARED_BYTES, WINDOWS_OF_A_BUCKET, SharedWindows
+from vultus.api.rate_limiting.rate_limits import RateLimiter
+from vultus.api.rate_limiting.shared_rate_limits import BUCKETS, SHARED_BYTES, WINDOWS_OF_A_BUCKET, SharedWindows
 
 TAKING = """
 import os, sys
-from vultus.api.rate_limits import RateLimiter
-from vultus.api.shared_rate_limits import SharedWindows
+from vultus.api.rate_limiting.rate_limits import RateLimiter
+from vultus.api.rate_limiting.shared_rate_limits import SharedWindows
 limiter = RateLimiter(windows=SharedWindows(os.open(sys.argv[1], os.O_RDWR)))
 print(sum(not limiter.take("k", 300).exceeded for _ in range(200)))
 """
@@ -47,7 +47,7 @@ def test_a_window_ends_after_a_minute(file):
 
 
 def test_a_full_bucket_gives_the_oldest_window_away(file, monkeypatch):
-    monkeypatch.setattr("vultus.api.shared_rate_limits.BUCKETS", 1)
+    monkeypatch.setattr("vultus.api.rate_limiting.shared_rate_limits.BUCKETS", 1)
     now = 100.0
     limiter = RateLimiter(lambda: now, windows(file))
     for number in range(WINDOWS_OF_A_BUCKET + 1):

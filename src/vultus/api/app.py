@@ -39,7 +39,7 @@ from vultus.api.middleware.request_id import RequestIdMiddleware
 from vultus.api.middleware.request_log import RequestLogMiddleware
 from vultus.api.middleware.security_headers import SecurityHeadersMiddleware
 from vultus.api.middleware.shutdown import DrainMiddleware
-from vultus.api.rate_limits import RateLimiter
+from vultus.api.rate_limiting.rate_limits import RateLimiter
 from vultus.api.request_context import OpenSystem, System
 from vultus.api.routes import (
     audit,

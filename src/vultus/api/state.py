@@ -19,7 +19,7 @@ from fastapi import Depends, FastAPI, Request
 from vultus import __version__
 from vultus.api.image_urls.fetch import Fetcher
 from vultus.api.middleware.shutdown import ShutdownState
-from vultus.api.rate_limits import RateLimiter
+from vultus.api.rate_limiting.rate_limits import RateLimiter
 from vultus.api.request_context import OpenSystem, System
 from vultus.api.server_work import ServerWork
 from vultus.caller import waiting

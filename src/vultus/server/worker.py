@@ -16,9 +16,9 @@ import uvicorn
 
 from vultus.api.app import create_opening_app
 from vultus.api.middleware.shutdown import ShutdownState
-from vultus.api.rate_limits import RateLimiter
+from vultus.api.rate_limiting.rate_limits import RateLimiter
+from vultus.api.rate_limiting.shared_rate_limits import SharedWindows
 from vultus.api.server_work import ServerWork
-from vultus.api.shared_rate_limits import SharedWindows
 from vultus.config import Settings
 from vultus.errors import VultusError
 from vultus.malloc import limit_kept_memory

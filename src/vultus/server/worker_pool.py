@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
-from vultus.api.shared_rate_limits import SHARED_BYTES
+from vultus.api.rate_limiting.shared_rate_limits import SHARED_BYTES
 from vultus.config import Settings
 from vultus.cores import available_cores
 from vultus.errors import VultusError

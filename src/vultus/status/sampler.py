@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from vultus.backup.last_backup import read_last_backup
 from vultus.errors import StorageFailed
 from vultus.records.samples import CollectionSize, LoadedModel, Sample
 from vultus.storage.gallery_reader import GalleryReader
-from vultus.storage.last_backup import read_last_backup
 
 log = logging.getLogger(__name__)
 

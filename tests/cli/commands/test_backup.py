@@ -12,7 +12,7 @@ import pytest
 from tests import pictures
 from vultus.backup.archive import SUMS
 from vultus.backup.encryption import new_identity
-from vultus.storage.last_backup import read_last_backup
+from vultus.backup.last_backup import read_last_backup
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import typer
 from vultus.backup.archive import Manifest
 from vultus.backup.create import Verified, create_backup
 from vultus.backup.encryption import read_identities, read_recipients
+from vultus.backup.last_backup import LastBackup, write_last_backup
 from vultus.backup.restore import restore_backup
 from vultus.backup.retention import backup_name, remove_older
 from vultus.cli.options import AsJson, DataDir
@@ -23,7 +24,6 @@ from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.database import Database, database_file, is_sqlite
 from vultus.storage.gallery import Gallery
-from vultus.storage.last_backup import LastBackup, write_last_backup
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from vultus.storage.last_backup import FILE_NAME, LastBackup, read_last_backup, write_last_backup
+from vultus.backup.last_backup import FILE_NAME, LastBackup, read_last_backup, write_last_backup
 
 BACKUP = LastBackup(datetime(2026, 11, 26, 10, 30, tzinfo=UTC), "saved.tar", 12_345, "ab" * 32)
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 
-from vultus.api.rate_limits import Change, Window
+from vultus.api.rate_limiting.rate_limits import Change, Window
 
 WINDOW = struct.Struct("=8sdQ")  # begun: by the monotonic clock, which all processes of a machine share
 WINDOWS_OF_A_BUCKET = 8
