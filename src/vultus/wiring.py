@@ -55,7 +55,7 @@ from vultus.vision.decoding.limits import DecodeLimits
 from vultus.vision.detect import STOOD_IN_FOR
 from vultus.vision.device import DeviceChoice, best_device
 from vultus.vision.pipeline import Pipeline
-from vultus.vision.session import working_providers
+from vultus.vision.session import share_memory, working_providers
 
 log = logging.getLogger(__name__)
 
@@ -314,6 +314,7 @@ def open_models(settings: Settings, store: ModelStore) -> ModelRegistry:
 
     Raises ModelNameNotAllowed when the default one may not be served, ModelInvalid when a calibration does not fit.
     """
+    share_memory()
     device, choice = chosen_arithmetic(settings)
     log.info("models compute on %s: %s", device.device, device.reason)
     log.info("models compute in %s: %s", choice.precision, choice.reason)

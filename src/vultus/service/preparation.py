@@ -6,6 +6,7 @@ import logging
 import threading
 
 from vultus.errors import VultusError
+from vultus.malloc import give_memory_back
 from vultus.records.stored import Collection
 from vultus.search.segments import row_bytes
 from vultus.service.context import ServiceContext
@@ -53,6 +54,7 @@ class SearchPreparation:
             if collection.faces and needed <= left and not self._closed.is_set():
                 left -= needed
                 self._load(collection)
+        give_memory_back()  # that loading took, and what scores are relative to
 
     def _bytes_of(self, collection: Collection) -> int:
         """Of memory, with the embeddings where these fit."""
