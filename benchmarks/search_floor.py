@@ -1,0 +1,73 @@
+"""One search in a made gallery beside its floors, in turn: processor milliseconds of the searching thread.
+
+    python -m benchmarks.search_floor FOLDER [--probes 200] [--codes-only] [--cosines]
+
+FOLDER: made by `benchmarks.made_gallery`. memory: reading as many bytes as the codes have; kernel: the products of the
+probe with all codes; search: five lines by score, as `/find` asks for them, or with --cosines by cosine, which spares
+making the terms first. Of each the median, and the tenth percentile, which the machine's other work disturbs less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.search_synthetic import Faces
+from benchmarks.synthetic_gallery import COLLECTION
+from benchmarks.timing import percentile, processor_milliseconds
+from vultus.config import Settings
+from vultus.models.catalogue import known_cards
+from vultus.models.repository.store import ModelStore
+from vultus.search.index import MEMORY_BYTES, FlatIndex
+from vultus.search.int8_codes import as_probe
+from vultus.storage.database import open_database
+from vultus.storage.gallery import Gallery
+from vultus.wiring import open_models
+
+LINES = 6  # one more than are asked for, as the service does
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--probes", type=int, default=200)
+    parser.add_argument("--codes-only", action="store_true", help="no embeddings in memory")
+    parser.add_argument("--cosines", action="store_true", help="search by cosine")
+    options = parser.parse_args()
+    settings = Settings(_env_file=None).model_copy(update={"data_dir": options.folder})
+    gallery = Gallery(open_database(settings.sqlalchemy_url))
+    collection = gallery.collection(COLLECTION)
+    models = open_models(settings, ModelStore(settings.model_dir, known_cards(settings.model_dir)))
+    reference = models.served(collection.model_id).reference
+    rule = None if reference is None or options.cosines else reference.rule
+    index = FlatIndex(gallery, memory_bytes=1 if options.codes_only else MEMORY_BYTES)
+    index.prepare(COLLECTION, rule)
+    snapshot = index._collections[COLLECTION].snapshot
+    assert snapshot is not None
+    probes = Faces(collection.dimension).probes(options.probes)
+    bytes_of_codes = np.ones(collection.faces * collection.dimension // 8, np.uint64)
+    units = [as_probe(probe.astype(np.float64)) for probe in probes]
+    work: dict[str, Callable[[int], object]] = {
+        "memory": lambda _: bytes_of_codes.max(),
+        "kernel": lambda i: [
+            index._kernel(units[i].values[None], block.rows.codes.values) for block in snapshot.blocks
+        ],
+        "search": lambda i: index.search(COLLECTION, probes[i][None], LINES, rule),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in work}
+    for number in range(options.probes):
+        for name, one in work.items():
+            taken[name].append(processor_milliseconds(lambda: one(number)))  # noqa: B023
+    print(f"{collection.faces:,} faces, embeddings {'in memory' if snapshot.embeddings else 'in the database'}")
+    floor = statistics.median(taken["memory"])
+    for name, each in taken.items():
+        median = statistics.median(each)
+        print(f"{name:<8}{median:>9.2f} ms  10 %: {percentile(each, 0.1):>7.2f}  {median / floor:>5.2f} x memory")
+
+
+if __name__ == "__main__":
+    main()
