@@ -39,7 +39,7 @@ REPEATED = {
     "jobs": "background work: the folder that runs it, the routes, their shapes, the commands, the rows",
     "reembedding": "re-embedding: the routes, their shapes, the use case",
     "calibrate": "the command, and the measurement behind it",
-    "status": "how the service is: the folder that finds out, the shape of the answer",
+    "status": "how the service is: the folder that finds out, the shape of the answer, the command",
     "metrics": "the folder that counts and times, the layer of each request that does",
     "worker": "a process of its own: that answers connections, that decodes a photo",
 }

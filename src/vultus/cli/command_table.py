@@ -53,6 +53,7 @@ COMMANDS = {
     "restore": LazyCommand("backup", "restore", "Put a backup into an empty data folder."),
     "check": LazyCommand("check", "check", "Compare all that is stored with each other."),
     "health": LazyCommand("health", "health", "Ask the running server whether it is ready."),
+    "status": LazyCommand("status", "status", "Show how the service is and what to look at."),
     "doctor": LazyCommand("doctor", "doctor", "Check Python, settings, data, models and processor."),
 }
 
