@@ -260,7 +260,9 @@ class StandInService:
             raise SubjectNotFound("the collection has no such subject; list its subjects")
         return self.people[collection, subject]
 
-    def update_subject(self, collection: str, subject: str, *, name: str | None, metadata: Any) -> Subject:
+    def update_subject(
+        self, collection: str, subject: str, *, name: str | None, metadata: Any, **expiry: Any
+    ) -> Subject:
         old = self.subject(collection, subject)
         new = replace(old, name=old.name if name is None else name, metadata=metadata or old.metadata)
         self.people[collection, subject] = new

@@ -36,7 +36,13 @@ def test_a_collection_is_made_once(client: TestClient) -> None:
             "candidates": 2,
             "building": False,
         },
-        "policies": {"min_quality": None, "target_fmr": None, "target_fpir": None, "store_photos": True},
+        "policies": {
+            "min_quality": None,
+            "target_fmr": None,
+            "target_fpir": None,
+            "store_photos": True,
+            "retention_days": None,
+        },
     }
     assert client.get("/collections").json() == {"collections": [first.json()]}
 

@@ -186,7 +186,17 @@ def test_face_all_takes_one_photo_and_as_many_subjects_as_faces(small_client):
 
 def test_the_answer_about_one_person_has_the_fields_of_the_contract(small_client):
     body = small_client.post("/enroll", files={"img": drawn_photo(1)}, data={"subject": "ada"}).json()
-    assert list(body) == ["subject", "name", "collection", "model", "model_id", "faces", "rejected", "time"]
+    assert list(body) == [
+        "subject",
+        "name",
+        "expires_at",
+        "collection",
+        "model",
+        "model_id",
+        "faces",
+        "rejected",
+        "time",
+    ]
     assert list(body["faces"][0]) == [
         *("face_id", "facial_area", "face_confidence", "quality", "photo", "created"),
         *("faces_found", "chosen", "other_faces"),

@@ -17,7 +17,7 @@ from vultus.storage.audit import Audit
 from vultus.vision.quality import QUALITY_VERSION
 from vultus.wiring import System
 
-NONE = {"min_quality": None, "target_fmr": None, "target_fpir": None, "store_photos": True}
+NONE = {"min_quality": None, "target_fmr": None, "target_fpir": None, "store_photos": True, "retention_days": None}
 STRICT = {"min_quality": 30, "target_fmr": 1e-4, "target_fpir": 1e-3}
 
 

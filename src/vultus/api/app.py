@@ -46,6 +46,7 @@ from vultus.api.routes import (
     collections,
     compare,
     corrections,
+    exports,
     faces,
     jobs,
     keys,
@@ -117,7 +118,7 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
     add_docs_page(app)
     app.add_api_route("/", _redirect_to_docs, include_in_schema=False, response_class=RedirectResponse)
     parts = (
-        *(recognition, compare, collections, subjects, faces, corrections, reembedding, jobs),
+        *(recognition, compare, collections, subjects, exports, faces, corrections, reembedding, jobs),
         *(system, monitoring, keys, audit),
     )
     routers = tuple(part.router for part in parts)

@@ -20,13 +20,15 @@ class CollectionPolicies:
 
     A request may be stricter; a looser one needs the scope `override`. min_quality: the lowest floor of an enrolment,
     0..100. target_fmr, target_fpir: the highest error rates of /verify and /find, in (0, 1). store_photos: whether the
-    photos of its faces are kept.
+    photos of its faces are kept. retention_days: a subject is erased so many days after the last enrolment of a face
+    of it; None: never.
     """
 
     min_quality: float | None = None
     target_fmr: float | None = None
     target_fpir: float | None = None
     store_photos: bool = True
+    retention_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,10 @@ class Collection:
 
 @dataclass(frozen=True)
 class Subject:
-    """A person in a collection. `id` is the caller's own identifier, or one made by us."""
+    """A person in a collection. `id` is the caller's own identifier, or one made by us.
+
+    expires_at: when the subject is erased; None: never.
+    """
 
     id: str
     collection: str
@@ -59,6 +64,7 @@ class Subject:
     metadata: Mapping[str, Any]
     created_at: datetime
     faces: int = 0
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ def enroll_answer(result: EnrollResult, asked: str | None, seconds: float) -> En
     return EnrollAnswer(
         subject=owner.id if owner else None,
         name=(owner.name or None) if owner else None,
+        expires_at=owner.expires_at if owner else None,
         collection=result.collection.name,
         model=asked or result.collection.model_id,
         model_id=result.collection.model_id,

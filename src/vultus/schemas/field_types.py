@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationInfo
 
 from vultus.errors import InvalidImage, RequestTooLarge
 from vultus.identifiers import (
+    MAX_RETENTION_DAYS,
     check_collection,
     check_id,
     check_known_subject,
@@ -30,6 +33,7 @@ MAX_MODEL_NAME_CHARACTERS = 200
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 NORMALIZATIONS = ("base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace")
 NUMBERS = {int, float}
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)  # section 5.6
 TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 SHORTEST_UNPADDED = 64  # characters: the smallest images have more
 HOW_TO_SEND = "send a file part, or a string with base64 or a data: URL"
@@ -184,7 +188,26 @@ def _parsed(text: str, example: str = 'an object, like {"department": "lab"}') -
 
 # --- the types ----------------------------------------------------------------------------------------------------
 
+
+def _moment(value: Any) -> Any:
+    """Refuses what pydantic would take beside RFC 3339: numbers of seconds, dates without time."""
+    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
+        raise ValueError("must be a moment with time zone, like 2027-01-31T00:00:00Z")
+    return value
+
+
+def _coming(value: datetime) -> datetime:
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("is beyond the years 1 to 9999 in UTC") from exc
+    if moment <= datetime.now(UTC):
+        raise ValueError("is in the past; give a later time")
+    return moment
+
+
 Blank = BeforeValidator(_blank_is_absent)
+FutureMoment = Annotated[AwareDatetime, BeforeValidator(_moment), AfterValidator(_coming)]
 Image = Annotated[bytes, BeforeValidator(_image)]
 Images = Annotated[list[bytes], BeforeValidator(_images)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
@@ -195,6 +218,7 @@ PlainInteger = Annotated[int, BeforeValidator(plain_integer)]
 Score = Annotated[float, Field(ge=0, le=100), BeforeValidator(plain_number)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(plain_integer)]
 CountTo100 = Annotated[int, Field(ge=1, le=100), BeforeValidator(plain_integer)]
+RetentionDays = Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS), BeforeValidator(plain_integer)]
 Index = Annotated[int, Field(ge=0), BeforeValidator(plain_integer)]
 ModelName = Annotated[str | None, BeforeValidator(_usable_model_name)]
 DetectorName = Annotated[Annotated[str, Field(max_length=200)] | None, Blank]

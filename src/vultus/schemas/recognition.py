@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from vultus.records.answers import Metric, SearchDecision
 from vultus.records.cautions import CautionCode
@@ -92,6 +92,7 @@ class RejectedAnswer(BaseModel):
 class EnrollAnswer(BaseModel):
     subject: str | None = Field(description="null with face=all: each face names its own.")
     name: str | None
+    expires_at: AwareDatetime | None = Field(description="When the subject is erased; null: never, by itself.")
     collection: str
     model: str
     model_id: str

@@ -26,6 +26,7 @@ from vultus.schemas.field_types import (
     Embeddings,
     FaceId,
     Flag,
+    FutureMoment,
     Image,
     Images,
     KnownSubjectId,
@@ -88,6 +89,9 @@ class EnrollFields(CallFields):
     name: Annotated[PersonName | None, Blank] = Field(None, description="What the person is called.")
     collection: CollectionName = Field(DEFAULT_COLLECTION, description="The gallery; created when it is new.")
     metadata: Annotated[Metadata | None, Blank] = Field(None, description="A JSON object, up to 16 KiB.")
+    expires_at: Annotated[FutureMoment | None, Blank] = Field(
+        None, description="When the subject is erased, with time zone. Absent: as before; never, for a new one."
+    )
     model_name: ModelName = Field(None, description=MODEL + " Only when the collection is new.")
     detector_backend: DetectorName = Field(None, description=DETECTOR)
     face: Literal["only", "largest", "all"] = Field(
@@ -110,7 +114,7 @@ class EnrollFields(CallFields):
             if self.model_name is None:
                 raise ValueError("an embedding needs model_name, the model that made it")
         elif self.face == "all":
-            self._refuse("face=all", ("subject", "name", "metadata"))
+            self._refuse("face=all", ("subject", "name", "metadata", "expires_at"))
             if len(self.img or ()) > 1:
                 raise ValueError(f"face=all takes one photo, {len(self.img or ())} were sent; send them one by one")
         elif self.subjects is not None:

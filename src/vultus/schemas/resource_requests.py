@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vultus.errors import InvalidRequest
 from vultus.identifiers import ADMIN_BY_COMMAND, DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
 from vultus.records.stored import CollectionPolicies, Scope
 from vultus.schemas.field_types import (
+    Blank,
     CollectionName,
     Count,
     Flag,
+    FutureMoment,
     JsonObject,
     Metadata,
     ModelName,
     PersonName,
     PlainInteger,
     Rate,
+    RetentionDays,
     Score,
 )
 from vultus.schemas.requests import CallFields
@@ -36,6 +38,9 @@ class PolicyFields(BaseModel):
     store_photos: Flag | None = Field(
         None,
         description="Whether photos are kept; without them no face can be shown, or embedded again by another model.",
+    )
+    retention_days: RetentionDays | None = Field(
+        None, description="A subject is erased so many days after the last enrolment of a face of it, within an hour."
     )
 
 
@@ -75,19 +80,20 @@ class SubjectFields(CallFields):
 
     name: PersonName | None = Field(None, description="The new name; an empty one removes it.")
     metadata: Metadata | None = Field(None, description="The new metadata, in place of the old.")
+    expires_at: Annotated[FutureMoment | None, Blank] = Field(
+        None, description="When the subject is erased, with time zone; an empty text takes the expiry away."
+    )
 
     @model_validator(mode="after")
     def _at_least_one_change(self) -> Self:
-        if self.name is None and self.metadata is None:
-            raise ValueError("nothing to change was sent; send name, metadata or both")
+        if self.name is None and self.metadata is None and "expires_at" not in self.model_fields_set:
+            raise ValueError("nothing to change was sent; send name, metadata, expires_at or several of them")
         return self
 
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError as exc:
-        raise ValueError("is beyond the years 1 to 9999 in UTC") from exc
+    @property
+    def never_expires(self) -> bool:
+        """Whether an empty text was sent for the expiry."""
+        return self.expires_at is None and "expires_at" in self.model_fields_set
 
 
 class KeyFields(CallFields):
@@ -96,15 +102,11 @@ class KeyFields(CallFields):
     name: Annotated[PersonName, Field(min_length=1)] = Field(description="What the key is for.")
     scopes: Annotated[list[Scope], Field(min_length=1)] = Field(description="What the key may do.")
     collections: list[CollectionName] | None = Field(None, description="The only collections it may use. Default: all.")
-    expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = Field(
-        None, description="When it ends, with time zone. Default: never."
-    )
+    expires_at: FutureMoment | None = Field(None, description="When it ends, with time zone. Default: never.")
     requests_per_minute: Count | None = Field(None, description="Default: no limit.")
 
     @model_validator(mode="after")
-    def _check_expiry_and_scopes(self) -> Self:
-        if self.expires_at is not None and self.expires_at <= datetime.now(UTC):
-            raise ValueError('field "expires_at" is in the past; give a later time')
+    def _check_scopes(self) -> Self:
         if "admin" in self.scopes:
             raise ValueError(f'field "scopes": {ADMIN_BY_COMMAND}vultus keys create NAME --scope admin')
         return self

@@ -38,6 +38,9 @@ class PoliciesAnswer(BaseModel):
     target_fmr: float | None = Field(description="The highest target_fmr of /verify with a subject.")
     target_fpir: float | None = Field(description="The highest target_fpir of /find.")
     store_photos: bool = Field(description="Whether the photos of its faces are kept.")
+    retention_days: int | None = Field(
+        description="A subject is erased so many days after the last enrolment of a face of it."
+    )
 
 
 class CollectionAnswer(BaseModel):
@@ -62,6 +65,7 @@ class SubjectAnswer(BaseModel):
     metadata: dict[str, Any]
     faces: int
     created_at: AwareDatetime
+    expires_at: AwareDatetime | None = Field(description="When it is erased; null: never, by itself.")
 
 
 class SubjectPage(BaseModel):
@@ -221,6 +225,7 @@ def subject_answer(subject: Subject) -> SubjectAnswer:
         metadata=dict(subject.metadata),
         faces=subject.faces,
         created_at=subject.created_at,
+        expires_at=subject.expires_at,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -57,6 +58,7 @@ class Enrolment:
         subject: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        expires_at: datetime | None = None,
         model_name: str | None = None,
         detector: str | None = None,
         face: WhichFace = "only",
@@ -70,7 +72,8 @@ class Enrolment:
         The same photo bytes for the same subject again cost no inference and add nothing. Of several photos the
         refused ones are listed in `rejected`; when none is left, the first refusal is raised and nothing is written.
         store_photo: whether the photos are kept, if the policy of the collection keeps them; without, their faces can
-        neither be shown nor embedded again. strict: see `likeness.compared`. Raises PolicyLoosened.
+        neither be shown nor embedded again. expires_at: when the subject is to be erased; None leaves that as it is.
+        strict: see `likeness.compared`. Raises PolicyLoosened.
         """
         begun = self._context.gallery.begin_enrolment(collection, [subject])
         existing, model, policies = self._binding(collection, model_name)
@@ -101,6 +104,7 @@ class Enrolment:
                 tuple(new.values()),
                 name=name,
                 metadata=metadata,
+                expires_at=expires_at,
                 space=target.space,
                 begun=begun,
                 known_faces=[face.id for face in known.values()],
@@ -178,6 +182,7 @@ class Enrolment:
         subject: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        expires_at: datetime | None = None,
         strict: bool = False,
     ) -> EnrollResult:
         """Add embeddings that the caller kept to a subject; all or none. model_name: the model that made them, which
@@ -200,7 +205,14 @@ class Enrolment:
         with compared(self._context, existing, model, seen, strict=strict) as cautions:
             target = existing or self._context.create_collection(collection, model)[0]
             owner, stored = self._context.gallery.add_faces(
-                collection, subject, new, name=name, metadata=metadata, space=target.space, begun=begun
+                collection,
+                subject,
+                new,
+                name=name,
+                metadata=metadata,
+                expires_at=expires_at,
+                space=target.space,
+                begun=begun,
             )
         vectors = np.stack([one.template.embedding for one in new])
         unusual = unusual_vectors(vectors, None, model.id, image="embedding")

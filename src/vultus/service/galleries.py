@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from vultus.errors import NotFound
@@ -11,6 +12,7 @@ from vultus.records.answers import Deleted
 from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, Photo, Subject
 from vultus.search.recall import SearchState
 from vultus.service.context import ServiceContext
+from vultus.storage.lifetimes.expiry import Expired
 
 CROP_VERSION = 1  # raised when `face_crop` cuts or encodes in another way, so that callers do not keep old pictures
 
@@ -71,16 +73,39 @@ class Galleries:
         return self._context.gallery.subject(collection, subject)
 
     def update_subject(
-        self, collection: str, subject: str, *, name: str | None = None, metadata: Mapping[str, Any] | None = None
+        self,
+        collection: str,
+        subject: str,
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        expires_at: datetime | None = None,
+        never_expires: bool = False,
     ) -> Subject:
-        """Replace name and/or metadata; None leaves a field as it is."""
-        return self._context.gallery.update_subject(collection, subject, name=name, metadata=metadata)
+        """Replace name, metadata and expiry; None leaves a field as it is, never_expires takes the expiry away."""
+        return self._context.gallery.update_subject(
+            collection, subject, name=name, metadata=metadata, expires_at=expires_at, never_expires=never_expires
+        )
 
     def forget(self, collection: str, subject: str) -> Deleted:
         """Erase a person: templates, faces, photos that no one else uses, index entries."""
         deleted = self._context.gallery.delete_subject(collection, subject)
         self._context.index.refresh(collection)
         return self._with_photos(*deleted)
+
+    def erase_expired(self, now: datetime) -> bool:
+        """Erase some of the subjects whose expiry has come; whether there may be more."""
+        return self._erased(self._context.gallery.expiry.erase_expired(now))
+
+    def erase_not_renewed(self, now: datetime) -> bool:
+        """Erase some of the subjects that their collections no longer keep; whether there may be more."""
+        return self._erased(self._context.gallery.expiry.erase_not_renewed(now))
+
+    def _erased(self, expired: Expired) -> bool:
+        for collection in expired.collections:
+            self._context.index.refresh(collection)
+        self._context.remove_photos(expired.photos)
+        return expired.more
 
     def subject_faces(self, collection: str, subject: str) -> tuple[EnrolledFace, ...]:
         """The faces of a subject. Raises CollectionNotFound, SubjectNotFound."""

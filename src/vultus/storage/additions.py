@@ -37,20 +37,25 @@ def add_to_subject(
     *,
     name: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    expires_at: datetime | None = None,
 ) -> Added:
     """Add faces to a subject, made when new (with an id of ours when None), under one revision of the collection.
 
-    A face whose source the subject has already is not stored again. name, metadata: replaced when given.
-    Raises: ModelMismatch, VectorMismatch, InvalidRequest (metadata that is no JSON object).
+    A face whose source the subject has already is not stored again. name, metadata, expires_at: replaced when given.
+    Raises: SubjectErased, when the subject has expired and is not erased yet; ModelMismatch, VectorMismatch,
+    InvalidRequest (metadata that is no JSON object).
     """
     subject_id = subject_id if subject_id is not None else uuid4().hex
     for face in faces:
         f.require_fitting(collection, face.template)
-    is_new = s.find_subject_row(connection, collection.pk, subject_id) is None
+    there = s.find_subject_row(connection, collection.pk, subject_id)
+    is_new = there is None
+    if there is not None and s.is_over(there.expires_at):
+        raise SubjectErased("the subject has expired and is being erased; send the photos again in a moment")
     if is_new:
         s.insert_subject(connection, collection.pk, subject_id, created_at)
     subject = s.subject_row(connection, collection, subject_id)
-    s.update_subject_row(connection, subject.pk, name, metadata)
+    s.update_subject_row(connection, subject.pk, name, metadata, expires_at)
     new = f.new_faces(connection, subject.pk, faces)
     if new:
         revision = c.raise_revision(connection, collection.pk)
@@ -58,7 +63,8 @@ def add_to_subject(
     sources = [face.source_sha256 for face in faces]
     stored = f.select_faces_by_source(connection, subject.pk, sources)
     enrolled = tuple(EnrolledPhoto(stored[source], new.pop(source, None) is not None) for source in sources)
-    changed = is_new or name is not None or metadata is not None or any(face.created for face in enrolled)
+    given = (name, metadata, expires_at)
+    changed = is_new or given != (None, None, None) or any(face.created for face in enrolled)
     return Added(subject.id, enrolled, changed)
 
 

@@ -35,7 +35,7 @@ from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 from vultus.storage.sealing.seals import require_sound, sound
-from vultus.storage.subjects import in_chunks
+from vultus.storage.subjects import alive, in_chunks
 from vultus.vectors import require_embedding
 
 FaceCondition = Callable[[FromClause], ColumnElement[bool]]
@@ -102,7 +102,7 @@ def select_subject_faces(connection: Connection, subject_pk: int) -> tuple[Enrol
 
 def select_face(connection: Connection, face_id: str) -> EnrolledFace:
     """Raises: FaceNotFound."""
-    row = connection.execute(_faces().where(t.faces.c.id == face_id)).one_or_none()
+    row = connection.execute(_faces().where(t.faces.c.id == face_id, alive())).one_or_none()
     if row is None:
         raise _no_face(face_id)
     return _face(row)
@@ -121,7 +121,7 @@ def select_face_embedding(connection: Connection, face_id: str) -> tuple[Enrolle
 
     Raises: FaceNotFound; SealBroken, when it was changed from outside.
     """
-    row = connection.execute(_faces().where(t.faces.c.id == face_id)).one_or_none()
+    row = connection.execute(_faces().where(t.faces.c.id == face_id, alive())).one_or_none()
     if row is None:
         raise _no_face(face_id)
     embeddings, _ = t.SLOTS[t.slot_of(row.space)]

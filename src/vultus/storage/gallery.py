@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from vultus.records.answers import Deleted, EnrolledPhoto
 from vultus.records.stored import Collection, CollectionPolicies, NewFace, Subject
 from vultus.storage import collections as c
@@ -23,15 +21,15 @@ from vultus.storage.additions import (
     require_not_erased,
 )
 from vultus.storage.audit import Act, record
-from vultus.storage.corrections import undo_log as u
 from vultus.storage.corrections.subject_corrections import Corrections
 from vultus.storage.database import Database
 from vultus.storage.erasure_marks import mark_erased
 from vultus.storage.gallery_reader import GalleryReader
 from vultus.storage.jobs import JobStore
+from vultus.storage.lifetimes.erasures import PhotoKeys, erase_faces, erase_subject
+from vultus.storage.lifetimes.expiry import Expiry
+from vultus.storage.lifetimes.holdings import HoldingsReader
 from vultus.storage.spaces import Spaces
-
-PhotoKeys = tuple[str, ...]
 
 
 def _nothing() -> None:
@@ -55,6 +53,16 @@ class Gallery(GalleryReader):
     def corrections(self) -> Corrections:
         """Renames, merges and moves, on behalf of the same actor."""
         return Corrections(self._database, self._act)
+
+    @property
+    def expiry(self) -> Expiry:
+        """Subjects whose time is over, erased on behalf of the same actor."""
+        return Expiry(self._database, self._act)
+
+    @property
+    def holdings(self) -> HoldingsReader:
+        """All that is held on one subject."""
+        return HoldingsReader(self._database)
 
     @property
     def jobs(self) -> JobStore:
@@ -122,16 +130,23 @@ class Gallery(GalleryReader):
     # --- subjects -------------------------------------------------------------------------------------------------
 
     def update_subject(
-        self, collection: str, subject_id: str, *, name: str | None = None, metadata: Mapping[str, Any] | None = None
+        self,
+        collection: str,
+        subject_id: str,
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        expires_at: datetime | None = None,
+        never_expires: bool = False,
     ) -> Subject:
-        """Replace name and/or metadata; None leaves a field as it is.
+        """Replace name, metadata and expiry; None leaves a field as it is, never_expires takes the expiry away.
 
         Raises: CollectionNotFound, SubjectNotFound, InvalidRequest (metadata that is no JSON object).
         """
         with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
             subject_pk = s.subject_row(connection, row, subject_id).pk
-            s.update_subject_row(connection, subject_pk, name, metadata)
+            s.update_subject_row(connection, subject_pk, name, metadata, expires_at, never_expires=never_expires)
             its_faces = f.face_ids(connection, lambda faces: faces.c.subject_pk == subject_pk)
             record(connection, self._act, "subject.update", collection=collection, objects=its_faces)
             return s.select_subject(connection, row, subject_id)
@@ -145,12 +160,14 @@ class Gallery(GalleryReader):
             row = c.collection_row(connection, collection, lock=True)
             subject = s.subject_row(connection, row, subject_id)
             others = s.other_spellings(connection, row.pk, subject)
-            gone, orphans = _erase(connection, row.pk, lambda faces: faces.c.subject_pk == subject.pk)
-            u.forget_subject(connection, subject.pk)
-            mark_erased(connection, collection, subject_id)
-            s.delete_subject_row(connection, subject.pk)
+            gone, orphans = erase_subject(connection, row, subject)
             record(connection, self._act, "subject.erase", collection=collection, objects=gone)
         return Deleted(1, len(gone), len(orphans), subject.id, others), orphans
+
+    def record_export(self, collection: str, face_ids: Sequence[str]) -> None:
+        """Audit that all that is held on a subject was given out."""
+        with self._database.writing() as connection:
+            record(connection, self._act, "subject.export", collection=collection, objects=face_ids)
 
     # --- faces ----------------------------------------------------------------------------------------------------
 
@@ -167,6 +184,7 @@ class Gallery(GalleryReader):
         *,
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        expires_at: datetime | None = None,
         space: int | None = None,
         begun: Beginning | None = None,
         known_faces: Sequence[str] = (),
@@ -174,7 +192,8 @@ class Gallery(GalleryReader):
     ) -> tuple[Subject, tuple[EnrolledPhoto, ...]]:
         """Add faces to a subject, made when new (with an id of ours when None); each face, and whether it is new.
 
-        A face whose source photo the subject has already is not stored again. name, metadata: replaced when given.
+        A face whose source photo the subject has already is not stored again. name, metadata, expires_at: replaced when
+        given.
         space: of the embeddings; None: that of the collection as it is now.
         begun: what the enrolment found when it began. known_faces: ids of faces that it relies on.
         before_commit: called last, while nothing can be erased or swept; an exception from it undoes everything.
@@ -186,7 +205,8 @@ class Gallery(GalleryReader):
             if begun is not None:
                 require_not_erased(connection, row, [subject_id], begun, known_faces)
             c.require_space(row, space)
-            added = add_to_subject(connection, row, subject_id, faces, datetime.now(UTC), name=name, metadata=metadata)
+            person: dict[str, Any] = {"name": name, "metadata": metadata, "expires_at": expires_at}
+            added = add_to_subject(connection, row, subject_id, faces, datetime.now(UTC), **person)
             answer = s.select_subject(connection, row, added.subject_id)
             if added.changed:
                 record(connection, self._act, "enroll", collection=collection, objects=face_ids_of([added]))
@@ -227,7 +247,7 @@ class Gallery(GalleryReader):
         """
         with self._database.erasing() as connection:
             row = f.face_row(connection, face_id)
-            gone, orphans = _erase(connection, row.collection_pk, lambda faces: faces.c.pk == row.pk)
+            gone, orphans = erase_faces(connection, row.collection_pk, lambda faces: faces.c.pk == row.pk)
             name = c.collection_name(connection, row.collection_pk)
             record(connection, self._act, "face.erase", collection=name, objects=gone)
         return Deleted(0, len(gone), len(orphans)), orphans
@@ -246,14 +266,3 @@ class Gallery(GalleryReader):
                     unlink(key)
                     removed += 1
         return removed
-
-
-def _erase(connection: Connection, collection_pk: int, condition: f.FaceCondition) -> tuple[tuple[str, ...], PhotoKeys]:
-    """Delete faces of a collection; their ids, and the keys of the photos that no other face uses."""
-    gone = f.face_ids(connection, condition)
-    orphans = f.photos_only_of(connection, condition)
-    u.expire(connection, datetime.now(UTC))
-    if gone:
-        u.forget_faces(connection, condition)
-        f.delete_faces(connection, condition, c.raise_revision(connection, collection_pk))
-    return gone, orphans

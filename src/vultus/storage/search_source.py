@@ -24,7 +24,7 @@ from vultus.search.source import Allocate, ChangeSet, Fits, Mark, StoredEmbeddin
 from vultus.storage import tables as t
 from vultus.storage.collections import no_collection
 from vultus.storage.sealing.seals import ADVICE, sound
-from vultus.storage.subjects import in_chunks
+from vultus.storage.subjects import in_chunks, is_over
 
 log = logging.getLogger(__name__)
 
@@ -116,14 +116,15 @@ class SearchSelects:
         return StoredEmbeddings(pks, embeddings_of(blobs, len(blobs[0]) // 4 if blobs else 0))
 
     def stored_ids(self, cursor: DBAPICursor, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
-        """The ids of those of the faces that were there at `mark` and still are.
+        """The ids of those of the faces that were there at `mark`, still are, and whose subject has not expired.
 
         Left out, and logged, are those that were changed from outside: no decision rests on them.
         """
         found = self.slots[t.slot_of(mark.space)].ids.rows_of(cursor, face_pks)
         for face_id in [row[1] for row in found if not row[3]]:
             log.error("face %s does not match its seal and is not searched; %s", face_id, ADVICE)
-        return {row[0]: StoredIds(*row[1:3]) for row in found if row[3] and _is_of(mark, *row[4:])}
+        current = [row for row in found if row[3] and _is_of(mark, *row[5:]) and not is_over(row[4])]
+        return {row[0]: StoredIds(*row[1:3]) for row in current}
 
     def _named(self, cursor: DBAPICursor, name: str) -> tuple[Mark, int]:
         rows = self.collection.run(cursor, name=name).fetchall()
@@ -162,7 +163,7 @@ class _SlotSelects:
         )
         is_sound = and_(*map(sound, (embeddings, t.faces, t.subjects)))
         self.ids = DriverSelect(
-            select(f.pk, f.id, t.subjects.c.id, is_sound, f.collection_pk, f.revision, c.space)
+            select(f.pk, f.id, t.subjects.c.id, is_sound, t.subjects.c.expires_at, f.collection_pk, f.revision, c.space)
             .join(t.subjects, t.subjects.c.pk == f.subject_pk)
             .join(t.collections, c.pk == f.collection_pk)
             .join(embeddings, embeddings.c.face_pk == f.pk)

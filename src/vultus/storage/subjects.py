@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -36,9 +36,9 @@ Id = TypeVar("Id", str, int)
 
 
 def subject_row(connection: Connection, collection: Row[Any], subject_id: str) -> Row[Any]:
-    """The row of a subject. Raises: SubjectNotFound."""
+    """The row of a subject. Raises: SubjectNotFound, also for one that has expired and is not erased yet."""
     row = find_subject_row(connection, collection.pk, subject_id)
-    if row is None:
+    if row is None or is_over(row.expires_at):
         raise _no_subject(collection, subject_id)
     return row
 
@@ -51,6 +51,18 @@ def find_subject_row(connection: Connection, collection_pk: int, subject_id: str
         if row is not None:
             return row
     return None
+
+
+def is_over(expires_at: datetime | str | None) -> bool:
+    """Whether a moment has come; None never does. As text: as the driver of SQLite has it, in UTC."""
+    if isinstance(expires_at, str):
+        expires_at = datetime.fromisoformat(expires_at).replace(tzinfo=UTC)
+    return expires_at is not None and expires_at <= datetime.now(UTC)
+
+
+def alive() -> ColumnElement[bool]:
+    """The condition on the row of a subject that has not expired."""
+    return t.subjects.c.expires_at.is_(None) | (t.subjects.c.expires_at > datetime.now(UTC))
 
 
 def has_id(connection: Connection, collection_pk: int, subject_id: str) -> bool:
@@ -116,16 +128,32 @@ def find_subject_by_pk(connection: Connection, subject_pk: int) -> Row[Any] | No
     return connection.execute(select(t.subjects).where(t.subjects.c.pk == subject_pk)).one_or_none()
 
 
+def subject_by_pk(connection: Connection, subject_pk: int) -> Row[Any]:
+    """The row of a subject that is there."""
+    subject = find_subject_by_pk(connection, subject_pk)
+    assert subject is not None
+    return subject
+
+
 def change_subject_row(connection: Connection, subject_pk: int, **values: Any) -> None:
     """Set columns of a subject's row."""
     connection.execute(update(t.subjects).where(t.subjects.c.pk == subject_pk).values(values))
 
 
 def update_subject_row(
-    connection: Connection, subject_pk: int, name: str | None, metadata: Mapping[str, Any] | None
+    connection: Connection,
+    subject_pk: int,
+    name: str | None,
+    metadata: Mapping[str, Any] | None,
+    expires_at: datetime | None = None,
+    *,
+    never_expires: bool = False,
 ) -> None:
-    """Replace name and/or metadata; None leaves a field as it is. Raises: InvalidRequest, when metadata is no JSON."""
-    values: dict[str, str] = {}
+    """Replace name, metadata and expiry; None leaves a field as it is, never_expires takes the expiry away.
+
+    Raises: InvalidRequest, when metadata is no JSON.
+    """
+    values: dict[str, Any] = {"expires_at": expires_at} if expires_at is not None or never_expires else {}
     if name is not None:
         require_storable(name)
         values["name"] = name
@@ -153,7 +181,7 @@ def select_subjects(
 
     query: only subjects whose id begins with it, or whose name contains it, in any letter case.
     """
-    statement = _with_counts(collection.pk).order_by(t.subjects.c.id).limit(limit)
+    statement = _with_counts(collection.pk).where(alive()).order_by(t.subjects.c.id).limit(limit)
     if after is not None:
         statement = statement.where(t.subjects.c.id > after)
     if query:
@@ -179,7 +207,7 @@ def select_subjects_of_faces(
     for some in in_chunks(face_ids):
         for row in connection.execute(_OF_FACES, {"face_ids": some}):
             # Filtered here: as a WHERE condition, SQLite goes through all subjects of the collection.
-            if row.collection_pk == collection.pk:
+            if row.collection_pk == collection.pk and not is_over(row.expires_at):
                 found[row.face_id] = _subject(row, collection)
     return found
 
@@ -224,4 +252,5 @@ def _subject(row: Row[Any], collection: Row[Any]) -> Subject:
         metadata=json.loads(row.metadata_json),
         created_at=row.created_at,
         faces=row.faces,
+        expires_at=row.expires_at,
     )

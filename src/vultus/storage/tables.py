@@ -310,6 +310,7 @@ jobs = Table(
 # Every row of the tables above has its seal, written by triggers: see `sealing/`. On PostgreSQL it is NULL.
 for _table in METADATA.tables.values():
     _table.append_column(Column("seal", LargeBinary))
+subjects.append_column(Column("expires_at", UtcDateTime))
 audit.append_column(Column("decisions", Text))  # a JSON list; see `records/decisions.py`
 
 # One row: the id of the installation key that the rows are sealed with.
@@ -319,8 +320,9 @@ installation = Table(
     Column("pk", Number, primary_key=True),
     Column("key_id", Text, nullable=False),
 )
-_announces = audit.c.kept_from.is_not(None)
+_announces, _expires = audit.c.kept_from.is_not(None), subjects.c.expires_at.is_not(None)
 Index("audit_by_kept_from", audit.c.kept_from, sqlite_where=_announces, postgresql_where=_announces)
+Index("subjects_by_expiry", subjects.c.expires_at, sqlite_where=_expires, postgresql_where=_expires)
 
 
 def slot_of(space: int) -> int:

@@ -64,7 +64,7 @@ async def _enrolled(fields: EnrollFields, enrolment: Enrolment, state: State) ->
         "model_name": fields.model_name,
         "strict": fields.strict,
     }
-    person: dict[str, Any] = {"subject": fields.subject, "name": fields.name, "metadata": fields.metadata}
+    person: dict[str, Any] = {name: getattr(fields, name) for name in ("subject", "name", "metadata", "expires_at")}
     if fields.embedding is not None:
         return await state.run(enrolment.enroll_embeddings, fields.embedding, **binding, **person)
     photos = fields.img or []  # EnrollFields checks that there are photos, and one with face=all

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Security
 from pydantic import Field
@@ -64,11 +64,12 @@ async def get_subject(
 async def patch_subject(
     request: Request, collection: CollectionPath, subject: SubjectPath, caller: MayUpdateSubject, state: State
 ) -> resources.SubjectAnswer:
-    """Change name or metadata of a subject; what is not sent stays."""
+    """Change name, metadata or expiry of a subject; what is not sent stays."""
     caller.require_collection(collection)
     fields = await read_fields(request, SubjectFields)
     update = state.system().service.acting_as(caller.act).galleries.update_subject
-    changed = await state.run(update, collection, subject, name=fields.name, metadata=fields.metadata)
+    expiry: dict[str, Any] = {"expires_at": fields.expires_at, "never_expires": fields.never_expires}
+    changed = await state.run(update, collection, subject, name=fields.name, metadata=fields.metadata, **expiry)
     return resources.subject_answer(changed)
 
 

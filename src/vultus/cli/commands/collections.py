@@ -14,6 +14,7 @@ from vultus.cli.opening import opened
 from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName, check_collection, check_rate
 from vultus.cli.output import print_json, print_lines, print_table
 from vultus.cli.settings import load_settings
+from vultus.identifiers import MAX_RETENTION_DAYS
 from vultus.records.stored import Collection, CollectionPolicies
 from vultus.schemas.resources import collection_answer
 from vultus.search.recall import SearchState
@@ -36,6 +37,15 @@ TargetFpir = Annotated[
 StorePhotos = Annotated[
     bool | None,
     typer.Option("--store-photos/--no-store-photos", help="Keep the photos of its faces from now on, or keep none."),
+]
+Retention = Annotated[
+    int | None,
+    typer.Option(
+        "--retention-days",
+        min=1,
+        max=MAX_RETENTION_DAYS,
+        help="Erase a subject so many days after the last enrolment of a face of it.",
+    ),
 ]
 Unset = Annotated[
     list[str] | None,
@@ -80,12 +90,19 @@ def create_collection(
     target_fmr: TargetFmr = None,
     target_fpir: TargetFpir = None,
     store_photos: StorePhotos = None,
+    retention_days: Retention = None,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a collection, bound to a model; nothing happens where it is there already, alike."""
-    sent = _given(min_quality=min_quality, target_fmr=target_fmr, target_fpir=target_fpir, store_photos=store_photos)
+    sent = _given(
+        min_quality=min_quality,
+        target_fmr=target_fmr,
+        target_fpir=target_fpir,
+        store_photos=store_photos,
+        retention_days=retention_days,
+    )
     policies = CollectionPolicies(**sent) if sent else None
     with opened(ctx, load_settings(data_dir=data_dir, model_dir=model_dir)) as system:
         created, _ = system.service.galleries.create_collection(name, model_name=model, policies=policies)
@@ -99,12 +116,19 @@ def set_policies(
     target_fmr: TargetFmr = None,
     target_fpir: TargetFpir = None,
     store_photos: StorePhotos = None,
+    retention_days: Retention = None,
     unset: Unset = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Set policies of a collection, or take some away; what is not named stays."""
-    sent = _given(min_quality=min_quality, target_fmr=target_fmr, target_fpir=target_fpir, store_photos=store_photos)
+    sent = _given(
+        min_quality=min_quality,
+        target_fmr=target_fmr,
+        target_fpir=target_fpir,
+        store_photos=store_photos,
+        retention_days=retention_days,
+    )
     changes = _changes(sent, unset or ())
     with open_gallery(data_dir) as gallery:
         _show(gallery.change_policies(name, changes), as_json)

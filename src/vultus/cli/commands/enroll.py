@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Literal
@@ -13,8 +14,18 @@ import typer
 from vultus import identifiers
 from vultus.cli.embedding_file import EmbeddingFile, read_embeddings
 from vultus.cli.exit_codes import PARTLY
+from vultus.cli.expiry_option import ExpiresAt
 from vultus.cli.opening import opened
-from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir, ModelName, Strict, check_name, check_subject
+from vultus.cli.options import (
+    AsJson,
+    DataDir,
+    InCollection,
+    ModelDir,
+    ModelName,
+    Strict,
+    check_name,
+    check_subject,
+)
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.identifiers import DEFAULT_COLLECTION
@@ -52,13 +63,14 @@ def enroll(
         float | None, typer.Option("--min-quality", min=0, max=100, help="Refuse faces of lower quality, 0..100.")
     ] = None,
     strict: Strict = False,
+    expires_at: ExpiresAt = None,
     model: ModelName = None,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Add photos of one person to a collection, or all faces of one photo, or embeddings that you kept."""
-    given = _Given(tuple(files or ()), subject, name, face, subjects, embedding, min_quality, model, strict)
+    given = _Given(tuple(files or ()), subject, name, face, subjects, embedding, min_quality, model, strict, expires_at)
     given.check()
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
     photos = [read_photo(file, settings.max_image_bytes) for file in given.files]
@@ -84,6 +96,7 @@ class _Given:
     min_quality: float | None
     model: str | None
     strict: bool
+    expires_at: datetime | None
 
     def check(self) -> None:
         """Refuses as wrong usage what would be ignored."""
@@ -106,8 +119,10 @@ class _Given:
             raise typer.BadParameter("needs --model, the model that made it", param_hint="--embedding")
 
     def _check_all_faces(self) -> None:
-        if self.subject is not None or self.name is not None:
-            raise typer.BadParameter("all makes a new subject of each face; leave out --subject and --name")
+        if self.subject is not None or self.name is not None or self.expires_at is not None:
+            raise typer.BadParameter(
+                "all makes a new subject of each face; leave out --subject, --name and --expires-at"
+            )
         if len(self.files) > 1:
             raise typer.BadParameter(f"all takes one photo, {len(self.files)} are named; enroll them one by one")
 
@@ -135,6 +150,7 @@ def _enrolled(
             collection=collection,
             subject=given.subject,
             name=given.name,
+            expires_at=given.expires_at,
             strict=given.strict,
         )
     if given.face == "all":
@@ -151,6 +167,7 @@ def _enrolled(
         collection=collection,
         subject=given.subject,
         name=given.name,
+        expires_at=given.expires_at,
         model_name=given.model,
         face=given.face,
         min_quality=given.min_quality,

@@ -1,4 +1,4 @@
-"""vultus subjects: rename, merge, move a face, undo; on the database alone, also beside a running server."""
+"""vultus subjects: list, show, change, undo; on the database alone, also beside a running server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vultus.storage.audit import COMMAND, Act
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
 
-app = typer.Typer(help="Subjects: rename, merge, move a face, undo.", no_args_is_help=True)
+app = typer.Typer(help="Subjects: list, show, erase, export, rename, merge, undo.", no_args_is_help=True)
 MOST_FOUND = 10  # ids with one beginning; a refusal names fewer
 BEGINNING = f"or {LEAST_CHARACTERS} and more characters that it alone begins with"
 Subject = Annotated[
@@ -56,7 +56,7 @@ def rename_subject(
 ) -> None:
     """Give a subject another id."""
     with open_gallery(data_dir) as (gallery, undo_for):
-        subject = _full_subject(gallery, collection, subject)
+        subject = full_subject(gallery, collection, subject)
         changed = gallery.corrections.rename(collection, subject, new_id, undo_for=undo_for)
         cautions = id_cautions(gallery, None, collection, [changed.subject.id])
     changed = replace(changed, cautions=cautions)
@@ -73,7 +73,7 @@ def merge_subject(
 ) -> None:
     """Move all faces of a subject to another one; the first is gone then."""
     with open_gallery(data_dir) as (gallery, undo_for):
-        subject, into = (_full_subject(gallery, collection, one) for one in (subject, into))
+        subject, into = (full_subject(gallery, collection, one) for one in (subject, into))
         changed = gallery.corrections.merge(collection, subject, into, undo_for=undo_for)
     said = f"{changed.moved} faces of {subject} belong to {into} now, which has {changed.subject.faces}"
     _show(merged_subject(changed), said, changed.undo, as_json)
@@ -138,7 +138,7 @@ def undo_change(
     _show(undone_answer(undone), said, None, as_json)
 
 
-def _full_subject(gallery: Gallery, collection: str, given: str) -> str:
+def full_subject(gallery: Gallery, collection: str, given: str) -> str:
     """The id that is meant. Ids are stored composed but for those of an earlier release, which are given in full."""
     for spelling in (given, canonical(given)):
         if known := gallery.subject_ids_beginning(collection, spelling, limit=MOST_FOUND):

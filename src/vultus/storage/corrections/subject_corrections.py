@@ -63,7 +63,8 @@ class Corrections:
     def merge(self, collection: str, subject_id: str, into: str, *, undo_for: timedelta) -> ChangedSubject:
         """Move all faces of a subject to another one, and remove the emptied subject.
 
-        The other one keeps its name and metadata, and takes over those of the first where it has none.
+        The other one keeps its name and metadata, and takes over those of the first where it has none. Of two expiries
+        the earlier one holds, so that no face is kept for longer than was said of it.
         Raises: CollectionNotFound, SubjectNotFound (of either), InvalidRequest (one subject given twice).
         """
         now = self._clock()
@@ -74,6 +75,8 @@ class Corrections:
             if subject.pk == target.pk:
                 raise InvalidRequest("a subject cannot be merged with itself; send the id of another one")
             payload = {**_plain(subject), "took": _take_over(connection, subject, target)}
+            payload["had_expiry"] = _moment_text(target.expires_at)
+            _take_earlier_expiry(connection, subject, target)
             entry, undo = u.add_entry(connection, u.MERGE, subject, now + undo_for, payload, other_pk=target.pk)
             moved = self._record(connection, u.MERGE, row, lambda faces: faces.c.subject_pk == subject.pk)
             _move(connection, entry, lambda faces: faces.c.subject_pk == subject.pk, target, moved)
@@ -90,7 +93,10 @@ class Corrections:
             u.expire(connection, now)
             face = f.face_row(connection, face_id)
             row = c.collection_row(connection, c.collection_name(connection, face.collection_pk), lock=True)
-            former, target = _by_pk(connection, face.subject_pk), s.find_subject_row(connection, row.pk, subject_id)
+            former, target = (
+                s.subject_by_pk(connection, face.subject_pk),
+                s.find_subject_row(connection, row.pk, subject_id),
+            )
             if target is not None and former.pk == target.pk:
                 raise InvalidRequest(f"the face belongs to subject {quoted(subject_id)} already; send another one")
             created = target is None
@@ -124,7 +130,7 @@ class Corrections:
             if entry.kind == u.MOVE and json.loads(entry.payload)["created"]:
                 _remove_if_unused(connection, entry.other_pk)
             u.expire(connection, self._clock())
-            subject = s.select_subject(connection, row, _by_pk(connection, entry.subject_pk).id)
+            subject = s.select_subject(connection, row, s.subject_by_pk(connection, entry.subject_pk).id)
             return Undone(entry.kind, subject, 0 if revision is None else moved)
 
     def sweep(self) -> None:
@@ -159,19 +165,27 @@ def _take_over(connection: Connection, subject: Row[Any], target: Row[Any]) -> l
     return list(taken)
 
 
+def _take_earlier_expiry(connection: Connection, subject: Row[Any], target: Row[Any]) -> None:
+    if subject.expires_at is not None and (target.expires_at is None or subject.expires_at < target.expires_at):
+        s.change_subject_row(connection, target.pk, expires_at=subject.expires_at)
+
+
+def _moment_text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment_of(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
 def _plain(subject: Row[Any]) -> dict[str, Any]:
     return {
         "id": subject.id,
         "name": subject.name,
         "metadata_json": subject.metadata_json,
         "created_at": subject.created_at.isoformat(),
+        "expires_at": _moment_text(subject.expires_at),
     }
-
-
-def _by_pk(connection: Connection, subject_pk: int) -> Row[Any]:
-    subject = s.find_subject_by_pk(connection, subject_pk)
-    assert subject is not None
-    return subject
 
 
 # --- undo ---------------------------------------------------------------------------------------------------------
@@ -189,13 +203,20 @@ def _undo_rename(connection: Connection, collection: Row[Any], entry: Row[Any]) 
 def _undo_merge(connection: Connection, collection: Row[Any], entry: Row[Any]) -> None:
     """Store the subject again, and take from the other one what it took over, unless that was changed since."""
     was = json.loads(entry.payload)
+    expires_at = _moment_of(was.get("expires_at"))  # absent from entries of an earlier release
+    if s.is_over(expires_at):
+        raise UndoNotPossible("the subject that was merged has expired since; nothing can bring it back")
     target = _require_there(connection, entry.other_pk)
     _require_latest(connection, entry)
     _require_free(connection, collection, was["id"])
     s.insert_subject(
         connection, collection.pk, was["id"], datetime.fromisoformat(was["created_at"]), pk=entry.subject_pk
     )
-    s.change_subject_row(connection, entry.subject_pk, name=was["name"], metadata_json=was["metadata_json"])
+    s.change_subject_row(
+        connection, entry.subject_pk, name=was["name"], metadata_json=was["metadata_json"], expires_at=expires_at
+    )
+    if expires_at is not None and target.expires_at == expires_at:
+        s.change_subject_row(connection, target.pk, expires_at=_moment_of(was["had_expiry"]))
     nothing = {"name": None, "metadata_json": "{}"}
     given_back = {key: nothing[key] for key in was["took"] if getattr(target, key) == was[key]}
     if given_back:
@@ -244,8 +265,8 @@ def _move_back(connection: Connection, entry: Row[Any]) -> int:
 
 def _remove_if_unused(connection: Connection, subject_pk: int) -> None:
     """Remove the subject that a move made, unless something was added to it, or could come back to it, since."""
-    subject = _by_pk(connection, subject_pk)
+    subject = s.subject_by_pk(connection, subject_pk)
     has_face = bool(f.face_ids(connection, lambda faces: faces.c.subject_pk == subject_pk))
-    described = bool(subject.name) or subject.metadata_json != "{}"
+    described = bool(subject.name) or subject.metadata_json != "{}" or subject.expires_at is not None
     if not has_face and not described and not u.names_subject(connection, subject_pk):
         s.delete_subject_row(connection, subject_pk)

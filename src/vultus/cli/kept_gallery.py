@@ -1,0 +1,37 @@
+"""The gallery and its photos for commands that need no models, also beside a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vultus.cli.settings import load_settings
+from vultus.records.answers import Deleted
+from vultus.storage.audit import COMMAND, Act
+from vultus.storage.gallery import Gallery
+from vultus.storage.migrations.runner import ready_database
+from vultus.storage.photos import LocalPhotoStore
+
+MOST_LISTED = 1_000_000
+
+
+@dataclass(frozen=True)
+class KeptGallery:
+    """What is enrolled; changes are audited as made by a command."""
+
+    gallery: Gallery
+    photos: LocalPhotoStore
+
+    def without_photos(self, deleted: Deleted, photo_keys: tuple[str, ...]) -> Deleted:
+        """Remove the photos that no face uses any more."""
+        return replace(deleted, photos=self.gallery.remove_unreferenced(photo_keys, self.photos.delete))
+
+
+@contextmanager
+def open_kept_gallery(data_dir: Path | None) -> Iterator[KeptGallery]:
+    """The gallery of these settings. Raises StorageFailed, when there is none."""
+    settings = load_settings(data_dir=data_dir)
+    with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
+        yield KeptGallery(Gallery(database).acting_as(Act(COMMAND)), LocalPhotoStore(settings.photo_dir))

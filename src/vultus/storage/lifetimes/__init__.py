@@ -1,0 +1,1 @@
+"""How long subjects are kept, and how they are erased; and all that is held on one."""
