@@ -33,6 +33,7 @@ ACTIONS = {
     "compare": ("compare", READ),
     "detect": ("detect", READ),
     "get_photo": ("face.photo", READ),
+    "export": ("subject.export", READ),
     "enroll": ("enroll", CHANGE),
     "put_collection": ("collection.create", CHANGE),
     "patch_collection": ("collection.policy", CHANGE),
