@@ -6,6 +6,7 @@ Labels are of bounded number: routes as the application declares them, never a p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -37,13 +38,14 @@ class Instruments:
             buckets=REQUEST_SECONDS,
             registry=registry,
         )
-        self._stages = Histogram(
+        stages = Histogram(
             "vultus_stage_duration_seconds",
             "Time of one request in one stage.",
             ["stage"],
             buckets=STAGE_SECONDS,
             registry=registry,
         )
+        self._stages = {name: stages.labels(name) for name in get_args(Stage)}  # found once: every request has some
         self._decisions = Counter(
             "vultus_decisions", "Decisions about faces.", ["operation", "decision"], registry=registry
         )
@@ -73,7 +75,7 @@ class Instruments:
     def count_stages(self, stages: Mapping[Stage, float]) -> None:
         """The seconds of each stage that one request had."""
         for name, seconds in stages.items():
-            self._stages.labels(name).observe(seconds)
+            self._stages[name].observe(seconds)
 
     def count_decisions(self, operation: str, decisions: Iterable[Decision]) -> None:
         """What one request decided. operation: its name in the audit."""
