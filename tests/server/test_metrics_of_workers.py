@@ -89,12 +89,13 @@ def test_scraping_goes_on_while_all_slots_are_taken_and_the_queue_is_full(tmp_pa
         assert statuses == [200] * 2 + [503] * 6
 
 
-def test_the_folder_of_the_counts_is_private_and_gone_at_the_end(tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_the_folder_of_the_counts_is_private_and_gone_at_the_end(tmp_path, how):
     with serving(tmp_path, **TWO) as server:
         wait_until(lambda: both_are_ready(server), "both workers")
         environment = Path(f"/proc/{workers_of(server)[0]}/environ").read_bytes().decode()
         folder = Path(re.search(r"PROMETHEUS_MULTIPROC_DIR=([^\0]+)", environment)[1])
         assert folder.stat().st_mode & 0o777 == 0o700
-        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(how)
         server.process.wait(patient())
-        assert not folder.exists()
+        wait_until(lambda: not folder.exists(), "the folder to be removed, by the workers where the parent was killed")

@@ -5,9 +5,9 @@
            work-PID.json                      what a worker does, see `records.samples.Work`; removed when it has died
            workers.json                       what the parent knows: how many there shall be, how many died
 
-The parent makes the folder and removes it; one that a killed parent left is removed by the next. A disk that is full
-would end a process that writes to a mapped file, so the folder is in /dev/shm where there is one, and its room is taken
-at once.
+The parent makes the folder and removes it; where it was killed its workers do, or the next server does. A disk that is
+full would end a process that writes to a mapped file, so the folder is in /dev/shm where there is one, and its room is
+taken at once.
 """
 
 from __future__ import annotations
@@ -71,6 +71,10 @@ class SharedCounts:
         """The worker has ended: what it did counts, what it does is nothing."""
         (self.folder / f"work-{pid}.json").unlink(missing_ok=True)
         mark_process_dead(pid, str(self.folder))  # type: ignore[no-untyped-call]
+
+    def remove(self) -> None:
+        """The server is gone: give the memory back."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def workers(self) -> Workers:
         """What all workers do together, as they said within the last seconds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -102,6 +103,9 @@ def run_worker(start: Start) -> None:
     server = WorkerServer(server_config(app, settings, protocol), shutdown_state, settings.grace_seconds, channel)
     signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
     server.run(sockets=[])
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        start.counts.remove()
     if shutdown_state.over:
         end_with_threads()
 
