@@ -68,7 +68,7 @@ ONLY_IMPORTER = {
     "sqlalchemy": {"storage", "backup"},
     "psycopg": {"storage/engines"},
     "alembic": {"storage"},
-    "pyrage": {"backup"},
+    "pyrage": {"backup", "cli/commands/backup.py"},
     "uvicorn": {"server"},
     "prometheus_client": {"metrics"},
 }

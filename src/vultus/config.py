@@ -96,6 +96,12 @@ class Settings(BaseSettings):
         description="File of the key that seals the stored rows, 64 hexadecimal digits; made by the first start where "
         "it is missing. Default: installation.key in the data folder.",
     )
+    erasure_ledger: Path | None = Field(
+        None,
+        description="File outside the data folder that keeps a line of each erasure, without names, so that a restore "
+        "brings nobody back; its key lies beside it, see [operations](operations.md#erasures-and-restores). Default: "
+        "none.",
+    )
     admin_key: SecretStr | None = Field(
         None,
         min_length=MIN_ADMIN_KEY_CHARACTERS,

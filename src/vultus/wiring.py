@@ -39,7 +39,9 @@ from vultus.status.sampler import Sampler
 from vultus.storage.audit import SERVER as THE_SERVER
 from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
-from vultus.storage.database import is_sqlite, open_database
+from vultus.storage.database import Database, is_sqlite, open_database
+from vultus.storage.erasures.catching_up import catch_up, open_ledger
+from vultus.storage.erasures.ledger import ErasureLedger
 from vultus.storage.first_admin_key import GivenKey, make_first_key, store_given_key
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
@@ -183,7 +185,8 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         if not database.seals_rows:  # the migration makes it where rows need it; here only model files do
             make_folders(settings.data_dir)
             database.installation_key.make()
-        gallery, keys, audit_sink = Gallery(database), KeyStore(database), BackgroundAuditWriter(database)
+        ledger = open_ledger(settings.erasure_ledger, settings.data_dir)
+        gallery, keys, audit_sink = Gallery(database, ledger), KeyStore(database), BackgroundAuditWriter(database)
         stack.callback(audit_sink.close)
         given_key = _given_key(settings) if duties.first_start else None
         if given_key is not None:
@@ -208,6 +211,8 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
             warm_up(pipeline, models)
         if duties.first_start:
             warn_of_spellings(gallery)
+            if ledger is not None:
+                _catch_up(database, ledger, service, settings)
             photos.remove_leftovers()
             _sweep(service, settings)
         else:
@@ -238,6 +243,14 @@ def shared_index(settings: Settings) -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(settings.shared_index_dir, ignore_errors=True)
+
+
+def _catch_up(database: Database, ledger: ErasureLedger, service: FaceService, settings: Settings) -> None:
+    """Erase whom the ledger names, where an older copy of the data was put in place."""
+    erasures, orphans = catch_up(database, ledger, settings.data_dir, Act(THE_SERVER))
+    service.context.remove_photos(orphans)
+    if erasures:
+        log.warning("%d erasures of the ledger were done again: the data folder was older than its ledger", erasures)
 
 
 def _sweep(service: FaceService, settings: Settings) -> None:
@@ -299,6 +312,11 @@ def check_settings(settings: Settings) -> None:
         raise SettingsInvalid(
             f"the photos are in {settings.photo_dir}, which other servers of this PostgreSQL database may not have; if "
             "that folder is the same for all of them, or this is the only one, set VULTUS_PHOTOS_SHARED=true"
+        )
+    ledger, data_dir = settings.erasure_ledger, settings.data_dir.resolve()
+    if ledger is not None and data_dir in ledger.resolve().parents:
+        raise SettingsInvalid(
+            "VULTUS_ERASURE_LEDGER is in the data folder, which a restore replaces; name a file somewhere else"
         )
     cards = known_cards(settings.model_dir)
     known = find_card(cards, settings.default_model)

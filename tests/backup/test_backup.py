@@ -388,7 +388,7 @@ def test_a_backup_of_this_release_names_its_schema(database, photos, file, full)
 
 def sealed_restore(file: Path, folder: Path) -> tuple[bool, list[str]]:
     """Whether the rows were verified by their seals, and what a check finds afterwards."""
-    _, verified = restore_backup(file, folder / "vultus.db", folder / "photos", ACT)
+    verified = restore_backup(file, folder / "vultus.db", folder / "photos", ACT).sealed
     with closing(open_database(f"sqlite:///{folder / 'vultus.db'}")) as database:
         return verified, [fault.sentence for fault in faults(database, LocalPhotoStore(folder / "photos"))]
 

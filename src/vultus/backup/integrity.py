@@ -18,7 +18,7 @@ from vultus.storage import tables as t
 from vultus.storage.database import Database
 from vultus.storage.faces import referenced_photos
 from vultus.storage.migrations.runner import newest_schema, schema_version
-from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.photos import StoredPhotos
 from vultus.storage.sealing.seals import trigger_names
 from vultus.storage.subjects import in_chunks
 from vultus.vectors import LENGTH_TOLERANCE
@@ -98,7 +98,7 @@ class Fault:
     repairable: bool = False
 
 
-def faults(database: Database, photos: LocalPhotoStore, *, digests: bool = True) -> Iterator[Fault]:
+def faults(database: Database, photos: StoredPhotos, *, digests: bool = True) -> Iterator[Fault]:
     """All disagreements, those of the database first. digests: also read every photo and compare its sha256.
 
     Raises StorageFailed, when the database cannot be read at all.
@@ -119,7 +119,7 @@ def faults(database: Database, photos: LocalPhotoStore, *, digests: bool = True)
         yield Fault("database", "the rest could not be compared, because of these rows")
 
 
-def _compared(database: Database, photos: LocalPhotoStore, digests: bool) -> Iterator[Fault]:
+def _compared(database: Database, photos: StoredPhotos, digests: bool) -> Iterator[Fault]:
     with database.reading() as connection:
         yield from _rows(connection)
         yield from _vectors(connection)
@@ -128,7 +128,7 @@ def _compared(database: Database, photos: LocalPhotoStore, digests: bool) -> Ite
     yield from _unreferenced(database, photos)
 
 
-def unreferenced_photos(database: Database, photos: LocalPhotoStore) -> tuple[str, ...]:
+def unreferenced_photos(database: Database, photos: StoredPhotos) -> tuple[str, ...]:
     """The keys of stored photos that no face uses; one that is just being enrolled may be among them."""
     found: list[str] = []
     for some in in_chunks(tuple(photos.keys())):
@@ -201,7 +201,7 @@ def _audit(database: Database, connection: Connection) -> Iterator[Fault]:
 # --- photos -------------------------------------------------------------------------------------------------------
 
 
-def _missing_photos(database: Database, photos: LocalPhotoStore, digests: bool) -> Iterator[Fault]:
+def _missing_photos(database: Database, photos: StoredPhotos, digests: bool) -> Iterator[Fault]:
     with database.reading() as connection:
         columns = (t.faces.c.id, t.faces.c.photo_sha256, t.faces.c.photo_bytes)
         kept = t.faces.c.photo_sha256.is_not(None)
@@ -212,7 +212,7 @@ def _missing_photos(database: Database, photos: LocalPhotoStore, digests: bool) 
             yield Fault("photos", f"the photo of face {row.id} {problem}; restore a backup, or erase the face")
 
 
-def _photo_problem(row: Row[Any], photos: LocalPhotoStore, digests: bool) -> str | None:
+def _photo_problem(row: Row[Any], photos: StoredPhotos, digests: bool) -> str | None:
     size = photos.size(row.photo_sha256)
     if size is None:
         return "is missing"
@@ -234,7 +234,7 @@ def _is_there(database: Database, face_id: str) -> bool:
         return connection.execute(select(t.faces.c.pk).where(t.faces.c.id == face_id)).first() is not None
 
 
-def _unreferenced(database: Database, photos: LocalPhotoStore) -> Iterator[Fault]:
+def _unreferenced(database: Database, photos: StoredPhotos) -> Iterator[Fault]:
     keys = unreferenced_photos(database, photos)
     if keys:
         sentence = f"{len(keys)} stored photos belong to no face; the next start of the server removes them"

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyrage.x25519 import Identity
@@ -23,11 +24,26 @@ from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import database_file, open_database
 from vultus.storage.engines.write_queue import SUFFIX as WRITE_LOCK
+from vultus.storage.erasures.ledger import ErasureLedger
+from vultus.storage.erasures.replay import replay
+from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import migrate, schema_version
-from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.photos import LocalPhotoStore, StoredPhotos
 from vultus.storage.sealing.seals import SEALED_SINCE, is_same_key, seal_anew
 
 RESTORING = ".restoring"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore put in place. sealed: whether the rows match their seals; without their key that cannot be told.
+
+    erasures: how many of the ledger were done again.
+    """
+
+    manifest: Manifest
+    sealed: bool
+    erasures: int
 
 
 def restore_backup(
@@ -38,13 +54,12 @@ def restore_backup(
     key_file: Path | None = None,
     *,
     identities: Sequence[Identity] = (),
-) -> tuple[Manifest, bool]:
+    ledger: ErasureLedger | None = None,
+) -> Restored:
     """Put a backup in place. The caller holds the data folder (`server_lock.serving_alone`).
 
     key_file: of the installation key; None: in the folder of the database. A key in the backup goes there. identities:
-    that open an encrypted backup.
-    Returns its manifest, and whether its rows match their seals; False: without their key that cannot be told, and they
-    were sealed anew.
+    that open an encrypted backup. ledger: of erasures, which are done again.
     Raises StorageFailed, when the folder is not empty, or the backup is damaged; then nothing is in place.
     """
     _require_empty(database, photo_folder)
@@ -53,8 +68,10 @@ def restore_backup(
     key = InstallationKey(key_file or database.with_name(FILE_NAME))
     had_key = key.exists()
     try:
-        manifest = _unpack(ArchiveReader(archive, identities), new_database, new_photos, key)
-        verified = _require_sound(new_database, new_photos, act, key)
+        reader = ArchiveReader(archive, identities)
+        manifest = _unpack(reader, new_database, new_photos)
+        settle_key(reader, key)
+        sealed, erasures = make_sound(new_database, LocalPhotoStore(new_photos), act, key, ledger)
         os.sync()  # once, instead of for each photo
     except BaseException:
         _discard(new_database, new_photos)
@@ -63,7 +80,7 @@ def restore_backup(
         raise
     _put_in_place(new_photos, photo_folder)
     _put_in_place(new_database, database)
-    return manifest, verified
+    return Restored(manifest, sealed, erasures)
 
 
 def refuse_unfinished(url: str) -> None:
@@ -96,7 +113,7 @@ def _discard(database: Path, photos: Path) -> None:
     shutil.rmtree(photos, ignore_errors=True)
 
 
-def _unpack(reader: ArchiveReader, database: Path, photos: Path, installation_key: InstallationKey) -> Manifest:
+def _unpack(reader: ArchiveReader, database: Path, photos: Path) -> Manifest:
     make_folders(database.parent)
     make_folders(photos)
     for key, data in reader.photos(database):
@@ -104,20 +121,31 @@ def _unpack(reader: ArchiveReader, database: Path, photos: Path, installation_ke
         make_folders(place.parent, synced=False)
         with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(data)
+    return whole_manifest(reader, database)
+
+
+def whole_manifest(reader: ArchiveReader, database: Path) -> Manifest:
+    """The manifest of an archive that was read to its end. Raises StorageFailed, when it held no database."""
     if reader.manifest is None or not database.exists():
         raise StorageFailed(f"the backup {reader.path} cannot be used: it holds no database; take another one")
-    if reader.key is not None:
-        installation_key.put(reader.key)
-    installation_key.make()
-    if reader.key not in (None, installation_key.key):
-        raise StorageFailed(f"{installation_key.path} is not the installation key of the backup; move it away")
     return reader.manifest
 
 
-def _require_sound(database: Path, photos: Path, act: Act, key: InstallationKey) -> bool:
-    """Bring the database to the schema of this code, and check that rows, seals and photos agree.
+def settle_key(reader: ArchiveReader, key: InstallationKey) -> None:
+    """See to it that there is a key: that of the archive, where it has one. Raises StorageFailed, when that differs."""
+    if reader.key is not None:
+        key.put(reader.key)
+    key.make()
+    if reader.key not in (None, key.key):
+        raise StorageFailed(f"{key.path} is not the installation key of the backup; move it away")
 
-    Returns whether the key is that of the seals; otherwise the rows are sealed anew with it.
+
+def make_sound(
+    database: Path, photos: StoredPhotos, act: Act, key: InstallationKey, ledger: ErasureLedger | None
+) -> tuple[bool, int]:
+    """Bring the database to the schema of this code, erase whom the ledger names, and check that all agrees.
+
+    Returns whether the key is that of the seals, otherwise the rows are sealed anew with it; and how many were erased.
     """
     with closing(open_database(f"sqlite:///{database}", key.path)) as ready:
         sealed = schema_version(ready) >= SEALED_SINCE
@@ -125,11 +153,13 @@ def _require_sound(database: Path, photos: Path, act: Act, key: InstallationKey)
         if sealed and not verified:
             seal_anew(ready)
         migrate(ready)
-        found = list(faults(ready, LocalPhotoStore(photos), digests=False))  # the digests were verified on the way
+        found = list(faults(ready, photos, digests=False))  # the digests were verified on the way
         if found:
             raise StorageFailed(f"the backup cannot be used: {found[0].sentence}; take another one")
         Audit(ready).add(act.line("restore"))
-        return verified
+        erasures, orphans = replay(ready, ledger, act) if ledger is not None else (0, ())
+        Gallery(ready).remove_unreferenced(orphans, photos.delete)
+        return verified, erasures
 
 
 def _put_in_place(new: Path, place: Path) -> None:

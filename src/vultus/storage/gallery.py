@@ -24,6 +24,8 @@ from vultus.storage.audit import Act, record
 from vultus.storage.corrections.subject_corrections import Corrections
 from vultus.storage.database import Database
 from vultus.storage.erasure_marks import mark_erased
+from vultus.storage.erasures.ledger import Erasure, ErasureLedger, Made
+from vultus.storage.erasures.noted import erasing
 from vultus.storage.gallery_reader import GalleryReader
 from vultus.storage.jobs import JobStore
 from vultus.storage.lifetimes.erasures import PhotoKeys, erase_faces, erase_subject
@@ -39,9 +41,11 @@ def _nothing() -> None:
 class Gallery(GalleryReader):
     """What a `GalleryReader` reads, and the changes of it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, ledger: ErasureLedger | None = None) -> None:
+        """ledger: has a line of each erasure before it is done; None: none is kept."""
         super().__init__(database)
         self._act: Act | None = None
+        self._ledger = ledger
 
     def acting_as(self, act: Act) -> Gallery:
         """The same gallery for one actor: each change adds an audit line in the same transaction."""
@@ -57,7 +61,7 @@ class Gallery(GalleryReader):
     @property
     def expiry(self) -> Expiry:
         """Subjects whose time is over, erased on behalf of the same actor."""
-        return Expiry(self._database, self._act)
+        return Expiry(self._database, self._act, self._ledger)
 
     @property
     def holdings(self) -> HoldingsReader:
@@ -118,13 +122,14 @@ class Gallery(GalleryReader):
 
         Raises: CollectionNotFound.
         """
-        with self._database.erasing() as connection:
+        with erasing(self._database, self._ledger) as (connection, note):
             row = c.collection_row(connection, name, lock=True)
             gone = c.select_collections(connection, name)[0]
             orphans = f.photos_only_of(connection, lambda faces: faces.c.collection_pk == row.pk)
             mark_erased(connection, name)
             c.delete_collection_row(connection, row.pk)
             record(connection, self._act, "collection.erase", collection=name, count=gone.faces)
+            note(Erasure("collection", Made(name, row.created_at)))
         return Deleted(gone.subjects, gone.faces, len(orphans)), orphans
 
     # --- subjects -------------------------------------------------------------------------------------------------
@@ -156,12 +161,14 @@ class Gallery(GalleryReader):
 
         Raises: CollectionNotFound, SubjectNotFound.
         """
-        with self._database.erasing() as connection:
+        with erasing(self._database, self._ledger) as (connection, note):
             row = c.collection_row(connection, collection, lock=True)
             subject = s.subject_row(connection, row, subject_id)
             others = s.other_spellings(connection, row.pk, subject)
             gone, orphans = erase_subject(connection, row, subject)
             record(connection, self._act, "subject.erase", collection=collection, objects=gone)
+            made = Made(subject.id, subject.created_at)
+            note(Erasure("subject", Made(collection, row.created_at), made, gone))
         return Deleted(1, len(gone), len(orphans), subject.id, others), orphans
 
     def record_export(self, collection: str, face_ids: Sequence[str]) -> None:
@@ -245,11 +252,12 @@ class Gallery(GalleryReader):
 
         Raises: FaceNotFound.
         """
-        with self._database.erasing() as connection:
+        with erasing(self._database, self._ledger) as (connection, note):
             row = f.face_row(connection, face_id)
             gone, orphans = erase_faces(connection, row.collection_pk, lambda faces: faces.c.pk == row.pk)
             name = c.collection_name(connection, row.collection_pk)
             record(connection, self._act, "face.erase", collection=name, objects=gone)
+            note(Erasure("face", Made(name, c.collection_row(connection, name).created_at), faces=gone))
         return Deleted(0, len(gone), len(orphans)), orphans
 
     # --- photos ---------------------------------------------------------------------------------------------------

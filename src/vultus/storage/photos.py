@@ -27,11 +27,8 @@ _REFUSALS = {
 }
 
 
-class PhotoStore(Protocol):
+class StoredPhotos(Protocol):
     """Photos by key: 64 hex digits, the sha256 of the stored bytes. Every method may raise StorageFailed."""
-
-    def put(self, data: bytes) -> str:
-        """Store the bytes durably and return their key; the same bytes again are stored once."""
 
     def get(self, key: str) -> bytes:
         """Raises: NotFound, InvalidRequest (no key)."""
@@ -39,11 +36,21 @@ class PhotoStore(Protocol):
     def exists(self, key: str) -> bool:
         """Raises: InvalidRequest (no key)."""
 
+    def size(self, key: str) -> int | None:
+        """How many bytes are stored, None when there is no such photo. Raises: InvalidRequest (no key)."""
+
     def delete(self, key: str) -> None:
         """Erase a photo; a missing one is fine. Raises: InvalidRequest (no key)."""
 
     def keys(self) -> Iterator[str]:
         """All keys, in no order."""
+
+
+class PhotoStore(StoredPhotos, Protocol):
+    """Stored photos, to which others are added."""
+
+    def put(self, data: bytes) -> str:
+        """Store the bytes durably and return their key; the same bytes again are stored once."""
 
 
 class LocalPhotoStore:

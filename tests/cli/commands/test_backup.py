@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests import pictures
 from vultus.backup.archive import SUMS
 from vultus.backup.encryption import new_identity
 from vultus.backup.last_backup import read_last_backup
+from vultus.storage.database import open_database
+from vultus.storage.erasures.ledger import ErasureLedger
+from vultus.storage.gallery import Gallery
 
 
 @pytest.fixture
@@ -162,6 +166,70 @@ def test_a_wrong_recipient_is_refused_before_anything_is_written(run, surroundin
     answer = run("backup", "saved", "--recipient", "age1nobody")
     assert (answer.exit_code, set(surroundings.iterdir())) == (1, before)
     assert "--recipient number 1 is no recipient of age" in answer.stderr
+
+
+# --- dry run ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_would_be_restored_and_writes_nothing(run, surroundings, enrolled):
+    run("backup", "saved")
+    before = {path: path.stat().st_mtime_ns for path in surroundings.rglob("*")}
+    answer = run("restore", "saved", "--dry-run", "--data-dir", "new")
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout.startswith("saved holds 2 subjects, 2 faces, 2 photos, as of 20")
+    assert "nothing was written" in answer.stdout
+    assert "a restore would seal them anew" in answer.stdout
+    assert {path: path.stat().st_mtime_ns for path in surroundings.rglob("*")} == before
+
+
+def test_a_dry_run_beside_a_gallery_says_what_is_there(run, surroundings, enrolled):
+    run("backup", "saved")
+    answer = json.loads(run("restore", "saved", "--dry-run", "--json").stdout)
+    assert (answer["dry_run"], answer["sealed"], answer["in_place"]) == (True, True, {"subjects": 2, "faces": 2})
+    assert "holds 2 subjects, 2 faces now and is never overwritten" in run("restore", "saved", "--dry-run").stdout
+
+
+def test_a_dry_run_refuses_what_a_restore_refuses(run, surroundings, enrolled):
+    run("backup", "saved")
+    data = (surroundings / "saved").read_bytes()
+    (surroundings / "saved").write_bytes(data[: data.rindex(SUMS.encode())])
+    answer = run("restore", "saved", "--dry-run", "--data-dir", "new")
+    assert (answer.exit_code, "take another one" in answer.stderr) == (1, True)
+    assert not (surroundings / "new").exists()
+
+
+# --- the erasure ledger -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ledger(small, surroundings, monkeypatch) -> ErasureLedger:
+    """A ledger that the small system keeps."""
+    monkeypatch.setenv("VULTUS_ERASURE_LEDGER", str(surroundings / "erasures.jsonl"))
+    return ErasureLedger(surroundings / "erasures.jsonl")
+
+
+def test_who_was_erased_since_does_not_come_back_with_a_restore(run, small, surroundings, enrolled, ledger):
+    run("backup", "saved")
+    Gallery(open_database(f"sqlite:///{surroundings / 'vultus.db'}"), ledger).delete_subject("default", "berta")
+    planned = json.loads(run("restore", "saved", "--dry-run", "--data-dir", "new", "--json").stdout)
+    assert (planned["subjects"], planned["erasures"]) == (2, 1)
+    answer = run("restore", "saved", "--data-dir", "new")
+    assert answer.exit_code == 0, answer.output
+    assert "1 erasures made since were done again" in answer.stdout
+    with closing(open_database(f"sqlite:///{surroundings / 'new' / 'vultus.db'}")) as database:
+        assert [one.id for one in Gallery(database).subjects("default", limit=10)] == ["anna"]
+    assert run("check", "--data-dir", "new").stdout == "sound: all that is stored agrees\n"
+    actions = [line["action"] for line in json.loads(run("audit", "--json", "--data-dir", "new").stdout)["lines"]]
+    assert actions == ["restore", "subject.erase", "erasure.replay"]
+
+
+def test_a_restore_without_the_ledger_that_was_named_is_refused(run, surroundings, enrolled, monkeypatch):
+    run("backup", "saved")
+    monkeypatch.setenv("VULTUS_ERASURE_LEDGER", str(surroundings / "unmounted" / "erasures.jsonl"))
+    for options in ((), ("--dry-run",)):
+        answer = run("restore", "saved", "--data-dir", "new", *options)
+        assert answer.exit_code == 1
+        assert "is not there; mount its disk, or put it back" in answer.stderr
 
 
 # --- check --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pyrage.x25519 import Identity
 
 from vultus.backup.archive import Manifest
 from vultus.backup.create import Verified, create_backup
+from vultus.backup.dry_run import examine_backup
 from vultus.backup.encryption import read_identities, read_recipients
 from vultus.backup.last_backup import LastBackup, write_last_backup
 from vultus.backup.restore import restore_backup
@@ -22,11 +25,16 @@ from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
-from vultus.storage.database import Database, database_file, is_sqlite
+from vultus.storage.database import Database, database_file, existing_database, is_sqlite
+from vultus.storage.erasures.catching_up import open_ledger, remember_ledger
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
 from vultus.storage.server_lock import serving_alone
+
+WITHOUT_KEY = (
+    "the installation key of the backup is not here, so whether rows were changed before the backup cannot be told"
+)
 
 
 def backup(
@@ -111,6 +119,9 @@ def restore(
     identity: Annotated[
         Path | None, typer.Option("--identity", help="File of the identity that opens an encrypted one (age-keygen).")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Verify it, say what would be put in place, and write nothing.")
+    ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -118,17 +129,55 @@ def restore(
     identities = () if identity is None else read_identities(identity)
     settings = load_settings(data_dir=data_dir)
     _require_file(settings)
+    if dry_run:
+        _examine(file, settings, identities, as_json)
+        return
     with serving_alone(settings.data_dir):
         database = database_file(settings.sqlalchemy_url)
-        manifest, verified = restore_backup(
-            file, database, settings.photo_dir, Act(COMMAND), settings.key_file, identities=identities
+        ledger = open_ledger(settings.erasure_ledger, settings.data_dir, may_make=False)
+        restored = restore_backup(
+            *(file, database, settings.photo_dir, Act(COMMAND), settings.key_file), identities=identities, ledger=ledger
         )
-    if not verified:
-        say(
-            "the installation key of the backup is not here, so whether rows were changed before the backup cannot be "
-            f"told; they are sealed anew with {settings.key_file}"
-        )
-    _show(f"{settings.data_dir.absolute()} holds", manifest, as_json)
+        if ledger is not None:
+            remember_ledger(settings.data_dir, ledger)
+    if not restored.sealed:
+        say(f"{WITHOUT_KEY}; they are sealed anew with {settings.key_file}")
+    _show(f"{settings.data_dir.absolute()} holds", restored.manifest, as_json, erasures=restored.erasures)
+    if restored.erasures and not as_json:
+        print_lines([f"{restored.erasures} erasures made since were done again, as the erasure ledger says"])
+
+
+def _examine(file: Path, settings: Settings, identities: Sequence[Identity], as_json: bool) -> None:
+    """Show what a restore would do."""
+    ledger = open_ledger(settings.erasure_ledger, settings.data_dir, may_make=False)
+    found = examine_backup(file, Act(COMMAND), settings.key_file, identities=identities, ledger=ledger)
+    in_place = _in_place(settings)
+    more = {"dry_run": True, "sealed": found.sealed, "erasures": found.erasures, "in_place": in_place}
+    _show(f"{file} holds", found.manifest, as_json, **more)
+    if as_json:
+        return
+    folder = settings.data_dir.absolute()
+    lines = ["nothing was written"]
+    if not found.sealed:
+        lines.append(f"{WITHOUT_KEY}; a restore would seal them anew with {settings.key_file}")
+    if ledger is not None:
+        lines.append(f"{found.erasures} erasures made since would be done again, as the erasure ledger says")
+    if in_place is not None:
+        counts = f"{in_place['subjects']} subjects, {in_place['faces']} faces"
+        lines.append(f"{folder} holds {counts} now and is never overwritten: move it away, or name another folder")
+    print_lines(lines)
+
+
+def _in_place(settings: Settings) -> dict[str, int] | None:
+    """How many subjects and faces the data folder holds now, None when there is none."""
+    with existing_database(settings.sqlalchemy_url, settings.key_file) as database:
+        if database is None:
+            return None
+        with database.reading() as connection:
+            return {
+                name: int(connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one())
+                for name in ("subjects", "faces")
+            }
 
 
 def _show(what: str, manifest: Manifest, as_json: bool, **more: Any) -> None:

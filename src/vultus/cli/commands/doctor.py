@@ -13,6 +13,7 @@ from typing import Literal
 
 import typer
 
+from vultus.backup.last_backup import read_last_backup
 from vultus.cli.exit_codes import REFUSED, sentence_of
 from vultus.cli.opening import SelfTestRun, is_needed, openers_of
 from vultus.cli.options import AsJson, DataDir, ModelDir
@@ -23,6 +24,7 @@ from vultus.errors import VultusError
 from vultus.models.precision import CPUINFO, cpu_flags
 from vultus.models.repository.store import open_store
 from vultus.storage.database import existing_database
+from vultus.storage.erasures.catching_up import keeps_ledger, open_ledger
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
 from vultus.storage.migrations.runner import newest_schema, schema_version
@@ -137,6 +139,25 @@ def photos(settings: Settings) -> Check:
     return warn("photos", f"{detail}; the next start removes these") if stored - wanted else ok("photos", detail)
 
 
+def erasure_ledger(settings: Settings) -> Check:
+    """The ledger is that of the data folder, and can be written. Raises StorageFailed."""
+    file = settings.erasure_ledger
+    if file is not None and not file.exists() and not keeps_ledger(settings.data_dir):
+        return ok("erasure ledger", f"{file} will be made by the first start")
+    ledger = open_ledger(file, settings.data_dir)
+    if ledger is None:
+        return ok("erasure ledger", "none is kept")
+    return ok("erasure ledger", f"{ledger.path}, {ledger.bytes} bytes")
+
+
+def last_backup(settings: Settings) -> Check:
+    """When the last backup was verified."""
+    found = read_last_backup(settings.data_dir)
+    if found is None:
+        return ok("last backup", "none is known")
+    return ok("last backup", f"{found.file} of {found.at:%Y-%m-%d %H:%M} UTC, {found.bytes} bytes, verified")
+
+
 def models(settings: Settings) -> Iterator[Check]:
     """One finding per model, its files verified by their SHA-256."""
     for status in open_store(settings.model_dir).statuses():
@@ -172,6 +193,8 @@ def _findings(settings: Settings, run_self_test: Callable[[Settings], SelfTestRu
     yield _guarded("data folder", lambda: data_folder(settings.data_dir))
     yield _guarded("database", lambda: database(settings))
     yield _guarded("photos", lambda: photos(settings))
+    yield _guarded("erasure ledger", lambda: erasure_ledger(settings))
+    yield last_backup(settings)
     prepared = list(models(settings))
     yield from prepared
     yield from self_test(settings, prepared, run_self_test)

@@ -14,6 +14,8 @@ from vultus.storage import subjects as s
 from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
 from vultus.storage.database import Database
+from vultus.storage.erasures.ledger import Erasure, ErasureLedger, Made
+from vultus.storage.erasures.noted import erasing
 from vultus.storage.lifetimes.erasures import PhotoKeys, erase_subject
 
 EXPIRED, NOT_RENEWED = "subject.expire", "subject.retention"
@@ -36,8 +38,9 @@ class Expired:
 class Expiry:
     """Every method is one transaction, and none where nothing is due; it may raise StorageFailed."""
 
-    def __init__(self, database: Database, act: Act | None = None) -> None:
-        self._database, self._act = database, act
+    def __init__(self, database: Database, act: Act | None = None, ledger: ErasureLedger | None = None) -> None:
+        """ledger: has a line of each erasure before it is done; None: none is kept."""
+        self._database, self._act, self._ledger = database, act, ledger
 
     def erase_expired(self, now: datetime) -> Expired:
         """Erase subjects whose `expires_at` has come."""
@@ -57,18 +60,21 @@ class Expiry:
         with self._database.reading() as connection:  # first without the write lock, as mostly nothing is due
             if not any(_due(connection, condition, limit=1) for condition in due):
                 return Expired()
-        with self._database.erasing() as connection:
+        with erasing(self._database, self._ledger) as (connection, note):
             found = [one for condition in due for one in _due(connection, condition, limit=SUBJECTS_AT_ONCE)]
             erased = [self._erase_one(connection, action, *one) for one in found[:SUBJECTS_AT_ONCE]]
-        names = tuple(sorted({name for name, _ in erased}))
+            for erasure, _ in erased:
+                note(erasure)
+        names = tuple(sorted({erasure.collection.id for erasure, _ in erased}))
         photos = tuple(key for _, keys in erased for key in keys)
         return Expired(len(erased), names, photos, more=len(found) >= SUBJECTS_AT_ONCE)
 
-    def _erase_one(self, connection: Connection, action: str, name: str, subject_pk: int) -> tuple[str, PhotoKeys]:
+    def _erase_one(self, connection: Connection, action: str, name: str, subject_pk: int) -> tuple[Erasure, PhotoKeys]:
         collection, subject = c.collection_row(connection, name, lock=True), s.subject_by_pk(connection, subject_pk)
         gone, orphans = erase_subject(connection, collection, subject)
         record(connection, self._act, action, collection=name, objects=gone)
-        return name, orphans
+        made = Made(subject.id, subject.created_at)
+        return Erasure("subject", Made(name, collection.created_at), made, gone), orphans
 
 
 def _due(connection: Connection, condition: ColumnElement[bool], *, limit: int) -> list[tuple[str, int]]:
