@@ -35,9 +35,9 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(BIN)/mypy
 
-# Writes the locks anew: names, versions and hashes for every platform. Needs uv.
+# Writes the locks anew: names, versions and hashes for every platform. Needs uv. python-dateutil: as moto's botocore wants it.
 lock:
-	echo 'flit_core>=3.12,<4' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
+	printf 'flit_core>=3.12,<4\npython-dateutil<3\n' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
 	uv pip compile pyproject.toml --extra dev --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements-dev.lock
 	echo 'insightface==2.1' | uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file tests/photos.lock
 

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
         description="With PostgreSQL: the folder `photos` in the data folder is the same for all servers of this "
         "database, or there is only this one. A server whose photos the others do not have is refused.",
     )
+    photo_url: str | None = Field(
+        None,
+        description="Where the photos are stored: file:///folder, or s3://bucket/prefix with the AWS_* variables, "
+        "see [operations](operations.md#photos-in-s3). Default: the folder photos in the data folder.",
+    )
     installation_key_file: Path | None = Field(
         None,
         description="File of the key that seals the stored rows, 64 hexadecimal digits; made by the first start where "
@@ -324,10 +329,6 @@ class Settings(BaseSettings):
     def shared_index_dir(self) -> Path:
         """Of the segments that worker processes share, while they run."""
         return self.data_dir.absolute() / "shared-index"
-
-    @cached_property
-    def photo_dir(self) -> Path:
-        return self.data_dir.absolute() / "photos"
 
 
 def unknown_variables() -> dict[str, str | None]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,9 @@ from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import migrate
-from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.photo_stores.location import open_photos, photo_location
+from vultus.storage.photo_stores.s3 import S3PhotoStore
+from vultus.storage.photos import LocalPhotoStore, PhotoStore
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
 from vultus.vision.decoders import decoded_cards
@@ -191,7 +194,7 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         given_key = _given_key(settings) if duties.first_start else None
         if given_key is not None:
             store_given_key(keys, given_key)
-        photos, audit = LocalPhotoStore(settings.photo_dir), Audit(database)
+        photos, audit = opened_photos(settings, probed=duties.first_start), Audit(database)
         cards = known_cards(settings.model_dir)
         proven = ProvenFiles(settings.data_dir / FILE_NAME, database.installation_key)
         store = ModelStore(settings.model_dir, cards, proven=proven)
@@ -213,7 +216,9 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
             warn_of_spellings(gallery)
             if ledger is not None:
                 _catch_up(database, ledger, service, settings)
-            photos.remove_leftovers()
+            if isinstance(photos, LocalPhotoStore):  # a bucket is listed only by `vultus check`: that may take hours
+                photos.remove_leftovers()
+                service.galleries.sweep()
             _sweep(service, settings)
         else:
             _erase_expired(service)
@@ -233,6 +238,15 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         system = System(settings, service, keys, gallery, models, pipeline, audit_sink=audit_sink, audit=audit)
         stack.callback(system.sampler.close)
         yield system
+
+
+def opened_photos(settings: Settings, *, probed: bool = False) -> PhotoStore:
+    """The store of the photos. probed: object storage is tried first. Raises SettingsInvalid, StorageFailed."""
+    photos = open_photos(photo_location(settings.photo_url, settings.data_dir))
+    if probed and isinstance(photos, S3PhotoStore):
+        photos.require_usable()
+        log.info("photos are stored in %s", photos.place)
+    return photos
 
 
 @contextmanager
@@ -255,7 +269,6 @@ def _catch_up(database: Database, ledger: ErasureLedger, service: FaceService, s
 
 def _sweep(service: FaceService, settings: Settings) -> None:
     """Finish what a stop left half done, and queue what an upgrade asks for."""
-    service.galleries.sweep()
     service.context.gallery.corrections.sweep()
     service.reembedding.sweep()
     if settings.reembed == "auto":
@@ -308,10 +321,11 @@ def check_settings(settings: Settings) -> None:
         )
     if settings.admin_key is not None and settings.admin_key_file is not None:
         raise SettingsInvalid("VULTUS_ADMIN_KEY and VULTUS_ADMIN_KEY_FILE are both set; leave one of them out")
-    if not is_sqlite(settings.sqlalchemy_url) and not settings.photos_shared:
+    place = photo_location(settings.photo_url, settings.data_dir)
+    if isinstance(place, Path) and not is_sqlite(settings.sqlalchemy_url) and not settings.photos_shared:
         raise SettingsInvalid(
-            f"the photos are in {settings.photo_dir}, which other servers of this PostgreSQL database may not have; if "
-            "that folder is the same for all of them, or this is the only one, set VULTUS_PHOTOS_SHARED=true"
+            f"the photos are in {place}, which other servers of this PostgreSQL database may not have; if that folder is "
+            "the same for all of them, or this is the only one, set VULTUS_PHOTOS_SHARED=true, or keep them in S3"
         )
     ledger, data_dir = settings.erasure_ledger, settings.data_dir.resolve()
     if ledger is not None and data_dir in ledger.resolve().parents:

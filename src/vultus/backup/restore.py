@@ -28,7 +28,7 @@ from vultus.storage.erasures.ledger import ErasureLedger
 from vultus.storage.erasures.replay import replay
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import migrate, schema_version
-from vultus.storage.photos import LocalPhotoStore, StoredPhotos
+from vultus.storage.photos import LocalPhotoStore, PhotoStore, StoredPhotos
 from vultus.storage.sealing.seals import SEALED_SINCE, is_same_key, seal_anew
 
 RESTORING = ".restoring"
@@ -55,11 +55,13 @@ def restore_backup(
     *,
     identities: Sequence[Identity] = (),
     ledger: ErasureLedger | None = None,
+    store: PhotoStore | None = None,
 ) -> Restored:
     """Put a backup in place. The caller holds the data folder (`server_lock.serving_alone`).
 
     key_file: of the installation key; None: in the folder of the database. A key in the backup goes there. identities:
-    that open an encrypted backup. ledger: of erasures, which are done again.
+    that open an encrypted backup. ledger: of erasures, which are done again. store: takes the photos at the end, in
+    place of the folder; those that it has already stay.
     Raises StorageFailed, when the folder is not empty, or the backup is damaged; then nothing is in place.
     """
     _require_empty(database, photo_folder)
@@ -78,8 +80,12 @@ def restore_backup(
         if not had_key:
             key.path.unlink(missing_ok=True)
         raise
-    _put_in_place(new_photos, photo_folder)
+    if store is None:
+        _put_in_place(new_photos, photo_folder)
+    else:
+        _hand_over(new_photos, store)
     _put_in_place(new_database, database)
+    _discard(new_database, new_photos)  # what lay beside it
     return Restored(manifest, sealed, erasures)
 
 
@@ -160,6 +166,15 @@ def make_sound(
         erasures, orphans = replay(ready, ledger, act) if ledger is not None else (0, ())
         Gallery(ready).remove_unreferenced(orphans, photos.delete)
         return verified, erasures
+
+
+def _hand_over(photos: Path, store: PhotoStore) -> None:
+    """Put all photos into another store, then remove the folder. When it fails, the restore may be run again."""
+    local = LocalPhotoStore(photos)
+    keys = local.keys()
+    for key in keys:
+        store.put(local.get(key))
+    shutil.rmtree(photos)
 
 
 def _put_in_place(new: Path, place: Path) -> None:

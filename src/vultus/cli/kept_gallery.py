@@ -10,9 +10,11 @@ from pathlib import Path
 from vultus.cli.settings import load_settings
 from vultus.records.answers import Deleted
 from vultus.storage.audit import COMMAND, Act
+from vultus.storage.erasures.catching_up import open_ledger
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
-from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.photos import PhotoStore
+from vultus.wiring import opened_photos
 
 MOST_LISTED = 1_000_000
 
@@ -22,7 +24,7 @@ class KeptGallery:
     """What is enrolled; changes are audited as made by a command."""
 
     gallery: Gallery
-    photos: LocalPhotoStore
+    photos: PhotoStore
 
     def without_photos(self, deleted: Deleted, photo_keys: tuple[str, ...]) -> Deleted:
         """Remove the photos that no face uses any more."""
@@ -34,4 +36,5 @@ def open_kept_gallery(data_dir: Path | None) -> Iterator[KeptGallery]:
     """The gallery of these settings. Raises StorageFailed, when there is none."""
     settings = load_settings(data_dir=data_dir)
     with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
-        yield KeptGallery(Gallery(database).acting_as(Act(COMMAND)), LocalPhotoStore(settings.photo_dir))
+        ledger = open_ledger(settings.erasure_ledger, settings.data_dir)
+        yield KeptGallery(Gallery(database, ledger).acting_as(Act(COMMAND)), opened_photos(settings))

@@ -29,7 +29,7 @@ from vultus.storage.database import Database, database_file, existing_database, 
 from vultus.storage.erasures.catching_up import open_ledger, remember_ledger
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
-from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.photo_stores.location import open_photos, photo_location
 from vultus.storage.server_lock import serving_alone
 
 WITHOUT_KEY = (
@@ -77,7 +77,7 @@ def backup(
         target = _target(file, database, settings, encrypted=bool(recipients))
         verified = create_backup(
             database,
-            LocalPhotoStore(settings.photo_dir),
+            open_photos(photo_location(settings.photo_url, settings.data_dir)),
             target,
             with_key=with_key,
             recipients=recipients,
@@ -96,8 +96,8 @@ def _require_file(settings: Settings) -> None:
     """Raises StorageFailed, when the database is a server's, which has its own backups."""
     if not is_sqlite(settings.sqlalchemy_url):
         raise StorageFailed(
-            "vultus backup and restore are for SQLite; save PostgreSQL by pg_dump, and then the folder "
-            f"{settings.photo_dir}: docs/operations.md, PostgreSQL, says how"
+            "vultus backup and restore are for SQLite; save PostgreSQL by pg_dump, and then the photos: "
+            "docs/operations.md, PostgreSQL, says how"
         )
 
 
@@ -135,8 +135,13 @@ def restore(
     with serving_alone(settings.data_dir):
         database = database_file(settings.sqlalchemy_url)
         ledger = open_ledger(settings.erasure_ledger, settings.data_dir, may_make=False)
+        photos = photo_location(settings.photo_url, settings.data_dir)
         restored = restore_backup(
-            *(file, database, settings.photo_dir, Act(COMMAND), settings.key_file), identities=identities, ledger=ledger
+            *(file, database, photos if isinstance(photos, Path) else settings.data_dir / "photos"),
+            *(Act(COMMAND), settings.key_file),
+            identities=identities,
+            ledger=ledger,
+            store=None if isinstance(photos, Path) else open_photos(photos),
         )
         if ledger is not None:
             remember_ledger(settings.data_dir, ledger)

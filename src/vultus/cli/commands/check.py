@@ -18,7 +18,7 @@ from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.database import Database, open_database, require_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
-from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.photo_stores.location import open_photos, photo_location
 from vultus.storage.sealing.seals import seal_anew
 from vultus.storage.server_lock import serving_alone
 
@@ -45,7 +45,7 @@ def check(
     """Compare all that is stored with each other; exit code 1 when something disagrees. A server may go on serving."""
     settings = load_settings(data_dir=data_dir)
     require_database(settings.sqlalchemy_url)
-    photos = LocalPhotoStore(settings.photo_dir)
+    photos = open_photos(photo_location(settings.photo_url, settings.data_dir))
     with closing(open_database(settings.sqlalchemy_url, settings.key_file)) as database:
         if seal:
             _seal_anew(database, settings)

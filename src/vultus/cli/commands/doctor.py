@@ -28,7 +28,8 @@ from vultus.storage.erasures.catching_up import keeps_ledger, open_ledger
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
 from vultus.storage.migrations.runner import newest_schema, schema_version
-from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.photo_stores.location import open_photos, photo_location
+from vultus.storage.photo_stores.s3 import S3PhotoStore
 from vultus.wiring import check_settings
 
 MIN_PYTHON = (3, 11)
@@ -132,7 +133,11 @@ def photos(settings: Settings) -> Check:
     with existing_database(settings.sqlalchemy_url, settings.key_file) as found:
         if found is None:
             return ok("photos", "none yet")
-        stored, wanted = set(LocalPhotoStore(settings.photo_dir).keys()), Gallery(found).photo_keys()
+        store = open_photos(photo_location(settings.photo_url, settings.data_dir))
+        if isinstance(store, S3PhotoStore):
+            store.first_page()
+            return ok("photos", f"{store.place} answers; to compare all photos with the faces: vultus check")
+        stored, wanted = set(store.keys()), Gallery(found).photo_keys()
     detail = f"{len(wanted)} in use, {len(wanted - stored)} missing, {len(stored - wanted)} without a face"
     if wanted - stored:
         return fail("photos", f"{detail}; restore the photo folder from a backup")
