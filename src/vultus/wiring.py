@@ -324,8 +324,8 @@ def check_settings(settings: Settings) -> None:
     place = photo_location(settings.photo_url, settings.data_dir)
     if isinstance(place, Path) and not is_sqlite(settings.sqlalchemy_url) and not settings.photos_shared:
         raise SettingsInvalid(
-            f"the photos are in {place}, which other servers of this PostgreSQL database may not have; if that folder is "
-            "the same for all of them, or this is the only one, set VULTUS_PHOTOS_SHARED=true, or keep them in S3"
+            f"the photos are in {place}, which other servers of this PostgreSQL database may not have; if that folder "
+            "is the same for all of them, or this is the only one, set VULTUS_PHOTOS_SHARED=true, or keep them in S3"
         )
     ledger, data_dir = settings.erasure_ledger, settings.data_dir.resolve()
     if ledger is not None and data_dir in ledger.resolve().parents:
