@@ -49,9 +49,9 @@ class Small:
 
 
 @contextmanager
-def open_small(folder: Path, *, slots: ComputeSlots | None = None) -> Iterator[Small]:
-    """The small service in a folder; what an earlier one left there is still there."""
-    database = open_database(f"sqlite:///{folder / 'vultus.db'}")
+def open_small(folder: Path, *, slots: ComputeSlots | None = None, url: str | None = None) -> Iterator[Small]:
+    """The small service in a folder; what an earlier one left there is still there. url: of another database."""
+    database = open_database(url or f"sqlite:///{folder / 'vultus.db'}", folder / "installation.key")
     migrate(database)
     gallery, photos = Gallery(database), LocalPhotoStore(folder / "photos")
     models, detector = TinyModels(folder), FrameDetector()

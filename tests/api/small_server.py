@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from vultus.records.seen import RGB, Face
 from vultus.records.stored import SCOPES
 from vultus.server.process import run_server
 from vultus.server.worker_pool import run_workers
+from vultus.storage.audit import Audit
+from vultus.storage.audit_writer import BackgroundAuditWriter
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.wiring import SERVER, Duties, System
@@ -43,13 +45,20 @@ class Holding(FrameDetector):
 def opened(settings: Settings, duties: Duties = SERVER) -> Iterator[System]:
     """The small system with the slots of the settings; the admin key of the environment has every scope."""
     slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
-    with open_small(settings.data_dir, slots=slots) as small:
+    url = settings.sqlalchemy_url if settings.database_url else None
+    with open_small(settings.data_dir, slots=slots, url=url) as small:
         small.service.context.pipeline._detectors["frames"] = Holding(settings.data_dir)
         assert settings.admin_key is not None
         if duties.first_start:
             small.keys.create("admin", SCOPES, secret=settings.admin_key.get_secret_value())
         parts: Any = small
-        yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.context.pipeline)
+        with closing(BackgroundAuditWriter(parts.gallery._database)) as sink:
+            pipeline, audit = parts.service.context.pipeline, Audit(parts.gallery._database)
+            yield System(
+                *(settings, parts.service, parts.keys, parts.gallery, parts.models, pipeline),
+                audit_sink=sink,
+                audit=audit,
+            )
 
 
 def main(folder: Path) -> None:

@@ -109,7 +109,6 @@ def _refusal(exc: VultusError) -> Problem:
         return INTERNAL
     headers, detail = {}, _sentence(exc)
     if isinstance(exc, StorageUnavailable):
-        log.warning("%s", exc)
         detail = UNAVAILABLE_SENTENCE
     if isinstance(exc, TryLater):
         headers["Retry-After"] = str(max(1, math.ceil(exc.retry_after_seconds)))

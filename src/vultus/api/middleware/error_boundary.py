@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vultus.api.errors import Problem, describe
 from vultus.api.request_context import request_context
-from vultus.errors import VultusError
+from vultus.errors import StorageUnavailable, VultusError
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ class ErrorBoundaryMiddleware:
 
 def _log_fault(problem: Problem, request_id: str, exc: Exception) -> None:
     """Log faults of the server, without the message of a foreign exception: it may quote names or values."""
+    if isinstance(exc, StorageUnavailable):
+        log.warning("request %s failed: %s", request_id, exc)
     if problem.status != 500:
         return
     sentence = str(exc) if isinstance(exc, VultusError) else "no message kept"

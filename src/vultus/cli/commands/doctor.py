@@ -119,6 +119,8 @@ def database(settings: Settings) -> Check:
         spelled = Gallery(found).doubly_spelled() if version == newest else ()
     if not undamaged:
         return fail("database", "damaged; stop the service and restore a backup")
+    if not version:
+        return ok("database", "without tables yet; the first start makes them")
     if version > newest:
         return fail("database", f"has schema {version}, this Vultus knows {newest}; install the newer Vultus")
     if version < newest:
@@ -131,7 +133,7 @@ def database(settings: Settings) -> Check:
 def photos(settings: Settings) -> Check:
     """Each face has its stored photo, and each stored photo a face. Raises StorageFailed."""
     with existing_database(settings.sqlalchemy_url, settings.key_file) as found:
-        if found is None:
+        if found is None or not schema_version(found):
             return ok("photos", "none yet")
         store = open_photos(photo_location(settings.photo_url, settings.data_dir))
         if isinstance(store, S3PhotoStore):
