@@ -299,6 +299,7 @@ class StandInKeys:
 
     by_secret: dict[str, ApiKey] = field(default_factory=dict)
     touched: list[str] = field(default_factory=list)
+    count_request: None = None
 
     def acting_as(self, act: Act) -> Self:
         return self

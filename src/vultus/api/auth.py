@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from vultus.api.middleware.overload import KNOWN_CALLER
+from vultus.api.rate_limits import WINDOW_SECONDS, Allowance
 from vultus.api.request_context import request_context
 from vultus.api.state import AppState, app_state
 from vultus.errors import CollectionNotAllowed, NotFound, RateLimited, ScopeNotAllowed, StorageFailed
@@ -98,8 +100,8 @@ class Gate:
             await dialect.refuse_unread(request)
             return Caller(None, act)
         key = await dialect.authenticate(request, keys, state.now())
-        if self._counted:
-            _count_against_rate(request, state, key)  # before the act begins: calls over the rate are not audited
+        if self._counted:  # before the act begins: calls over the rate are not audited
+            await _count_against_rate(request, state, key)
         act = self._begin_act(request, key.id, state, may_override=_has_scope(key, "override"))
         act.may_read = _has_scope(key, "read")
         act.may_find = act.may_read or _has_scope(key, "find")
@@ -141,10 +143,15 @@ def _touch(keys: KeyStore, key: ApiKey, now: datetime) -> None:
         log.warning("the last use of key %s was not stored: %s", key.id, exc)
 
 
-def _count_against_rate(request: Request, state: AppState, key: ApiKey) -> None:
-    if key.requests_per_minute is None:
+async def _count_against_rate(request: Request, state: AppState, key: ApiKey) -> None:
+    limit, keys = key.requests_per_minute, state.system().keys
+    if limit is None:
         return
-    allowance = state.rates.take(key.id, key.requests_per_minute)
+    if keys.count_request is not None:
+        used, age = await run_in_threadpool(keys.count_request, key.id, limit, WINDOW_SECONDS)
+        allowance = Allowance(limit, limit - used, max(0.0, WINDOW_SECONDS - age))
+    else:
+        allowance = state.rates.take(key.id, limit)
     request_context(request.scope).headers.update(allowance.headers())
     if allowance.exceeded:
         raise RateLimited(

@@ -5,7 +5,7 @@ Another database is one more file beside `sqlite.py` and `postgres.py`, and a li
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,6 +20,9 @@ from vultus.errors import SettingsInvalid, StorageFailed
 from vultus.installation_key import InstallationKey
 from vultus.storage.engines.sqlite import SQLiteDatabase, sqlite_file
 
+# From the id of a key, its limit and the seconds of a window: the requests in its window by now, at most limit + 1, and
+# for how many seconds the window has lasted.
+CountRequest = Callable[[str, int, float], tuple[int, float]]
 URLS = "one like sqlite:///folder/vultus.db or postgresql+psycopg://user:password@host/database"
 DRIVER_ADVICE = "install it: .venv/bin/pip install psycopg psycopg-binary"
 
@@ -71,6 +74,13 @@ class Database(Protocol):
         """Whether this is the one, of all servers of the database, that does the work in the background.
 
         The first that asks is, until it is closed or loses its connection; then the next that asks.
+        """
+
+    @property
+    def count_request(self) -> CountRequest | None:
+        """Counts a request for all servers of the database, by its clock. None: it has one server, which counts itself.
+
+        A window begins with its first request. A crash may lose the counts.
         """
 
     def is_undamaged(self, connection: Connection, *, thorough: bool = False) -> bool:

@@ -24,7 +24,7 @@ from vultus.records.stored import SCOPES, ApiKey, KeyRotation, Scope
 from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
 from vultus.storage.collections import quoted, require_storable
-from vultus.storage.database import Database
+from vultus.storage.database import CountRequest, Database
 from vultus.storage.sealing.seals import require_sound, sound
 
 SECRET_BYTES = 32
@@ -144,6 +144,11 @@ class KeyStore:
             connection.execute(update(t.api_keys).where(c.id == key_id).values(secret_sha256=_sha256(secret)))
             record(connection, self._act, "key.rotate", objects=[key_id])
         return KeyRotation(_api_key(row), secret, now + overlap)
+
+    @property
+    def count_request(self) -> CountRequest | None:
+        """Counts a request of a key for all servers of the database; None: the server counts by itself."""
+        return self._database.count_request
 
     def touch(self, key_id: str, now: datetime) -> None:
         """Store when the key was used, at most once a minute per key. A clock set back is followed."""

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event, make_url
+from sqlalchemy import Connection, event, make_url
 
 from tests.postgres_server import running_postgres
 from tests.storage.synthetic import DIMENSION, MODEL, new_face, unit
@@ -18,6 +18,7 @@ from tests.waiting import patient, wait_until
 from vultus.errors import SettingsInvalid, StorageFailed, StorageUnavailable
 from vultus.jobs.job_runner import JobRunner
 from vultus.records.stored import SCOPES
+from vultus.storage import collections
 from vultus.storage.database import Database, open_database, shown_url
 from vultus.storage.engines.postgres import WRITERS
 from vultus.storage.gallery import Gallery
@@ -298,6 +299,64 @@ def test_embeddings_lie_with_the_other_values_of_their_rows(url):
         with database.reading() as connection:
             statement = "SELECT pg_relation_size(reltoastrelid) FROM pg_class WHERE relname = 'embeddings'"
             assert connection.exec_driver_sql(statement).scalar_one() == 0
+
+
+# --- rates, and the order of revisions ----------------------------------------------------------------------------
+
+
+def test_requests_are_counted_once_for_all_servers_in_windows_of_the_database(url):
+    with replicas(url, 2) as databases:
+        count, other = (KeyStore(one).count_request for one in databases)
+        taken = at_once([lambda: count("k", 15, 60.0), lambda: other("k", 15, 60.0)] * 10)
+        assert sorted(used for used, _ in taken) == [*range(1, 17), 16, 16, 16, 16]
+        assert all(0 <= age < 60 for _, age in taken)
+        assert other("another", 15, 60.0)[0] == 1
+        for begun in ("- interval '60 s'", "+ interval '1 hour'"):
+            with databases[0].writing() as connection:
+                connection.exec_driver_sql(f"UPDATE request_counts SET begun = clock_timestamp() {begun}")
+            assert other("k", 15, 60.0)[0] == 1
+
+
+@pytest.mark.parametrize("naive", [False, True])
+def test_a_reader_passes_no_revision_that_is_not_committed_yet(url, naive, monkeypatch):
+    """naive: numbers from a sequence, as one might write it: a face that commits late is never seen."""
+    with replicas(url, 3) as (ours, theirs, reading):
+        first, second, reader = Gallery(ours), Gallery(theirs), Gallery(reading)
+        bind(first)
+        if naive:
+            with ours.writing() as connection:
+                connection.exec_driver_sql("CREATE SEQUENCE naive")
+            monkeypatch.setattr(collections, "raise_revision", from_a_sequence)
+            monkeypatch.setattr(collections, "_NAMED_LOCKED", collections._NAMED)
+        pulled: list[int] = []
+        marks = [None]
+
+        def pull() -> None:
+            changes = reader.changes_since("people", marks[-1])
+            pulled.extend(pk for rows in changes.added for pk in rows.face_pks.tolist())
+            marks.append(changes.mark)
+
+        with ThreadPoolExecutor(1) as pool:
+            later: list[Future[Any]] = []
+
+            def meanwhile() -> None:
+                later.append(pool.submit(second.add_faces, "people", "berta", [new_face(2)]))
+                wait(later, timeout=patient() if naive else 0.2)
+                pull()
+
+            first.add_faces("people", "anna", [new_face(1)], before_commit=meanwhile)
+            later[0].result(patient())
+        pull()
+        assert len(pulled) == len(set(pulled)) == (1 if naive else 2)
+
+
+def from_a_sequence(connection: Connection, collection_pk: int) -> int:
+    number = connection.exec_driver_sql("SELECT nextval('naive')").scalar_one()
+    raised = f"UPDATE collections SET revision = greatest(revision, {number}) WHERE pk = {collection_pk}"
+    # In a transaction of its own, as a sequence has no transaction either: the mark is not what holds writers up.
+    with connection.engine.connect() as own, own.begin():
+        own.exec_driver_sql(raised)
+    return int(number)
 
 
 # --- one server does the work in the background -------------------------------------------------------------------

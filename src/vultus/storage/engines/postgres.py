@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -34,6 +34,15 @@ SESSION = {  # a session never waits, works or idles without end: the database e
 OLDEST_VERSION = 150_000  # of the tests: 180000
 WRITERS = 0x76756C747573  # "vultus": the advisory lock of all writers of this database
 LEADER = WRITERS + 1
+# A window that is over, or begins in the future as after a change of the clock, makes place for a new one.
+COUNT = text("""
+    INSERT INTO request_counts AS c VALUES (:key_id, clock_timestamp(), 1)
+    ON CONFLICT (key_id) DO UPDATE SET (begun, used) = (
+        SELECT CASE WHEN running THEN c.begun ELSE now END, CASE WHEN running THEN least(c.used + 1, :most) ELSE 1 END
+        FROM (SELECT clock_timestamp() AS now) AS clock,
+            LATERAL (SELECT now >= c.begun AND now < c.begun + make_interval(secs => :seconds) AS running) AS window_)
+    RETURNING used, greatest(0, extract(epoch FROM clock_timestamp() - begun))::double precision
+""")
 BEGIN_SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 BACKUP_ADVICE = "PostgreSQL is backed up by its own tools, as pg_dump; see docs/operations.md, PostgreSQL"
 
@@ -51,6 +60,7 @@ class PostgresDatabase:
         self.installation_key = installation_key or InstallationKey(Path(FILE_NAME))
         self.engine = _new_engine(url)
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._idle: deque[psycopg.Connection[Any]] = deque()  # of `cursor`
         self._leading, self._leader = threading.Lock(), cast("psycopg.Connection[Any] | None", None)
         self._searching = threading.BoundedSemaphore(SEARCH_CONNECTIONS)
@@ -150,6 +160,13 @@ class PostgresDatabase:
                     return False
                 self._leader = candidate
             return True
+
+    def count_request(self, key_id: str, limit: int, window_seconds: float) -> tuple[int, float]:
+        """Count one request of a key, in one statement of its own; the clock is that of the database."""
+        values = {"key_id": key_id, "seconds": window_seconds, "most": limit + 1}
+        with driver_errors(), self._single.connect() as connection:
+            used, age = connection.execute(COUNT, values).one()
+        return used, age
 
     def is_undamaged(self, connection: Connection, *, thorough: bool = False) -> bool:
         """Whether PostgreSQL has met no page whose checksum is wrong. pg_amcheck compares more."""

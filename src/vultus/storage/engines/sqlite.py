@@ -54,6 +54,7 @@ class SQLiteDatabase:
     """
 
     seals_rows = True
+    count_request = None
 
     def __init__(self, url: URL, installation_key: InstallationKey | None = None) -> None:
         """installation_key: None: that in the folder of the database.

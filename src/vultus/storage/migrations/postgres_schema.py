@@ -35,10 +35,15 @@ VECTORS = tuple(
         f"ALTER TABLE {codes.name} ALTER COLUMN codes SET STORAGE EXTERNAL",
     )
 )
+# The requests of each key in its minute. Unlogged: no sync for each request, and a crash may forget a minute.
+COUNTS = (
+    'CREATE UNLOGGED TABLE request_counts (key_id VARCHAR(32) COLLATE "C" PRIMARY KEY, begun TIMESTAMPTZ NOT NULL, '
+    "used BIGINT NOT NULL)"
+)
 
 
 def create_tables(connection: Connection) -> None:
     """Create all tables, as `tables.py` describes them."""
     t.METADATA.create_all(connection)
-    for statement in (*AUDIT, *VECTORS):
+    for statement in (*AUDIT, *VECTORS, COUNTS):
         connection.exec_driver_sql(statement)
