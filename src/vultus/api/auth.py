@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from vultus.api.middleware.overload import KNOWN_CALLER
-from vultus.api.rate_limits import WINDOW_SECONDS, Allowance
+from vultus.api.rate_limiting.rate_limits import WINDOW_SECONDS, Allowance
 from vultus.api.request_context import request_context
 from vultus.api.state import AppState, app_state
 from vultus.errors import CollectionNotAllowed, NotFound, RateLimited, ScopeNotAllowed, StorageFailed

@@ -57,7 +57,7 @@ class GalleryReader:
 
     def binding(self, name: str) -> Collection:
         """The collection without its counts, which take longer the larger it is. Raises: CollectionNotFound."""
-        with self._database.reading() as connection:
+        with self._database.reading(once=True) as connection:
             return c.collection_of(c.collection_row(connection, name))
 
     def collections(self) -> tuple[Collection, ...]:
@@ -111,7 +111,7 @@ class GalleryReader:
 
     def subjects_of_faces(self, collection: str, face_ids: Sequence[str]) -> dict[str, Subject]:
         """The subjects of those of the faces that are there, by face id. Raises: CollectionNotFound."""
-        with self._database.reading() as connection:
+        with self._database.reading(once=True) as connection:
             row = c.collection_row(connection, collection)
             return s.select_subjects_of_faces(connection, row, face_ids)
 
@@ -193,7 +193,7 @@ class GalleryReader:
 
     def mark(self, collection: str) -> Mark:
         """The mark of the collection as it is committed now. Raises: CollectionNotFound."""
-        with self._database.cursor() as cursor:
+        with self._database.cursor(once=True) as cursor:
             return self._selects.mark(cursor, collection)
 
     def changes_since(
@@ -209,12 +209,12 @@ class GalleryReader:
 
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         """Those of the faces (by number) that were there at `mark` and still are, in any order."""
-        with self._database.cursor() as cursor:
+        with self._database.cursor(once=True) as cursor:
             return self._selects.stored_embeddings(cursor, mark, face_pks)
 
     def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
         """The ids, as they are now, of those of the faces (by number) that were there at `mark` and still are."""
-        with self._database.cursor() as cursor:
+        with self._database.cursor(once=True) as cursor:
             return self._selects.stored_ids(cursor, mark, face_pks)
 
     def database_bytes(self) -> tuple[int, int]:

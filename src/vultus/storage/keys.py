@@ -92,7 +92,7 @@ class KeyStore:
         Raises: InvalidApiKey, when it is unknown, revoked or expired; SealBroken, when its row was changed.
         """
         digest = _sha256(secret)
-        with self._database.reading() as connection:
+        with self._database.reading(once=True) as connection:  # present secrets first: a rotation makes them former
             row = _presented(connection, digest)
         if row is not None:
             require_sound(row.sound, f"the stored row of API key {row.id}")
@@ -113,7 +113,7 @@ class KeyStore:
 
     def any(self) -> bool:
         """Whether a key was ever made."""
-        with self._database.reading() as connection:
+        with self._database.reading(once=True) as connection:
             return bool(connection.execute(_ANY).scalar_one())
 
     def revoke(self, key_id: str) -> ApiKey:

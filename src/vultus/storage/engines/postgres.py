@@ -7,6 +7,7 @@ another lock, so writers wait for each other but never in a circle.
 
 from __future__ import annotations
 
+import select
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -17,10 +18,12 @@ from typing import Any, cast
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from vultus.errors import SettingsInvalid, StorageFailed, StorageUnavailable
 from vultus.installation_key import FILE_NAME, InstallationKey
+from vultus.metrics.stopwatch import stage
 from vultus.storage.engines.postgres_errors import driver_errors
 
 POOL_CONNECTIONS, POOL_OVERFLOW, POOL_WAIT_SECONDS = 4, 8, 10.0
@@ -66,19 +69,23 @@ class PostgresDatabase:
         self._searching = threading.BoundedSemaphore(SEARCH_CONNECTIONS)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """One read transaction of one snapshot. Raises: StorageFailed, StorageUnavailable."""
-        with driver_errors(), self._reader.connect() as connection:
+    def reading(self, *, once: bool = False) -> Iterator[Connection]:
+        """One read transaction of one snapshot; once: a snapshot for each statement, without asking twice for it to
+        begin and to end. Raises: StorageFailed, StorageUnavailable."""
+        with stage("database_read"), driver_errors(), (self._single if once else self._reader).connect() as connection:
             yield connection
 
     @contextmanager
-    def cursor(self) -> Iterator[DBAPICursor]:
+    def cursor(self, *, once: bool = False) -> Iterator[DBAPICursor]:
         """As `reading`, by the driver alone; bytes and numbers come in their binary form."""
-        with self._turn(), driver_errors():
-            connection = self._begun()
+        with stage("database_read"), self._turn(), driver_errors():
+            connection = self._idle_or_new()
             try:
+                if not once:
+                    connection.execute(BEGIN_SNAPSHOT)
                 yield cast(DBAPICursor, connection.cursor(binary=True))
-                connection.execute(b"ROLLBACK")
+                if not once:
+                    connection.execute(b"ROLLBACK")
             except BaseException:
                 connection.close()
                 raise
@@ -93,18 +100,15 @@ class PostgresDatabase:
         finally:
             self._searching.release()
 
-    def _begun(self) -> psycopg.Connection[Any]:
-        """A connection in a new snapshot. An idle one may have died with the database: then another is taken."""
+    def _idle_or_new(self) -> psycopg.Connection[Any]:
+        """A connection outside of any transaction. An idle one may have died with the database: then another."""
         while self._idle:
             with suppress(IndexError):
                 connection = self._idle.pop()
-                with suppress(psycopg.OperationalError, psycopg.InterfaceError):
-                    connection.execute(BEGIN_SNAPSHOT)
+                if not _hung_up(connection):
                     return connection
                 connection.close()
-        connection = self._own_connection()
-        connection.execute(BEGIN_SNAPSHOT)
-        return connection
+        return self._own_connection()
 
     def _own_connection(self) -> psycopg.Connection[Any]:
         """A new one, prepared as those of the pool, outside of any transaction."""
@@ -142,7 +146,7 @@ class PostgresDatabase:
 
     @contextmanager
     def _locked(self, lock: str) -> Iterator[Connection]:
-        with driver_errors(), self.engine.begin() as connection:
+        with stage("database_write"), driver_errors(), self.engine.begin() as connection:
             connection.exec_driver_sql(f"SELECT {lock}({WRITERS})")
             yield connection
 
@@ -164,7 +168,7 @@ class PostgresDatabase:
     def count_request(self, key_id: str, limit: int, window_seconds: float) -> tuple[int, float]:
         """Count one request of a key, in one statement of its own; the clock is that of the database."""
         values = {"key_id": key_id, "seconds": window_seconds, "most": limit + 1}
-        with driver_errors(), self._single.connect() as connection:
+        with self.reading(once=True) as connection:
             used, age = connection.execute(COUNT, values).one()
         return used, age
 
@@ -231,11 +235,26 @@ def _new_engine(url: URL) -> Engine:
         pool_size=POOL_CONNECTIONS,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_WAIT_SECONDS,
-        pool_pre_ping=True,
         connect_args={name: value for name, value in ours.items() if name not in url.query},  # what the URL says, holds
     )
     event.listen(engine, "connect", _require_usable)
+    event.listen(engine, "checkout", _require_open)
     return engine
+
+
+def _hung_up(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server has ended the connection: an idle one has something to read only then. Asks nobody."""
+    if connection.closed:
+        return True
+    watch = select.poll()
+    watch.register(connection.fileno(), select.POLLIN)
+    return bool(watch.poll(0))
+
+
+def _require_open(connection: psycopg.Connection[Any], *_: object) -> None:
+    """Raises: DisconnectionError, for which the pool takes another one. Instead of a question before each use."""
+    if _hung_up(connection):
+        raise DisconnectionError
 
 
 def _require_usable(connection: psycopg.Connection[Any], _: ConnectionPoolEntry) -> None:

@@ -73,13 +73,13 @@ class SQLiteDatabase:
         self._residue = WalResidue(self._cut_in_turn, held=file.with_name(f"{file.name}-wal").is_file())
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """One read transaction: every statement sees the same state. Raises: StorageFailed."""
+    def reading(self, *, once: bool = False) -> Iterator[Connection]:
+        """One read transaction: every statement sees the same state, also `once`. Raises: StorageFailed."""
         with stage("database_read"), _driver_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def cursor(self) -> Iterator[DBAPICursor]:
+    def cursor(self, *, once: bool = False) -> Iterator[DBAPICursor]:
         """As `reading`, by the driver alone. Raises: StorageFailed."""
         with stage("database_read"), _driver_errors():
             connection = self._own_connection()
