@@ -46,12 +46,13 @@ MAY_KNOW = {
     "model_references": GROUND | {"matching", "models", "search"},
     "model_loading": GROUND | {"matching", "vision", "models"},
     "model_registry": GROUND | {"loaded_models", "model_loading", "model_references", "matching", "vision", "models"},
+    "portable": GROUND | {"storage"},
     "jobs": GROUND | {"vision", "storage", "service"},
     "wiring": FLOOR | {"config", "storage", "backup", "status", "service", "jobs", "model_registry"},
     "api": GROUND | {"config", "schemas", "matching", "search", "storage", "status", "service"},
     "server": GROUND | {"config", "wiring", "api"},
     "cli": FLOOR
-    | {"config", "schemas", "storage", "backup", "status", "service", "jobs"}
+    | {"config", "schemas", "storage", "backup", "portable", "status", "service", "jobs"}
     | {"evaluation", "model_loading", "model_registry", "wiring", "server"},
     "__main__": {"cli"},
 }

@@ -40,6 +40,7 @@ COMMANDS = {
     "verify": LazyCommand("verify", "verify", "Tell whether two photos show the same person."),
     "find": LazyCommand("find", "find", "Search a collection for the person in a photo."),
     "import": LazyCommand("importing", "import_folder", "Enroll a folder: one sub-folder per person, photos inside."),
+    "export": LazyCommand("exchange", "export", "Write people, embeddings and photos to a file in an open format."),
     "evaluate": LazyCommand("evaluate", "evaluate", "Measure error rates on your own photos."),
     "calibrate": LazyCommand("calibrate", "calibrate", "Set the thresholds of a model by your own photos."),
     "collections": LazyCommand("collections", "app", "Collections: list, show, create, set policies."),

@@ -100,6 +100,12 @@ def select_subject_faces(connection: Connection, subject_pk: int) -> tuple[Enrol
     return tuple(_face(row) for row in connection.execute(statement))
 
 
+def select_sources(connection: Connection, subject_pk: int) -> dict[str, str]:
+    """The source_sha256 of each of the subject's faces, by its id."""
+    statement = select(t.faces.c.id, t.faces.c.source_sha256).where(t.faces.c.subject_pk == subject_pk)
+    return {row.id: row.source_sha256 for row in connection.execute(statement)}
+
+
 def select_face(connection: Connection, face_id: str) -> EnrolledFace:
     """Raises: FaceNotFound."""
     row = connection.execute(_faces().where(t.faces.c.id == face_id, alive())).one_or_none()

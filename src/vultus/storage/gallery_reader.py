@@ -178,6 +178,24 @@ class GalleryReader:
             subject = s.subject_row(connection, row, subject_id)
             return f.select_embeddings(connection, subject.pk, row.dimension, row.space)
 
+    def whole_subject(
+        self, collection: str, subject_id: str, *, space: int
+    ) -> tuple[Subject, tuple[tuple[EnrolledFace, str, Float32 | None], ...]]:
+        """A subject as of one moment, and its faces, oldest first: each with its source_sha256 and its embedding, (D,).
+
+        An embedding is None where the face has none in the space.
+        Raises: CollectionNotFound, SubjectNotFound, SpaceChanged; SealBroken, when a face was changed from outside.
+        """
+        with self._database.reading() as connection:
+            row = c.collection_row(connection, collection)
+            c.require_space(row, space)
+            pk = s.subject_row(connection, row, subject_id).pk
+            ids, vectors = f.select_embeddings(connection, pk, row.dimension, row.space)
+            embeddings, sources = dict(zip(ids, vectors, strict=True)), f.select_sources(connection, pk)
+            faces = f.select_subject_faces(connection, pk)
+            parts = tuple((face, sources[face.id], embeddings.get(face.id)) for face in faces)
+            return s.select_subject(connection, row, subject_id), parts
+
     def embeddings_beside(self, face_id: str, *, space: int) -> tuple[tuple[str, ...], Float32]:
         """The ids and embeddings, (N, D) float32, of all faces of a face's subject.
 

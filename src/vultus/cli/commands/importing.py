@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from vultus.cli.analysis_pool import AnalysisPool
+from vultus.cli.commands.exchange import import_from
 from vultus.cli.exit_codes import INTERRUPTED, PARTLY
 from vultus.cli.import_report import ALREADY_THERE, ENROLLED, ImportReport
 from vultus.cli.opening import opened, openers_of
@@ -39,7 +40,13 @@ THREADS_A_PROCESS = 2  # one stores while the process computes for the other
 
 def import_folder(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="One sub-folder per person, named by the id.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="One sub-folder per person, named by the id.")
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="ARCHIVE", help="Instead: a file that `vultus export` wrote, whole."),
+    ] = None,
     collection: InCollection = DEFAULT_COLLECTION,
     face: Annotated[WhichFace, typer.Option("--face", help="Take the largest face, or allow one only.")] = "largest",
     strict: Strict = False,
@@ -58,6 +65,11 @@ def import_folder(
     What is already there is skipped, so a stopped import goes on where it was.
     """
     settings = load_settings(data_dir=data_dir, model_dir=model_dir, device=device)
+    if archive is not None and folder is None:
+        import_from(archive, settings, as_json)
+        return
+    if folder is None or archive is not None:
+        raise typer.BadParameter("name a FOLDER, or a file with --archive")
     found = list_photos(folder)
     if not found.photos:
         raise InvalidRequest(_nothing_in(folder, found))

@@ -1,0 +1,3 @@
+from tests.cli.conftest import run, surroundings
+
+__all__ = ["run", "surroundings"]
