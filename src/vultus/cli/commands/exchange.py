@@ -21,7 +21,7 @@ from vultus.portable.import_archive import import_archive
 from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
-from vultus.storage.photos import LocalPhotoStore
+from vultus.wiring import opened_photos
 
 
 def export(
@@ -39,7 +39,7 @@ def export(
         names = tuple(dict.fromkeys(collections or [one.name for one in gallery.collections()]))
         if not names:
             raise StorageFailed(f"there is no collection in {settings.data_dir.absolute()}; name the right --data-dir")
-        held = export_gallery(gallery, LocalPhotoStore(settings.photo_dir), file, names)
+        held = export_gallery(gallery, opened_photos(settings), file, names)
         Audit(database).add(Act(COMMAND).line("export"))
     if as_json:
         print_json({"file": str(file), **held.model_dump()})
@@ -60,7 +60,7 @@ def import_from(file: Path, settings: Settings, as_json: bool) -> None:
     cards = known_cards(settings.model_dir)
     with ready_database(settings.sqlalchemy_url, settings.key_file, may_create=True) as database:
         gallery = Gallery(database).acting_as(Act(COMMAND))
-        photos = LocalPhotoStore(settings.photo_dir)
+        photos = opened_photos(settings)
         done = import_archive(file, gallery, photos, lambda *model: _require_model(cards, *model))
     if as_json:
         print_json({"file": str(file), **asdict(done)})
