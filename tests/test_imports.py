@@ -69,7 +69,7 @@ ONLY_IMPORTER = {
     "sqlalchemy": {"storage", "backup"},
     "psycopg": {"storage/engines"},
     "alembic": {"storage"},
-    "pyrage": {"backup", "cli/commands/backup.py"},
+    "pyrage": {"backup", "cli/commands/upkeep/backup.py"},
     "uvicorn": {"server"},
     "prometheus_client": {"metrics"},
 }

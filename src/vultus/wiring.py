@@ -41,8 +41,8 @@ from vultus.storage.audit import SERVER as THE_SERVER
 from vultus.storage.audit import Act, Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, BackgroundAuditWriter, NullAuditSink
 from vultus.storage.database import Database, is_sqlite, open_database
-from vultus.storage.erasures.catching_up import catch_up, open_ledger
-from vultus.storage.erasures.ledger import ErasureLedger
+from vultus.storage.erasure_ledger.catching_up import catch_up, open_ledger
+from vultus.storage.erasure_ledger.ledger import ErasureLedger
 from vultus.storage.first_admin_key import GivenKey, make_first_key, store_given_key
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence

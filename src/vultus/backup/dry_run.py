@@ -14,7 +14,7 @@ from vultus.backup.restore import Restored, make_sound, settle_key, whole_manife
 from vultus.errors import NotFound
 from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.storage.audit import Act
-from vultus.storage.erasures.ledger import ErasureLedger
+from vultus.storage.erasure_ledger.ledger import ErasureLedger
 
 
 class ArchivedPhotos:

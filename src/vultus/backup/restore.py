@@ -24,8 +24,8 @@ from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import database_file, open_database
 from vultus.storage.engines.write_queue import SUFFIX as WRITE_LOCK
-from vultus.storage.erasures.ledger import ErasureLedger
-from vultus.storage.erasures.replay import replay
+from vultus.storage.erasure_ledger.ledger import ErasureLedger
+from vultus.storage.erasure_ledger.replay import replay
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import migrate, schema_version
 from vultus.storage.photos import LocalPhotoStore, PhotoStore, StoredPhotos

@@ -26,7 +26,7 @@ MARKUP: Literal["markdown"] = "markdown"
 class LazyCommand:
     """The place of a command, and its line on the help page (a test compares it with the docstring).
 
-    module: its file in `cli.commands`. attribute: a function, or `app` of a module with sub-commands.
+    module: its file below `cli.commands`. attribute: a function, or `app` of a module with sub-commands.
     """
 
     module: str
@@ -51,12 +51,12 @@ COMMANDS = {
     "audit": LazyCommand("audit", "app", "The audit: who did what."),
     "reembed": LazyCommand("jobs", "reembed", "Embed a collection again by another model or version."),
     "jobs": LazyCommand("jobs", "app", "Work in the background: list, cancel."),
-    "backup": LazyCommand("backup", "backup", "Write database and photos to one verified file."),
-    "restore": LazyCommand("backup", "restore", "Put a backup into an empty data folder."),
-    "check": LazyCommand("check", "check", "Compare all that is stored with each other."),
-    "health": LazyCommand("health", "health", "Ask the running server whether it is ready."),
-    "status": LazyCommand("status", "status", "Show how the service is and what to look at."),
-    "doctor": LazyCommand("doctor", "doctor", "Check Python, settings, data, models and processor."),
+    "backup": LazyCommand("upkeep.backup", "backup", "Write database and photos to one verified file."),
+    "restore": LazyCommand("upkeep.backup", "restore", "Put a backup into an empty data folder."),
+    "check": LazyCommand("upkeep.check", "check", "Compare all that is stored with each other."),
+    "health": LazyCommand("upkeep.health", "health", "Ask the running server whether it is ready."),
+    "status": LazyCommand("upkeep.status", "status", "Show how the service is and what to look at."),
+    "doctor": LazyCommand("upkeep.doctor", "doctor", "Check Python, settings, data, models and processor."),
 }
 
 

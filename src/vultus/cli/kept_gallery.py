@@ -10,7 +10,7 @@ from pathlib import Path
 from vultus.cli.settings import load_settings
 from vultus.records.answers import Deleted
 from vultus.storage.audit import COMMAND, Act
-from vultus.storage.erasures.catching_up import open_ledger
+from vultus.storage.erasure_ledger.catching_up import open_ledger
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import PhotoStore

@@ -23,9 +23,9 @@ from vultus.storage.additions import (
 from vultus.storage.audit import Act, record
 from vultus.storage.corrections.subject_corrections import Corrections
 from vultus.storage.database import Database
+from vultus.storage.erasure_ledger.ledger import Erasure, ErasureLedger, Made
+from vultus.storage.erasure_ledger.noted import erasing
 from vultus.storage.erasure_marks import mark_erased
-from vultus.storage.erasures.ledger import Erasure, ErasureLedger, Made
-from vultus.storage.erasures.noted import erasing
 from vultus.storage.gallery_reader import GalleryReader
 from vultus.storage.jobs import JobStore
 from vultus.storage.lifetimes.erasures import PhotoKeys, erase_faces, erase_subject

@@ -15,7 +15,7 @@ from vultus.backup.archive import SUMS
 from vultus.backup.encryption import new_identity
 from vultus.backup.last_backup import read_last_backup
 from vultus.storage.database import open_database
-from vultus.storage.erasures.ledger import ErasureLedger
+from vultus.storage.erasure_ledger.ledger import ErasureLedger
 from vultus.storage.gallery import Gallery
 
 

@@ -29,9 +29,21 @@ def test_policies_are_set_one_by_one_and_taken_away(run, anna):
     answer = run("collections", "set", "default", "--min-quality", 40, "--target-fmr", 1e-5, "--no-store-photos")
     assert answer.exit_code == 0
     assert "min_quality" in answer.stdout
-    assert policies(run) == {"min_quality": 40, "target_fmr": 1e-5, "target_fpir": None, "store_photos": False}
+    assert policies(run) == {
+        "min_quality": 40,
+        "target_fmr": 1e-5,
+        "target_fpir": None,
+        "store_photos": False,
+        "retention_days": None,
+    }
     run("collections", "set", "default", "--unset", "target_fmr", "--unset", "store_photos")
-    assert policies(run) == {"min_quality": 40, "target_fmr": None, "target_fpir": None, "store_photos": True}
+    assert policies(run) == {
+        "min_quality": 40,
+        "target_fmr": None,
+        "target_fpir": None,
+        "store_photos": True,
+        "retention_days": None,
+    }
 
 
 def test_a_change_is_audited(run, small, anna):

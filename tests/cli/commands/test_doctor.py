@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from tests import pictures
-from vultus.cli.commands.doctor import processor, self_test
+from vultus.cli.commands.upkeep.doctor import processor, self_test
 from vultus.cli.opening import SelfTestRun, run_self_test
 from vultus.config import Settings
 from vultus.errors import ModelInvalid

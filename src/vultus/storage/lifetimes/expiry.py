@@ -14,8 +14,8 @@ from vultus.storage import subjects as s
 from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
 from vultus.storage.database import Database
-from vultus.storage.erasures.ledger import Erasure, ErasureLedger, Made
-from vultus.storage.erasures.noted import erasing
+from vultus.storage.erasure_ledger.ledger import Erasure, ErasureLedger, Made
+from vultus.storage.erasure_ledger.noted import erasing
 from vultus.storage.lifetimes.erasures import PhotoKeys, erase_subject
 
 EXPIRED, NOT_RENEWED = "subject.expire", "subject.retention"

@@ -26,7 +26,7 @@ from vultus.config import Settings
 from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.database import Database, database_file, existing_database, is_sqlite
-from vultus.storage.erasures.catching_up import open_ledger, remember_ledger
+from vultus.storage.erasure_ledger.catching_up import open_ledger, remember_ledger
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photo_stores.location import open_photos, photo_location

@@ -8,7 +8,7 @@ from tests.storage.synthetic import DIMENSION, MODEL, new_face
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid, StorageFailed
 from vultus.storage.audit import AuditFilter
-from vultus.storage.erasures.catching_up import MARK
+from vultus.storage.erasure_ledger.catching_up import MARK
 from vultus.wiring import Duties, System, check_settings, open_system
 
 FIRST_START = Duties(first_start=True, warm=False)

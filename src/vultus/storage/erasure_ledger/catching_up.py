@@ -10,9 +10,9 @@ from vultus.errors import StorageFailed
 from vultus.files import PRIVATE, read_regular, write_whole
 from vultus.storage.audit import Act
 from vultus.storage.database import Database
+from vultus.storage.erasure_ledger.ledger import ErasureLedger
+from vultus.storage.erasure_ledger.replay import replay
 from vultus.storage.erasure_marks import latest_erasure
-from vultus.storage.erasures.ledger import ErasureLedger
-from vultus.storage.erasures.replay import replay
 from vultus.storage.lifetimes.erasures import PhotoKeys
 
 MARK = "erasure_ledger.json"

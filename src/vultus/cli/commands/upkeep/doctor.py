@@ -24,7 +24,7 @@ from vultus.errors import VultusError
 from vultus.models.precision import CPUINFO, cpu_flags
 from vultus.models.repository.store import open_store
 from vultus.storage.database import existing_database
-from vultus.storage.erasures.catching_up import keeps_ledger, open_ledger
+from vultus.storage.erasure_ledger.catching_up import keeps_ledger, open_ledger
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
 from vultus.storage.migrations.runner import newest_schema, schema_version

@@ -13,8 +13,8 @@ from vultus.errors import NotFound
 from vultus.storage import tables as t
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import Database
-from vultus.storage.erasures.ledger import ErasureLedger, Made, hash_of_collection, hash_of_face, hash_of_subject
-from vultus.storage.erasures.ledger_key import LedgerKey
+from vultus.storage.erasure_ledger.ledger import ErasureLedger, Made, hash_of_collection, hash_of_face, hash_of_subject
+from vultus.storage.erasure_ledger.ledger_key import LedgerKey
 from vultus.storage.gallery import Gallery
 from vultus.storage.lifetimes.erasures import PhotoKeys
 

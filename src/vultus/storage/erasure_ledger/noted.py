@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from vultus.errors import StorageFailed
 from vultus.storage.database import Database
-from vultus.storage.erasures.ledger import Erasure, ErasureLedger
+from vultus.storage.erasure_ledger.ledger import Erasure, ErasureLedger
 
 
 @contextmanager

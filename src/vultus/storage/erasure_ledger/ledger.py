@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from vultus.errors import StorageFailed
 from vultus.files import PRIVATE, sync_folder
-from vultus.storage.erasures.ledger_key import LedgerKey, read_or_make_key
+from vultus.storage.erasure_ledger.ledger_key import LedgerKey, read_or_make_key
 
 FORMAT = 1
 _TO_WRITE = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC

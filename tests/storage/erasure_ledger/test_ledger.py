@@ -12,8 +12,8 @@ import pytest
 
 from tests.storage.synthetic import new_face
 from vultus.errors import StorageFailed, SubjectNotFound
-from vultus.storage.erasures.ledger import Erasure, ErasureLedger, Made
-from vultus.storage.erasures.ledger_key import key_file_of
+from vultus.storage.erasure_ledger.ledger import Erasure, ErasureLedger, Made
+from vultus.storage.erasure_ledger.ledger_key import key_file_of
 from vultus.storage.gallery import Gallery
 
 MOMENT = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)

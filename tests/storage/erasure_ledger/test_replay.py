@@ -12,9 +12,9 @@ from tests.storage.synthetic import DIMENSION, MODEL, new_face
 from vultus.errors import StorageFailed
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import Database, open_database
-from vultus.storage.erasures.catching_up import MARK, catch_up, open_ledger, remember_ledger
-from vultus.storage.erasures.ledger import ErasureLedger
-from vultus.storage.erasures.replay import REPLAY, replay
+from vultus.storage.erasure_ledger.catching_up import MARK, catch_up, open_ledger, remember_ledger
+from vultus.storage.erasure_ledger.ledger import ErasureLedger
+from vultus.storage.erasure_ledger.replay import REPLAY, replay
 from vultus.storage.gallery import Gallery
 
 ACT = Act("command")
