@@ -23,7 +23,7 @@ from vultus.vision.embed import Embedder
 from vultus.vision.fuse import FusedEmbedder
 from vultus.vision.mtcnn import ONet
 from vultus.vision.session import Session
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 EMBED = "embed_with_recognisability"  # the call of the pipeline that takes crops
 

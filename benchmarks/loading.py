@@ -31,7 +31,7 @@ from vultus.search.index import FlatIndex
 from vultus.search.segments import row_bytes
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
-from vultus.wiring import open_models
+from vultus.wiring.networks import open_models
 
 AT_ONCE = 1024
 EVERYTHING = 2**40  # bytes of memory

@@ -17,7 +17,7 @@ from benchmarks.synthetic_gallery import COLLECTION, fill
 from vultus.config import Settings
 from vultus.models.catalogue import known_cards
 from vultus.models.repository.store import ModelStore
-from vultus.wiring import open_models, prepare
+from vultus.wiring.networks import open_models, prepare
 
 
 @dataclass(frozen=True)

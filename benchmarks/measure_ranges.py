@@ -30,7 +30,7 @@ from vultus.records.seen import RGB, Float32
 from vultus.vision.embed import Embedder
 from vultus.vision.pipeline import Pipeline
 from vultus.vision.session import Session
-from vultus.wiring import open_models, open_pipeline, prepare
+from vultus.wiring.networks import open_models, open_pipeline, prepare
 
 BINS = 8192
 BATCH = 4  # crops: all tensors of a batch are in memory at once

@@ -36,7 +36,7 @@ from vultus.config import Settings
 from vultus.models.card import known_card
 from vultus.models.catalogue import known_cards
 from vultus.models.repository.store import ModelStore
-from vultus.wiring import open_system
+from vultus.wiring.open_system import open_system
 
 FACES = 20_000
 PROFILED = "640x480"

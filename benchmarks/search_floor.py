@@ -26,7 +26,7 @@ from vultus.search.index import MEMORY_BYTES, FlatIndex
 from vultus.search.int8_codes import as_probe
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
-from vultus.wiring import open_models
+from vultus.wiring.networks import open_models
 
 LINES = 6  # one more than are asked for, as the service does
 

@@ -23,7 +23,8 @@ from vultus.models.catalogue import known_cards
 from vultus.models.repository.store import ModelStore
 from vultus.records.seen import RGB
 from vultus.vision.decoding.decode import decode
-from vultus.wiring import System, open_models
+from vultus.wiring.networks import open_models
+from vultus.wiring.parts import System
 
 BATCHES = (1, 8)
 INSTALLED = ("prepared", "available")

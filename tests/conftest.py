@@ -22,7 +22,8 @@ from vultus.storage.migrations.runner import migrate
 from vultus.storage.photos import LocalPhotoStore
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
 from vultus.vision.pipeline import Pipeline
-from vultus.wiring import System, open_system
+from vultus.wiring.open_system import open_system
+from vultus.wiring.parts import System
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

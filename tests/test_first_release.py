@@ -37,7 +37,8 @@ from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import LocalPhotoStore
-from vultus.wiring import SERVER, first_admin_key, open_system
+from vultus.wiring.open_system import first_admin_key, open_system
+from vultus.wiring.parts import SERVER
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 

@@ -24,7 +24,7 @@ from vultus.models.repository.store import ModelStore
 from vultus.records.seen import CropRule, Face, InputRule
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.session import Session
-from vultus.wiring import open_models
+from vultus.wiring.networks import open_models
 
 INT8 = Int8Ranges("a-int8.onnx", "a test", 1, 99.9, (("input", -1.0, 1.0),))
 

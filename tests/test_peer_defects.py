@@ -32,7 +32,8 @@ from vultus.errors import SettingsInvalid
 from vultus.records.seen import Face
 from vultus.records.stored import SCOPES
 from vultus.search.index import FlatIndex
-from vultus.wiring import System, check_settings
+from vultus.wiring.parts import System
+from vultus.wiring.settings_check import check_settings
 
 ANNA, BERT, BOTH = drawn_photo(1), drawn_photo(2), drawn_photo(1, 2)
 PUBLIC = {"/", "/health", "/readiness", "/capabilities", "/status", "/docs", "/openapi.json"}

@@ -11,7 +11,7 @@ from vultus.config import Settings
 from vultus.errors import FaceNotFound, SubjectNotFound, UndoNotPossible
 from vultus.records.stored import AuditLine
 from vultus.storage.audit import Act, Audit
-from vultus.wiring import sweeps
+from vultus.wiring.background import sweeps
 
 NOW = datetime.now(UTC)
 SOON = NOW + timedelta(hours=1)

@@ -32,7 +32,7 @@ from vultus.vision.embed import Recogniser
 from vultus.vision.face_selection import central_face
 from vultus.vision.pipeline import Pipeline
 from vultus.vision.quality import QUALITY_VERSION, assess
-from vultus.wiring import open_models, open_pipeline, prepare
+from vultus.wiring.networks import open_models, open_pipeline, prepare
 
 FUSED = "sface-facenet512-fused"
 MEMBERS = {"sface": 128, "facenet512-casia-webface": 512}  # id -> dimension

@@ -25,7 +25,8 @@ from vultus.server.process import run_server
 from vultus.server.worker_pool import run_workers
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.session import Session, SpreadSession
-from vultus.wiring import SERVER, Duties, System, open_system, shared_index
+from vultus.wiring.open_system import open_system, shared_index
+from vultus.wiring.parts import SERVER, Duties, System
 
 RUNS = 4
 

@@ -13,7 +13,7 @@ from tests.conftest import Small
 from vultus.api.app import create_app
 from vultus.config import Settings
 from vultus.records.stored import SCOPES
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 LIMITS: dict[str, Any] = {
     "max_body_bytes": 20_000,

@@ -25,7 +25,7 @@ from vultus.storage.audit import Audit
 from vultus.storage.audit_writer import BackgroundAuditWriter
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots
-from vultus.wiring import SERVER, Duties, System
+from vultus.wiring.parts import SERVER, Duties, System
 
 
 class Holding(FrameDetector):

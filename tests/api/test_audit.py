@@ -22,7 +22,7 @@ from vultus.config import Settings
 from vultus.storage.audit import Audit
 from vultus.storage.audit_writer import BackgroundAuditWriter
 from vultus.storage.database import open_database
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 ID = "123e4567-e89b-42d3-a456-426614174000"
 READ, CHANGE = False, True

@@ -14,7 +14,7 @@ from tests.pictures import FRAME, drawn_face, drawn_photo, encoded
 from tests.standins import TINY
 from vultus.api.app import create_app
 from vultus.records.stored import SCOPES
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 
 def framed(*faces: tuple[int, np.ndarray]) -> bytes:

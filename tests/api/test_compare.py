@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from tests.pictures import drawn_photo
 from vultus.api.app import create_app
 from vultus.config import Settings
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 A = [1.0] + [0.0] * 31
 B = [0.0, 1.0] + [0.0] * 30

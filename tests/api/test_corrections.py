@@ -15,7 +15,7 @@ from tests.pictures import drawn_photo
 from vultus.api.app import create_app
 from vultus.service import FaceService
 from vultus.storage.audit import Audit
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 SUBJECTS = "/collections/default/subjects"
 

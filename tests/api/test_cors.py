@@ -13,7 +13,7 @@ from tests.api.standin import StandInSystem, photo
 from vultus.api.app import create_app
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
-from vultus.wiring import check_settings
+from vultus.wiring.settings_check import check_settings
 
 DESK, OTHER = "https://desk.example", "https://desk.example.evil.example"
 ALLOWED = "access-control-allow-origin"

@@ -17,7 +17,7 @@ from tests.pictures import drawn_photo, encoded, opened
 from vultus.api.app import create_app
 from vultus.errors import ModelNotInstalled
 from vultus.vision.detect import STOOD_IN_FOR
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 ANNA, ANNA_AGAIN = drawn_photo(1), drawn_photo(1, noise=6, photo=2)
 BERT, NOBODY = drawn_photo(2), drawn_photo()

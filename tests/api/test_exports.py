@@ -17,7 +17,7 @@ from vultus.api.app import create_app
 from vultus.records.stored import SCOPES
 from vultus.storage.audit import Audit
 from vultus.storage.audit_writer import BackgroundAuditWriter
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 PATH = "/collections/default/subjects/anna/export"
 

@@ -11,7 +11,7 @@ from tests.api.standin import StandInAuditSink
 from tests.pictures import drawn_photo, encoded, opened
 from vultus.api.app import create_app
 from vultus.vision.detected_photo import scaled
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 
 def enroll(client: TestClient, photo: bytes, subject: str = "ada") -> str:

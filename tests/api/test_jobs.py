@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vultus.storage.audit import Audit, AuditFilter
-from vultus.wiring import job_runner
+from vultus.wiring.background import job_runner
 
 
 def test_jobs_are_listed_newest_first_in_pages(whole, small_client):

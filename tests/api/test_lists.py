@@ -12,7 +12,7 @@ from tests.pictures import drawn_photo
 from vultus.api.app import create_app
 from vultus.records.stored import SCOPES
 from vultus.storage.audit import Audit
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 
 def enroll(client: TestClient, subject: str, person: int, name: str = "") -> str:

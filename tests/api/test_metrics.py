@@ -15,7 +15,7 @@ from tests.api.standin import StandInSystem
 from tests.pictures import drawn_photo
 from vultus.api.app import create_app
 from vultus.records.stored import SCOPES
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 Counts = dict[tuple[str, ...], float]

@@ -15,7 +15,7 @@ from vultus.api.app import create_app
 from vultus.records.stored import Scope
 from vultus.storage.audit import Audit
 from vultus.vision.quality import QUALITY_VERSION
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 NONE = {"min_quality": None, "target_fmr": None, "target_fpir": None, "store_photos": True, "retention_days": None}
 STRICT = {"min_quality": 30, "target_fmr": 1e-4, "target_fpir": 1e-3}

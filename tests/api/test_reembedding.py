@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.api.test_lists import enroll
 from tests.standins import OTHER, TINY
 from vultus.storage.audit import Audit
-from vultus.wiring import job_runner
+from vultus.wiring.background import job_runner
 
 PATH = "/collections/default/reembed"
 

@@ -14,7 +14,7 @@ from benchmarks.timing import Bounds
 from vultus.search.index import FlatIndex
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
-from vultus.wiring import open_system
+from vultus.wiring.open_system import open_system
 
 
 @pytest.fixture(scope="module")

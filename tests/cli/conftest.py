@@ -19,7 +19,7 @@ from vultus.config import Settings
 from vultus.model_loading import SelfTest
 from vultus.model_registry import ModelRegistry
 from vultus.models.card import find_card, in_box_cards
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 Run = Callable[..., Result]
 WIDE = {"COLUMNS": "200"}  # so that no sentence is broken in two

@@ -17,7 +17,7 @@ from vultus.jobs import reembed_job
 from vultus.records.stored import Job
 from vultus.storage.database import open_database
 from vultus.storage.spaces import Spaces
-from vultus.wiring import job_runner
+from vultus.wiring.background import job_runner
 
 PEOPLE = ("ana", "bob", "cem")
 

@@ -19,7 +19,8 @@ from vultus.storage.database import open_database
 from vultus.storage.first_admin_key import GivenKey, make_first_key, store_given_key
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import migrate
-from vultus.wiring import check_settings, first_admin_key, open_system
+from vultus.wiring.open_system import first_admin_key, open_system
+from vultus.wiring.settings_check import check_settings
 
 SECRET = "5f3759df" * 8
 OTHER = "0badcafe" * 8

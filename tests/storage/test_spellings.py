@@ -11,7 +11,7 @@ from vultus.errors import InvalidRequest, SubjectErased, SubjectExists
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import migrate
-from vultus.wiring import warn_of_spellings
+from vultus.wiring.background import warn_of_spellings
 
 NFC, NFD = "Jos\u00e9", "Jose\u0301"
 HOUR = timedelta(hours=1)

@@ -17,7 +17,7 @@ from vultus.models.repository.store import ModelStore
 from vultus.vision.decoders import DECODERS, decoded_cards
 from vultus.vision.image import encode_jpeg
 from vultus.vision.pipeline import Pipeline
-from vultus.wiring import open_models, open_pipeline
+from vultus.wiring.networks import open_models, open_pipeline
 
 
 def test_the_cards_in_the_box_name_the_detectors_served():

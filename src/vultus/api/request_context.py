@@ -19,7 +19,7 @@ from vultus.storage.keys import KeyStore
 
 
 class System(Protocol):
-    """An open Vultus, as `vultus.wiring` yields it."""
+    """An open Vultus, as `vultus.wiring.open_system` yields it."""
 
     @property
     def settings(self) -> Settings: ...

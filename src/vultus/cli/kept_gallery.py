@@ -14,7 +14,7 @@ from vultus.storage.erasure_ledger.catching_up import open_ledger
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.photos import PhotoStore
-from vultus.wiring import opened_photos
+from vultus.wiring.open_system import opened_photos
 
 MOST_LISTED = 1_000_000
 

@@ -24,21 +24,10 @@ from vultus.storage.audit import COMMAND, OVERRIDE, Act
 from vultus.storage.database import database_file, is_sqlite, require_database
 from vultus.vision.decoding.isolated import IsolatedDecoder
 from vultus.vision.pipeline import Pipeline
-from vultus.wiring import (
-    COMMAND_LINE,
-    SERVER,
-    WITHOUT_NETWORKS,
-    Duties,
-    System,
-    check_settings,
-    chosen_arithmetic,
-    decode_limits,
-    open_models,
-    open_pipeline,
-    open_system,
-    prepare,
-    warm_up,
-)
+from vultus.wiring.networks import chosen_arithmetic, decode_limits, open_models, open_pipeline, prepare, warm_up
+from vultus.wiring.open_system import open_system
+from vultus.wiring.parts import COMMAND_LINE, SERVER, WITHOUT_NETWORKS, Duties, System
+from vultus.wiring.settings_check import check_settings
 
 
 @dataclass(frozen=True)

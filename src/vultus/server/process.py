@@ -26,7 +26,8 @@ from vultus.metrics.server_metrics import ServerMetrics
 from vultus.server.connections import ConnectionLimiter
 from vultus.server.http_protocol import BoundedHttpProtocol, protocol_of
 from vultus.server.signals import handling
-from vultus.wiring import System, check_settings
+from vultus.wiring.parts import System
+from vultus.wiring.settings_check import check_settings
 
 BACKLOG = 2048  # connections that the kernel queues; the default of uvicorn
 LAST_ANSWERS_SECONDS = 2  # to send the last refusals

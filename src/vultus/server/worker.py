@@ -34,7 +34,7 @@ from vultus.server.process import (
     limiter_of,
     server_config,
 )
-from vultus.wiring import Duties, System
+from vultus.wiring.parts import Duties, System
 
 CONTINUE = b"HTTP/1.1 100"
 OpenWorker = Callable[[Settings, Duties], AbstractContextManager[System]]

@@ -31,7 +31,8 @@ from vultus.server.handover import Board, Channel, SentDescriptor, new_shared_fi
 from vultus.server.process import LAST_ANSWERS_SECONDS, listen, raise_open_file_limit
 from vultus.server.signals import handling
 from vultus.server.worker import Failed, Opened, OpenWorker, Start, run_worker
-from vultus.wiring import FIRST_WORKER, NEXT_WORKER, REPLACED_FIRST_WORKER, Duties, check_settings
+from vultus.wiring.parts import FIRST_WORKER, NEXT_WORKER, REPLACED_FIRST_WORKER, Duties
+from vultus.wiring.settings_check import check_settings
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from vultus.cli.context import CommandContext
 from vultus.cli.opening import Openers
 from vultus.config import Settings
 from vultus.records.stored import CollectionPolicies
-from vultus.wiring import System
+from vultus.wiring.parts import System
 
 
 def test_enroll_shows_face_and_subject(run, photo):

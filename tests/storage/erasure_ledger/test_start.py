@@ -9,7 +9,9 @@ from vultus.config import Settings
 from vultus.errors import SettingsInvalid, StorageFailed
 from vultus.storage.audit import AuditFilter
 from vultus.storage.erasure_ledger.catching_up import MARK
-from vultus.wiring import Duties, System, check_settings, open_system
+from vultus.wiring.open_system import open_system
+from vultus.wiring.parts import Duties, System
+from vultus.wiring.settings_check import check_settings
 
 FIRST_START = Duties(first_start=True, warm=False)
 EVERYTHING = AuditFilter()

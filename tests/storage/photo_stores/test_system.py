@@ -17,7 +17,8 @@ from vultus.records.stored import NewFace, Photo
 from vultus.storage.audit import Act
 from vultus.storage.database import open_database
 from vultus.storage.photo_stores.s3 import S3PhotoStore
-from vultus.wiring import Duties, System, open_system
+from vultus.wiring.open_system import open_system
+from vultus.wiring.parts import Duties, System
 
 FIRST_START = Duties(first_start=True, warm=False)
 

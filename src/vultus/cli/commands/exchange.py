@@ -21,7 +21,7 @@ from vultus.portable.import_archive import import_archive
 from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
-from vultus.wiring import opened_photos
+from vultus.wiring.open_system import opened_photos
 
 
 def export(

@@ -26,7 +26,8 @@ from vultus.storage.audit import COMMAND, Act
 from vultus.storage.jobs import JobStore
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.server_lock import serving_alone
-from vultus.wiring import System, job_runner
+from vultus.wiring.background import job_runner
+from vultus.wiring.parts import System
 
 app = typer.Typer(help="Work in the background: list, cancel.", no_args_is_help=True)
 SHOWN_FACES = 100

@@ -23,7 +23,7 @@ from vultus.server.process import run_server
 from vultus.server.signals import handling, leave
 from vultus.server.worker_pool import run_workers
 from vultus.storage.server_lock import serving_alone
-from vultus.wiring import first_admin_key, shared_index
+from vultus.wiring.open_system import first_admin_key, shared_index
 
 
 def serve(

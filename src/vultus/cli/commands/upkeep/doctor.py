@@ -30,7 +30,7 @@ from vultus.storage.gallery_reader import doubly_spelled_sentence
 from vultus.storage.migrations.runner import newest_schema, schema_version
 from vultus.storage.photo_stores.location import open_photos, photo_location
 from vultus.storage.photo_stores.s3 import S3PhotoStore
-from vultus.wiring import check_settings
+from vultus.wiring.settings_check import check_settings
 
 MIN_PYTHON = (3, 11)
 LOW_BYTES, FULL_BYTES = 1 << 30, 64 << 20

@@ -1,0 +1,1 @@
+"""How Vultus is put together: every part built from the settings, and closed again."""
