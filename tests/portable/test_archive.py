@@ -9,6 +9,7 @@ import json
 import sqlite3
 import tarfile
 from contextlib import closing
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -18,10 +19,12 @@ from tests import pictures
 
 @pytest.fixture
 def archive(run, small, surroundings):
-    """An archive of two subjects: anna with name, metadata and two photos, berta with one."""
+    """An archive of two subjects: anna with name, metadata, an expiry and two photos, berta with one."""
     for photo in (1, 2):
         small.service.enrolment.enroll([pictures.drawn_photo(1, noise=8, photo=photo)], subject="anna", name="Anna Ä.")
-    small.service.galleries.update_subject("default", "anna", metadata={"badge": 7})
+    until = datetime(2099, 5, 6, 7, 8, 9, tzinfo=UTC)
+    small.service.galleries.update_subject("default", "anna", metadata={"badge": 7}, expires_at=until)
+    small.gallery.change_policies("default", {"retention_days": 400})
     small.service.enrolment.enroll([pictures.drawn_photo(2)], subject="berta")
     answer = run("export", "out.tar", "--json")
     assert answer.exit_code == 0, answer.output
@@ -69,6 +72,9 @@ def test_there_and_back_finds_the_same(run, small, archive, known):
     run("export", "again.tar", "--data-dir", "new")
     before, after = contents(archive), contents(archive.with_name("again.tar"))
     assert people(before) == people(after)
+    assert [line["expires_at"] for line in people(after) if line["type"] == "subject"] == ["2099-05-06T07:08:09Z", None]
+    assert before["collections/default/collection.json"] == after["collections/default/collection.json"]
+    assert json.loads(after["collections/default/collection.json"])["policies"]["retention_days"] == 400
     assert {name: data for name, data in before.items() if name.startswith("photos/")} == {
         name: data for name, data in after.items() if name.startswith("photos/")
     }

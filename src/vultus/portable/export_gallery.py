@@ -157,6 +157,7 @@ def _collection_file(collection: Collection) -> CollectionFile:
         target_fmr=held.target_fmr,
         target_fpir=held.target_fpir,
         store_photos=held.store_photos,
+        retention_days=held.retention_days,
     )
     return CollectionFile(
         model_id=collection.model_id,
@@ -172,6 +173,7 @@ def _subject_line(subject: Subject) -> SubjectLine:
         id=subject.id,
         name=subject.name,
         metadata=dict(subject.metadata),
+        expires_at=subject.expires_at,
         created_at=subject.created_at.isoformat(),
     )
 

@@ -230,6 +230,7 @@ class _Filling:
             stored,
             name=None if line is None else line.name,
             metadata=None if line is None else line.metadata,
+            expires_at=None if line is None else line.expires_at,
             begun=self._begun,
             before_commit=lambda: self._require_photos(stored),
         )

@@ -8,11 +8,20 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    ValidationError,
+)
 
 from vultus.errors import InvalidRequest, VultusError
 from vultus.findings import Steps, Wording, sentence_of
-from vultus.identifiers import check_known_subject, check_metadata, check_name
+from vultus.identifiers import MAX_RETENTION_DAYS, check_known_subject, check_metadata, check_name
 from vultus.json_text import parse_json
 from vultus.portable.layout import VERSION
 from vultus.records.seen import Float32
@@ -47,6 +56,7 @@ class PoliciesValue(_Value):
     target_fmr: Rate | None = None
     target_fpir: Rate | None = None
     store_photos: bool = True
+    retention_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] | None = None
 
 
 class CollectionFile(_Value):
@@ -59,12 +69,14 @@ class CollectionFile(_Value):
 
 
 class SubjectLine(_Value):
-    """A person; before its faces. created_at: for the reader, an import makes its own."""
+    """A person; before its faces. created_at: for the reader, an import makes its own. expires_at: ISO 8601, with its
+    zone: when the person is erased."""
 
     type: Literal["subject"]
     id: Annotated[str, AfterValidator(check_known_subject)]
     name: Annotated[str, AfterValidator(check_name)] | None = None
     metadata: Annotated[dict[str, Any], AfterValidator(check_metadata)] = {}
+    expires_at: Annotated[AwareDatetime, Strict(False)] | None = None
     created_at: str | None = None
 
 
