@@ -140,6 +140,7 @@ def test_enroll_is_201_and_the_same_photo_again_200(client: TestClient) -> None:
         "model": "tiny",
         "model_id": "tiny",
         "rejected": [],
+        "expires_at": None,
     }
     assert (face["created"], again["created"], again["face_id"]) == (True, False, face["face_id"])
     assert face["facial_area"] == AREA

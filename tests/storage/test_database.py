@@ -6,20 +6,24 @@ import os
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 import vultus
 from tests.storage.synthetic import new_face, unit
 from tests.waiting import patient, wait_until
 from vultus.errors import InvalidRequest, StorageFailed
 from vultus.records.stored import AuditLine
+from vultus.storage import tables as t
 from vultus.storage.audit import Audit
 from vultus.storage.database import Database, open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
+from vultus.storage.migrations.runner import migrate
 
 
 def pragma(database: Database, name: str) -> object:
@@ -245,3 +249,25 @@ def test_only_sqlite_and_the_backup_speak_of_sqlite():
         if re.search(r"PRAGMA|sqlite3|sqlite_master", path.read_text("utf-8"))
     }
     assert {path for path in speakers if not path.startswith("backup/")} == {"storage/engines/sqlite.py"}
+
+
+@pytest.mark.sqlite
+def test_to_open_a_database_again_leaves_the_locks_of_this_process(tmp_path):
+    """To close any descriptor of a file ends all POSIX locks that a process has on it, those of SQLite too."""
+    file = tmp_path / "vultus.db"
+    with closing(open_database(f"sqlite:///{file}")) as first:
+        migrate(first)
+        with first.reading() as connection:
+            connection.execute(select(func.count()).select_from(t.subjects)).scalar_one()
+            held = locks_on(file)
+            with closing(open_database(f"sqlite:///{file}")):
+                assert locks_on(file) == held > 0
+
+
+def locks_on(file) -> int:
+    """How many POSIX locks this process has on a file."""
+    ours = f"{os.getpid()} "
+    inode = f":{file.stat().st_ino} "
+    return sum(
+        "POSIX" in line and ours in line and inode in line for line in Path("/proc/locks").read_text().splitlines()
+    )

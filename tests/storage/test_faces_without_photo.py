@@ -77,7 +77,7 @@ def test_a_backup_holds_them_and_the_check_finds_them_sound(tmp_path, database, 
         "people", "anna", [bare_face(1), replace(with_photo, photo=replace(with_photo.photo, size_bytes=7))]
     )
     assert list(faults(database, photos)) == []
-    manifest = create_backup(database, photos, tmp_path / "saved")
+    manifest = create_backup(database, photos, tmp_path / "saved").manifest
     assert (manifest.faces, manifest.photos) == (2, 1)
     restore_backup(tmp_path / "saved", tmp_path / "new" / "vultus.db", tmp_path / "new" / "photos", Act("command"))
     with open_database(f"sqlite:///{tmp_path / 'new' / 'vultus.db'}").reading() as connection:

@@ -17,6 +17,7 @@ from vultus.storage.erasure_ledger.ledger import ErasureLedger
 from vultus.storage.erasure_ledger.replay import REPLAY, replay
 from vultus.storage.gallery import Gallery
 
+pytestmark = pytest.mark.sqlite  # the older copy is a file
 ACT = Act("command")
 DAY = timedelta(hours=24)
 

@@ -92,7 +92,7 @@ def test_without_obstore_the_way_to_it_is_said(monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr(s3, "import_module", absent)
-    with pytest.raises(SettingsInvalid, match=r"need obstore: run .venv/bin/pip install obstore"):
+    with pytest.raises(SettingsInvalid, match=r"need obstore; run: .venv/bin/pip install obstore"):
         store()
 
 
@@ -108,14 +108,14 @@ def test_places_that_a_url_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url",
+    "wrong",
     [
         "", "photos", "/srv/photos", "file://", "file:///", "file://host/photos", "s3://", "s3:///prefix", "s3://B",
         "s3://the-key:the-secret@bucket/p", "s3://bucket:9000/p", "s3://bucket/p?endpoint=x", "s3://bucket/../p",
         "s3://bucket/a//b", "http://host/bucket", "gs://bucket",
     ],
 )  # fmt: skip
-def test_a_url_that_names_no_place_is_refused_and_not_quoted(tmp_path, url):
+def test_a_url_that_names_no_place_is_refused_and_not_quoted(tmp_path, wrong):
     with pytest.raises(SettingsInvalid, match="VULTUS_PHOTO_URL") as caught:
-        photo_location(url, tmp_path)
+        photo_location(wrong, tmp_path)
     assert "the-secret" not in str(caught.value)

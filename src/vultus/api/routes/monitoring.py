@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response, Security
 
@@ -16,6 +16,7 @@ from vultus.schemas.status import StatusAnswer, full_status, short_status
 from vultus.status.concerns import concerns, concerns_of_processes
 
 router = APIRouter(tags=["system"], responses=RESOURCE_ERRORS)
+WITHOUT_KEY_TOO: dict[str, Any] = {"security": [{}]}  # beside the ways to send one: OpenAPI 3.1, Operation Object
 TEXT = {"text/plain": {"schema": {"type": "string"}}, "application/openmetrics-text": {"schema": {"type": "string"}}}
 
 
@@ -23,6 +24,7 @@ TEXT = {"text/plain": {"schema": {"type": "string"}}, "application/openmetrics-t
     "/metrics",
     dependencies=[Security(may_read_metrics)],
     response_class=Response,
+    openapi_extra=WITHOUT_KEY_TOO,
     responses={200: {"description": "All metrics, in the text format or as OpenMetrics.", "content": TEXT}},
 )
 async def metrics(request: Request, state: State) -> Response:
@@ -32,7 +34,7 @@ async def metrics(request: Request, state: State) -> Response:
     return Response(page, headers={"content-type": content_type})
 
 
-@router.get("/status", response_model_exclude_unset=True)
+@router.get("/status", response_model_exclude_unset=True, openapi_extra=WITHOUT_KEY_TOO)
 async def status(state: State, caller: Annotated[Caller | None, Depends(caller_if_any)]) -> StatusAnswer:
     """How the service is, in words and numbers; with any valid key in full, without one only whether it is ready.
 

@@ -241,13 +241,12 @@ def _require_local(folder: Path) -> None:
 def _create_private(path: Path) -> None:
     try:
         make_folders(path.parent)
-        is_new = not path.exists()
-        # Its -wal and -shm inherit the mode. O_NONBLOCK: opening a pipe would wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NONBLOCK, 0o600)
-        kind = os.fstat(descriptor).st_mode
-        os.close(descriptor)
-        if is_new:
+        try:  # its -wal and -shm inherit the mode
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
             sync_folder(path.parent)  # SQLite syncs the file, not its name
+        except FileExistsError:
+            pass  # and never opened here: to close it would end all locks that this process has on it
+        kind = path.stat().st_mode
         if not stat.S_ISREG(kind):
             raise StorageFailed(f"{path} is no file but a pipe or device; choose another folder")
     except OSError as exc:
