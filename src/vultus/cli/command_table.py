@@ -53,6 +53,7 @@ COMMANDS = {
     "jobs": LazyCommand("jobs", "app", "Work in the background: list, cancel."),
     "backup": LazyCommand("upkeep.backup", "backup", "Write database and photos to one verified file."),
     "restore": LazyCommand("upkeep.backup", "restore", "Put a backup into an empty data folder."),
+    "move": LazyCommand("upkeep.move", "move", "Copy the whole gallery to another database, compare every row."),
     "check": LazyCommand("upkeep.check", "check", "Compare all that is stored with each other."),
     "health": LazyCommand("upkeep.health", "health", "Ask the running server whether it is ready."),
     "status": LazyCommand("upkeep.status", "status", "Show how the service is and what to look at."),

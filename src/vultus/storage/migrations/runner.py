@@ -32,6 +32,7 @@ from vultus.errors import StorageFailed
 from vultus.storage.collections import quoted
 from vultus.storage.database import Database, is_sqlite, open_database, require_database
 from vultus.storage.migrations.postgres_schema import create_tables
+from vultus.storage.moving.unfinished import require_finished
 from vultus.storage.sealing.seals import SEALED_SINCE, require_same_key
 
 FIRST_ON_POSTGRES = 13
@@ -52,12 +53,13 @@ def migrate(database: Database, *, until: int | None = None, folders: Sequence[P
 
     until: the schema to stop at, as an older release would. folders: of the revisions.
     The installation key is made where no row was sealed yet.
-    Raises: StorageFailed, when the database is newer than this code or cannot be written, or its rows were sealed with
-    another installation key.
+    Raises: StorageFailed, when the database is newer than this code or cannot be written, its rows were sealed with
+    another installation key, or a move into it did not finish.
     """
     scripts = revisions(folders)
     newest = _newest(scripts)
     with database.reading() as connection:  # first without the write lock: most starts find nothing to do
+        require_finished(connection)
         stored = _stored(connection)
     if stored.schema < SEALED_SINCE and database.seals_rows:
         database.installation_key.make()  # with which the revision seals the rows
@@ -88,8 +90,9 @@ def ready_database(url: str, key_file: Path | None = None, *, may_create: bool =
 
 
 def schema_version(database: Database) -> int:
-    """The schema of a database as it is now, 0 while it is empty. Raises: StorageFailed."""
+    """The schema of a database as it is now, 0 while it is empty. Raises: StorageFailed, as `migrate`."""
     with database.reading() as connection:
+        require_finished(connection)
         return _stored(connection).schema
 
 
