@@ -371,6 +371,23 @@ def test_one_server_leads_and_the_next_one_when_it_is_gone(url, postgres):
         assert [one.leads() for one in (second, third)] == [True, False]
 
 
+def test_asking_who_leads_each_second_takes_no_connection_more(url, postgres):
+    with replicas(url, 2) as (leader, other):
+        assert leader.leads()
+        assert not other.leads()
+        before = sessions(postgres, url)
+        for _ in range(20):
+            assert leader.leads()
+            assert not other.leads()
+        assert sessions(postgres, url) == before
+
+
+def sessions(postgres, url):
+    """How many sessions the database has."""
+    database = make_url(url).database
+    return postgres.execute(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'")[0][0]
+
+
 def test_a_server_that_starts_leaves_the_jobs_alone_that_another_one_runs(url):
     with replicas(url, 2) as (ours, theirs):
         ours_jobs, their_jobs = JobStore(ours), JobStore(theirs)

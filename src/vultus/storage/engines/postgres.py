@@ -157,8 +157,12 @@ class PostgresDatabase:
                 self._leader.close()
                 self._leader = None
             if self._leader is None:
-                candidate = self._own_connection()
-                row = candidate.execute("SELECT pg_try_advisory_lock(%s)", [LEADER]).fetchone()
+                candidate = self._idle_or_new()  # an idle one first: this is asked each second
+                try:
+                    row = candidate.execute("SELECT pg_try_advisory_lock(%s)", [LEADER]).fetchone()
+                except BaseException:
+                    candidate.close()
+                    raise
                 if row is None or not row[0]:
                     self._idle.append(candidate)
                     return False
