@@ -56,6 +56,14 @@ def test_a_backup_that_was_never_made_is_of_1970_so_that_its_age_is_an_alert():
     assert never["vultus_backup_last_verified_timestamp_seconds", ()] == 0
 
 
+def test_a_database_that_is_backed_up_by_others_has_no_age_of_a_backup():
+    metrics = ServerMetrics()
+    metrics.publish(Work())
+    assert ("vultus_backup_last_verified_timestamp_seconds", ()) not in values(
+        metrics, replace(SAMPLE, own_backups=False)
+    )
+
+
 def test_lost_audit_lines_and_processor_time_are_counted_once():
     metrics = ServerMetrics()
     metrics.publish(Work(audit_lost=3))

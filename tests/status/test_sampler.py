@@ -167,3 +167,12 @@ def test_nobody_enrolled_needs_no_backup():
     assert [one for one in concerns(replace(SAMPLE, last_backup=None), now) if "backup" in one]
     empty = replace(SAMPLE, last_backup=None, collections=(CollectionSize("default", 0, 0),))
     assert [one for one in concerns(empty, now) if "backup" in one] == []
+
+
+def test_a_database_with_tools_of_its_own_needs_no_backup_by_vultus(tmp_path):
+    now, clock = NOW + timedelta(hours=1), Clock()
+    assert (
+        not Sampler(CountingGallery(clock), None, data_dir=tmp_path, own_backups=False, clock=clock).take().own_backups
+    )
+    elsewhere = replace(SAMPLE, last_backup=None, own_backups=False)
+    assert [one for one in concerns(elsewhere, now) if "backup" in one] == []

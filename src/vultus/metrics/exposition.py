@@ -92,8 +92,9 @@ def of_sample(sample: Sample, version: str, now: datetime) -> Iterator[Metric]:
     yield _gauge("vultus_photos_bytes", "Size of the stored photos.", sample.photo_bytes)
     yield _gauge("vultus_disk_free_bytes", "Free space on the disk of the data folder.", sample.disk_free_bytes)
     yield _gauge("vultus_disk_size_bytes", "Size of that disk.", sample.disk_bytes)
-    made = 0.0 if sample.last_backup is None else sample.last_backup.timestamp()
-    yield _gauge("vultus_backup_last_verified_timestamp_seconds", "Last verified backup, Unix time; 0: none.", made)
+    if sample.own_backups:
+        made = 0.0 if sample.last_backup is None else sample.last_backup.timestamp()
+        yield _gauge("vultus_backup_last_verified_timestamp_seconds", "Last verified backup, Unix time; 0: none.", made)
     build = {"version": version, "python": platform.python_version()}
     build |= {"device": sample.device, "arithmetic": sample.arithmetic}
     yield _gauges("vultus_build_info", "What serves.", tuple(build), [(tuple(build.values()), 1)])

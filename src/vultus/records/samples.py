@@ -54,7 +54,8 @@ class Sample:
 
     database_up: whether the database answered; where it did not, the collections are those of the last time.
     photo_bytes: of the stored photos, a photo of several faces once. last_backup: when the last verified backup was
-    made, None where none is known of. disk_*: of the disk of the data folder, 0 while it is away. device, arithmetic:
+    made, None where none is known of. own_backups: whether `vultus backup` makes them. disk_*: of the disk of the data
+    folder, 0 while it is away. device, arithmetic:
     as the settings and the processor choose them. failed_self_tests: of models as they were loaded, in words.
     """
 
@@ -71,6 +72,7 @@ class Sample:
     device: str
     arithmetic: str
     failed_self_tests: tuple[str, ...] = ()
+    own_backups: bool = True
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def concerns_of_processes(workers: Workers) -> Iterator[str]:
 
 
 def _about_backup(sample: Sample, now: datetime) -> Iterator[str]:
-    if not any(one.subjects for one in sample.collections):
+    if not sample.own_backups or not any(one.subjects for one in sample.collections):
         return
     if sample.last_backup is None:
         yield "no verified backup of this data folder is known of; make one each day: vultus backup FILE"

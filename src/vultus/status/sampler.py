@@ -54,11 +54,13 @@ class Sampler:
         models: Models | None,
         *,
         data_dir: Path,
+        own_backups: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """models: None where none are loaded, as for a command. clock: seconds, monotonic."""
+        """models: None where none are loaded, as for a command. own_backups: False where the database has tools of its
+        own for them. clock: seconds, monotonic."""
         self._gallery, self._models = gallery, models
-        self._data_dir, self._clock = data_dir, clock
+        self._data_dir, self._own_backups, self._clock = data_dir, own_backups, clock
         self._last: Sample | None = None
         self._due_at = 0.0
         self._lock = threading.Lock()
@@ -110,6 +112,7 @@ class Sampler:
             last_backup=None if (backup := read_last_backup(self._data_dir)) is None else backup.at,
             device="cpu" if models is None else models.device,
             arithmetic="fp32" if models is None else models.precision,
+            own_backups=self._own_backups,
         )
         try:
             found = self._gallery.collections()

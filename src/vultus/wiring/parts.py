@@ -15,6 +15,7 @@ from vultus.service.policies import default_fmr
 from vultus.status.sampler import Sampler
 from vultus.storage.audit import Audit, NoAudit
 from vultus.storage.audit_writer import AuditSink, NullAuditSink
+from vultus.storage.database import is_sqlite
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.vision.pipeline import Pipeline
@@ -67,7 +68,12 @@ class System:
     @cached_property
     def sampler(self) -> Sampler:
         """Takes the samples of what is stored."""
-        return Sampler(self.gallery, self.models, data_dir=self.settings.data_dir)
+        return Sampler(
+            self.gallery,
+            self.models,
+            data_dir=self.settings.data_dir,
+            own_backups=is_sqlite(self.settings.sqlalchemy_url),
+        )
 
     def sample(self) -> Sample:
         """What is stored and how much room there is; may be some seconds old."""

@@ -23,7 +23,7 @@ from vultus.config import Settings
 from vultus.errors import VultusError
 from vultus.models.precision import CPUINFO, cpu_flags
 from vultus.models.repository.store import open_store
-from vultus.storage.database import existing_database
+from vultus.storage.database import existing_database, is_sqlite
 from vultus.storage.erasure_ledger.catching_up import keeps_ledger, open_ledger
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
@@ -159,6 +159,8 @@ def erasure_ledger(settings: Settings) -> Check:
 
 def last_backup(settings: Settings) -> Check:
     """When the last backup was verified."""
+    if not is_sqlite(settings.sqlalchemy_url):
+        return ok("last backup", "PostgreSQL is backed up by its own tools, which Vultus does not see")
     found = read_last_backup(settings.data_dir)
     if found is None:
         return ok("last backup", "none is known")

@@ -19,6 +19,7 @@ from vultus.config import Settings
 from vultus.errors import NotReady
 from vultus.status.concerns import concerns
 from vultus.status.sampler import Sampler
+from vultus.storage.database import is_sqlite
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import ready_database
 
@@ -75,7 +76,8 @@ def _detail(content: Any) -> str:
 def _of_folder(settings: Settings) -> dict[str, Any]:
     """What is stored, without a server. Raises StorageFailed."""
     with ready_database(settings.sqlalchemy_url, settings.key_file) as database:
-        sample = Sampler(Gallery(database), None, data_dir=settings.data_dir).take()
+        own_backups = is_sqlite(settings.sqlalchemy_url)
+        sample = Sampler(Gallery(database), None, data_dir=settings.data_dir, own_backups=own_backups).take()
     sizes = sample.collections
     return {
         "data_dir": str(settings.data_dir.absolute()),
