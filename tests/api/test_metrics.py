@@ -54,6 +54,14 @@ def test_a_key_needs_the_scope_and_gets_nothing_else_by_it(anonymous: TestClient
         assert anonymous.get(path, headers=only_metrics).json()["error"] == "scope_not_allowed"
 
 
+def test_a_key_of_some_collections_does_not_learn_the_names_of_others(
+    anonymous: TestClient, key: Callable[..., str]
+) -> None:
+    answer = anonymous.get("/metrics", headers={"x-api-key": key("metrics", collections=("guests",))})
+    assert answer.status_code == 403
+    assert answer.json()["error"] == "collection_not_allowed"
+
+
 def test_a_rate_does_not_hide_an_outage(anonymous: TestClient, key: Callable[..., str]) -> None:
     header = {"x-api-key": key("metrics", "read", requests_per_minute=1)}
     assert [anonymous.get("/metrics", headers=header).status_code for _ in range(5)] == [200] * 5
@@ -77,6 +85,7 @@ def test_a_program_on_the_machine_needs_no_key(system: StandInSystem, address: s
         ("127.0.0.1", {"via": "1.1 proxy"}),
         ("127.0.0.1", {"host": "faces.example.org"}),  # a proxy that keeps the Host, or a page that rebinds its name
         ("203.0.113.7", {}),
+        ("127.0.0.1", {"origin": "https://desk.example"}),
         ("203.0.113.7", {"x-forwarded-for": "127.0.0.1"}),  # what a caller writes makes nobody local
         ("::ffff:203.0.113.7", {}),
     ],

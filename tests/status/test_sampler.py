@@ -160,6 +160,9 @@ def test_what_an_operator_has_to_know_is_said():
     said = "\n".join(concerns_of_processes(Workers(2, 1, 3, work)))
     for part in ("1 of 2 worker processes", "3 worker processes died", "4 audit lines", "staff"):
         assert part in said
+    said = "\n".join(concerns_of_processes(Workers(2, 1, 3, work), lambda collection: collection == "guests"))
+    assert "4 audit lines" in said
+    assert "staff" not in said
 
 
 def test_nobody_enrolled_needs_no_backup():

@@ -17,6 +17,7 @@ from vultus.api.middleware.cross_site import host_name, is_loopback
 from vultus.api.middleware.overload import KNOWN_CALLER
 from vultus.api.request_context import request_context
 from vultus.api.state import app_state
+from vultus.errors import CollectionNotAllowed
 
 PASSED_ON = (
     *("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"),
@@ -27,16 +28,16 @@ _any_key = Gate(None)
 
 
 def is_local(scope: RequestScope) -> bool:
-    """Whether a program of this machine asks, by the address of the connection, a Host of loopback and no proxy."""
+    """Whether a program of this machine asks: the connection and the Host are of loopback, no proxy, no web page."""
     headers, client = Headers(scope=scope), scope.get("client")
-    if client is None or not is_loopback(client[0]) or any(name in headers for name in PASSED_ON):
+    if client is None or not is_loopback(client[0]) or any(name in headers for name in (*PASSED_ON, "origin")):
         return False
     hosts = headers.getlist("host")
     return len(hosts) == 1 and is_loopback(host_name(hosts[0]))  # else a web page that rebinds its name could read it
 
 
 async def may_read_metrics(request: Request, bearer: BearerKey, header: HeaderKey) -> None:
-    """A dependency. Raises MissingApiKey, InvalidApiKey, ScopeNotAllowed.
+    """A dependency. Raises MissingApiKey, InvalidApiKey, ScopeNotAllowed, CollectionNotAllowed.
 
     A key that is sent is checked, also of a local caller.
     """
@@ -45,7 +46,11 @@ async def may_read_metrics(request: Request, bearer: BearerKey, header: HeaderKe
         request.scope.setdefault("state", {})[KNOWN_CALLER] = True
         await request_context(request.scope).dialect.refuse_unread(request)
         return
-    await _metrics_gate(request, bearer, header)
+    caller = await _metrics_gate(request, bearer, header)
+    if caller.key is not None and caller.key.collections is not None:
+        raise CollectionNotAllowed(
+            "/metrics shows all collections and this key is limited to some; use a key without that limit, or /status"
+        )
 
 
 async def caller_if_any(request: Request, bearer: BearerKey, header: HeaderKey) -> Caller | None:

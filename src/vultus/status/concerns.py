@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from vultus.records.samples import Sample, Workers
@@ -36,8 +36,8 @@ def concerns(sample: Sample, now: datetime) -> Iterator[str]:
         yield f"a model failed its self-test, so another arithmetic answers for it: {finding}; run: vultus doctor"
 
 
-def concerns_of_processes(workers: Workers) -> Iterator[str]:
-    """About the processes that serve."""
+def concerns_of_processes(workers: Workers, may_see: Callable[[str], bool] = lambda _: True) -> Iterator[str]:
+    """About the processes that serve. may_see: whether a collection may be named and counted."""
     if workers.alive < workers.wanted:
         yield (
             f"{workers.alive} of {workers.wanted} worker processes serve; the server's log says why the others do not"
@@ -46,7 +46,7 @@ def concerns_of_processes(workers: Workers) -> Iterator[str]:
         yield f"{workers.restarts} worker processes died since the start; the server's log has their exit codes"
     if workers.work.audit_lost:
         yield f"{workers.work.audit_lost} audit lines were given up: the database could not be written; free some space"
-    refused = [index.collection for index in workers.work.indexes if index.refused]
+    refused = [one.collection for one in workers.work.indexes if one.refused and may_see(one.collection)]
     if refused:
         yield (
             f"the PQ index of {len(refused)} collections ({', '.join(refused[:COLLECTIONS_NAMED])}) finds too little "

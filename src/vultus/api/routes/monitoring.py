@@ -46,5 +46,5 @@ async def status(state: State, caller: Annotated[Caller | None, Depends(caller_i
     state.publish_work()
     sample, workers = await state.watch(state.system().sample), state.work.metrics.workers()
     now = state.now()
-    warnings = [*concerns_of_processes(workers), *concerns(sample, now)]
+    warnings = [*concerns_of_processes(workers, caller.may_use), *concerns(sample, now)]
     return full_status(__version__, reason, sample, workers, warnings, now, caller.may_use)
