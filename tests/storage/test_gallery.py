@@ -17,6 +17,7 @@ from vultus.errors import (
     InvalidRequest,
     ModelMismatch,
     StorageFailed,
+    StorageUnavailable,
     SubjectNotFound,
     VectorMismatch,
 )
@@ -476,3 +477,15 @@ def test_many_photos_are_checked_in_parts(gallery):
     gallery.add_faces("people", "anna", [new_face(seed) for seed in range(600)])
     keys = [sha256(f"photo {seed}") for seed in range(1_300)]
     assert gallery.remove_unreferenced(keys, lambda _: None) == 700
+
+
+@pytest.mark.parametrize("failure", [StorageFailed, StorageUnavailable])
+def test_photos_that_cannot_be_removed_are_said_to_be_left(gallery, failure):
+    def unlink(_: str) -> None:
+        raise failure("the storage does not answer")
+
+    sentence = "are erased, but photos of them are still stored: the storage does not answer"
+    with pytest.raises(failure, match=sentence) as caught:
+        gallery.remove_unreferenced(["a" * 64], unlink)
+    assert type(caught.value) is failure
+    assert "vultus check --repair" in str(caught.value)

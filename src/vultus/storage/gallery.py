@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from vultus.errors import StorageFailed
 from vultus.records.answers import Deleted, EnrolledPhoto
 from vultus.records.stored import Collection, CollectionPolicies, NewFace, Subject
 from vultus.storage import collections as c
@@ -32,6 +33,14 @@ from vultus.storage.lifetimes.erasures import PhotoKeys, erase_faces, erase_subj
 from vultus.storage.lifetimes.expiry import Expiry
 from vultus.storage.lifetimes.holdings import HoldingsReader
 from vultus.storage.spaces import Spaces
+
+
+def _photos_left(exc: StorageFailed) -> StorageFailed:
+    """What to say and to do when the rows are gone, and to ask again would find nobody any more."""
+    return type(exc)(
+        f"the faces are erased, but photos of them are still stored: {exc}. Nothing refers to them any more; once the "
+        "storage answers, remove them by: vultus check --repair"
+    )
 
 
 def _nothing() -> None:
@@ -263,14 +272,18 @@ class Gallery(GalleryReader):
     # --- photos ---------------------------------------------------------------------------------------------------
 
     def remove_unreferenced(self, photo_keys: Sequence[str], unlink: Callable[[str], None]) -> int:
-        """Call `unlink` for each key that no face uses, while no face can be added; return how many there were."""
+        """Call `unlink` for each key that no face uses, while no face can be added; return how many there were.
+
+        Raises: StorageFailed, also when a photo cannot be removed: then it says that it is still stored.
+        """
         removed = 0
-        for some in s.in_chunks(
-            tuple(dict.fromkeys(photo_keys))
-        ):  # a transaction each, so that enrolments can write in between
+        for some in s.in_chunks(tuple(dict.fromkeys(photo_keys))):  # a transaction each: enrolments write in between
             with self._database.writing() as connection:
                 shown = f.referenced_photos(connection, some)
                 for key in (key for key in some if key not in shown):
-                    unlink(key)
+                    try:
+                        unlink(key)
+                    except StorageFailed as exc:
+                        raise _photos_left(exc) from exc
                     removed += 1
         return removed
