@@ -147,9 +147,15 @@ def restore(
             remember_ledger(settings.data_dir, ledger)
     if not restored.sealed:
         say(f"{WITHOUT_KEY}; they are sealed anew with {settings.key_file}")
-    _show(f"{settings.data_dir.absolute()} holds", restored.manifest, as_json, erasures=restored.erasures)
-    if restored.erasures and not as_json:
+    in_place = _in_place(settings)
+    _show(f"{file} holds", restored.manifest, as_json, erasures=restored.erasures, in_place=in_place)
+    if as_json:
+        return
+    if restored.erasures:
         print_lines([f"{restored.erasures} erasures made since were done again, as the erasure ledger says"])
+    if in_place is not None:
+        counts = f"{in_place['subjects']} subjects, {in_place['faces']} faces"
+        print_lines([f"{settings.data_dir.absolute()} holds {counts}"])
 
 
 def _examine(file: Path, settings: Settings, identities: Sequence[Identity], as_json: bool) -> None:
