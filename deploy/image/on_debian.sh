@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the image on a Debian machine as root, without a container engine and without a registry, by mmdebstrap and
 # buildah: sh deploy/image/on_debian.sh TAG [further options of buildah build]
-# Of pip's own settings it hands on the index and the certificate, as secrets of the build.
+# It hands on pip's own settings file and the certificates of this machine, as secrets of the build.
 set -eu
 tag=$1
 shift
@@ -21,7 +21,8 @@ if ! buildah inspect --type image localhost/vultus-base >/dev/null 2>&1; then
 fi
 
 cp "${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" "$folder/ca.pem"
-printf '[global]\n' > "$folder/pip.conf"
-index=$(python3 -m pip config get global.index-url 2>/dev/null) && printf 'index-url = %s\n' "$index" >> "$folder/pip.conf"
+for settings in "${PIP_CONFIG_FILE:-}" "$HOME/.config/pip/pip.conf" "$HOME/.pip/pip.conf" /etc/pip.conf /dev/null; do
+  [ -r "$settings" ] && cat "$settings" > "$folder/pip.conf" && break
+done
 buildah build --isolation chroot --format docker --build-arg BASE=localhost/vultus-base \
   --secret "id=pip.conf,src=$folder/pip.conf" --secret "id=ca.pem,src=$folder/ca.pem" --tag "$tag" "$@" .
