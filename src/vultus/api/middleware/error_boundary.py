@@ -7,9 +7,10 @@ import traceback
 from pathlib import PurePath
 
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vultus.api.errors import Problem, describe
+from vultus.api.middleware.watched_answer import WatchedAnswer
 from vultus.api.request_context import request_context
 from vultus.errors import StorageUnavailable, VultusError
 
@@ -26,25 +27,18 @@ class ErrorBoundaryMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
-
-        async def watched_send(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        context = request_context(scope)
+        context, answer = request_context(scope), WatchedAnswer(send)
         try:
             if context.refusal is not None:
                 raise context.refusal
-            await self.app(scope, receive, watched_send)
+            await self.app(scope, receive, answer.send)
         except ClientDisconnect:
             return  # nobody reads an answer
         except Exception as exc:
             problem = describe(exc)
             context.error = problem.code
             _log_fault(problem, context.request_id, exc)
-            if started:
+            if answer.status:
                 raise  # a part of an answer is sent already; the server closes the connection
             await context.dialect.write_error(problem, context.request_id)(scope, receive, send)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vultus.api.middleware.body_limit import InFlight
+from vultus.api.middleware.watched_answer import WatchedAnswer
 from vultus.api.request_context import RequestContext, known_context
 from vultus.metrics.instruments import Instruments
 from vultus.metrics.stopwatch import timed
@@ -23,22 +24,15 @@ class MetricsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun, status = perf_counter(), 0
-
-        async def watched_send(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        begun, answer = perf_counter(), WatchedAnswer(send)
         self._in_flight.requests += 1
         with timed() as stopwatch:
             try:
-                await self.app(scope, receive, watched_send)
+                await self.app(scope, receive, answer.send)
             finally:
                 self._in_flight.requests -= 1
                 context = known_context(scope)
-                self._count(scope, status, context, perf_counter() - begun)
+                self._count(scope, answer.status, context, perf_counter() - begun)
                 self._counts.count_stages(stopwatch.seconds())
 
     def _count(self, scope: Scope, status: int, context: RequestContext | None, seconds: float) -> None:

@@ -10,9 +10,10 @@ import logging
 from time import perf_counter
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vultus.api.middleware.overload import KNOWN_CALLER
+from vultus.api.middleware.watched_answer import WatchedAnswer
 from vultus.api.request_context import request_context
 
 log = logging.getLogger(__name__)
@@ -29,18 +30,11 @@ class RequestLogMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun, status = perf_counter(), 0
-
-        async def watched_send(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        begun, answer = perf_counter(), WatchedAnswer(send)
         try:
-            await self.app(scope, receive, watched_send)
+            await self.app(scope, receive, answer.send)
         finally:
-            _write_line(scope, status, perf_counter() - begun)
+            _write_line(scope, answer.status, perf_counter() - begun)
 
 
 def _write_line(scope: Scope, status: int, seconds: float) -> None:

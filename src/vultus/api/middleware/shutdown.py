@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import anyio
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from vultus.api.middleware.watched_answer import WatchedAnswer
 from vultus.api.request_context import request_context
 from vultus.errors import NotReady
 
@@ -37,15 +38,9 @@ class DrainMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun = False
-
-        async def watched_send(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        cancelled = await self._until_cancelled(scope, receive, watched_send)
-        if cancelled and not begun:
+        answer = WatchedAnswer(send)
+        cancelled = await self._until_cancelled(scope, receive, answer.send)
+        if cancelled and not answer.status:
             request_context(scope).headers["connection"] = "close"
             raise NotReady("the service is stopping and could not finish this in time; ask again once it is back", 5.0)
 
