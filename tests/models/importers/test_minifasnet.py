@@ -92,6 +92,59 @@ def test_the_published_weights_answer_as_the_network_of_their_authors(weights):
         assert np.abs(answer[0] - reference.probabilities(picture)).max() < 2e-5
 
 
+@pytest.mark.parametrize("excited", [False, True], ids=["V2", "V1SE"])
+def test_made_weights_answer_as_the_network_computed_layer_by_layer(excited):
+    tensors = made_tensors(excited)
+    session = onnxruntime.InferenceSession(convert_minifasnet(torch_file(tensors)))
+    for picture in (RNG.uniform(0, 255, (3, 80, 80)), smooth()):
+        (answer,) = session.run(None, {"input": picture[None].astype(np.float32)})
+        assert np.abs(answer[0] - Reference(tensors).probabilities(picture)).max() < 2e-5
+        assert answer[0].max() < 0.99  # no class is so sure that a wrong layer would not show
+
+
+def made_tensors(excited) -> dict[str, np.ndarray]:
+    """Random weights of a narrow network, by the names of the published files."""
+    tensors: dict[str, np.ndarray] = {}
+
+    def norm(name, size):
+        tensors[f"{name}.weight"], tensors[f"{name}.bias"] = RNG.uniform(0.5, 1.5, size), RNG.normal(0, 0.2, size)
+        tensors[f"{name}.running_mean"] = RNG.normal(0, 0.2, size)
+        tensors[f"{name}.running_var"] = RNG.uniform(0.5, 1.5, size)
+        tensors[f"{name}.num_batches_tracked"] = np.array(3, np.int64)
+
+    def convolution(name, outputs, inputs, side, *, prelu=True):
+        deviation = 1 / np.sqrt(inputs * side * side)
+        tensors[f"{name}.conv.weight"] = RNG.normal(0, deviation, (outputs, inputs, side, side))
+        norm(f"{name}.bn", outputs)
+        if prelu:
+            tensors[f"{name}.prelu.weight"] = RNG.uniform(0.1, 0.5, outputs)
+
+    def block(name, inner, outputs, inputs):
+        convolution(f"{name}.conv", inner, inputs, 1)
+        convolution(f"{name}.conv_dw", inner, 1, 3)
+        convolution(f"{name}.project", outputs, inner, 1, prelu=False)
+
+    convolution("conv1", 4, 3, 3)
+    tensors["conv1.conv.weight"] /= 128  # of pixels
+    convolution("conv2_dw", 4, 1, 3)
+    for (halving, run, blocks), inputs, outputs in zip(RUNS, (4, 6, 8), (6, 8, 8), strict=True):
+        block(halving, 5, outputs, inputs)
+        for number in range(blocks):
+            block(f"{run}.model.{number}", 3 + number, outputs, outputs)
+        if excited:
+            gate = f"{run}.model.{blocks - 1}.se_module"
+            tensors[f"{gate}.fc1.weight"] = RNG.normal(0, 0.5, (2, outputs, 1, 1))
+            tensors[f"{gate}.fc2.weight"] = RNG.normal(0, 0.5, (outputs, 2, 1, 1))
+            norm(f"{gate}.bn1", 2)
+            norm(f"{gate}.bn2", outputs)
+    convolution("conv_6_sep", 12, 8, 1)
+    convolution("conv_6_dw", 12, 1, 5, prelu=False)
+    tensors["linear.weight"], tensors["prob.weight"] = RNG.normal(0, 0.3, (7, 12)), RNG.normal(0, 0.3, (3, 7))
+    norm("bn", 7)
+    typed = {name: array if array.dtype == np.int64 else array.astype(np.float32) for name, array in tensors.items()}
+    return {f"module.{name}": array for name, array in typed.items()}
+
+
 def smooth():
     """(3, 80, 80): a picture of slopes and waves."""
     across, down = np.meshgrid(np.arange(80), np.arange(80))
