@@ -40,7 +40,7 @@ STAGES: dict[str, Target] = {
     "quality": (steps, "assess"),
     "search": (FlatIndex, "search"),
     "gallery: collection": (Gallery, "binding"),
-    "gallery: subjects": (Gallery, "subjects_of_faces"),
+    "gallery: owners": (Gallery, "owners"),
 }
 NETWORKS: dict[str, Target] = {"network {0.name}": (Session, "run")}
 CALLS = ("find", "verify")

@@ -128,7 +128,7 @@ class Counted:
 
     def __init__(self, gallery: Gallery) -> None:
         self.gallery, self.looked_up = gallery, 0
-        self.mark, self.changes_since, self.stored_ids = gallery.mark, gallery.changes_since, gallery.stored_ids
+        self.mark, self.changes_since, self.owners = gallery.mark, gallery.changes_since, gallery.owners
 
     def stored_embeddings(self, mark: Any, face_pks: Any) -> Any:
         self.looked_up += len(face_pks)

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from tests.attack.budget import PEER_MEMORY
 from tests.attack.resident import readable
-from tests.attack.test_memory import MOST, growth, lasting_growth
+from tests.attack.test_memory import MOST, growth
 from tests.conftest import Small
 from tests.pictures import drawn_face, drawn_photo, encoded, opened, with_comment
 from tests.standins import OTHER
@@ -312,14 +312,10 @@ def test_pickle_on_disk(client: TestClient, small: Small) -> None:
         assert not path.is_file() or not path.read_bytes().startswith(b"\x80\x04")
 
 
-@pytest.mark.skipif(not readable, reason="memory is read from /proc")
-def test_memory_growth_over_10k_requests_in_short(client: TestClient) -> None:
-    assert lasting_growth(client, 200, 600) < MOST
-
-
 @pytest.mark.soak
 @pytest.mark.skipif(not readable, reason="memory is read from /proc")
 def test_memory_growth_over_10k_requests(client: TestClient) -> None:
+    """In short, in every run: `tests/attack/test_memory.py`."""
     assert growth(client, 3_000, 10_000, seconds=PEER_MEMORY) < MOST
 
 

@@ -193,7 +193,7 @@ class StandInService:
             raise ModelMismatch("the collection is bound to model tiny; leave model_name out")
         kind_of(photo)
         rule = ThresholdRule("target_fpir", 0.7, 0.01, MODEL, templates=3)
-        match = Match(Candidate("anna-1", "f1", 0.9), "Anna", {"team": "lab"}, True, 0.7)
+        match = Match(Candidate("anna-1", "f1", 0.9, name="Anna", metadata={"team": "lab"}), True, 0.7)
         face = Identification(FACE, QUALITY, "match", "0.900 is at or above 0.700", rule, (match,))
         return FindResult(found, "yunet", (face,), 1, ALONE)
 

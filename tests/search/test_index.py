@@ -20,7 +20,7 @@ from vultus.records.seen import Float32
 from vultus.search.index import FlatIndex
 from vultus.search.kernels import choose_kernel, numpy_products
 from vultus.search.segments import row_bytes
-from vultus.search.source import ChangeSet, Mark, StoredEmbeddings, StoredIds
+from vultus.search.source import ChangeSet, Mark, Owner, StoredEmbeddings
 
 
 def assert_same(found: Sequence[Candidate], wanted: Sequence[Candidate]) -> None:
@@ -380,10 +380,10 @@ class Interrupted(MadeGallery):
 
     happens = staticmethod(lambda: None)
 
-    def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
+    def owners(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, Owner]:
         happens, self.happens = self.happens, lambda: None
         happens()
-        return super().stored_ids(mark, face_pks)
+        return super().owners(mark, face_pks)
 
 
 @pytest.mark.parametrize("number_given_again", [False, True])
@@ -557,8 +557,8 @@ class Several:
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         return self.of(mark).stored_embeddings(mark, face_pks)
 
-    def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
-        return self.of(mark).stored_ids(mark, face_pks)
+    def owners(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, Owner]:
+        return self.of(mark).owners(mark, face_pks)
 
     def of(self, mark: Mark) -> MadeGallery:
         (gallery,) = (one for one in self.galleries.values() if one.collection_pk == mark.collection_pk)

@@ -20,7 +20,7 @@ from vultus.records.seen import Float32
 from vultus.search.index import FlatIndex
 from vultus.search.pq_index import load_faiss
 from vultus.search.recall import Recall, SearchState
-from vultus.search.source import Mark, StoredIds
+from vultus.search.source import Mark, Owner
 
 with_faiss = pytest.mark.skipif(load_faiss() is None, reason="faiss has no wheel for this machine")
 D, FACES, SEGMENT_ROWS = 64, 4_000, 1_024
@@ -236,10 +236,10 @@ def test_an_index_that_is_not_wanted_any_more_is_not_finished(end):
 @with_faiss
 def test_a_failure_leaves_the_exact_search(caplog):
     class Failing(BigGallery):
-        def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
+        def owners(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, Owner]:
             if threading.current_thread().name == "pq-index":
                 raise StorageFailed("the disk failed")
-            return super().stored_ids(mark, face_pks)
+            return super().owners(mark, face_pks)
 
     made = Failing()
     index = FlatIndex(made, segment_rows=SEGMENT_ROWS, pq_from_faces=FACES)
@@ -340,7 +340,7 @@ def test_an_index_counts_as_memory_and_goes_with_its_collection():
 @with_faiss
 def test_many_search_while_faces_come_and_go():
     made, lock = BigGallery(), threading.Lock()
-    for name in ("mark", "changes_since", "stored_embeddings", "stored_ids"):  # the stand-in is a plain list
+    for name in ("mark", "changes_since", "stored_embeddings", "owners"):  # the stand-in is a plain list
         setattr(made, name, partial(locked, lock, getattr(made, name)))
     index = built(made, candidates=50)
 

@@ -333,7 +333,7 @@ def test_changes_and_other_searches_go_on_while_the_first_terms_are_made():
 def test_many_search_by_score_while_faces_come_and_go():
     """The probe's own face is always found first; others come and go, and take others' places in the cohort."""
     made, lock, by = MadeGallery(), threading.Lock(), rule_of(CENTROIDS)
-    for name in ("mark", "changes_since", "stored_embeddings", "stored_ids"):  # the stand-in is a plain list
+    for name in ("mark", "changes_since", "stored_embeddings", "owners"):  # the stand-in is a plain list
         setattr(made, name, partial(locked, lock, getattr(made, name)))
     for seed in range(80):
         made.add(f"s{seed}", unit(seed))

@@ -83,7 +83,7 @@ class Unread:
     """A gallery of which no face may be read but those after a mark."""
 
     def __init__(self, made: MadeGallery) -> None:
-        self.mark, self.stored_ids, self.stored_embeddings = made.mark, made.stored_ids, made.stored_embeddings
+        self.mark, self.owners, self.stored_embeddings = made.mark, made.owners, made.stored_embeddings
         self._changes = MadeGallery.changes_since.__get__(made)
 
     def changes_since(self, collection, since, *options):

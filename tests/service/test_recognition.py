@@ -85,7 +85,7 @@ def three(small):
 def test_find_returns_the_person_first(three):
     (answer,) = three.service.identification.find(drawn_photo(2, photo=1, noise=10)).faces
     assert answer.decision == "match"
-    assert (answer.matches[0].candidate.subject, answer.matches[0].name) == ("p2", "Person 2")
+    assert (answer.matches[0].candidate.subject, answer.matches[0].candidate.name) == ("p2", "Person 2")
     assert [match.above_threshold for match in answer.matches] == [True, False, False]
 
 

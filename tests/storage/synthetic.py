@@ -13,7 +13,7 @@ from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.records.stored import NewFace, Photo
 from vultus.search.int8_codes import quantise
 from vultus.search.segments import Rows, empty_rows
-from vultus.search.source import Allocate, ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds, none_fits
+from vultus.search.source import Allocate, ChangeSet, Fits, Mark, Owner, StoredEmbeddings, none_fits
 
 MODEL = "model-a"
 DIMENSION = 16
@@ -119,8 +119,8 @@ class MadeGallery:
         found = self.still_there(mark, face_pks)
         return StoredEmbeddings([face.pk for face in found], np.array([face.embedding for face in found], np.float32))
 
-    def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
-        return {face.pk: StoredIds(face.id, face.subject) for face in self.still_there(mark, face_pks)}
+    def owners(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, Owner]:
+        return {face.pk: Owner(face.id, face.subject) for face in self.still_there(mark, face_pks)}
 
     def still_there(self, mark: Mark, face_pks: Sequence[int]) -> list[MadeFace]:
         """Those of the faces that were there at the mark."""

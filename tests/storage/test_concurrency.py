@@ -123,7 +123,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(gallery, url):
             assert database.orphans(connection) == 0
         changes = Gallery(database).changes_since("people", None)
         pks = [int(pk) for rows in changes.added for pk in rows.face_pks]
-        ids = Gallery(database).stored_ids(changes.mark, pks)
+        ids = Gallery(database).owners(changes.mark, pks)
         assert set(acknowledged) <= {one.face for one in ids.values()}
         assert len(pks) == Gallery(database).collection("people").faces
         database.close()

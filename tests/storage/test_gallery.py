@@ -24,7 +24,7 @@ from vultus.errors import (
 from vultus.identifiers import canonical
 from vultus.records.stored import CollectionPolicies
 from vultus.search.int8_codes import quantise
-from vultus.search.source import ChangeSet
+from vultus.search.source import ChangeSet, Owner
 from vultus.storage.audit import Act, Audit
 
 HOSTILE_IDS = [
@@ -120,7 +120,6 @@ def test_an_unknown_collection_is_named_by_every_method(gallery):
         lambda: gallery.find_faces_by_source("x", "anna", []),
         lambda: gallery.subjects("x", limit=1),
         lambda: gallery.subject("x", "anna"),
-        lambda: gallery.subjects_of_faces("x", []),
         lambda: gallery.update_subject("x", "anna"),
         lambda: gallery.delete_subject("x", "anna"),
         lambda: gallery.faces("x", "anna"),
@@ -195,11 +194,11 @@ def test_ids_and_names_are_only_data(gallery, hostile):
     assert (subject.id, subject.collection) == (canonical(hostile), hostile)
     assert (subject.name, subject.metadata) == (hostile, {hostile: hostile})
     assert gallery.subject(hostile, hostile) == subject
-    assert gallery.subjects_of_faces(hostile, [face.id, "nothing"]) == {face.id: subject}
     assert gallery.faces(hostile, hostile) == (face,)
     changes = gallery.changes_since(hostile, None)
-    found = gallery.stored_ids(changes.mark, changes.added[0].face_pks.tolist())
-    assert sorted(ids.subject for ids in found.values()) == sorted(["bystander", canonical(hostile)])
+    found = gallery.owners(changes.mark, changes.added[0].face_pks.tolist())
+    assert sorted(one.subject for one in found.values()) == sorted(["bystander", canonical(hostile)])
+    assert Owner(face.id, canonical(hostile), hostile, {hostile: hostile}) in found.values()
     gallery.delete_subject(hostile, hostile)
     assert [one.id for one in gallery.subjects(hostile, limit=9)] == ["bystander"]
     gallery.delete_collection(hostile)
@@ -353,8 +352,10 @@ def test_changes_come_once_and_in_order(gallery):
     everything = gallery.changes_since("people", None)
     assert (everything.fresh, everything.dimension) == (True, DIMENSION)
     found = gallery.stored_embeddings(everything.mark, pks(everything))
-    ids = gallery.stored_ids(everything.mark, pks(everything))
-    assert ids == {pk: (one.face.id, "anna") for pk, one in zip(sorted(found.face_pks), added, strict=True)}
+    ids = gallery.owners(everything.mark, pks(everything))
+    assert ids == {
+        pk: Owner(one.face.id, "anna", None, {}) for pk, one in zip(sorted(found.face_pks), added, strict=True)
+    }
     assert np.array_equal(found.embeddings[np.argsort(found.face_pks)], [unit(1), unit(2)])
     nothing = gallery.changes_since("people", everything.mark)
     assert (nothing.mark, nothing.fresh, pks(nothing), len(nothing.removed)) == (everything.mark, False, [], 0)
@@ -362,7 +363,7 @@ def test_changes_come_once_and_in_order(gallery):
     gallery.delete_face(added[0].face.id)
     later = gallery.changes_since("people", everything.mark)
     assert (later.mark.revision, later.fresh) == (3, False)
-    assert [ids.subject for ids in gallery.stored_ids(later.mark, pks(later)).values()] == ["berta"]
+    assert [ids.subject for ids in gallery.owners(later.mark, pks(later)).values()] == ["berta"]
     assert later.removed.tolist() == pks(everything)[:1]
 
 
@@ -414,11 +415,11 @@ def test_references_leave_out_what_is_erased_or_came_later(gallery):
     assert pks(gallery.changes_since("people", changes.mark)) == pks(changes)[1:]
     found = gallery.stored_embeddings(changes.mark, pks(changes))
     assert list(found.face_pks) == pks(changes)[:1]
-    assert [ids.subject for ids in gallery.stored_ids(changes.mark, pks(changes)).values()] == ["anna"]
+    assert [ids.subject for ids in gallery.owners(changes.mark, pks(changes)).values()] == ["anna"]
     bind(gallery, "others")
     others = gallery.changes_since("others", None).mark
     assert len(gallery.stored_embeddings(others, pks(changes)).embeddings) == 0
-    assert gallery.stored_ids(others, pks(changes)) == {}
+    assert gallery.owners(others, pks(changes)) == {}
 
 
 def test_many_references_are_fetched_in_parts(gallery):
@@ -427,7 +428,7 @@ def test_many_references_are_fetched_in_parts(gallery):
     found = gallery.stored_embeddings(changes.mark, pks(changes))
     assert sorted(found.face_pks) == pks(changes)
     assert found.embeddings.shape == (1_200, DIMENSION)
-    assert sorted(gallery.stored_ids(changes.mark, pks(changes))) == pks(changes)
+    assert sorted(gallery.owners(changes.mark, pks(changes))) == pks(changes)
 
 
 def test_faces_without_codes_are_coded_when_they_are_pulled(database, gallery):
@@ -451,7 +452,7 @@ def test_a_collection_created_again_is_another(gallery):
     assert changes.mark.revision == mark.revision
     assert (changes.fresh, len(pks(changes))) == (True, 1)
     assert gallery.stored_embeddings(mark, pks(changes)).face_pks == ()
-    assert gallery.stored_ids(mark, pks(changes)) == {}
+    assert gallery.owners(mark, pks(changes)) == {}
 
 
 def test_a_mark_from_the_future_means_everything(gallery):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from vultus.records.cautions import Caution
@@ -20,13 +20,16 @@ class Candidate:
     """One line of a search result: the best face of one subject.
 
     similarity: cosine in [-1, 1]. score: by which lines are ranked; the similarity less what the cohorts of both sides
-    take off where a search has a rule for that (see `search/cohort.py`), else the similarity.
+    take off where a search has a rule for that (see `search/cohort.py`), else the similarity. name, metadata: of the
+    subject, as of the moment its id is of.
     """
 
     subject: str
     face_id: str
     similarity: float
     score: float = math.nan  # not given: the similarity
+    name: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if math.isnan(self.score):
@@ -133,11 +136,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Match:
-    """A candidate with what is known of its subject. threshold: the cosine that it has to reach."""
+    """A candidate beside the cosine that it has to reach, the threshold."""
 
     candidate: Candidate
-    name: str | None
-    metadata: Mapping[str, Any]
     above_threshold: bool
     threshold: float
 

@@ -183,14 +183,14 @@ def _found_face(found: Identification, chosen: str | None) -> FoundFace:
 def _match(match: Match) -> MatchAnswer:
     return MatchAnswer(
         subject=match.candidate.subject,
-        name=match.name or None,
+        name=match.candidate.name or None,
         face_id=match.candidate.face_id,
         similarity=rounded(match.candidate.similarity),
         distance=rounded(to_distance(match.candidate.similarity, "cosine")),
         score=rounded(match.candidate.score),
         threshold=rounded(match.threshold),
         above_threshold=match.above_threshold,
-        metadata=dict(match.metadata),
+        metadata=dict(match.candidate.metadata),
     )
 
 

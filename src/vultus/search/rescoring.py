@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vultus.records.seen import Float32
 from vultus.search.int8_codes import Probe
 from vultus.search.segments import Block, Int64
-from vultus.search.source import StoredEmbeddings, StoredIds
+from vultus.search.source import Owner, StoredEmbeddings
 
 FACES_PER_LINE = 8  # kept in a shortlist, for each subject wanted
 MOST_KEPT = 4  # times as many are kept at most, before those with the lowest tops are left out
@@ -31,7 +31,7 @@ LOWEST = float(np.finfo(np.float32).min)  # below the top of every living row; t
 
 N = TypeVar("N", np.int64, np.float32)
 ReadEmbeddings = Callable[[Int64, Int64], StoredEmbeddings]  # numbers of faces, their places in the collection
-ReadIds = Callable[[Sequence[int]], dict[int, StoredIds]]  # by the numbers of faces
+ReadOwners = Callable[[Sequence[int]], dict[int, Owner]]  # by the numbers of faces
 
 
 LineValues = tuple[float, int, int, float, float]  # of a `Line`, which takes longer to make
@@ -132,10 +132,10 @@ class ExactCosines:
     complete: whether every face that was asked for was still stored.
     """
 
-    def __init__(self, probe: Probe, read: ReadEmbeddings, read_ids: ReadIds) -> None:
+    def __init__(self, probe: Probe, read: ReadEmbeddings, read_owners: ReadOwners) -> None:
         self.complete = True
         self.known: dict[int, float] = {}
-        self._unit, self._read, self._read_ids, self._asked = probe.unit, read, read_ids, set[int]()
+        self._unit, self._read, self._read_owners, self._asked = probe.unit, read, read_owners, set[int]()
 
     def look_up(self, face_pks: Int64, places: Int64) -> None:
         """Add these faces to those known, as far as they are still stored. places: in the collection."""
@@ -151,9 +151,9 @@ class ExactCosines:
             cosines = np.vecdot(found.embeddings.astype(np.float64), self._unit).tolist()
             self.known.update(zip(found.face_pks, cosines, strict=True))
 
-    def ids(self, lines: Sequence[Line]) -> list[tuple[Line, StoredIds]]:
-        """The lines whose faces are still stored as they were, with the ids of these."""
-        known = self._read_ids([line.face_pk for line in lines])
+    def owned(self, lines: Sequence[Line]) -> list[tuple[Line, Owner]]:
+        """The lines whose faces are still stored as they were, with the owners of these."""
+        known = self._read_owners([line.face_pk for line in lines])
         self.complete = self.complete and len(known) == len(lines)
         return [(line, known[line.face_pk]) for line in lines if line.face_pk in known]
 

@@ -83,7 +83,7 @@ def _faces_of(subject_pks: Sequence[int], block: Block) -> Block:
 def scan(kernel: Kernel, snapshot: Snapshot, searches: Sequence[Search[object]], source: SearchSource) -> list[Scanned]:
     """Per search what its shortlists have considered."""
     read = partial(_read_embeddings, snapshot, source)
-    read_ids = partial(source.stored_ids, snapshot.mark)
+    read_owners = partial(source.owners, snapshot.mark)
     done: list[Scanned] = []
     for start in range(0, len(searches), PROBES_AT_ONCE):
         some = searches[start : start + PROBES_AT_ONCE]
@@ -91,7 +91,7 @@ def scan(kernel: Kernel, snapshot: Snapshot, searches: Sequence[Search[object]],
         others = snapshot.blocks[snapshot.pq.blocks if snapshot.pq else 0 :]
         _scan_blocks(kernel, others, some)
         done += [
-            Scanned(snapshot.blocks, [*own, *others], ExactCosines(search.probe, read, read_ids), kernel)
+            Scanned(snapshot.blocks, [*own, *others], ExactCosines(search.probe, read, read_owners), kernel)
             for search, own in zip(some, chosen, strict=True)
         ]
     return done

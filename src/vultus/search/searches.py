@@ -23,7 +23,7 @@ from vultus.search.cohort import CohortRule, Float64, terms_without_each
 from vultus.search.int8_codes import Probe
 from vultus.search.rescoring import FIRST_READ, Line, Shortlist
 from vultus.search.scan import Scanned, Search
-from vultus.search.source import StoredIds
+from vultus.search.source import Owner
 
 
 class CosineSearch:
@@ -36,7 +36,8 @@ class CosineSearch:
     def result(self, scanned: Scanned) -> list[Candidate]:
         """At most k, best first."""
         lines = scanned.best(self.shortlists[0])[: self._k]
-        return [Candidate(ids.subject, ids.face, _within_one(line.cosine)) for line, ids in scanned.cosines.ids(lines)]
+        owned = scanned.cosines.owned(lines)
+        return [_candidate(owner, similarity := _within_one(line.cosine), similarity) for line, owner in owned]
 
 
 class TermSearch:
@@ -72,8 +73,8 @@ class ScoreSearch:
         lines |= {line.subject_pk: line for line in self._best_faces(others, scanned)}
         terms = _Terms(near, self._centroids, self._rule)
         ranked = sorted((-terms.score(line), line.face_pk, line) for line in lines.values())
-        best = scanned.cosines.ids([line for _, _, line in ranked[: self._k]])
-        return [terms.candidate(line, ids) for line, ids in best]
+        best = scanned.cosines.owned([line for _, _, line in ranked[: self._k]])
+        return [terms.candidate(line, owner) for line, owner in best]
 
     def _look_up_first(self, scanned: Scanned) -> None:
         """Read the embeddings that both lists begin with at once."""
@@ -104,7 +105,7 @@ class SubjectSearch:
         own = Shortlist(self.probe, 1, self._rule.weight)
         near, best = scanned.best(self.shortlists[0]), scanned.best_of(own, [self._subject_pk], scanned.everything)
         terms = _Terms(near, self._centroids, self._rule)
-        return next((terms.candidate(line, ids) for line, ids in scanned.cosines.ids(best)), None)
+        return next((terms.candidate(line, owner) for line, owner in scanned.cosines.owned(best)), None)
 
 
 def ranking(probes: Sequence[Probe], k: int, rule: CohortRule | None) -> Sequence[Search[list[Candidate]]]:
@@ -150,9 +151,13 @@ class _Terms:
         """Of a line whose value is cos - weight * T(c)."""
         return line.value - self._weight * self.of(line.subject_pk)
 
-    def candidate(self, line: Line, ids: StoredIds) -> Candidate:
+    def candidate(self, line: Line, owner: Owner) -> Candidate:
         similarity = _within_one(line.cosine)
-        return Candidate(ids.subject, ids.face, similarity, self.score(line) + (similarity - line.cosine))
+        return _candidate(owner, similarity, self.score(line) + (similarity - line.cosine))
+
+
+def _candidate(owner: Owner, similarity: float, score: float) -> Candidate:
+    return Candidate(owner.subject, owner.face, similarity, score, owner.name, owner.metadata)
 
 
 def _within_one(cosine: float) -> float:

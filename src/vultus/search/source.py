@@ -5,9 +5,10 @@ The gallery implements the protocol; the index knows nothing else of it, and no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from vultus.records.seen import Float32
 from vultus.search.segments import Int64, Rows, empty_rows
@@ -56,11 +57,13 @@ class StoredEmbeddings:
     embeddings: Float32
 
 
-class StoredIds(NamedTuple):
-    """The ids of a face and of its subject."""
+class Owner(NamedTuple):
+    """A face, by its id, and whose it is: the id, name and metadata of its subject."""
 
     face: str
     subject: str
+    name: str | None = None
+    metadata: Mapping[str, Any] = MappingProxyType({})
 
 
 Fits = Callable[[int, int], bool]  # of so many faces in so many dimensions: whether their embeddings are wanted
@@ -94,5 +97,5 @@ class SearchSource(Protocol):
     def stored_embeddings(self, mark: Mark, face_pks: Sequence[int]) -> StoredEmbeddings:
         """Those of the faces (by number) that were there at `mark` and still are, in any order."""
 
-    def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
-        """The ids, as they are now, of those of the faces (by number) that were there at `mark` and still are."""
+    def owners(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, Owner]:
+        """Whose they are now, of those of the faces (by number) that were there at `mark` and still are."""

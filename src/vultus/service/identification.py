@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -13,12 +12,11 @@ from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import explicit_rule, similarity
 from vultus.records.answers import Candidate, FindResult, ThresholdRule
 from vultus.records.cautions import Caution
-from vultus.records.seen import Float32
-from vultus.records.stored import Collection, Subject
+from vultus.records.stored import Collection
 from vultus.service.chosen_faces import settle, with_choice
 from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.evidence import Seen, unusual_vectors, weigh
-from vultus.service.search_decisions import SearchOptions, identify, is_current
+from vultus.service.search_decisions import SearchOptions, identify
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
 
@@ -26,7 +24,7 @@ UNKNOWN_QUALITY = (
     "searched without a photo: the quality of the face is not known, and of a bad one the error rates do not hold; "
     "search by a photo where you have one"
 )
-SEARCHES = 3  # at most for one answer, where subjects change in the middle of each
+SEARCHES = 3  # at most for one answer, where the subject of the face searched for changes in the middle of each
 
 
 class GallerySearch:
@@ -67,9 +65,8 @@ class GallerySearch:
                 template, choice = settle(pipeline, detected, largest, templates[0], model.embedder(), align=True)
                 templates = (template,)
         probes = [Seen.of("img", template) for template in templates]
-        search = partial(self._candidates, gallery, model, probes, options.top_k)
-        found = self._answers(gallery, model, detected.detector, probes, search, options)
-        return with_choice(found, detected, choice)
+        found = self._candidates(gallery, model, probes, options.top_k)
+        return with_choice(self._answers(gallery, model, detected.detector, probes, found, options), detected, choice)
 
     @in_one_space
     def find_face(
@@ -91,12 +88,8 @@ class GallerySearch:
         gallery = replace(gallery, space=space)  # that of the embedding
         options = self._within_policies(gallery, model, options)
         probe = Seen("face_id", embedding, face.quality)
-
-        def search() -> list[list[Candidate]]:
-            (lines,) = self._candidates(gallery, model, [probe], options.top_k + 1)
-            return [self._without_itself(lines, face_id, embedding, space)[: max(options.top_k + 1, 2)]]
-
-        return self._answers(gallery, model, None, [probe], search, options)
+        lines = self._beside_itself(gallery, model, probe, face_id, options.top_k)
+        return self._answers(gallery, model, None, [probe], [lines[: max(options.top_k + 1, 2)]], options)
 
     @in_one_space
     def find_embedding(
@@ -118,8 +111,8 @@ class GallerySearch:
         gallery, model = self._context.bound_collection(collection, model_name)
         options = self._within_policies(gallery, model, options)
         probe = Seen("embedding", require_embedding(embedding, model.dimension, model.id))
-        search = partial(self._candidates, gallery, model, [probe], options.top_k)
-        return self._answers(gallery, model, None, [probe], search, options)
+        found = self._candidates(gallery, model, [probe], options.top_k)
+        return self._answers(gallery, model, None, [probe], found, options)
 
     def _within_policies(self, gallery: Collection, model: Model, options: SearchOptions) -> SearchOptions:
         """The options with the rate or the threshold that holds; called before the work, which a refusal then spares.
@@ -147,41 +140,28 @@ class GallerySearch:
         rule = None if model.reference is None else model.reference.rule
         return self._context.index.search(gallery.name, vectors, top_k + 1, rule, space=gallery.space)
 
-    def _without_itself(self, lines: list[Candidate], face_id: str, embedding: Float32, space: int) -> list[Candidate]:
-        """The lines with the best other face of the subject in place of the face itself, best first.
+    def _beside_itself(
+        self, gallery: Collection, model: Model, probe: Seen, face_id: str, top_k: int
+    ) -> list[Candidate]:
+        """The lines of an enrolled face, best first, with the best other face of its subject in place of itself.
 
-        Raises FaceNotFound, when the face was erased since.
+        A subject may be merged, or a face moved, between the search and the look at its faces: then the search is done
+        again. Raises FaceNotFound, when the face was erased since.
         """
-        itself = [line for line in lines if line.face_id == face_id]
-        if not itself:
-            return lines
-        others = [line for line in lines if line.face_id != face_id]
-        face_ids, enrolled = self._context.gallery.embeddings_beside(face_id, space=space)
-        taken_off = itself[0].similarity - itself[0].score  # by the cohort of the face itself, on both sides
-        alike = [(other, similarity(embedding, row)) for other, row in zip(face_ids, enrolled, strict=True)]
-        own = [  # the subject as the search saw it: if it is another one now, `_settled` searches again
-            Candidate(itself[0].subject, other, cosine, cosine - taken_off)
-            for other, cosine in alike
-            if other != face_id
-        ]
-        best = sorted(own, key=lambda line: -line.score)[:1]
-        return sorted([*others, *best], key=lambda line: -line.score)
-
-    def _settled(
-        self, collection: str, search: Callable[[], list[list[Candidate]]]
-    ) -> tuple[list[list[Candidate]], dict[str, Subject]]:
-        """The candidates, and the subjects of their faces, by face id.
-
-        A subject may be renamed, merged or erased between the search and the look-up, or a face moved: then the search
-        is done again, so that nobody is missing who is enrolled the whole time.
-        """
+        others: list[Candidate] = []
         for _ in range(SEARCHES):
-            found = search()
-            face_ids = sorted({line.face_id for lines in found for line in lines})
-            owners = self._context.gallery.subjects_of_faces(collection, face_ids)
-            if all(is_current(line, owners) for lines in found for line in lines):
+            (lines,) = self._candidates(gallery, model, [probe], top_k + 1)
+            others = [line for line in lines if line.face_id != face_id]
+            itself = next((line for line in lines if line.face_id == face_id), None)
+            if itself is None:
                 break
-        return found, owners
+            subject, face_ids, rows = self._context.gallery.embeddings_beside(face_id, space=gallery.space)
+            if subject == itself.subject:
+                alike = [(similarity(probe.embedding, row), other) for other, row in zip(face_ids, rows, strict=True)]
+                own = [one for one in alike if one[1] != face_id]
+                others += [_of_same_subject(itself, *max(own, key=lambda one: one[0]))] if own else []
+                break
+        return sorted(others, key=lambda line: -line.score)
 
     def _answers(
         self,
@@ -189,18 +169,16 @@ class GallerySearch:
         model: Model,
         detector: str | None,
         probes: Sequence[Seen],
-        search: Callable[[], list[list[Candidate]]],
+        found: Sequence[Sequence[Candidate]],
         options: SearchOptions,
     ) -> FindResult:
-        found, owners = self._settled(gallery.name, search)
         index = self._context.index  # just searched, so its size is at hand; evicted meanwhile, it is loaded again
         subjects, templates = index.held_size(gallery.name) or index.size(gallery.name)
         answers = []
         for probe, lines in zip(probes, found, strict=True):
-            present = [line for line in lines if is_current(line, owners)]
-            rule = self._rule(gallery, model, options, templates, present)
+            rule = self._rule(gallery, model, options, templates, lines)
             evidence = weigh([probe], model.reference, accept_low_quality=options.accept_low_quality)
-            answer = identify(probe, present, options.top_k, rule, owners, evidence)
+            answer = identify(probe, lines, options.top_k, rule, evidence)
             answers.append(replace(answer, cautions=(*self._cautions(probe, gallery), *evidence.cautions)))
         return FindResult(replace(gallery, subjects=subjects, faces=templates), detector, tuple(answers))
 
@@ -224,3 +202,8 @@ class GallerySearch:
         of_lines = [by_policy.at(line.similarity, line.score) for line in lines]
         highest = max(of_lines, key=lambda rule: rule.similarity, default=None)
         return explicit_rule(model.id, self._context.effective_threshold(options.threshold, highest))
+
+
+def _of_same_subject(line: Candidate, cosine: float, face_id: str) -> Candidate:
+    """Another face of a line's subject. The cohort takes off as much as of the line's own, on both sides."""
+    return replace(line, face_id=face_id, similarity=cosine, score=cosine - (line.similarity - line.score))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vultus.errors import InvalidRequest
 from vultus.matching.decision import decide
 from vultus.records.answers import Candidate, Identification, Match, SearchDecision, ThresholdRule
-from vultus.records.stored import Subject
 from vultus.service.evidence import Evidence, Seen
 
 
@@ -35,10 +34,9 @@ def identify(
     lines: Sequence[Candidate],
     top_k: int,
     rule: ThresholdRule,
-    owners: Mapping[str, Subject],
     evidence: Evidence,
 ) -> Identification:
-    """The answer for one face. owners: by face id. lines: of these, best first."""
+    """The answer for one face. lines: best first."""
     decision: SearchDecision
     decision, reason = decide(lines, rule)
     undecided = evidence.unreliable if rule.kind != "explicit" else None
@@ -47,8 +45,6 @@ def identify(
     matches = tuple(
         Match(
             line,
-            owners[line.face_id].name,
-            owners[line.face_id].metadata,
             undecided is None and rule.reached(line.similarity, line.score),
             rule.at(line.similarity, line.score).similarity,
         )
@@ -65,9 +61,3 @@ def identify(
         evidence.beyond,
         more=len(lines) > top_k,
     )
-
-
-def is_current(line: Candidate, owners: Mapping[str, Subject]) -> bool:
-    """Whether the face still belongs to the subject of this id."""
-    owner = owners.get(line.face_id)
-    return owner is not None and owner.id == line.subject

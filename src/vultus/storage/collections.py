@@ -146,7 +146,7 @@ def _policies_text(policies: CollectionPolicies) -> str:
     return json.dumps({name: value for name, value in asdict(policies).items() if value != defaults[name]})
 
 
-def _policies(row: Row[Any]) -> CollectionPolicies:
+def _policies(row: Any) -> CollectionPolicies:
     """Raises: StorageFailed, when there is a policy that this code does not know: to ignore it would loosen it."""
     try:
         return CollectionPolicies(**json.loads(row.policies))
@@ -166,8 +166,8 @@ def _with_counts() -> Select[Any]:
     return select(t.collections, subjects.scalar_subquery().label("subjects"), faces.scalar_subquery().label("faces"))
 
 
-def collection_of(row: Row[Any]) -> Collection:
-    """The record of a row; its counts are 0 where the statement did not count."""
+def collection_of(row: Any) -> Collection:
+    """The record of a row, or of a tuple of the same names; its counts are 0 where the statement did not count."""
     return Collection(
         name=row.name,
         model_id=row.model_id,

@@ -10,7 +10,7 @@ from sqlalchemy import true
 from vultus.records.seen import Float32
 from vultus.records.stored import Collection, EnrolledFace, Subject
 from vultus.search.segments import empty_rows
-from vultus.search.source import Allocate, ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds, none_fits
+from vultus.search.source import Allocate, ChangeSet, Fits, Mark, Owner, StoredEmbeddings, none_fits
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
@@ -57,8 +57,8 @@ class GalleryReader:
 
     def binding(self, name: str) -> Collection:
         """The collection without its counts, which take longer the larger it is. Raises: CollectionNotFound."""
-        with self._database.reading(once=True) as connection:
-            return c.collection_of(c.collection_row(connection, name))
+        with self._database.cursor(once=True) as cursor:
+            return self._selects.binding(cursor, name)
 
     def collections(self) -> tuple[Collection, ...]:
         """All collections, by name."""
@@ -108,12 +108,6 @@ class GalleryReader:
         """At most `limit` ids of faces, of all collections, that begin so."""
         with self._database.reading() as connection:
             return s.select_ids_beginning(connection, true(), t.faces.c.id, beginning, limit)
-
-    def subjects_of_faces(self, collection: str, face_ids: Sequence[str]) -> dict[str, Subject]:
-        """The subjects of those of the faces that are there, by face id. Raises: CollectionNotFound."""
-        with self._database.reading(once=True) as connection:
-            row = c.collection_row(connection, collection)
-            return s.select_subjects_of_faces(connection, row, face_ids)
 
     def find_faces_by_source(
         self, collection: str, subject_id: str, source_sha256s: Sequence[str]
@@ -196,8 +190,8 @@ class GalleryReader:
             parts = tuple((face, sources[face.id], embeddings.get(face.id)) for face in faces)
             return s.select_subject(connection, row, subject_id), parts
 
-    def embeddings_beside(self, face_id: str, *, space: int) -> tuple[tuple[str, ...], Float32]:
-        """The ids and embeddings, (N, D) float32, of all faces of a face's subject.
+    def embeddings_beside(self, face_id: str, *, space: int) -> tuple[str, tuple[str, ...], Float32]:
+        """The id of a face's subject, and the ids and embeddings, (N, D) float32, of all its faces.
 
         Raises: FaceNotFound, SpaceChanged.
         """
@@ -205,7 +199,8 @@ class GalleryReader:
             face = f.face_row(connection, face_id)
             row = c.collection_row(connection, c.collection_name(connection, face.collection_pk))
             c.require_space(row, space)
-            return f.select_embeddings(connection, face.subject_pk, row.dimension, row.space)
+            face_ids, vectors = f.select_embeddings(connection, face.subject_pk, row.dimension, row.space)
+            return s.subject_id(connection, face.subject_pk), face_ids, vectors
 
     # --- for a search index, see `SearchSource` ---------------------------------------------------------------------
 
@@ -230,10 +225,10 @@ class GalleryReader:
         with self._database.cursor(once=True) as cursor:
             return self._selects.stored_embeddings(cursor, mark, face_pks)
 
-    def stored_ids(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
-        """The ids, as they are now, of those of the faces (by number) that were there at `mark` and still are."""
+    def owners(self, mark: Mark, face_pks: Sequence[int]) -> dict[int, Owner]:
+        """Whose they are now, of those of the faces (by number) that were there at `mark` and still are."""
         with self._database.cursor(once=True) as cursor:
-            return self._selects.stored_ids(cursor, mark, face_pks)
+            return self._selects.owners(cursor, mark, face_pks)
 
     def database_bytes(self) -> tuple[int, int]:
         """The size of the database, and of a log beside it that is its own; 0 where it has none."""

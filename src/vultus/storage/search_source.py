@@ -1,15 +1,17 @@
-"""SQL behind `SearchSource`: the changes of a collection's faces after a mark, and stored embeddings and ids.
+"""SQL behind `SearchSource`: the changes of a collection's faces after a mark, stored embeddings, and owners of faces.
 
-Every search runs some of it, so it is compiled once and run by the driver: see `DriverSelect`.
+Every search runs some of it, and every request asks what its collection is bound to; so it is compiled once and run by
+the driver: see `DriverSelect`.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Dialect, Select, and_, bindparam, func, select
@@ -18,19 +20,35 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from vultus.errors import StorageFailed
 from vultus.installation_key import InstallationKey
 from vultus.records.seen import Float32
+from vultus.records.stored import Collection
 from vultus.search.int8_codes import Codes, from_blobs, quantise_into, to_blobs
 from vultus.search.segments import SEGMENT_ROWS, Int64, Rows, empty_rows
-from vultus.search.source import Allocate, ChangeSet, Fits, Mark, StoredEmbeddings, StoredIds
+from vultus.search.source import Allocate, ChangeSet, Fits, Mark, Owner, StoredEmbeddings
 from vultus.storage import tables as t
-from vultus.storage.collections import no_collection
-from vultus.storage.sealing.seals import ADVICE, sound
-from vultus.storage.subjects import in_chunks, is_over
+from vultus.storage.collections import collection_of, no_collection
+from vultus.storage.sealing.seals import ADVICE, require_sound, sound
+from vultus.storage.subjects import aware, in_chunks, is_over
 
 log = logging.getLogger(__name__)
 
 EXPANDED = re.compile(r"IN \(__\[POSTCOMPILE_numbers[^]]*\]\)")  # SQLAlchemy's, for a parameter that expands
 ROWS_AT_ONCE = 256  # what was read stays in the processor's cache until it is copied, and malloc keeps its memory
 UNCODED = -1.0  # in place of the scale of a row without codes
+
+
+class _Bound(NamedTuple):
+    """A row of the collections as the driver has it."""
+
+    pk: int
+    name: str
+    model_id: str
+    pipeline_version: int
+    dimension: int
+    revision: int
+    created_at: Any
+    policies: str
+    space: int
+    sound: bool
 
 
 class DriverSelect:
@@ -83,8 +101,20 @@ class SearchSelects:
         c, r = t.collections.c, t.removals.c
         named = select(c.pk, c.revision, c.space, c.dimension).where(c.name == bindparam("name"))
         removed = select(r.face_pk).where(r.collection_pk == bindparam("pk"), r.revision > bindparam("start"))
-        self.collection, self.removed = (DriverSelect(one, dialect) for one in (named, removed))
+        bound = select(*(c[name] for name in _Bound._fields[:-1]), sound(t.collections)).where(
+            c.name == bindparam("name")
+        )
+        self.collection, self.removed, self.bound = (DriverSelect(one, dialect) for one in (named, removed, bound))
         self.slots = tuple(_SlotSelects(slot, dialect, key) for slot in range(len(t.SLOTS)))
+
+    def binding(self, cursor: DBAPICursor, name: str) -> Collection:
+        """A collection without its counts. Raises: CollectionNotFound, SealBroken."""
+        rows = self.bound.run(cursor, name=name).fetchall()
+        if not rows:
+            raise no_collection(name)
+        row = _Bound(*rows[0])
+        require_sound(row.sound, f"the stored row of collection number {row.pk}")
+        return collection_of(row._replace(created_at=aware(row.created_at)))
 
     def mark(self, cursor: DBAPICursor, name: str) -> Mark:
         """The mark of a collection. Raises: CollectionNotFound."""
@@ -115,16 +145,19 @@ class SearchSelects:
         pks, blobs = zip(*known, strict=True) if known else ((), ())
         return StoredEmbeddings(pks, embeddings_of(blobs, len(blobs[0]) // 4 if blobs else 0))
 
-    def stored_ids(self, cursor: DBAPICursor, mark: Mark, face_pks: Sequence[int]) -> dict[int, StoredIds]:
-        """The ids of those of the faces that were there at `mark`, still are, and whose subject has not expired.
+    def owners(self, cursor: DBAPICursor, mark: Mark, face_pks: Sequence[int]) -> dict[int, Owner]:
+        """Those of the faces that were there at `mark` and still are, where they have not expired.
 
         Left out, and logged, are those that were changed from outside: no decision rests on them.
         """
-        found = self.slots[t.slot_of(mark.space)].ids.rows_of(cursor, face_pks)
-        for face_id in [row[1] for row in found if not row[3]]:
-            log.error("face %s does not match its seal and is not searched; %s", face_id, ADVICE)
-        current = [row for row in found if row[3] and _is_of(mark, *row[5:]) and not is_over(row[4])]
-        return {row[0]: StoredIds(*row[1:3]) for row in current}
+        owners = {}
+        rows = self.slots[t.slot_of(mark.space)].owners.rows_of(cursor, face_pks)
+        for pk, face_id, subject_id, name, metadata, is_sound, expires_at, *stored in rows:
+            if not is_sound:
+                log.error("face %s does not match its seal and is not searched; %s", face_id, ADVICE)
+            elif _is_of(mark, *stored) and not is_over(expires_at):
+                owners[pk] = Owner(face_id, subject_id, name, json.loads(metadata))
+        return owners
 
     def _named(self, cursor: DBAPICursor, name: str) -> tuple[Mark, int]:
         rows = self.collection.run(cursor, name=name).fetchall()
@@ -162,8 +195,10 @@ class _SlotSelects:
             dialect,
         )
         is_sound = and_(*map(sound, (embeddings, t.faces, t.subjects)))
-        self.ids = DriverSelect(
-            select(f.pk, f.id, t.subjects.c.id, is_sound, t.subjects.c.expires_at, f.collection_pk, f.revision, c.space)
+        s = t.subjects.c
+        self.owners = DriverSelect(
+            select(f.pk, f.id, s.id, s.name, s.metadata_json, is_sound, s.expires_at)
+            .add_columns(f.collection_pk, f.revision, c.space)
             .join(t.subjects, t.subjects.c.pk == f.subject_pk)
             .join(t.collections, c.pk == f.collection_pk)
             .join(embeddings, embeddings.c.face_pk == f.pk)

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    bindparam,
     delete,
     func,
     insert,
@@ -53,11 +52,19 @@ def find_subject_row(connection: Connection, collection_pk: int, subject_id: str
     return None
 
 
+def subject_id(connection: Connection, subject_pk: int) -> str:
+    """The id of an existing subject, by its number."""
+    return str(connection.execute(select(t.subjects.c.id).where(t.subjects.c.pk == subject_pk)).scalar_one())
+
+
+def aware(moment: datetime | str) -> datetime:
+    """A stored moment, in UTC; as text: as the driver of SQLite has it, in UTC."""
+    return datetime.fromisoformat(moment).replace(tzinfo=UTC) if isinstance(moment, str) else moment.astimezone(UTC)
+
+
 def is_over(expires_at: datetime | str | None) -> bool:
-    """Whether a moment has come; None never does. As text: as the driver of SQLite has it, in UTC."""
-    if isinstance(expires_at, str):
-        expires_at = datetime.fromisoformat(expires_at).replace(tzinfo=UTC)
-    return expires_at is not None and expires_at <= datetime.now(UTC)
+    """Whether a moment has come, as it is stored; None never does."""
+    return expires_at is not None and aware(expires_at) <= datetime.now(UTC)
 
 
 def alive() -> ColumnElement[bool]:
@@ -199,19 +206,6 @@ def select_ids_beginning(
     return tuple(connection.scalars(select(ids).where(where, begins).order_by(ids).limit(limit)))
 
 
-def select_subjects_of_faces(
-    connection: Connection, collection: Row[Any], face_ids: Sequence[str]
-) -> dict[str, Subject]:
-    """The subjects of those of the faces that are there, by face id."""
-    found: dict[str, Subject] = {}
-    for some in in_chunks(face_ids):
-        for row in connection.execute(_OF_FACES, {"face_ids": some}):
-            # Filtered here: as a WHERE condition, SQLite goes through all subjects of the collection.
-            if row.collection_pk == collection.pk and not is_over(row.expires_at):
-                found[row.face_id] = _subject(row, collection)
-    return found
-
-
 def in_chunks(ids: Sequence[Id]) -> Iterator[Sequence[Id]]:
     """The ids in chunks that fit into one statement."""
     return (ids[start : start + IDS_PER_STATEMENT] for start in range(0, len(ids), IDS_PER_STATEMENT))
@@ -236,12 +230,6 @@ def _with_counts(collection_pk: int) -> Select[Any]:
 
 _FACE_COUNT = select(func.count()).where(t.faces.c.subject_pk == t.subjects.c.pk).scalar_subquery()
 _COUNTED = select(t.subjects, _FACE_COUNT.label("faces"))
-_SHOWN = t.faces.alias("shown")
-_OF_FACES = (  # made once: every search runs it
-    _COUNTED.add_columns(_SHOWN.c.id.label("face_id"))
-    .join(_SHOWN, _SHOWN.c.subject_pk == t.subjects.c.pk)
-    .where(_SHOWN.c.id.in_(bindparam("face_ids", expanding=True)))
-)
 
 
 def _subject(row: Row[Any], collection: Row[Any]) -> Subject:

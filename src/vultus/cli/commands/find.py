@@ -99,7 +99,7 @@ def _show_face(face: Identification) -> None:
     print_lines([f"{face.decision}: {face.reason}"])
     if face.matches:
         rows = [
-            (match.candidate.subject, match.name, match.candidate.similarity, match.above_threshold)
+            (match.candidate.subject, match.candidate.name, match.candidate.similarity, match.above_threshold)
             for match in face.matches
         ]
         print_table(("subject", "name", "similarity", "above threshold"), rows)
