@@ -69,6 +69,7 @@ ONLY_IMPORTER = {
     "sqlalchemy": {"storage", "backup"},
     "psycopg": {"storage/engines"},
     "alembic": {"storage"},
+    "cryptography": {"storage/client_keys"},
     "pyrage": {"backup", "cli/commands/upkeep/backup.py"},
     "uvicorn": {"server"},
     "prometheus_client": {"metrics"},

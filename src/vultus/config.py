@@ -57,6 +57,9 @@ HostNames = Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_names)]
 Origin = Annotated[str, StringConstraints(max_length=300), AfterValidator(_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_names), Field(max_length=100)]
 
+DialectName = Literal["compreface", "rekognition", "deepface"]
+DialectNames = Annotated[tuple[DialectName, ...], NoDecode, BeforeValidator(_names)]
+
 
 def _default_model_dir() -> Path:
     return Path(platformdirs.user_cache_dir("vultus")) / "models"
@@ -126,6 +129,11 @@ class Settings(BaseSettings):
         default_factory=tuple,
         description="Names by which a server without keys may be called, beside those of loopback, separated by "
         "commas: `faces.lan,box`. For a proxy or a container that calls it by another name.",
+    )
+    dialects: DialectNames = Field(
+        get_args(DialectName),
+        description="Protocols of other services that are spoken beside the native one, separated by commas: "
+        "compreface at /api/v1, rekognition at POST /, deepface at /deepface, see [clients](clients.md). Empty: none.",
     )
     cors_origins: Origins = Field(
         default_factory=tuple,

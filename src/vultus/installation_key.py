@@ -86,6 +86,10 @@ class InstallationKey:
         """What tells this key from others without giving it away: 16 hexadecimal digits."""
         return blake2b(b"id", key=self.key, digest_size=_ID_BYTES).hexdigest()
 
+    def derived(self, purpose: bytes) -> bytes:
+        """A key of KEY_BYTES for one purpose, which tells nothing of this one. Raises: as `key`."""
+        return blake2b(purpose, key=self.key, digest_size=KEY_BYTES).digest()
+
     def seal(self, *values: Value) -> bytes:
         """SEAL_BYTES for these values in this order, of which no other values give the same."""
         head: list[object] = []

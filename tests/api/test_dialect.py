@@ -70,7 +70,7 @@ def read_request_id(headers: Headers) -> str | None:
     return sent
 
 
-FAKE = Dialect(authenticate, write_error, read_request_id, "x-fake-id", router=router)
+FAKE = Dialect(authenticate, write_error, read_request_id, "x-fake-id", prefix="/fake/v1", routers=[router])
 
 
 @pytest.fixture

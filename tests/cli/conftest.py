@@ -55,12 +55,14 @@ def run(small: Small, surroundings: Path) -> Run:
         parts: Any = small
         yield System(settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.context.pipeline)
 
-    def run(*arguments: object) -> Result:
+    def run(*arguments: object, sent: str | None = None) -> Result:
+        """sent: on standard input."""
         openers = Openers(
             open_system=open_small,
             open_vision=lambda settings: Vision(small.service.context.pipeline, cast(ModelRegistry, small.models)),
             run_self_test=lambda settings: SELF_TEST,
         )
-        return CliRunner().invoke(app, [str(argument) for argument in arguments], obj=CommandContext(openers), env=WIDE)
+        words = [str(argument) for argument in arguments]
+        return CliRunner().invoke(app, words, input=sent, obj=CommandContext(openers), env=WIDE)
 
     return run

@@ -50,6 +50,7 @@ def fill(gallery: Gallery, keys: KeyStore) -> None:
     gallery.corrections.move(gallery.faces("people", "s two")[0].id, "s0", undo_for=HOUR)
     key, _ = keys.create("door", ["find"], collections=["people"])
     keys.rotate(key.id, overlap=HOUR)
+    keys.register("aws", "shop", "s" * 40, ["find"], access_key_id="AKIAIOSFODNN7EXAMPLE")
     gallery.jobs.add("reembed", {"model": "model-b"}, collection="people")
 
 

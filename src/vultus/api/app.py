@@ -21,6 +21,7 @@ from starlette.responses import RedirectResponse
 
 from vultus import __version__
 from vultus.api.dialect import Dialect
+from vultus.api.dialects.compreface import COMPREFACE
 from vultus.api.dialects.native import NATIVE
 from vultus.api.docs_page import add_docs_page
 from vultus.api.framework_errors import answer_framework_error
@@ -68,7 +69,7 @@ Send a key as `Authorization: Bearer KEY` or `x-api-key: KEY`. Compute calls tak
 as files) or JSON (photos as base64 or `data:` URL); the fields are the same. Every failure has one shape:
 `{"error": code, "detail": sentence, "request_id": uuid}`. Send `x-request-id` (a UUID) to find a request in the log.
 """
-DIALECTS: Sequence[Dialect] = ()  # protocols of other services, each at the prefix of its router
+DIALECTS: Sequence[Dialect] = (COMPREFACE,)  # protocols of other services, as far as VULTUS_DIALECTS names them
 
 
 def create_app(
@@ -76,13 +77,14 @@ def create_app(
     *,
     fetcher: Fetcher | None = None,
     now: Callable[[], datetime] = utc_now,
-    dialects: Sequence[Dialect] = DIALECTS,
+    dialects: Sequence[Dialect] | None = None,
 ) -> FastAPI:
     """The application around a system that is open already; the caller closes it.
 
     fetcher: for image URLs; default: the one that the settings describe. now: the wall clock, by which keys expire.
-    dialects: protocols beside the native one.
+    dialects: protocols beside the native one; default: those of the settings.
     """
+    dialects = _dialects(system.settings) if dialects is None else dialects
     return _application(AppState(system.settings, system=system, fetcher=fetcher, now=now), dialects)
 
 
@@ -99,7 +101,11 @@ def create_opening_app(
     rates: default: counted in this process. work: default: of a process that serves alone.
     """
     state = AppState(settings, open_system=open_system, on_failure=on_failure, rates=rates, work=work)
-    return _application(state, DIALECTS)
+    return _application(state, _dialects(settings))
+
+
+def _dialects(settings: Settings) -> Sequence[Dialect]:
+    return [dialect for dialect in DIALECTS if dialect.name in settings.dialects]
 
 
 def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
@@ -115,6 +121,7 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
         redoc_url=None,
     )
     app.state.vultus = state
+    app.state.dialects = tuple(dialect.name for dialect in dialects)
     add_docs_page(app)
     app.add_api_route("/", _redirect_to_docs, include_in_schema=False, response_class=RedirectResponse)
     parts = (
@@ -122,7 +129,7 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
         *(system, monitoring, keys, audit),
     )
     routers = tuple(part.router for part in parts)
-    others = tuple(dialect.router for dialect in dialects)
+    others = tuple(router for dialect in dialects for router in dialect.routers)
     app.state.routes = [*app.router.routes, *(route for router in (*routers, *others) for route in router.routes)]
     for router in routers:
         app.include_router(router)
@@ -136,7 +143,10 @@ def _refuse_taken_prefix(prefix: str, app: FastAPI) -> None:
     """Raises SettingsInvalid for a prefix that begins like a call: which of both a path means could not be told."""
     first = prefix.strip("/").partition("/")[0]
     if first and any(route.path.strip("/").partition("/")[0] == first for route in app.state.routes):
-        raise SettingsInvalid(f"the calls below /{first} cannot be told from the root_path {prefix}; choose another")
+        raise SettingsInvalid(
+            f"the calls below /{first} cannot be told from the root_path {prefix}; choose another, or, where they are "
+            "of another service's protocol, leave that out of VULTUS_DIALECTS"
+        )
 
 
 def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware]:

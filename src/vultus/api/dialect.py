@@ -1,16 +1,16 @@
 """Dialect: what differs between the protocols that the application speaks.
 
 The native protocol is one dialect, see `vultus.api.dialects.native`; the protocol of another service is another, with
-its own router. All share limits, gates, audit and state. The layers find the dialect by the path, before routing, so
-that a failure outside any route, such as an unknown path, too large a body or an overloaded server, is also answered in
-the shape that the caller expects. Bytes that are no HTTP request have no path; `vultus.server.protocol_errors` answers
-them in the native shape.
+its own router. All share limits, gates, audit and state. The layers find the dialect by path and headers, before
+routing, so that a failure outside any route, such as an unknown path, too large a body or an overloaded server, is also
+answered in the shape that the caller expects. Bytes that are no HTTP request have no path;
+`vultus.server.protocol_errors` answers them in the native shape.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import APIRouter, Request
@@ -26,6 +26,10 @@ async def _ignore_unread(request: Request) -> None:
     """For protocols whose clients send more than they need to."""
 
 
+def no_request_id(headers: Headers) -> None:
+    """For protocols whose clients send no id of a request: each has a new one."""
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One protocol. Its routes use `Gate` and `State` like the native ones, with their own audit actions.
@@ -35,7 +39,9 @@ class Dialect:
     with the problem's headers. read_request_id: the id that the caller sent, None for a new one; raises InvalidRequest.
     The id goes to log and audit as it is, so the rule bounds its length and characters. request_id_header: set on every
     answer. refuse_unread: raises InvalidRequest for what the route of a request would ignore; by default all is taken.
-    router: mounted at its own prefix; no prefix means every path.
+    prefix: of its paths, as in "/api/v1"; none means every path. routers: each names its paths in full. claims: for a
+    dialect without a prefix, whether a request with this decoded path and these headers is one of its own. name: as
+    VULTUS_DIALECTS has it.
     """
 
     authenticate: Callable[[Request, KeyStore, datetime], Awaitable[ApiKey]]
@@ -43,14 +49,19 @@ class Dialect:
     read_request_id: Callable[[Headers], str | None]
     request_id_header: str
     refuse_unread: Callable[[Request], Awaitable[None]] = _ignore_unread
-    router: APIRouter = field(default_factory=APIRouter)
+    prefix: str = ""
+    routers: Sequence[APIRouter] = ()
+    claims: Callable[[str, Headers], bool] | None = None
+    name: str = "native"
 
-    def speaks(self, path: str) -> bool:
-        """Whether a decoded path is under the prefix of this dialect."""
-        prefix = self.router.prefix
+    def speaks(self, path: str, headers: Headers) -> bool:
+        """Whether a request is claimed by this dialect, or its decoded path is under the dialect's prefix."""
+        if self.claims is not None:
+            return self.claims(path, headers)
+        prefix = self.prefix
         return not prefix or path == prefix or path.startswith(f"{prefix}/")
 
 
-def dialect_of(path: str, dialects: Sequence[Dialect]) -> Dialect:
+def dialect_of(path: str, headers: Headers, dialects: Sequence[Dialect]) -> Dialect:
     """The first dialect that speaks at a path; the last of them, the native one, speaks at every path."""
-    return next(dialect for dialect in dialects if dialect.speaks(path))
+    return next(dialect for dialect in dialects if dialect.speaks(path, headers))

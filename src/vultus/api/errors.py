@@ -11,7 +11,7 @@ import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
@@ -81,12 +81,16 @@ UNKNOWN_PATH = "nothing is at this path; /docs lists the calls that there are"
 
 @dataclass(frozen=True)
 class Problem:
-    """A failure as the caller sees it, before it is written in the shape of an answer."""
+    """A failure as the caller sees it, before it is written in the shape of an answer.
+
+    cause: the exception, by whose type a dialect may tell more of its own codes apart; not to be shown.
+    """
 
     status: int
     code: str
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    cause: Exception | None = field(default=None, compare=False, repr=False)
 
 
 INTERNAL = Problem(500, "internal", INTERNAL_SENTENCE)
@@ -95,7 +99,7 @@ INTERNAL = Problem(500, "internal", INTERNAL_SENTENCE)
 def describe(exc: Exception) -> Problem:
     """The problem that answers an exception; INTERNAL for faults of the server and foreign exceptions."""
     if isinstance(exc, VultusError):
-        return _refusal(exc)
+        return replace(_refusal(exc), cause=exc)
     if isinstance(exc, HTTPException):
         return _http_problem(exc)
     if isinstance(exc, RequestValidationError):

@@ -15,6 +15,7 @@ from vultus.backup.seal_check import broken_seals
 from vultus.errors import NotFound, StorageFailed
 from vultus.search.int8_codes import empty_codes, from_blobs, quantise, to_blobs
 from vultus.storage import tables as t
+from vultus.storage.client_keys.aws_secrets import unreadable_secrets
 from vultus.storage.database import Database
 from vultus.storage.faces import referenced_photos
 from vultus.storage.migrations.runner import newest_schema, schema_version
@@ -30,7 +31,9 @@ TRIGGERS = {
     "sqlite": ("audit_goes_only_by_prune", "audit_keeps_lines", "audit_keeps_numbers"),
     "postgresql": ("audit_goes_only_by_prune", "audit_keeps_lines", "audit_is_not_truncated"),
 }
-Kind = Literal["database", "rows", "revisions", "embeddings", "codes", "photos", "unreferenced", "audit", "seals"]
+Kind = Literal[
+    "database", "rows", "revisions", "embeddings", "codes", "photos", "unreferenced", "audit", "seals", "secrets"
+]
 
 # Each query returns the ids of the faces or entries, or the names of the collections, to which its sentence applies.
 _ROW_CHECKS: tuple[tuple[Kind, str, str], ...] = (
@@ -124,6 +127,7 @@ def _compared(database: Database, photos: StoredPhotos, digests: bool) -> Iterat
         yield from _rows(connection)
         yield from _vectors(connection)
         yield from _audit(database, connection)
+        yield from _secrets(database, connection)
     yield from _missing_photos(database, photos, digests)
     yield from _unreferenced(database, photos)
 
@@ -164,6 +168,16 @@ def _seals(database: Database, connection: Connection) -> Iterator[Fault]:
         yield Fault("seals", "changed rows are no longer sealed: a trigger is gone; restore a backup")
     for sentence in broken_seals(database, connection):
         yield Fault("seals", sentence)
+
+
+def _secrets(database: Database, connection: Connection) -> Iterator[Fault]:
+    unreadable = unreadable_secrets(connection, database.installation_key)
+    if unreadable:
+        yield Fault(
+            "secrets",
+            f"{len(unreadable)} access keys have a secret that this installation key does not decrypt; put the right "
+            f"one back, or revoke and import them again: {_some(unreadable)}",
+        )
 
 
 def _rows(connection: Connection) -> Iterator[Fault]:

@@ -13,7 +13,14 @@ from vultus.storage.sealing.seals import SEALED, is_same_key, seal_sql, sealed_c
 SHOWN = 5  # rows named in a sentence
 
 # How a row is named: by a column of its own, or by the id of its face. All else by its number.
-_OWN = {"faces": "id", "api_keys": "id", "replaced_secrets": "key_id", "undo_log": "id", "jobs": "id"}
+_OWN = {
+    "faces": "id",
+    "api_keys": "id",
+    "replaced_secrets": "key_id",
+    "aws_secrets": "key_id",
+    "undo_log": "id",
+    "jobs": "id",
+}
 _OF_FACE = {"embeddings", "codes", "embeddings_b", "codes_b", "unembedded", "undo_faces"}
 
 

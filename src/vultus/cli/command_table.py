@@ -47,7 +47,7 @@ COMMANDS = {
     "subjects": LazyCommand("kept_subjects", "app", "Subjects: list, show, erase, export, rename, merge, undo."),
     "faces": LazyCommand("faces", "app", "Faces: list, show, erase."),
     "models": LazyCommand("models", "app", "Models: list, show, pull, prepare, verify, remove."),
-    "keys": LazyCommand("keys", "app", "API keys: create, list, rotate, revoke."),
+    "keys": LazyCommand("key_import", "app", "API keys: create, import, list, rotate, revoke."),
     "audit": LazyCommand("audit", "app", "The audit: who did what."),
     "reembed": LazyCommand("jobs", "reembed", "Embed a collection again by another model or version."),
     "jobs": LazyCommand("jobs", "app", "Work in the background: list, cancel."),

@@ -11,6 +11,9 @@ from vultus.records.decisions import Decision
 from vultus.records.seen import Box, ModelEmbedding, Quality
 
 Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "override", "metrics", "admin"]
+KeyKind = Literal[
+    "native", "compreface-recognition", "compreface-detection", "compreface-verification", "deepface", "aws"
+]
 SCOPES: tuple[Scope, ...] = ("enroll", "verify", "find", "represent", "read", "erase", "override", "metrics", "admin")
 
 
@@ -132,7 +135,10 @@ class NewFace:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """An API key as it is stored: never the key itself. collections: None means all."""
+    """An API key as it is stored: never the key itself. collections: None means all.
+
+    kind: native, or what clients of another service had already; see `storage/client_keys/`.
+    """
 
     id: str
     name: str
@@ -143,6 +149,7 @@ class ApiKey:
     requests_per_minute: int | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    kind: KeyKind = "native"
 
 
 @dataclass(frozen=True)

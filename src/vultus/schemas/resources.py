@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from vultus.records.answers import Deleted
-from vultus.records.stored import ApiKey, AuditLine, Collection, EnrolledFace, KeyRotation, Scope, Subject
+from vultus.records.stored import ApiKey, AuditLine, Collection, EnrolledFace, KeyKind, KeyRotation, Scope, Subject
 from vultus.schemas.answers import photo_of, stored_area, stored_quality
 from vultus.schemas.faces import FacialArea
 from vultus.schemas.recognition import NO_PHOTO, PhotoAnswer
@@ -138,6 +138,7 @@ class KeyAnswer(BaseModel):
     requests_per_minute: int | None
     last_used_at: AwareDatetime | None
     revoked_at: AwareDatetime | None
+    kind: KeyKind = Field(description="native, or what clients of another service had: `vultus keys import`.")
 
 
 class NewKeyAnswer(KeyAnswer):

@@ -9,25 +9,29 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import secrets
 from collections.abc import Sequence
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, exists, insert, null, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, exists, insert, null, select, update
 
 from vultus.errors import InvalidApiKey, InvalidRequest, NotFound, VultusError
 from vultus.identifiers import ADMIN_BY_COMMAND
-from vultus.records.stored import SCOPES, ApiKey, KeyRotation, Scope
+from vultus.records.stored import SCOPES, ApiKey, KeyKind, KeyRotation, Scope
 from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
+from vultus.storage.client_keys.aws_secrets import read_secret, store_secret
+from vultus.storage.client_keys.kinds import NATIVE_PREFIX, check_access_key_id, check_secret, new_secret
 from vultus.storage.collections import quoted, require_storable
 from vultus.storage.database import CountRequest, Database
 from vultus.storage.sealing.seals import require_sound, sound
 
-SECRET_BYTES = 32
+AWS_ROTATION = (
+    "the clients of an AWS access key hold its id too, so it is replaced by another: register the new one by "
+    "vultus keys import aws, give it to the clients, and then: "
+)
 _ANY = select(exists().select_from(t.api_keys))
 TOUCH_EVERY = timedelta(minutes=1)  # one write a minute and key at most, not one a request
 
@@ -61,7 +65,7 @@ class KeyStore:
         returned as it is. Raises: InvalidRequest.
         """
         _require_valid(scopes, expires_at, requests_per_minute)
-        secret = secret if secret is not None else _new_secret()
+        secret = secret if secret is not None else new_secret("native")
         values = _new_row(name, scopes, secret)
         values["collections"] = None if collections is None else json.dumps(sorted(set(collections)))
         values |= {"expires_at": expires_at, "requests_per_minute": requests_per_minute}
@@ -71,12 +75,60 @@ class KeyStore:
     def create_first(self, name: str, scopes: Sequence[Scope], *, secret: str | None = None) -> str | None:
         """As `create`, unless there ever was a key: then None. Of several servers that start at once, one makes it."""
         _require_valid(scopes, None, None)
-        secret = secret if secret is not None else _new_secret()
+        secret = secret if secret is not None else new_secret("native")
         with self._database.writing() as connection:
             if connection.execute(_ANY).scalar_one():
                 return None
             self._insert(connection, _new_row(name, scopes, secret))
         return secret
+
+    def register(
+        self,
+        kind: KeyKind,
+        name: str,
+        secret: str,
+        scopes: Sequence[Scope],
+        *,
+        access_key_id: str | None = None,
+        collections: Sequence[str] | None = None,
+        expires_at: datetime | None = None,
+        requests_per_minute: int | None = None,
+    ) -> ApiKey:
+        """The new key for a secret that clients of another service have already.
+
+        access_key_id: of kind aws, whose secret is stored encrypted and opens nothing by itself; all others are stored
+        as hashes. Raises: InvalidRequest, also when the secret or the access key is registered already.
+        """
+        _require_valid(scopes, expires_at, requests_per_minute)
+        secret = check_secret(kind, secret)
+        values = _new_row(name, scopes, new_secret("native") if kind == "aws" else secret)
+        values["collections"] = None if collections is None else json.dumps(sorted(set(collections)))
+        values |= {"expires_at": expires_at, "requests_per_minute": requests_per_minute, "kind": kind}
+        with self._database.writing() as connection:
+            known = _presented(connection, values["secret_sha256"])
+            if known is not None:
+                raise InvalidRequest(
+                    f"this secret is registered already, as key {known.id}; revoke that, or send another"
+                )
+            row = self._insert(connection, values)
+            if kind == "aws":
+                access_key_id = check_access_key_id(access_key_id or "")
+                store_secret(connection, self._database.installation_key, access_key_id, row.id, secret)
+        return _api_key(row)
+
+    def secret_of(self, access_key_id: str, now: datetime) -> tuple[ApiKey, str]:
+        """The key of an access key id and its secret, by which a signature is checked. A native key is its own secret.
+
+        Raises: InvalidApiKey, when it is unknown, revoked, expired, or its secret cannot be decrypted; SealBroken.
+        """
+        if access_key_id.startswith(NATIVE_PREFIX):
+            return self.authenticate(access_key_id, now), access_key_id
+        with self._database.reading(once=True) as connection:
+            key_id, secret = read_secret(connection, self._database.installation_key, access_key_id)
+            row = connection.execute(_BY_ID, {"key_id": key_id}).one()
+        require_sound(row.sound, f"the stored row of API key {row.id}")
+        _require_alive(row, now, InvalidApiKey)
+        return _api_key(row), secret
 
     def _insert(self, connection: Connection, values: dict[str, Any]) -> Row[Any]:
         """The row of the new key, or the one that has its secret already."""
@@ -124,6 +176,7 @@ class KeyStore:
             revoked = connection.execute(statement.values(revoked_at=datetime.now(UTC))).rowcount
             row = _known(connection, key_id)
             if revoked:
+                connection.execute(delete(t.aws_secrets).where(t.aws_secrets.c.key_id == key_id))
                 record(connection, self._act, "key.revoke", objects=[key_id])
         return _api_key(row)
 
@@ -133,10 +186,13 @@ class KeyStore:
         admin_too: whether the secret of an admin key may be replaced here.
         Raises: NotFound; InvalidRequest, when the key is revoked, expired or not to be rotated here.
         """
-        now, secret, c = datetime.now(UTC), _new_secret(), t.api_keys.c
+        now, c = datetime.now(UTC), t.api_keys.c
         with self._database.writing() as connection:
             row = _known(connection, key_id)
             _require_alive(row, now, InvalidRequest)
+            if row.kind == "aws":
+                raise InvalidRequest(f"{AWS_ROTATION}vultus keys revoke {key_id}")
+            secret = new_secret(row.kind or "native")
             if "admin" in json.loads(row.scopes) and not admin_too:
                 raise InvalidRequest(f"{ADMIN_BY_COMMAND}vultus keys rotate {key_id}")
             old = {"secret_sha256": row.secret_sha256, "key_id": key_id, "works_until": now + overlap}
@@ -194,10 +250,6 @@ def _new_row(name: str, scopes: Sequence[Scope], secret: str) -> dict[str, Any]:
     }
 
 
-def _new_secret() -> str:
-    return "vk_" + secrets.token_urlsafe(SECRET_BYTES)
-
-
 def _sha256(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -233,8 +285,12 @@ def _by_replaced_secret() -> Select[Any]:
     return found.where(old.c.secret_sha256 == bindparam("digest"))
 
 
+def _by_id() -> Select[Any]:
+    return select(t.api_keys, sound(t.api_keys).label("sound")).where(t.api_keys.c.id == bindparam("key_id"))
+
+
 # Run by every request, so made once: to put one together takes as long as to run it.
-_BY_PRESENT_SECRET, _BY_REPLACED_SECRET = _by_present_secret(), _by_replaced_secret()
+_BY_PRESENT_SECRET, _BY_REPLACED_SECRET, _BY_ID = _by_present_secret(), _by_replaced_secret(), _by_id()
 
 
 def _api_key(row: Row[Any]) -> ApiKey:
@@ -248,4 +304,5 @@ def _api_key(row: Row[Any]) -> ApiKey:
         requests_per_minute=row.requests_per_minute,
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
+        kind=row.kind or "native",
     )

@@ -2,7 +2,8 @@
 
     collections ──< subjects ──< faces ──── embeddings, embeddings_b
          │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
-         └───────< undo_log ──< undo_faces                   jobs    installation    erasure_marks
+         └───────< undo_log ──< undo_faces                       └──────< aws_secrets
+                                                             jobs    installation    erasure_marks
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 created later under the same name is another collection.
@@ -271,6 +272,15 @@ replaced_secrets = Table(
     Column("works_until", UtcDateTime, nullable=False),
 )
 
+# secret: encrypted, see `client_keys/aws_secrets.py`.
+aws_secrets = Table(
+    "aws_secrets",
+    METADATA,
+    Column("access_key_id", Id, primary_key=True),
+    Column("key_id", ForeignKey("api_keys.id", ondelete="CASCADE"), nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+)
+
 # See `audit.py`. Triggers refuse every UPDATE, and a DELETE without a line that announces it.
 audit = Table(
     "audit",
@@ -311,6 +321,7 @@ jobs = Table(
 for _table in METADATA.tables.values():
     _table.append_column(Column("seal", LargeBinary))
 subjects.append_column(Column("expires_at", UtcDateTime))
+api_keys.append_column(Column("kind", Text))  # NULL: native; see `client_keys/kinds.py`
 audit.append_column(Column("decisions", Text))  # a JSON list; see `records/decisions.py`
 
 # One row: the id of the installation key that the rows are sealed with.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 from fastapi import Request
@@ -15,9 +14,8 @@ from vultus.api.errors import error_response
 from vultus.api.unread_input import refuse_unread
 from vultus.errors import InvalidRequest, MissingApiKey
 from vultus.records.stored import ApiKey
+from vultus.storage.client_keys.kinds import UUID
 from vultus.storage.keys import KeyStore
-
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 async def _authenticate(request: Request, keys: KeyStore, now: datetime) -> ApiKey:

@@ -31,7 +31,8 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        dialect, headers = dialect_of(scope["path"], self._dialects), Headers(scope=scope)
+        headers = Headers(scope=scope)
+        dialect = dialect_of(scope["path"], headers, self._dialects)
         context = begin_request_context(scope, str(uuid.uuid4()), dialect)
         context.trace = trace_of(headers)
         if context.trace is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from vultus.api.openapi import PUBLIC_ERRORS
 from vultus.api.readiness import require_ready
@@ -32,7 +32,8 @@ async def readiness(state: State) -> Health:
 
 
 @router.get("/capabilities")
-async def capabilities(state: State) -> dict[str, Any]:
-    """The models and detectors that are served, and the defaults."""
+async def capabilities(request: Request, state: State) -> dict[str, Any]:
+    """The models, detectors and dialects that are served, and the defaults."""
+    dialects = list(request.app.state.dialects)
     async with state.public_work:
-        return dict(await state.run(state.system().capabilities))
+        return {**await state.run(state.system().capabilities), "dialects": dialects}

@@ -21,7 +21,7 @@ from vultus.storage.audit import COMMAND, Act
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import ready_database
 
-app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
+app = typer.Typer(help="API keys: create, import, list, rotate, revoke.", no_args_is_help=True)
 MAX_DAYS = 36_500
 
 
@@ -33,8 +33,9 @@ def open_keys(settings: Settings, *, may_create: bool = False) -> Iterator[KeySt
         yield KeyStore(database).acting_as(Act(COMMAND))
 
 
-def _check_scopes(scopes: list[str]) -> list[str]:
-    for scope in scopes:
+def check_scopes(scopes: list[str] | None) -> list[str] | None:
+    """Callback of --scope."""
+    for scope in scopes or ():
         if scope not in SCOPES:
             raise typer.BadParameter(f"there is no scope {scope!r}; use {', '.join(SCOPES)}")
     return scopes
@@ -46,7 +47,7 @@ def create_key(
     scopes: Annotated[
         list[str],
         typer.Option(
-            "--scope", metavar="SCOPE", help=f"One of {', '.join(SCOPES)}; repeat for more.", callback=_check_scopes
+            "--scope", metavar="SCOPE", help=f"One of {', '.join(SCOPES)}; repeat for more.", callback=check_scopes
         ),
     ],
     collections: Annotated[
@@ -75,7 +76,7 @@ def create_key(
             requests_per_minute=requests_per_minute,
         )
     if as_json:
-        print_json({**_answer(key), "key": secret})
+        print_json({**key_json(key), "key": secret})
     else:
         print_lines([f"Key {key.id}, shown this once; keep it safe:", secret])
 
@@ -86,14 +87,17 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     with open_keys(load_settings(data_dir=data_dir)) as keys:
         known = keys.keys()
     if as_json:
-        print_json({"keys": [_answer(key) for key in known]})
+        print_json({"keys": [key_json(key) for key in known]})
         return
     now = datetime.now(UTC)
     rows = [
-        (key.id, key.name, key.scopes, key.collections or "all", _state(key, now), key.expires_at, key.last_used_at)
+        (
+            *(key.id, key.kind, key.name, key.scopes, key.collections or "all"),
+            *(_state(key, now), key.expires_at, key.last_used_at),
+        )
         for key in known
     ]
-    print_table(("id", "name", "scopes", "collections", "state", "expires (UTC)", "last used (UTC)"), rows)
+    print_table(("id", "kind", "name", "scopes", "collections", "state", "expires (UTC)", "last used (UTC)"), rows)
 
 
 @app.command("revoke")
@@ -111,7 +115,7 @@ def revoke_key(
     with open_keys(load_settings(data_dir=data_dir)) as keys:
         key = keys.revoke(_id(keys, key_id))
     if as_json:
-        print_json(_answer(key))
+        print_json(key_json(key))
     else:
         print_lines([f"key {key.id} is revoked"])
 
@@ -154,5 +158,6 @@ def _state(key: ApiKey, now: datetime) -> str:
     return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
 
 
-def _answer(key: ApiKey) -> dict[str, Any]:
+def key_json(key: ApiKey) -> dict[str, Any]:
+    """A key as --json prints it."""
     return key_answer(key).model_dump(mode="json")

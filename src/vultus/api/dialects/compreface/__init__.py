@@ -1,0 +1,19 @@
+"""The protocol of CompreFace, at /api/v1: what its clients send, and the answers that they read."""
+
+from __future__ import annotations
+
+from vultus.api.dialect import Dialect, no_request_id
+from vultus.api.dialects.compreface import subject_routes
+from vultus.api.dialects.compreface.authentication import authenticate
+from vultus.api.dialects.compreface.error_answers import write_error
+from vultus.api.dialects.compreface.prefix import PREFIX
+
+COMPREFACE = Dialect(
+    authenticate,
+    write_error,
+    no_request_id,
+    "x-request-id",
+    prefix=PREFIX,
+    routers=(subject_routes.router,),
+    name="compreface",
+)
