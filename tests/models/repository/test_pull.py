@@ -344,6 +344,28 @@ def test_the_digest_tells_which_of_the_files_it_is(tmp_path):
     assert run(store, card, from_file=tmp_path / "second.bin") == (store.folder / "two.bin",)
 
 
+def test_a_folder_has_all_files_of_a_model(tmp_path):
+    contents = {"one.bin": b"one", "two.bin": b"two"}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    files = [
+        ModelFile(name[:3], "none", f"{name[:3]}.onnx", digests[name], (FileSource(name, "a test"),))
+        for name in contents
+    ]
+    card = replace(in_box_cards()[0], id="small", files=tuple(files), int8=None)
+    store = ModelStore(tmp_path / "models", [card], find_installed=lambda *_: None)
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    with pytest.raises(ModelInvalid, match=r"fetched has no file of small; put one\.bin and two\.bin there"):
+        run(store, card, from_file=fetched)
+    for name, content in contents.items():
+        (fetched / name).write_bytes(content)
+    assert run(store, card, from_file=fetched) == (store.folder / "one.bin", store.folder / "two.bin")
+    (fetched / "two.bin").write_bytes(b"tw")
+    (store.folder / "two.bin").unlink()
+    with pytest.raises(ModelInvalid, match=r"two\.bin is not the expected file"):
+        run(store, card, from_file=fetched)
+
+
 def test_a_model_without_an_address_says_how_to_get_it(tmp_path):
     file = ModelFile("net", "none", "net.onnx", DIGEST, (FileSource("net.bin", "a test"),))
     card = replace(in_box_cards()[0], id="small", files=(file,), int8=None)

@@ -102,7 +102,10 @@ def _prepared(store: ModelStore, card: ModelCard) -> ModelStatus:
 def pull_model(
     name: Name,
     from_file: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="A file fetched elsewhere, for machines offline.")
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="A file fetched elsewhere, or a folder of such, for machines offline."
+        ),
     ] = None,
     sha256: Annotated[
         str | None, typer.Option("--sha256", help="The digest you vouch for, where the card has none.")

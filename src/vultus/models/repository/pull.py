@@ -31,8 +31,9 @@ def pull(
 ) -> tuple[Path, ...]:
     """Fetch the card's source files that are not on this machine. Returns the path of each.
 
-    from_file: a file fetched elsewhere. sha256: the digest that the operator trusts where the card has none; it is
-    stored once a file has it. Nothing is converted: `ModelStore.prepare` does that.
+    from_file: a file fetched elsewhere, or a folder of such files under their own names. sha256: the digest that the
+    operator trusts where the card has none; it is stored once a file has it. Nothing is converted: that is done by
+    `ModelStore.prepare`.
 
     Raises: ModelNotInstalled when a file cannot be fetched, with its URL, its digest and the other way to get it;
     ModelInvalid when it is another file, of which nothing is kept; StorageFailed when it cannot be written.
@@ -40,6 +41,8 @@ def pull(
     pulling = _Pull(store, card, sha256)
     try:
         make_folders(store.folder, mode=READABLE_FOLDER)
+        if from_file is not None and from_file.is_dir():
+            return tuple(pulling.copy(file) for file in pulling.files_in(from_file))
         if from_file is not None:
             return (pulling.copy(from_file),)
         return tuple(pulling.download(file, progress, client) for file in card.files)
@@ -71,6 +74,14 @@ class _Pull:
             Download(source.url, place, expected, self._other_way(source.file)).fetch(client, progress)
             self._trust(file, expected)
         return place
+
+    def files_in(self, folder: Path) -> list[Path]:
+        """The files of the card that a folder has. Raises: ModelInvalid where it has none of them."""
+        names = dict.fromkeys(Path(source.file).name for file in self.card.files for source in file.sources)
+        found = [folder / name for name in names if (folder / name).is_file()]
+        if not found:
+            raise ModelInvalid(f"{folder} has no file of {self.card.id}; put {' and '.join(names)} there")
+        return found
 
     def copy(self, from_file: Path) -> Path:
         """Copy a local file; its digest decides which of the card's files it is."""
