@@ -37,15 +37,23 @@ SETTINGS = {
 class PostgresServer:
     """One server with any number of databases. `start` may follow `stop`: the databases are still there."""
 
-    def __init__(self, folder: Path) -> None:
-        """folder: an empty one with a short path, as the path of a socket has at most 107 bytes."""
-        self._folder, self._data, self._user = folder, folder / "data", _user()
+    def __init__(self, folder: Path, *, primary: PostgresServer | None = None) -> None:
+        """folder: an empty one with a short path, as the path of a socket has at most 107 bytes.
+
+        primary: a running server, of which this one becomes a standby; None: a new one.
+        """
+        self.folder, self._data, self._user = folder, folder / "data", _user()
         self._programs = find_programs()
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
         if self._user is not None:
             os.chown(folder, self._user.pw_uid, self._user.pw_gid)
         folder.chmod(0o755)  # for the socket
+        if primary is not None:
+            self._run(
+                "pg_basebackup", "-h", primary.folder, "-U", SUPERUSER, "-D", self._data, "-c", "fast", "-R", "-N"
+            )
+            return
         self._run("initdb", "-D", self._data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
         rules = self._data / "pg_hba.conf"  # the first rule that fits decides
         rules.write_text(f"local all {CAREFUL} scram-sha-256\n{rules.read_text()}")
@@ -53,16 +61,20 @@ class PostgresServer:
     def start(self) -> None:
         """Start, and return once it answers."""
         given = [argument for name, value in SETTINGS.items() for argument in ("-c", f"{name}={value}")]
-        command = [self._programs / "postgres", "-D", self._data, "-k", self._folder, *given]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder, **self._as_user())
+        command = [self._programs / "postgres", "-D", self._data, "-k", self.folder, *given]
+        with (self.folder / "log").open("ab") as log:
+            own = {"cwd": self.folder, "start_new_session": True, **self._as_user()}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, **own)
         wait_until(self._answers, "PostgreSQL to start")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stop and wait for the end. how: SIGINT ends its sessions at once, SIGQUIT is a crash."""
+        """Stop and wait for the end. how: SIGINT ends its sessions at once, SIGQUIT and SIGKILL are crashes."""
         if self._process is None:
             return
-        self._process.send_signal(how)
+        if how is signal.SIGKILL:
+            os.killpg(self._process.pid, how)
+        else:
+            self._process.send_signal(how)
         try:
             self._process.wait(patient())
         except subprocess.TimeoutExpired:
@@ -70,9 +82,10 @@ class PostgresServer:
             self._process.wait()
         self._process = None
 
-    def url(self, database: str) -> str:
-        """The URL of a database, as an operator would set it."""
-        return f"postgresql+psycopg://{SUPERUSER}@/{database}?host={self._folder}"
+    def url(self, database: str, *others: PostgresServer) -> str:
+        """The URL of a database, as an operator would set it. others: servers that may be its primary too."""
+        hosts = "&".join(f"host={server.folder}" for server in (self, *others))
+        return f"postgresql+psycopg://{SUPERUSER}@/{database}?{hosts}"
 
     def create_database(self, template: str = "template1") -> str:
         """The name of a new database; a copy of the template, to which nobody may be connected."""
@@ -90,12 +103,17 @@ class PostgresServer:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting that needs no restart."""
+        self.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.execute("SELECT pg_reload_conf()")
+
     def _dsn(self, database: str) -> str:
-        return f"host={self._folder} user={SUPERUSER} dbname={database}"
+        return f"host={self.folder} user={SUPERUSER} dbname={database}"
 
     def _answers(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, (self._folder / "log").read_text()[-2000:]
+        assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
         try:
             self.execute("SELECT 1")
         except psycopg.OperationalError:
@@ -113,11 +131,11 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """A server that runs inside the block."""
+def running_postgres(primary: PostgresServer | None = None) -> Iterator[PostgresServer]:
+    """A server that runs inside the block. primary: see `PostgresServer`."""
     folder = Path(tempfile.mkdtemp(prefix="vultus-pg-", dir="/tmp"))
     try:
-        server = PostgresServer(folder)
+        server = PostgresServer(folder, primary=primary)
         try:
             server.start()
             yield server
@@ -125,6 +143,21 @@ def running_postgres() -> Iterator[PostgresServer]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def primary_and_standby() -> Iterator[tuple[PostgresServer, PostgresServer]]:
+    """Two servers: what the primary acknowledges, the standby has on its disk."""
+    with running_postgres() as primary, running_postgres(primary) as standby:
+        primary.configure("synchronous_standby_names", "*")
+        wait_until(lambda: state_of_standby(primary) == "sync", "the standby to be synchronous")
+        yield primary, standby
+
+
+def state_of_standby(primary: PostgresServer) -> object:
+    """As `sync`; None while none is connected."""
+    rows = primary.execute("SELECT sync_state FROM pg_stat_replication")
+    return rows[0][0] if rows else None
 
 
 def find_programs() -> Path:

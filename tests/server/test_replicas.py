@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,41 +12,12 @@ import pytest
 
 from tests.pictures import drawn_photo
 from tests.postgres_server import PostgresServer, running_postgres
-from tests.server.test_sockets import KEY, Served, serving
+from tests.server.replicas import client, enroll, found, two_servers
+from tests.server.test_sockets import Served
 from tests.waiting import patient, wait_until
 
 PEOPLE, MANY = 12, 300
 ACKNOWLEDGED_BEFORE_THE_KILL = 10
-AUTH = {"authorization": f"Bearer {KEY}"}
-
-
-@contextmanager
-def two_servers(server: PostgresServer, folder: Path) -> Iterator[tuple[Served, Served]]:
-    """Each with a data folder of its own, in which the photos are a link to the one folder of both."""
-    name = server.create_database()
-    settings = {"VULTUS_DATABASE_URL": server.url(name), "VULTUS_PHOTOS_SHARED": "true", "VULTUS_WORKERS": "1"}
-    (folder / "photos").mkdir()
-    with ExitStack() as stack:
-        served = []
-        for data in ("one", "two"):
-            (folder / data).mkdir()
-            (folder / data / "photos").symlink_to(folder / "photos")
-            served.append(stack.enter_context(serving(folder / data, **settings)))
-        yield served[0], served[1]
-
-
-def client(server: Served, secret: str = KEY) -> httpx.Client:
-    return httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {secret}"}, timeout=patient())
-
-
-def enroll(caller: httpx.Client, number: int) -> httpx.Response:
-    return caller.post("/enroll", files={"img": drawn_photo(number)}, data={"subject": f"p{number}"})
-
-
-def found(caller: httpx.Client, number: int) -> list[str]:
-    answer = caller.post("/find", files={"img": drawn_photo(number)}, data={"top_k": "5"})
-    assert answer.status_code == 200, answer.text
-    return [one["subject"] for one in answer.json()["faces"][0]["matches"]]
 
 
 def enroll_find_and_erase(servers: tuple[Served, Served], people: int) -> None:
@@ -64,7 +34,7 @@ def enroll_find_and_erase(servers: tuple[Served, Served], people: int) -> None:
 
 @pytest.fixture
 def servers(postgres: PostgresServer, tmp_path: Path) -> Iterator[tuple[Served, Served]]:
-    with two_servers(postgres, tmp_path) as served:
+    with two_servers(postgres.url(postgres.create_database()), tmp_path) as served:
         yield served
 
 
@@ -108,7 +78,7 @@ def test_a_server_that_is_killed_takes_nothing_with_it_that_it_acknowledged(serv
 
 
 def test_requests_are_told_to_come_again_while_the_database_is_away_and_then_work(tmp_path):
-    with running_postgres() as database, two_servers(database, tmp_path) as servers:
+    with running_postgres() as database, two_servers(database.url(database.create_database()), tmp_path) as servers:
         callers = [client(server) for server in servers]
         assert enroll(callers[0], 1).status_code == 201
         assert found(callers[1], 1) == ["p1"]

@@ -94,8 +94,9 @@ class SharedSegments:
         folder, shared = self._of(mark), _Files(self._of(mark))
         shutil.rmtree(folder, ignore_errors=True)
         changes = read(shared.allocate)
-        same = (changes.mark.collection_pk, changes.mark.space) == (mark.collection_pk, mark.space)
-        if not (shared.complete and changes.added and same and self._published(folder, changes)):
+        if not (
+            shared.complete and changes.added and changes.mark.is_beside(mark) and self._published(folder, changes)
+        ):
             shutil.rmtree(folder, ignore_errors=True)  # what nobody will map takes no room; this worker keeps its rows
         return changes
 

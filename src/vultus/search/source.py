@@ -18,17 +18,23 @@ from vultus.search.segments import Int64, Rows, empty_rows
 class Mark:
     """A revision of a collection; the collection's number distinguishes it from an earlier one of the same name.
 
-    space: the number of its space; embeddings of another one do not compare.
+    space: the number of its space; embeddings of another one do not compare. timeline: which history the database
+    has; on another one the same revisions may have been other changes.
     """
 
     collection_pk: int
     revision: int
     space: int = 0
+    timeline: str = ""
 
     def follows(self, earlier: Mark) -> bool:
         """Whether it comes after a mark by changes alone, so that what is known at that one can be kept."""
-        same = (self.collection_pk, self.space) == (earlier.collection_pk, earlier.space)
-        return same and self.revision >= earlier.revision
+        return self.is_beside(earlier) and self.revision >= earlier.revision
+
+    def is_beside(self, other: Mark) -> bool:
+        """Whether it is of the same collection, space and timeline, so that their revisions compare."""
+        ours, theirs = ((one.collection_pk, one.space, one.timeline) for one in (self, other))
+        return ours == theirs
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Dialect, Select, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Dialect, Select, and_, bindparam, func, literal_column, select
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from vultus.errors import StorageFailed
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 EXPANDED = re.compile(r"IN \(__\[POSTCOMPILE_numbers[^]]*\]\)")  # SQLAlchemy's, for a parameter that expands
 ROWS_AT_ONCE = 256  # what was read stays in the processor's cache until it is copied, and malloc keeps its memory
+TIMELINE = "vultus.timeline"  # a setting that each session of PostgreSQL is given, see `engines/postgres.py`
 UNCODED = -1.0  # in place of the scale of a row without codes
 
 
@@ -99,7 +100,7 @@ class SearchSelects:
     def __init__(self, dialect: Dialect, key: InstallationKey | None) -> None:
         """key: by which the rows are sealed; None: they have no seals."""
         c, r = t.collections.c, t.removals.c
-        named = select(c.pk, c.revision, c.space, c.dimension).where(c.name == bindparam("name"))
+        named = select(c.pk, c.revision, c.space, _timeline(dialect), c.dimension).where(c.name == bindparam("name"))
         removed = select(r.face_pk).where(r.collection_pk == bindparam("pk"), r.revision > bindparam("start"))
         bound = select(*(c[name] for name in _Bound._fields[:-1]), sound(t.collections)).where(
             c.name == bindparam("name")
@@ -163,8 +164,8 @@ class SearchSelects:
         rows = self.collection.run(cursor, name=name).fetchall()
         if not rows:
             raise no_collection(name)
-        pk, revision, space, dimension = rows[0]
-        return Mark(pk, revision, space), dimension
+        *mark, dimension = rows[0]
+        return Mark(*mark), dimension
 
     def _removed(self, cursor: DBAPICursor, collection_pk: int, start: int) -> Int64:
         rows = self.removed.run(cursor, pk=collection_pk, start=start).fetchall()
@@ -187,8 +188,9 @@ class _SlotSelects:
         self.count = DriverSelect(select(func.count()).select_from(t.faces).where(*after), dialect)
         self.codes = DriverSelect(coded.where(*after).order_by(*order), dialect)
         self.embedded = DriverSelect(embedded.where(*after).order_by(*order), dialect)
+        now = (f.collection_pk, f.revision, c.space, _timeline(dialect))
         self.embeddings = DriverSelect(
-            select(f.pk, embeddings.c.embedding, f.collection_pk, f.revision, c.space)
+            select(f.pk, embeddings.c.embedding, *now)
             .join(t.faces, f.pk == embeddings.c.face_pk)
             .join(t.collections, c.pk == f.collection_pk)
             .where(f.pk.in_(bindparam("numbers", expanding=True))),
@@ -197,8 +199,7 @@ class _SlotSelects:
         is_sound = and_(*map(sound, (embeddings, t.faces, t.subjects)))
         s = t.subjects.c
         self.owners = DriverSelect(
-            select(f.pk, f.id, s.id, s.name, s.metadata_json, is_sound, s.expires_at)
-            .add_columns(f.collection_pk, f.revision, c.space)
+            select(f.pk, f.id, s.id, s.name, s.metadata_json, is_sound, s.expires_at, *now)
             .join(t.subjects, t.subjects.c.pk == f.subject_pk)
             .join(t.collections, c.pk == f.collection_pk)
             .join(embeddings, embeddings.c.face_pk == f.pk)
@@ -270,6 +271,15 @@ def _uncoded(dimension: int) -> bytes:
     return to_blobs(none)[0]
 
 
-def _is_of(mark: Mark, collection_pk: int, revision: int, space: int) -> bool:
-    """Whether a face was there at the mark. Compared here: as a condition, SQLite goes through the whole collection."""
-    return (collection_pk, space) == (mark.collection_pk, mark.space) and revision <= mark.revision
+def _is_of(mark: Mark, *now: Any) -> bool:
+    """Whether a face was there at the mark. Compared here: as a condition, SQLite goes through the whole collection.
+
+    now: as a `Mark` has it, the revision being that of the face.
+    """
+    return mark.follows(Mark(*now))
+
+
+def _timeline(dialect: Dialect) -> ColumnElement[str]:
+    """The timeline of the session's database; that of SQLite has one, as a restore replaces it with no server there."""
+    setting = f"coalesce(current_setting('{TIMELINE}', true), '')" if dialect.name == "postgresql" else "''"
+    return literal_column(setting)

@@ -195,6 +195,14 @@ def test_a_wrong_address_is_refused_in_words_without_the_password(url, change, s
     assert "secret-of-the-database" not in f"{caught.value} {caught.value.__cause__} {shown_url(wrong)}"
 
 
+def test_a_host_that_is_away_for_now_is_no_mistake_beside_one_that_is_unknown(url):
+    """As where the name of a server that died is gone, and the other one is not promoted yet."""
+    several = make_url(url).set(query={"host": ("no.such.host.invalid:5432", "/nowhere:5432")})
+    away = pytest.raises(StorageUnavailable, match="does not answer")
+    with closing(open_database(several.render_as_string(hide_password=False))) as database, away:
+        migrate(database)
+
+
 @pytest.mark.parametrize("other", ["postgresql+psycopg://u:hush@h:port/x", "postgresql+psycopg2://u:hush@h/x", "hush@"])
 def test_a_malformed_url_or_another_driver_is_refused_without_the_password(other):
     with pytest.raises(StorageFailed) as caught:
@@ -365,10 +373,12 @@ def from_a_sequence(connection: Connection, collection_pk: int) -> int:
 def test_one_server_leads_and_the_next_one_when_it_is_gone(url, postgres):
     with replicas(url, 3) as (first, second, third):
         assert [one.leads() for one in (first, second, third, first)] == [True, False, False, True]
-        first.close()
-        assert [one.leads() for one in (third, second, third)] == [True, False, True]
+        first.close()  # whose session ends a moment later
+        wait_until(third.leads, "the next one to lead")
+        assert [one.leads() for one in (second, third)] == [False, True]
         postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
-        assert [one.leads() for one in (second, third)] == [True, False]
+        wait_until(second.leads, "another one to lead")
+        assert not third.leads()
 
 
 def test_asking_who_leads_each_second_takes_no_connection_more(url, postgres):

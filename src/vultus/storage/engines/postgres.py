@@ -46,6 +46,14 @@ COUNT = text("""
             LATERAL (SELECT now >= c.begun AND now < c.begun + make_interval(secs => :seconds) AS running) AS window_)
     RETURNING used, greatest(0, extract(epoch FROM clock_timestamp() - begun))::double precision
 """)
+# A standby that is promoted, and a backup that is restored to some moment, begin a timeline of their own. Sessions end
+# with theirs. For the setting see `search_source.py`.
+NAME_TIMELINE = b"SELECT set_config('vultus.timeline', left(pg_walfile_name(pg_current_wal_lsn()), 8), false)"
+WITHOUT_TIMELINE = (
+    psycopg.errors.FeatureNotSupported,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.ObjectNotInPrerequisiteState,
+)
 BEGIN_SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 BACKUP_ADVICE = "PostgreSQL is backed up by its own tools, as pg_dump; see docs/operations.md, PostgreSQL"
 
@@ -242,6 +250,7 @@ def _new_engine(url: URL) -> Engine:
         connect_args={name: value for name, value in ours.items() if name not in url.query},  # what the URL says, holds
     )
     event.listen(engine, "connect", _require_usable)
+    event.listen(engine, "connect", _name_timeline)
     event.listen(engine, "checkout", _require_open)
     return engine
 
@@ -259,6 +268,12 @@ def _require_open(connection: psycopg.Connection[Any], *_: object) -> None:
     """Raises: DisconnectionError, for which the pool takes another one. Instead of a question before each use."""
     if _hung_up(connection):
         raise DisconnectionError
+
+
+def _name_timeline(connection: psycopg.Connection[Any], _: ConnectionPoolEntry) -> None:
+    """Let the session know its timeline; not where a service without these functions stands in for PostgreSQL."""
+    with suppress(*WITHOUT_TIMELINE), connection.transaction():
+        connection.execute(NAME_TIMELINE)
 
 
 def _require_usable(connection: psycopg.Connection[Any], _: ConnectionPoolEntry) -> None:

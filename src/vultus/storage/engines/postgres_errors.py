@@ -106,12 +106,24 @@ def _without_state(exc: BaseException | None, said: str) -> VultusError:
     """Of an error before the server answered, after it was gone, or of a value that the driver cannot send."""
     if isinstance(exc, psycopg.DataError):
         return InvalidRequest("an id or a name holds the character NUL, which the database cannot store; remove it")
-    for pattern, sentence in _REFUSED:
-        if re.search(pattern, said):
-            return SettingsInvalid(sentence)
+    refusals = [_refusal(one) for one in _attempts(said)]
+    if refusals[0] is not None and None not in refusals:
+        return SettingsInvalid(refusals[0])
     for pattern, sentence in _REFUSED_FOR_NOW:
         if re.search(pattern, said):
             return StorageUnavailable(sentence, RETRY_SECONDS)
     if isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
         return StorageUnavailable(AWAY, RETRY_SECONDS)
     return StorageFailed(f"the database refused ({type(exc).__name__}); see the log of PostgreSQL")
+
+
+def _attempts(said: str) -> list[str]:
+    """What is said of each host; psycopg tries those of a URL one after the other."""
+    return said.split("\n- ")[1:] or [said]
+
+
+def _refusal(said: str) -> str | None:
+    """The sentence for an attempt that cannot succeed with these settings; None: it may succeed later."""
+    if "Temporary failure in name resolution" in said:
+        return None
+    return next((sentence for pattern, sentence in _REFUSED if re.search(pattern, said)), None)
