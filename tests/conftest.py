@@ -14,12 +14,13 @@ from tests.postgres_server import PostgresServer, running_postgres
 from tests.standins import FrameDetector, TinyModels
 from vultus.config import Settings
 from vultus.search.index import FlatIndex
+from vultus.search.shared_segments import SharedSegments
 from vultus.service import FaceService, ServiceContext
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import migrate
-from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.photos import LocalPhotoStore, PhotoStore
 from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread
 from vultus.vision.pipeline import Pipeline
 from vultus.wiring.open_system import open_system
@@ -43,18 +44,28 @@ class Small:
     service: FaceService
     gallery: Gallery
     keys: KeyStore
-    photos: LocalPhotoStore
+    photos: PhotoStore
     models: TinyModels
     detector: FrameDetector
     folder: Path
 
 
 @contextmanager
-def open_small(folder: Path, *, slots: ComputeSlots | None = None, url: str | None = None) -> Iterator[Small]:
-    """The small service in a folder; what an earlier one left there is still there. url: of another database."""
+def open_small(
+    folder: Path,
+    *,
+    slots: ComputeSlots | None = None,
+    url: str | None = None,
+    photos: PhotoStore | None = None,
+    shared: SharedSegments | None = None,
+) -> Iterator[Small]:
+    """The small service in a folder; what an earlier one left there is still there.
+
+    url: of another database. photos: None: in the folder. shared: see `FlatIndex`.
+    """
     database = open_database(url or f"sqlite:///{folder / 'vultus.db'}", folder / "installation.key")
     migrate(database)
-    gallery, photos = Gallery(database), LocalPhotoStore(folder / "photos")
+    gallery, photos = Gallery(database), photos or LocalPhotoStore(folder / "photos")
     models, detector = TinyModels(folder), FrameDetector()
     compute_in_calling_thread()
     pipeline = Pipeline(
@@ -63,7 +74,7 @@ def open_small(folder: Path, *, slots: ComputeSlots | None = None, url: str | No
         stood_in_for=("opencv", "retinaface"),
         slots=slots or ComputeSlots(2, queue=8, wait_seconds=5),
     )
-    service = FaceService(ServiceContext(pipeline, models, gallery, photos, FlatIndex(gallery)))
+    service = FaceService(ServiceContext(pipeline, models, gallery, photos, FlatIndex(gallery, shared=shared)))
     yield Small(service, gallery, KeyStore(database), photos, models, detector, folder)
     database.close()
 

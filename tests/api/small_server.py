@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ from vultus.cli.commands.serve import quiet_logs
 from vultus.config import Settings
 from vultus.records.seen import RGB, Face
 from vultus.records.stored import SCOPES
+from vultus.search.shared_segments import SharedSegments
 from vultus.server.process import run_server
 from vultus.server.worker_pool import run_workers
 from vultus.storage.audit import Audit
 from vultus.storage.audit_writer import BackgroundAuditWriter
+from vultus.storage.photo_stores.location import open_photos, photo_location
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots
+from vultus.wiring.background import job_runner
 from vultus.wiring.parts import SERVER, Duties, System
 
 
@@ -46,19 +49,27 @@ def opened(settings: Settings, duties: Duties = SERVER) -> Iterator[System]:
     """The small system with the slots of the settings; the admin key of the environment has every scope."""
     slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
     url = settings.sqlalchemy_url if settings.database_url else None
-    with open_small(settings.data_dir, slots=slots, url=url) as small:
+    photos = open_photos(photo_location(settings.photo_url, settings.data_dir))
+    shared = SharedSegments(settings.shared_index_dir) if duties.shared else None
+    with (
+        open_small(settings.data_dir, slots=slots, url=url, photos=photos, shared=shared) as small,
+        ExitStack() as stack,
+    ):
         small.service.context.pipeline._detectors["frames"] = Holding(settings.data_dir)
         assert settings.admin_key is not None
         if duties.first_start:
             small.keys.create("admin", SCOPES, secret=settings.admin_key.get_secret_value())
+        if duties.jobs and url:
+            runner = stack.enter_context(closing(job_runner(small.service)))
+            runner.start()
         parts: Any = small
-        with closing(BackgroundAuditWriter(parts.gallery._database)) as sink:
-            pipeline, audit = parts.service.context.pipeline, Audit(parts.gallery._database)
-            yield System(
-                *(settings, parts.service, parts.keys, parts.gallery, parts.models, pipeline),
-                audit_sink=sink,
-                audit=audit,
-            )
+        sink = stack.enter_context(closing(BackgroundAuditWriter(parts.gallery._database)))
+        pipeline, audit = parts.service.context.pipeline, Audit(parts.gallery._database)
+        yield System(
+            *(settings, parts.service, parts.keys, parts.gallery, parts.models, pipeline),
+            audit_sink=sink,
+            audit=audit,
+        )
 
 
 def main(folder: Path) -> None:

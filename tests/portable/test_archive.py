@@ -60,6 +60,17 @@ def part_of(held) -> str:
     return next(name for name in held if "/part-" in name)
 
 
+def test_an_import_into_postgresql_is_exported_the_same(run, archive, known, postgres, monkeypatch):
+    monkeypatch.setenv("VULTUS_DATABASE_URL", postgres.url(postgres.create_database()))
+    for new_faces in (3, 0):  # the second time all are there
+        answer = run("import", "--archive", archive, "--data-dir", "new", "--json")
+        assert answer.exit_code == 0, answer.output
+        assert json.loads(answer.stdout)["new_faces"] == new_faces
+    assert run("check", "--data-dir", "new").stdout.startswith("sound: all that is stored agrees\n")
+    run("export", "again.tar", "--data-dir", "new")
+    assert people(contents(archive)) == people(contents(archive.with_name("again.tar")))
+
+
 def test_there_and_back_finds_the_same(run, small, archive, known):
     answer = run("import", "--archive", archive, "--data-dir", "new", "--json")
     assert answer.exit_code == 0, answer.output

@@ -12,21 +12,23 @@ from tests.pictures import drawn_photo
 from tests.server.test_sockets import KEY, Served, serving
 from tests.waiting import patient
 
+Servers = tuple[Served, Served]
+
 
 @contextmanager
-def two_servers(url: str, folder: Path, **settings: str) -> Iterator[tuple[Served, Served]]:
+def two_servers(url: str, folder: Path, *, workers: tuple[int, int] = (1, 1), **settings: str) -> Iterator[Servers]:
     """Each with a data folder of its own, in which the photos are a link to the one folder of both.
 
-    url: of their database. settings: more of both.
+    url: of their database. workers: of each. settings: more of both.
     """
-    ours = {"VULTUS_DATABASE_URL": url, "VULTUS_PHOTOS_SHARED": "true", "VULTUS_WORKERS": "1", **settings}
+    ours = {"VULTUS_DATABASE_URL": url, "VULTUS_PHOTOS_SHARED": "true", "VULTUS_COMPUTE_SLOTS": "2", **settings}
     (folder / "photos").mkdir()
     with ExitStack() as stack:
         served = []
-        for data in ("one", "two"):
+        for data, count in zip(("one", "two"), workers, strict=True):
             (folder / data).mkdir()
             (folder / data / "photos").symlink_to(folder / "photos")
-            served.append(stack.enter_context(serving(folder / data, **ours)))
+            served.append(stack.enter_context(serving(folder / data, VULTUS_WORKERS=str(count), **ours)))
         yield served[0], served[1]
 
 

@@ -12,13 +12,11 @@ import httpx
 import pytest
 
 from tests.postgres_server import PostgresServer, primary_and_standby
-from tests.server.replicas import client, enroll, found, two_servers
-from tests.server.test_sockets import Served
+from tests.server.replicas import Servers, client, enroll, found, two_servers
 from tests.waiting import patient, wait_until
 
 BEFORE, LATER = 12, 4  # acknowledged before the primary is killed, and after the promotion
 BY_ONE_SERVER = 1_000
-Servers = tuple[Served, Served]
 
 
 @pytest.fixture

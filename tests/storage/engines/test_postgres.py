@@ -20,6 +20,7 @@ from vultus.jobs.job_runner import JobRunner
 from vultus.records.stored import SCOPES
 from vultus.storage import collections
 from vultus.storage.database import Database, open_database, shown_url
+from vultus.storage.engines import postgres as engine
 from vultus.storage.engines.postgres import WRITERS
 from vultus.storage.gallery import Gallery
 from vultus.storage.jobs import JobStore
@@ -230,6 +231,23 @@ def test_more_connections_than_the_server_has_are_asked_for_again_later(postgres
         with closing(open_database(plain)) as refused, pytest.raises(StorageUnavailable, match="no connection left"):
             migrate(refused)
         postgres.execute("DROP ROLE plain")
+
+
+def test_when_all_connections_of_a_process_are_in_use_callers_are_told_to_come_again(url, monkeypatch):
+    monkeypatch.setattr(engine, "POOL_WAIT_SECONDS", 0.05)
+    for way, most in (
+        ("reading", engine.POOL_CONNECTIONS + engine.POOL_OVERFLOW),
+        ("cursor", engine.SEARCH_CONNECTIONS),
+    ):
+        with replicas(url, 1) as (database,):
+            bind(Gallery(database))
+            with ExitStack() as stack:
+                for _ in range(most):
+                    stack.enter_context(getattr(database, way)())
+                with pytest.raises(StorageUnavailable, match="stayed in use"):
+                    stack.enter_context(getattr(database, way)())
+            assert Gallery(database).mark("people").revision == 0
+            assert len(Gallery(database).collections()) == 1
 
 
 def test_a_lock_that_others_keep_is_waited_for_only_so_long(url):
