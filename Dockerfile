@@ -21,10 +21,11 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
 ARG PACKAGES=
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
+COPY clients/python clients/python
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca.pem,target=/run/ca.pem \
     if [ -s /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi; \
-    /opt/vultus/bin/pip install --no-deps --no-build-isolation . \
+    /opt/vultus/bin/pip install --no-deps --no-build-isolation . ./clients/python \
  && for package in $PACKAGES; do \
       awk -v wanted="$package" '/^[^ ]/ { split($0, part, "=="); on = part[1] == wanted } on' requirements-dev.lock \
         > package.lock \

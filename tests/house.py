@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 SOURCE = Path(__file__).parents[1] / "src" / "vultus"
+CLIENT = Path(__file__).parents[1] / "clients" / "python" / "src" / "vultus_client"
 MOST_FILES = 20
 RUNS = 5
 
@@ -101,7 +102,7 @@ def import_graph(source: Path) -> dict[str, set[str]]:
     """Module -> the modules of the tree that it imports, also inside functions."""
     names = {}
     for path in source.rglob("*.py"):
-        dotted = ".".join(("vultus", *path.relative_to(source).with_suffix("").parts))
+        dotted = ".".join((source.name, *path.relative_to(source).with_suffix("").parts))
         names[dotted.removesuffix(".__init__")] = path
 
     def known(name: str) -> str:
@@ -117,7 +118,7 @@ def import_graph(source: Path) -> dict[str, set[str]]:
                 wanted |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 wanted |= {f"{node.module}.{alias.name}" for alias in node.names}
-        graph[name] = {known(each) for each in wanted} - {"", "vultus", name}
+        graph[name] = {known(each) for each in wanted} - {"", source.name, name}
     return graph
 
 
@@ -153,7 +154,7 @@ def listing(source: Path) -> str:
     lines = []
     for folder in sorted({source, *(path.parent for path in source.rglob("*.py"))}):
         name = folder.relative_to(source).as_posix()
-        lines += ["", f"**{name}/** {summary(folder / '__init__.py')}" if name != "." else "**vultus/**", ""]
+        lines += ["", f"**{name}/** {summary(folder / '__init__.py')}" if name != "." else f"**{source.name}/**", ""]
         for path in sorted(folder.glob("*.py")):
             if path.name != "__init__.py" or name == ".":
                 lines.append(f"- `{path.name}` {summary(path)}")
@@ -187,6 +188,6 @@ def main(source: Path) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--listing"]:
-        print(listing(SOURCE), end="")
+        print(listing(SOURCE), listing(CLIENT), sep="\n", end="")
     else:
         main(Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE)

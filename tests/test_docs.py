@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import SOURCE, listing, summary
+from tests.house import CLIENT, SOURCE, listing, summary
 from vultus.config import Settings, settings_page
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "clients" / "python" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_settings_page_is_the_one_the_code_makes():
@@ -33,11 +33,11 @@ def test_links_between_pages_lead_somewhere(page):
 def test_the_architecture_page_lists_every_file():
     """To write the list: python -m tests.house --listing."""
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    assert page.partition("## Every file")[2].partition("docstring.\n\n")[2] == listing(SOURCE)
+    assert page.partition("## Every file")[2].partition("docstring.\n\n")[2] == f"{listing(SOURCE)}\n{listing(CLIENT)}"
 
 
 def test_every_file_says_what_it_is():
-    assert [str(path) for path in SOURCE.rglob("*.py") if not summary(path)] == []
+    assert [str(path) for source in (SOURCE, CLIENT) for path in source.rglob("*.py") if not summary(path)] == []
 
 
 def test_the_readme_shows_the_two_commands():
@@ -55,10 +55,14 @@ def test_packages_are_installed_into_the_checkout_and_by_names_that_we_depend_on
     installs = [re.search(r"(\S*)pip install ([^\s`;,]+)", line) for line in said]
     assert [line for line in said if re.search(r"vultus\[\w+\]", line)] == []
     known |= {"onnxruntime-gpu"}  # in place of onnxruntime
-    commands = [
-        (found[1].lstrip("(`'\""), found[2].strip("'\"").partition("==")[0].partition(".")[0])
-        for found in installs
-        if found
-    ]
+    commands = [(found[1].lstrip("(`'\""), _package(found[2].strip("'\""))) for found in installs if found]
     assert (".venv/bin/", "faiss-cpu") in commands
+    assert ("", "./clients/python") in commands
+    commands = [one for one in commands if one != ("", "./clients/python")]  # by its callers, into their environments
     assert [one for one in commands if one[0] != ".venv/bin/" or one[1] not in {*known, "{source"}] == []
+
+
+def _package(named: str) -> str:
+    """A folder of the checkout as it is, a package without its version."""
+    is_folder = named.startswith("./") and (ROOT / named).is_dir()
+    return named if is_folder else named.partition("==")[0].partition(".")[0]

@@ -31,6 +31,7 @@ MAY_KNOW = {
     "findings": set(),
     "caller": set(),
     "plain_numbers": set(),
+    "client": set(),
     "config": {"cores", "identifiers", "plain_numbers"},
     "matching": GROUND | {"search"},
     "vision": GROUND | {"matching"},
@@ -74,6 +75,9 @@ ONLY_IMPORTER = {
     "uvicorn": {"server"},
     "prometheus_client": {"metrics"},
 }
+
+
+CLIENT = Path(__file__).parents[1] / "clients" / "python" / "src"
 
 
 def modules() -> list[Path]:
@@ -146,3 +150,14 @@ def test_no_module_is_in_an_import_cycle():
     sys.setrecursionlimit(10_000)
     for name in names:
         visit(name, ())
+
+
+def test_the_client_needs_httpx_and_nothing_else_and_knows_nothing_of_the_service():
+    allowed = {"httpx", "vultus_client", *sys.stdlib_module_names}
+    found = {
+        name.split(".")[0]: path.name
+        for path in CLIENT.rglob("*.py")
+        for name in imported(path)
+        if name.split(".")[0] not in allowed
+    }
+    assert found == {"numpy": "images.py", "PIL": "images.py", "cv2": "images.py"}  # for images that come as theirs

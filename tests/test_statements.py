@@ -11,10 +11,10 @@ from tests.api.standin import StandInSystem
 from vultus.api.app import create_app
 from vultus.api.errors import STATUS
 from vultus.cli.command_table import COMMANDS, load
-from vultus.config import Settings
+from vultus.config import OF_THE_CLIENT, Settings
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "clients" / "python" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 ROUTE = re.compile(r"`(?:(GET|POST|PUT|PATCH|DELETE) )?(/[a-z][\w/{}.-]*)")
 PUBLIC_FILES = {"/docs", "/openapi.json"}
@@ -57,7 +57,7 @@ def test_every_route_is_there(page, routes):
 @PAGE
 def test_every_setting_is_there(page):
     named = set(re.findall(r"VULTUS_[A-Z0-9_]+[A-Z0-9]", page.read_text("utf-8")))
-    known = {f"VULTUS_{name.upper()}" for name in Settings.model_fields}
+    known = {f"VULTUS_{name.upper()}" for name in (*Settings.model_fields, *OF_THE_CLIENT)}
     assert sorted(name for name in named - known if not name.startswith(OF_TESTS)) == []
 
 

@@ -28,6 +28,7 @@ from vultus.identifiers import MIN_ADMIN_KEY_CHARACTERS
 from vultus.plain_numbers import plain_integer, plain_number
 
 MIB = 1024 * 1024
+OF_THE_CLIENT = frozenset({"url", "key"})  # variables that vultus_client reads
 ALIKE = 0.75  # of difflib: a letter more, less or other, a word more or less; "service_host" is not like "host"
 CORES_OF_A_WORKER = 4  # fewer leave Python's lock no work for another process
 ROOT_PATH = r"^(/[A-Za-z0-9._~-]+)*$"
@@ -351,7 +352,7 @@ def unknown_variables() -> dict[str, str | None]:
     return {
         variable(name): next(map(variable, get_close_matches(name, Settings.model_fields, 1, ALIKE)), None)
         for name in ours
-        if name not in Settings.model_fields
+        if name not in Settings.model_fields and name not in OF_THE_CLIENT
     }
 
 
@@ -368,6 +369,7 @@ def settings_page() -> str:
         "Environment variables, or lines of a `.env` file in the folder where the service is started.",
         "`vultus serve` takes the same as flags. A variable whose name is nearly that of a setting is refused with the",
         "setting's name; any other that begins with `VULTUS_` is named on stderr and has no effect.",
+        "`VULTUS_URL` and `VULTUS_KEY` are read by the [Python client](client.md).",
         "",
         "| Variable | Default | Meaning |",
         "|---|---|---|",

@@ -1,0 +1,131 @@
+"""The Python client of Vultus: `Client`, `AsyncClient`, the errors, and the types of results.
+
+from vultus_client import Client
+
+with Client() as vultus:
+    print(vultus.find("door.jpg").best)
+"""
+
+from __future__ import annotations
+
+from vultus_client.client import AsyncClient, Client
+from vultus_client.errors import (
+    BadInput,
+    CollectionExists,
+    CollectionNotAllowed,
+    CollectionNotFound,
+    Conflict,
+    CrossSiteRequest,
+    Denied,
+    DetectorNotAllowed,
+    FaceNotFound,
+    FaceRefused,
+    HostNotAllowed,
+    InvalidApiKey,
+    InvalidImage,
+    InvalidRequest,
+    LooksLikeAnotherSubject,
+    LowQuality,
+    MissingApiKey,
+    ModelMismatch,
+    ModelNameNotAllowed,
+    ModelNotInstalled,
+    MultipleFaces,
+    NoAnswer,
+    NoFaceDetected,
+    NotFound,
+    NotReady,
+    PolicyLoosened,
+    QueueFull,
+    QueueTimeout,
+    RateLimited,
+    RequestIdConflict,
+    RequestTooLarge,
+    ScopeNotAllowed,
+    ServerFault,
+    SubjectErased,
+    SubjectExists,
+    SubjectNotFound,
+    TryLater,
+    UndoNotPossible,
+    UnexpectedAnswer,
+    Unreachable,
+    VectorMismatch,
+    VultusError,
+)
+from vultus_client.folder.report import Outcome, Report
+from vultus_client.images import Image
+from vultus_client.results.administration import AuditLine, Job, Key, NewKey
+from vultus_client.results.faces import Detection
+from vultus_client.results.galleries import Collection, DeletedSubject, Face, Policies, Subject
+from vultus_client.results.recognition import Comparison, Enrolment, Match, Representations, Search, Verification
+from vultus_client.results.status import Status
+
+__all__ = [
+    "AsyncClient",
+    "AuditLine",
+    "BadInput",
+    "Client",
+    "Collection",
+    "CollectionExists",
+    "CollectionNotAllowed",
+    "CollectionNotFound",
+    "Comparison",
+    "Conflict",
+    "CrossSiteRequest",
+    "DeletedSubject",
+    "Denied",
+    "Detection",
+    "DetectorNotAllowed",
+    "Enrolment",
+    "Face",
+    "FaceNotFound",
+    "FaceRefused",
+    "HostNotAllowed",
+    "Image",
+    "InvalidApiKey",
+    "InvalidImage",
+    "InvalidRequest",
+    "Job",
+    "Key",
+    "LooksLikeAnotherSubject",
+    "LowQuality",
+    "Match",
+    "MissingApiKey",
+    "ModelMismatch",
+    "ModelNameNotAllowed",
+    "ModelNotInstalled",
+    "MultipleFaces",
+    "NewKey",
+    "NoAnswer",
+    "NoFaceDetected",
+    "NotFound",
+    "NotReady",
+    "Outcome",
+    "Policies",
+    "PolicyLoosened",
+    "QueueFull",
+    "QueueTimeout",
+    "RateLimited",
+    "Report",
+    "Representations",
+    "RequestIdConflict",
+    "RequestTooLarge",
+    "ScopeNotAllowed",
+    "Search",
+    "ServerFault",
+    "Status",
+    "Subject",
+    "SubjectErased",
+    "SubjectExists",
+    "SubjectNotFound",
+    "TryLater",
+    "UndoNotPossible",
+    "UnexpectedAnswer",
+    "Unreachable",
+    "VectorMismatch",
+    "Verification",
+    "VultusError",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Enrolls a folder with one sub-folder for each person."""

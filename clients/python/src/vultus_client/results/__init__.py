@@ -1,0 +1,1 @@
+"""What the calls return: frozen dataclasses with the names of the JSON answers, which `raw` has whole."""
