@@ -23,7 +23,7 @@ from vultus.records.stored import SCOPES, ApiKey, KeyKind, KeyRotation, Scope
 from vultus.storage import tables as t
 from vultus.storage.audit import Act, record
 from vultus.storage.client_keys.aws_secrets import read_secret, store_secret
-from vultus.storage.client_keys.kinds import NATIVE_PREFIX, check_access_key_id, check_secret, new_secret
+from vultus.storage.client_keys.client_kinds import NATIVE_PREFIX, check_access_key_id, check_secret, new_secret
 from vultus.storage.collections import quoted, require_storable
 from vultus.storage.database import CountRequest, Database
 from vultus.storage.sealing.seals import require_sound, sound

@@ -321,7 +321,7 @@ jobs = Table(
 for _table in METADATA.tables.values():
     _table.append_column(Column("seal", LargeBinary))
 subjects.append_column(Column("expires_at", UtcDateTime))
-api_keys.append_column(Column("kind", Text))  # NULL: native; see `client_keys/kinds.py`
+api_keys.append_column(Column("kind", Text))  # NULL: native; see `client_keys/client_kinds.py`
 audit.append_column(Column("decisions", Text))  # a JSON list; see `records/decisions.py`
 
 # One row: the id of the installation key that the rows are sealed with.

@@ -12,7 +12,7 @@ from vultus.backup.seal_check import broken_seals
 from vultus.errors import InvalidApiKey, InvalidRequest, SealBroken
 from vultus.installation_key import InstallationKey
 from vultus.storage.client_keys.aws_secrets import unreadable_secrets
-from vultus.storage.client_keys.kinds import UUID
+from vultus.storage.client_keys.client_kinds import UUID
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

@@ -14,7 +14,7 @@ from vultus.api.errors import error_response
 from vultus.api.unread_input import refuse_unread
 from vultus.errors import InvalidRequest, MissingApiKey
 from vultus.records.stored import ApiKey
-from vultus.storage.client_keys.kinds import UUID
+from vultus.storage.client_keys.client_kinds import UUID
 from vultus.storage.keys import KeyStore
 
 

@@ -14,7 +14,7 @@ from vultus.cli.output import print_json, print_lines
 from vultus.cli.settings import load_settings
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.stored import SCOPES, Scope
-from vultus.storage.client_keys.kinds import CLIENT_KINDS
+from vultus.storage.client_keys.client_kinds import CLIENT_KINDS
 
 MOST_CHARACTERS = 1000  # of a line on standard input
 ClientKind = Literal["compreface-recognition", "compreface-detection", "compreface-verification", "deepface", "aws"]

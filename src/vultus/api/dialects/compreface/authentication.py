@@ -15,7 +15,7 @@ from vultus.api.auth import authenticate_secret
 from vultus.api.dialects.compreface.refusals import NoSuchService, NotAUuid
 from vultus.errors import InvalidApiKey, MissingApiKey
 from vultus.records.stored import ApiKey, KeyKind
-from vultus.storage.client_keys.kinds import NATIVE_PREFIX, UUID
+from vultus.storage.client_keys.client_kinds import NATIVE_PREFIX, UUID
 from vultus.storage.keys import KeyStore
 
 # first part of the path -> the service, and the kind of its keys
