@@ -8,9 +8,10 @@ import pytest
 
 from tests.pictures import drawn_photo
 from vultus.config import Settings
-from vultus.errors import FaceNotFound, SubjectNotFound, UndoNotPossible
+from vultus.errors import FaceNotFound, NotReady, SubjectNotFound, UndoNotPossible
 from vultus.records.stored import AuditLine
 from vultus.storage.audit import Act, Audit
+from vultus.storage.photos import LocalPhotoStore
 from vultus.wiring.background import sweeps
 
 NOW = datetime.now(UTC)
@@ -134,6 +135,49 @@ def test_an_expiry_is_changed_kept_and_taken_away(small, sweep):
     assert galleries.update_subject("default", "anna", never_expires=True).expires_at is None
     sweep(NOW + timedelta(days=4000))
     assert subjects(small) == ["anna"]
+
+
+# --- photos of erased faces ---------------------------------------------------------------------------------------
+
+
+class Away(LocalPhotoStore):
+    """A store that removes nothing for now."""
+
+    def delete(self, key):
+        raise NotReady("the storage does not answer; try again")
+
+
+@pytest.mark.parametrize("erasure", ["subject", "face", "collection", "expiry"])
+def test_photos_whose_storage_is_away_go_when_it_is_back(small, sweep, caplog, erasure):
+    face = enroll(small, "anna", 1, expires_at=SOON)
+    kept = small.service.context.photos
+    object.__setattr__(small.service.context, "photos", Away(small.folder / "photos"))
+    galleries = small.service.galleries
+    if erasure == "expiry":
+        galleries.erase_expired(SOON)
+    else:
+        erase = {"subject": lambda: galleries.forget("default", "anna"), "face": lambda: galleries.delete_face(face)}
+        deleted = erase.get(erasure, lambda: galleries.delete_collection("default"))()
+        assert (deleted.faces, deleted.photos, deleted.photos_left) == (1, 0, 1)
+    assert "are removed later: the storage does not answer" in caplog.text
+    with pytest.raises(NotReady):
+        galleries.remove_erased_photos()
+    assert len(list(kept.keys())) == small.gallery.photos.waiting() == 1
+    object.__setattr__(small.service.context, "photos", kept)
+    sweep(NOW)
+    assert (list(kept.keys()), small.gallery.photos.waiting()) == ([], 0)
+
+
+def test_what_an_enrolment_that_failed_at_its_end_had_stored_goes_a_day_later(small, sweep, monkeypatch):
+    monkeypatch.setattr("vultus.service.enrolment.ensure_photos", lambda *_: pytest.fail("killed"))
+    with pytest.raises(pytest.fail.Exception):
+        enroll(small, "anna", 1)
+    sweep(NOW)
+    assert len(list(small.photos.keys())) == 1
+    with small.gallery._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE photos SET since = '2020-01-01 00:00:00.000000'")
+    sweep(NOW)
+    assert list(small.photos.keys()) == []
 
 
 # --- corrections and their undo -----------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from tests.api.standin import photo
+from tests.api.standin import StandInService, photo
+from vultus.records.answers import Deleted
 
 
 def enroll(client: TestClient, subject: str, collection: str = "staff") -> str:
@@ -113,3 +114,12 @@ def test_a_face_its_photo_and_its_end(client: TestClient) -> None:
     assert stored.headers["cache-control"] == "no-store"
     assert client.delete(f"/faces/{face_id}").json() == {"face_id": face_id, "deleted": {"faces": 1, "photos": 1}}
     assert client.get(f"/faces/{face_id}/photo").json()["error"] == "face_not_found"
+
+
+def test_an_erasure_says_how_many_photos_could_not_be_removed_yet(client: TestClient, service: StandInService) -> None:
+    service.galleries.forget = lambda *_: Deleted(1, 2, 1, photos_left=3)
+    service.galleries.delete_collection = lambda _: Deleted(1, 2, 1, photos_left=3)
+    enroll(client, "anna-1")
+    left = {"faces": 2, "photos": 1, "photos_left": 3}
+    assert client.delete("/collections/staff/subjects/anna-1").json()["deleted"] == left
+    assert client.delete("/collections/staff").json()["deleted"] == {**left, "subjects": 1}

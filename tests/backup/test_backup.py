@@ -135,7 +135,7 @@ def test_backups_while_others_enroll_and_erase_are_each_of_one_moment(
             enroll(writer, photos, seed, f"s{first}-{seed % 5}")
             if seed % 4 == 0:
                 _, orphans = writer.delete_subject("people", f"s{first}-{seed % 5}")
-                writer.remove_unreferenced(orphans, photos.delete)
+                writer.photos.remove(orphans, photos.delete)
             written[first] += 1
             if stop.is_set():
                 return
@@ -177,7 +177,7 @@ class ErasedMeanwhile(LocalPhotoStore):
 def test_a_subject_erased_while_a_backup_runs_is_not_in_it(tmp_path, database, gallery, photos, file, full):
     def erase() -> None:
         _, orphans = gallery.delete_subject("people", "s1")
-        gallery.remove_unreferenced(orphans, photos.delete)
+        gallery.photos.remove(orphans, photos.delete)
 
     create_backup(database, ErasedMeanwhile(tmp_path / "data" / "photos", erase), file)
     copy, _ = restored(file, tmp_path / "new")
@@ -191,7 +191,7 @@ def test_a_subject_renamed_and_emptied_while_a_backup_runs_stays_in_it(tmp_path,
         gallery.corrections.rename("people", "s1", "new", undo_for=DAY)
         for face in gallery.faces("people", "new"):
             _, orphans = gallery.delete_face(face.id)
-            gallery.remove_unreferenced(orphans, photos.delete)
+            gallery.photos.remove(orphans, photos.delete)
 
     create_backup(database, ErasedMeanwhile(tmp_path / "data" / "photos", change), file)
     copy, _ = restored(file, tmp_path / "new")
@@ -202,7 +202,7 @@ def test_a_subject_merged_and_erased_while_a_backup_runs_is_not_in_it(tmp_path, 
     def change() -> None:
         gallery.corrections.merge("people", "s1", "s2", undo_for=DAY)
         _, orphans = gallery.delete_subject("people", "s2")
-        gallery.remove_unreferenced(orphans, photos.delete)
+        gallery.photos.remove(orphans, photos.delete)
 
     create_backup(database, ErasedMeanwhile(tmp_path / "data" / "photos", change), file)
     copy, _ = restored(file, tmp_path / "new")
@@ -223,7 +223,7 @@ def test_what_was_merged_and_erased_while_a_backup_ran_is_not_undone_in_it(
 
     def erase() -> None:
         _, orphans = gallery.delete_subject("people", "s2")
-        gallery.remove_unreferenced(orphans, photos.delete)
+        gallery.photos.remove(orphans, photos.delete)
 
     create_backup(database, ErasedMeanwhile(tmp_path / "data" / "photos", erase), file)
     copy, _ = restored(file, tmp_path / "new")

@@ -44,7 +44,7 @@ def damage(database, *statements: str) -> None:
 
 def test_where_all_agrees_nothing_is_found(database, gallery, photos, face_ids):
     gallery.delete_face(face_ids[0])
-    gallery.remove_unreferenced(tuple(photos.keys()), photos.delete)
+    gallery.photos.remove_strays(tuple(photos.keys()), photos.delete)
     assert list(faults(database, photos)) == []
 
 
@@ -144,7 +144,7 @@ def test_a_photo_of_no_face_is_repairable_and_repairing_takes_no_other(database,
     (fault,) = faults(database, photos)
     assert (fault.kind, fault.repairable) == ("unreferenced", True)
     assert unreferenced_photos(database, photos) == (key,)
-    assert gallery.remove_unreferenced(unreferenced_photos(database, photos), photos.delete) == 1
+    assert gallery.photos.remove_strays(unreferenced_photos(database, photos), photos.delete) == 1
     assert list(faults(database, photos)) == []
 
 
@@ -152,7 +152,7 @@ def test_an_erasure_during_the_check_is_no_fault(database, gallery, photos, face
     class Slow(LocalPhotoStore):
         def size(self, key: str) -> int | None:
             _, orphans = gallery.delete_subject("people", "s0") if gallery.collection("people").faces == 6 else (0, ())
-            gallery.remove_unreferenced(orphans, self.delete)
+            gallery.photos.remove(orphans, self.delete)
             return super().size(key)
 
     assert list(faults(database, Slow(tmp_path / "data" / "photos"))) == []

@@ -78,12 +78,12 @@ def test_an_erasure_between_photo_and_row_takes_no_photo_away(tmp_path, gallery,
     def make_sure() -> None:
         assert not photos.exists(key)  # an erasure came between
         photos.put(b"photo 1")
-        sweeps.append(pool.submit(other_gallery.remove_unreferenced, [key], photos.delete))
+        sweeps.append(pool.submit(other_gallery.photos.remove_strays, [key], photos.delete))
         assert not wait(sweeps, timeout=0.1).done  # the next one has to wait for the row
 
     with ThreadPoolExecutor(1) as pool:
         sweeps: list[Future[int]] = []
-        assert other_gallery.remove_unreferenced([key], photos.delete) == 1
+        assert other_gallery.photos.remove_strays([key], photos.delete) == 1
         gallery.add_faces("people", "anna", [new_face(1)], before_commit=make_sure)
         assert sweeps[0].result() == 0
     assert photos.get(key) == b"photo 1"
@@ -99,11 +99,11 @@ def test_enrolments_racing_with_erasures_keep_their_photos(tmp_path, gallery, ot
         gallery.add_faces("people", f"subject {seed}", [new], before_commit=lambda: assert_put(photos, data))
         assert photos.get(key) == data  # the row is there, so is the photo
         _, orphans = gallery.delete_subject("people", f"subject {seed}")
-        gallery.remove_unreferenced(orphans, photos.delete)
+        gallery.photos.remove(orphans, photos.delete)
 
     assert key == sha256(data.decode())
     with ThreadPoolExecutor(4) as pool:
-        sweeps = [pool.submit(other_gallery.remove_unreferenced, [key], photos.delete) for _ in range(60)]
+        sweeps = [pool.submit(other_gallery.photos.remove_strays, [key], photos.delete) for _ in range(60)]
         for done in [*(pool.submit(enroll, seed) for seed in range(30)), *sweeps]:
             done.result()
     assert not photos.exists(key)

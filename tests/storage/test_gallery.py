@@ -17,7 +17,6 @@ from vultus.errors import (
     InvalidRequest,
     ModelMismatch,
     StorageFailed,
-    StorageUnavailable,
     SubjectNotFound,
     VectorMismatch,
 )
@@ -470,23 +469,11 @@ def test_only_photos_that_no_face_shows_are_removed(gallery):
     gallery.add_faces("people", "anna", [new_face(1)])
     unlinked: list[str] = []
     keys = [sha256("photo 1"), sha256("photo 2"), sha256("photo 3"), sha256("photo 2")]
-    assert gallery.remove_unreferenced(keys, unlinked.append) == 2
-    assert unlinked == keys[1:3]
+    assert gallery.photos.remove_strays(keys, unlinked.append) == 2
+    assert sorted(unlinked) == sorted(keys[1:3])
 
 
 def test_many_photos_are_checked_in_parts(gallery):
     gallery.add_faces("people", "anna", [new_face(seed) for seed in range(600)])
     keys = [sha256(f"photo {seed}") for seed in range(1_300)]
-    assert gallery.remove_unreferenced(keys, lambda _: None) == 700
-
-
-@pytest.mark.parametrize("failure", [StorageFailed, StorageUnavailable])
-def test_photos_that_cannot_be_removed_are_said_to_be_left(gallery, failure):
-    def unlink(_: str) -> None:
-        raise failure("the storage does not answer")
-
-    sentence = "are erased, but photos of them are still stored: the storage does not answer"
-    with pytest.raises(failure, match=sentence) as caught:
-        gallery.remove_unreferenced(["a" * 64], unlink)
-    assert type(caught.value) is failure
-    assert "vultus check --repair" in str(caught.value)
+    assert gallery.photos.remove_strays(keys, lambda _: None) == 700

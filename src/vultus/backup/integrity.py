@@ -19,6 +19,7 @@ from vultus.storage.client_keys.aws_secrets import unreadable_secrets
 from vultus.storage.database import Database
 from vultus.storage.faces import referenced_photos
 from vultus.storage.migrations.runner import newest_schema, schema_version
+from vultus.storage.photo_rows import on_their_way
 from vultus.storage.photos import StoredPhotos
 from vultus.storage.sealing.seals import trigger_names
 from vultus.storage.subjects import in_chunks
@@ -70,6 +71,18 @@ _ROW_CHECKS: tuple[tuple[Kind, str, str], ...] = (
         "merges in the undo log whose subject is there all the same",
         "SELECT undo_log.id FROM undo_log JOIN subjects ON subjects.pk = undo_log.subject_pk "
         "WHERE undo_log.kind = 'subject.merge'",
+    ),
+    (
+        "rows",
+        "faces whose photo is not known to be in use",
+        "SELECT faces.id FROM faces LEFT JOIN photos ON photos.sha256 = faces.photo_sha256 "
+        "WHERE faces.photo_sha256 IS NOT NULL AND (photos.state IS NULL OR photos.state <> 'live')",
+    ),
+    (
+        "rows",
+        "photos that are said to be in use, and belong to no face",
+        "SELECT sha256 FROM photos WHERE state = 'live' AND NOT EXISTS "
+        "(SELECT 1 FROM faces WHERE faces.photo_sha256 = photos.sha256)",
     ),
     (
         "revisions",
@@ -133,11 +146,11 @@ def _compared(database: Database, photos: StoredPhotos, digests: bool) -> Iterat
 
 
 def unreferenced_photos(database: Database, photos: StoredPhotos) -> tuple[str, ...]:
-    """The keys of stored photos that no face uses; one that is just being enrolled may be among them."""
+    """The keys of stored photos that no face uses, and that are known neither to come nor to go."""
     found: list[str] = []
     for some in in_chunks(tuple(photos.keys())):
         with database.reading() as connection:
-            used = referenced_photos(connection, some)
+            used = referenced_photos(connection, some) | on_their_way(connection, some)
         found += (key for key in some if key not in used and photos.exists(key))  # exists: not erased meanwhile
     return tuple(found)
 
@@ -251,7 +264,7 @@ def _is_there(database: Database, face_id: str) -> bool:
 def _unreferenced(database: Database, photos: StoredPhotos) -> Iterator[Fault]:
     keys = unreferenced_photos(database, photos)
     if keys:
-        sentence = f"{len(keys)} stored photos belong to no face; the next start of the server removes them"
+        sentence = f"{len(keys)} stored photos belong to no face; remove them by: vultus check --repair"
         yield Fault("unreferenced", sentence, repairable=True)
 
 

@@ -164,7 +164,7 @@ def make_sound(
             raise StorageFailed(f"the backup cannot be used: {found[0].sentence}; take another one")
         Audit(ready).add(act.line("restore"))
         erasures, orphans = replay(ready, ledger, act) if ledger is not None else (0, ())
-        Gallery(ready).remove_unreferenced(orphans, photos.delete)
+        Gallery(ready).photos.remove(orphans, photos.delete)
         return verified, erasures
 
 

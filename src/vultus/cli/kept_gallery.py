@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vultus.cli.output import say
 from vultus.cli.settings import load_settings
 from vultus.records.answers import Deleted
 from vultus.storage.audit import COMMAND, Act
@@ -27,8 +28,11 @@ class KeptGallery:
     photos: PhotoStore
 
     def without_photos(self, deleted: Deleted, photo_keys: tuple[str, ...]) -> Deleted:
-        """Remove the photos that no face uses any more."""
-        return replace(deleted, photos=self.gallery.remove_unreferenced(photo_keys, self.photos.delete))
+        """Remove the photos that no face uses any more; says so, where that is not possible now."""
+        done = self.gallery.photos.remove(photo_keys, self.photos.delete)
+        if done.problem is not None:
+            say(f"{done.left} photos are still stored: {done.problem}. A server removes them once that is possible")
+        return replace(deleted, photos=done.removed, photos_left=done.left)
 
 
 @contextmanager

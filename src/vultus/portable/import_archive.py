@@ -6,6 +6,7 @@ transaction; what is there already is not stored again, so an import that was st
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -215,6 +216,7 @@ class _Filling:
     def keep(self, photo: bytes) -> None:
         """Store a photo, if the collection keeps photos."""
         if self._keeps_photos:
+            self._gallery.photos.announce({hashlib.sha256(photo).hexdigest(): len(photo)})
             self._photos.put(photo)
 
     def add(self, subject: _Of, faces: list[NewFace]) -> int:

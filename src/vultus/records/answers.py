@@ -252,7 +252,8 @@ class Undone:
 class Deleted:
     """What an erasure removed. subject: the id of the one that was erased, as it was stored.
 
-    other_spellings: ids that are the same text in other code points, which are still there.
+    other_spellings: ids that are the same text in other code points, which are still there. photos_left: photos that
+    could not be removed at once, as their storage did not answer; a server removes them later.
     """
 
     subjects: int
@@ -260,3 +261,4 @@ class Deleted:
     photos: int
     subject: str | None = None
     other_spellings: tuple[str, ...] = ()
+    photos_left: int = 0

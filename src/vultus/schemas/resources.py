@@ -99,6 +99,11 @@ class FacePage(FaceList):
 class Removed(BaseModel):
     faces: int
     photos: int
+    photos_left: int = Field(
+        default=0,
+        exclude_if=lambda count: not count,
+        description="Photos of them whose storage did not answer; the server removes them as soon as it does.",
+    )
 
 
 class RemovedSubjects(Removed):
@@ -246,7 +251,7 @@ def face_answer(face: EnrolledFace) -> FaceAnswer:
 
 
 def removed(deleted: Deleted) -> Removed:
-    return Removed(faces=deleted.faces, photos=deleted.photos)
+    return Removed(faces=deleted.faces, photos=deleted.photos, photos_left=deleted.photos_left)
 
 
 def key_answer(key: ApiKey) -> KeyAnswer:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from vultus.errors import LowQuality
@@ -11,7 +13,7 @@ from vultus.records.answers import EnrolledPhoto
 from vultus.records.chosen import FaceChoice
 from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import NewFace, Photo
-from vultus.service.context import Models, low_quality_sentence
+from vultus.service.context import Models, ServiceContext, low_quality_sentence
 from vultus.storage.photos import PhotoStore
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.face_selection import largest_face, only_face
@@ -29,9 +31,11 @@ class PhotoToKeep:
     height: int
     source: str
 
-    def put(self, photos: PhotoStore) -> Photo:
-        """Store it durably."""
-        return Photo(photos.put(self.jpeg), self.source, self.width, self.height, len(self.jpeg))
+    @cached_property
+    def stored(self) -> Photo:
+        """The photo once its bytes are stored."""
+        key = hashlib.sha256(self.jpeg).hexdigest()
+        return Photo(key, self.source, self.width, self.height, len(self.jpeg))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +52,10 @@ class AcceptedFace:
     photo: PhotoToKeep | None
     choice: FaceChoice
 
-    def stored(self, photos: PhotoStore) -> NewFace:
-        """The face to enroll, its photo stored."""
-        return self.with_photo(None if self.photo is None else self.photo.put(photos))
-
-    def with_photo(self, photo: Photo | None) -> NewFace:
-        """The face to enroll, its photo stored already."""
+    @property
+    def new(self) -> NewFace:
+        """The face to enroll, whose photo is stored first: see `store_photos`."""
+        photo = None if self.photo is None else self.photo.stored
         return NewFace(self.template, photo, self.source, self.source_size)
 
     def as_sent(self, stored: EnrolledPhoto) -> EnrolledPhoto:
@@ -131,8 +133,21 @@ def require_quality(quality: Quality, floor: float) -> None:
         raise LowQuality(low_quality_sentence(quality, floor), quality.parts)
 
 
-def ensure_photos(photos: PhotoStore, new: Iterable[tuple[NewFace, AcceptedFace]]) -> None:
+def store_photos(context: ServiceContext, faces: Sequence[AcceptedFace]) -> tuple[NewFace, ...]:
+    """Store the photos of accepted faces durably, each picture once; the faces to enroll. See `ensure_photos`.
+
+    They are announced first: where the process stops before the faces are stored, they are removed later.
+    """
+    kept = {face.photo.stored.sha256: face.photo.jpeg for face in faces if face.photo is not None}
+    context.gallery.photos.announce({key: len(jpeg) for key, jpeg in kept.items()})
+    for jpeg in kept.values():
+        context.photos.put(jpeg)
+    return tuple(face.new for face in faces)
+
+
+def ensure_photos(photos: PhotoStore, faces: Iterable[AcceptedFace]) -> None:
     """Put back what a deletion of the same picture removed since it was stored."""
-    for face, accepted in new:
-        if face.photo is not None and accepted.photo is not None and not photos.exists(face.photo.sha256):
-            photos.put(accepted.photo.jpeg)
+    kept = {face.photo.stored.sha256: face.photo.jpeg for face in faces if face.photo is not None}
+    for key, jpeg in kept.items():
+        if not photos.exists(key):
+            photos.put(jpeg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,9 +22,12 @@ from vultus.search.index import SearchIndex
 from vultus.service.policies import NO_POLICIES, Effective, Limit, effective_limit, effective_threshold
 from vultus.storage.audit import Act
 from vultus.storage.gallery import Gallery
+from vultus.storage.photo_removal import Removal
 from vultus.storage.photos import PhotoStore
 from vultus.vision.embed import Recogniser
 from vultus.vision.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -181,9 +185,12 @@ class ServiceContext:
             policies=policies,
         )
 
-    def remove_photos(self, keys: Sequence[str]) -> int:
-        """Unlink the stored photos that no face uses any more; how many went."""
-        return self.gallery.remove_unreferenced(keys, self.photos.delete)
+    def remove_photos(self, keys: Sequence[str]) -> Removal:
+        """Remove the stored photos that no face uses any more; those that cannot go now go later."""
+        done = self.gallery.photos.remove(keys, self.photos.delete)
+        if done.problem is not None:
+            log.warning("photos of erased faces are still stored, and are removed later: %s", done.problem)
+        return done
 
 
 def in_one_space(work: Callable[P, T]) -> Callable[P, T]:

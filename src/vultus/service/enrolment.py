@@ -23,6 +23,7 @@ from vultus.service.accepted_faces import (
     WhichFace,
     accept_photo,
     ensure_photos,
+    store_photos,
 )
 from vultus.service.chosen_faces import cautions_about
 from vultus.service.context import Model, ServiceContext, in_one_space
@@ -96,21 +97,21 @@ class Enrolment:
         seen = [NewSeen(subject, Seen.of("img", one.template), i) for i, one in accepted.items()]
         with compared(self._context, existing, model, seen, strict=strict) as cautions:
             target = existing or self._context.create_collection(collection, model)[0]
-            photos_kept = self._context.photos
-            new = {i: one.stored(photos_kept) for i, one in accepted.items()}  # photos first: see ensure_photos
+            passed = tuple(accepted.values())
+            new = store_photos(self._context, passed)
             owner, stored = self._context.gallery.add_faces(
                 collection,
                 subject,
-                tuple(new.values()),
+                new,
                 name=name,
                 metadata=metadata,
                 expires_at=expires_at,
                 space=target.space,
                 begun=begun,
                 known_faces=[face.id for face in known.values()],
-                before_commit=lambda: ensure_photos(photos_kept, zip(new.values(), accepted.values(), strict=True)),
+                before_commit=lambda: ensure_photos(self._context.photos, passed),
             )
-        fresh = {i: accepted[i].as_sent(photo) for i, photo in zip(new, stored, strict=True)}
+        fresh = {i: accepted[i].as_sent(photo) for i, photo in zip(accepted, stored, strict=True)}
         faces = _in_order(sources, known, fresh)
         rejected = tuple(RejectedPhoto(i, error.code, str(error)) for i, error in sorted(refused.items()))
         cautions = (*_cautions(accepted, len(photos)), *cautions, *self._new_ids(collection, [subject], begun))
@@ -156,15 +157,14 @@ class Enrolment:
         seen = [NewSeen(owner, Seen.of("img", one.template), 0, place) for place, (owner, one) in accepted.items()]
         with compared(self._context, existing, model, seen, strict=strict) as cautions:
             target = existing or self._context.create_collection(collection, model)[0]
-            faces, kept = [face for _, face in accepted.values()], self._context.photos
-            photo_kept = faces[0].photo.put(kept) if faces[0].photo else None  # once: all faces share it
-            new = [face.with_photo(photo_kept) for face in faces]
+            faces = [face for _, face in accepted.values()]
+            new = store_photos(self._context, faces)
             stored = self._context.gallery.add_faces_of_several(
                 collection,
                 [(owner, face) for (owner, _), face in zip(accepted.values(), new, strict=True)],
                 space=target.space,
                 begun=begun,
-                before_commit=lambda: ensure_photos(kept, zip(new, faces, strict=True)),
+                before_commit=lambda: ensure_photos(self._context.photos, faces),
             )
         rejected = tuple(RejectedPhoto(0, error.code, str(error), face) for face, error in sorted(refused.items()))
         answers = tuple(face.as_sent(photo) for face, photo in zip(faces, stored, strict=True))

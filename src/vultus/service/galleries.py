@@ -146,11 +146,23 @@ class Galleries:
             return self._context.pipeline.face_picture(photo, face, size=size)
 
     def sweep(self) -> int:
-        """Remove the photos that no face uses: what a crash left between a photo and its row. How many went."""
-        return self._context.remove_photos(tuple(self._context.photos.keys()))
+        """Remove the photos in the folder that no face uses, as a copy of it may have. How many went."""
+        photos = self._context.photos
+        return self._context.gallery.photos.remove_strays(tuple(photos.keys()), photos.delete)
+
+    def remove_erased_photos(self) -> bool:
+        """Remove some of the photos that could not be removed with their faces; whether there may be more.
+
+        Raises: StorageFailed, TryLater, when one cannot be removed now either.
+        """
+        done = self._context.gallery.photos.step(self._context.photos.delete)
+        if done.problem is not None:
+            raise done.problem
+        return done.more
 
     def _with_photos(self, deleted: Deleted, photo_keys: tuple[str, ...]) -> Deleted:
-        return replace(deleted, photos=self._context.remove_photos(photo_keys))
+        done = self._context.remove_photos(photo_keys)
+        return replace(deleted, photos=done.removed, photos_left=done.left)
 
 
 def stored_photo_of(face: EnrolledFace) -> Photo:

@@ -15,6 +15,7 @@ from vultus.records.answers import EnrolledPhoto
 from vultus.records.stored import NewFace
 from vultus.storage import collections as c
 from vultus.storage import faces as f
+from vultus.storage import photo_rows
 from vultus.storage import subjects as s
 from vultus.storage.erasure_marks import erased_since, latest_erasure
 
@@ -60,6 +61,7 @@ def add_to_subject(
     if new:
         revision = c.raise_revision(connection, collection.pk)
         f.insert_faces(connection, subject, revision, tuple(new.values()), created_at, space=collection.space)
+        photo_rows.make_live(connection, [face.photo for face in new.values() if face.photo is not None])
     sources = [face.source_sha256 for face in faces]
     stored = f.select_faces_by_source(connection, subject.pk, sources)
     enrolled = tuple(EnrolledPhoto(stored[source], new.pop(source, None) is not None) for source in sources)
@@ -115,6 +117,11 @@ def require_not_erased(
             )
     if known_faces and len(f.face_ids(connection, lambda faces: faces.c.id.in_(known_faces))) < len(set(known_faces)):
         raise SubjectErased("a face of the subject was erased while its photos were analysed; nothing was enrolled")
+
+
+def photo_keys_of(faces: Iterable[NewFace]) -> tuple[str, ...]:
+    """The keys of their photos, as far as they have some."""
+    return tuple(face.photo.sha256 for face in faces if face.photo is not None)
 
 
 def face_ids_of(added: Sequence[Added]) -> tuple[str, ...]:

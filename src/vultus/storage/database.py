@@ -65,6 +65,9 @@ class Database(Protocol):
         Only for what locks the collection that it adds to, and neither erases nor looks for what nobody uses.
         """
 
+    def locking_rows(self) -> AbstractContextManager[Connection]:
+        """As `writing`, but beside all others: only for changes of rows that it locks itself."""
+
     def erasing(self) -> AbstractContextManager[Connection]:
         """As `writing`; then the deleted content also leaves the database's logs, now or with a later write."""
 

@@ -206,9 +206,8 @@ def all_photos(connection: Connection) -> frozenset[str]:
 
 def photo_bytes(connection: Connection) -> int:
     """The bytes of the photos of all faces, each photo once."""
-    f = t.faces.c
-    each = select(func.max(f.photo_bytes).label("size")).where(f.photo_sha256.is_not(None)).group_by(f.photo_sha256)
-    return int(connection.execute(select(func.coalesce(func.sum(each.subquery().c.size), 0))).scalar_one())
+    live = t.photos.c.state == "live"
+    return int(connection.execute(select(func.coalesce(func.sum(t.photos.c.bytes), 0)).where(live)).scalar_one())
 
 
 def any_photo(connection: Connection, collection_pk: int) -> bool:

@@ -8,17 +8,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from vultus.errors import StorageFailed
 from vultus.records.answers import Deleted, EnrolledPhoto
 from vultus.records.stored import Collection, CollectionPolicies, NewFace, Subject
 from vultus.storage import collections as c
 from vultus.storage import faces as f
+from vultus.storage import photo_rows
 from vultus.storage import subjects as s
 from vultus.storage.additions import (
     Beginning,
     add_to_subject,
     beginning,
     face_ids_of,
+    photo_keys_of,
     require_not_erased,
 )
 from vultus.storage.audit import Act, record
@@ -32,15 +33,8 @@ from vultus.storage.jobs import JobStore
 from vultus.storage.lifetimes.erasures import PhotoKeys, erase_faces, erase_subject
 from vultus.storage.lifetimes.expiry import Expiry
 from vultus.storage.lifetimes.holdings import HoldingsReader
+from vultus.storage.photo_removal import PhotoRemoval
 from vultus.storage.spaces import Spaces
-
-
-def _photos_left(exc: StorageFailed) -> StorageFailed:
-    """What to say and to do when the rows are gone, and to ask again would find nobody any more."""
-    return type(exc)(
-        f"the faces are erased, but photos of them are still stored: {exc}. Nothing refers to them any more; once the "
-        "storage answers, remove them by: vultus check --repair"
-    )
 
 
 def _nothing() -> None:
@@ -76,6 +70,11 @@ class Gallery(GalleryReader):
     def holdings(self) -> HoldingsReader:
         """All that is held on one subject."""
         return HoldingsReader(self._database)
+
+    @property
+    def photos(self) -> PhotoRemoval:
+        """The stored photos that no face uses yet, or any more."""
+        return PhotoRemoval(self._database)
 
     @property
     def jobs(self) -> JobStore:
@@ -137,6 +136,7 @@ class Gallery(GalleryReader):
             orphans = f.photos_only_of(connection, lambda faces: faces.c.collection_pk == row.pk)
             mark_erased(connection, name)
             c.delete_collection_row(connection, row.pk)
+            photo_rows.doom(connection, orphans)
             record(connection, self._act, "collection.erase", collection=name, count=gone.faces)
             note(Erasure("collection", Made(name, row.created_at)))
         return Deleted(gone.subjects, gone.faces, len(orphans)), orphans
@@ -221,6 +221,7 @@ class Gallery(GalleryReader):
             if begun is not None:
                 require_not_erased(connection, row, [subject_id], begun, known_faces)
             c.require_space(row, space)
+            photo_rows.lock(connection, photo_keys_of(faces))
             person: dict[str, Any] = {"name": name, "metadata": metadata, "expires_at": expires_at}
             added = add_to_subject(connection, row, subject_id, faces, datetime.now(UTC), **person)
             answer = s.select_subject(connection, row, added.subject_id)
@@ -250,6 +251,7 @@ class Gallery(GalleryReader):
             if begun is not None:
                 require_not_erased(connection, row, [one for one, _ in faces], begun)
             c.require_space(row, space)
+            photo_rows.lock(connection, photo_keys_of([face for _, face in faces]))
             added = [add_to_subject(connection, row, subject_id, [face], now) for subject_id, face in faces]
             if any(one.changed for one in added):
                 record(connection, self._act, "enroll", collection=collection, objects=face_ids_of(added))
@@ -268,22 +270,3 @@ class Gallery(GalleryReader):
             record(connection, self._act, "face.erase", collection=name, objects=gone)
             note(Erasure("face", Made(name, c.collection_row(connection, name).created_at), faces=gone))
         return Deleted(0, len(gone), len(orphans)), orphans
-
-    # --- photos ---------------------------------------------------------------------------------------------------
-
-    def remove_unreferenced(self, photo_keys: Sequence[str], unlink: Callable[[str], None]) -> int:
-        """Call `unlink` for each key that no face uses, while no face can be added; return how many there were.
-
-        Raises: StorageFailed, also when a photo cannot be removed: then it says that it is still stored.
-        """
-        removed = 0
-        for some in s.in_chunks(tuple(dict.fromkeys(photo_keys))):  # a transaction each: enrolments write in between
-            with self._database.writing() as connection:
-                shown = f.referenced_photos(connection, some)
-                for key in (key for key in some if key not in shown):
-                    try:
-                        unlink(key)
-                    except StorageFailed as exc:
-                        raise _photos_left(exc) from exc
-                    removed += 1
-        return removed

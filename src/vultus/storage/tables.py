@@ -2,7 +2,7 @@
 
     collections ──< subjects ──< faces ──── embeddings, embeddings_b
          │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
-         └───────< undo_log ──< undo_faces                       └──────< aws_secrets
+          └───────< undo_log ──< undo_faces    photos             └──────< aws_secrets
                                                              jobs    installation    erasure_marks
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
@@ -158,6 +158,16 @@ faces = Table(
     UniqueConstraint("subject_pk", "source_sha256"),
     Index("faces_by_revision", "collection_pk", "revision", "subject_pk"),
     Index("faces_by_photo", "photo_sha256"),
+)
+
+# The photos that are stored, or about to be: see `photo_rows.py`. No foreign key: a row outlives its last face.
+photos = Table(
+    "photos",
+    METADATA,
+    Column("sha256", String(64), primary_key=True),
+    Column("bytes", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
 )
 
 embeddings = Table(
@@ -332,7 +342,9 @@ installation = Table(
     Column("key_id", Text, nullable=False),
 )
 _announces, _expires = audit.c.kept_from.is_not(None), subjects.c.expires_at.is_not(None)
+_not_live = photos.c.state != "live"
 Index("audit_by_kept_from", audit.c.kept_from, sqlite_where=_announces, postgresql_where=_announces)
+Index("photos_not_live", photos.c.since, sqlite_where=_not_live, postgresql_where=_not_live)
 Index("subjects_by_expiry", subjects.c.expires_at, sqlite_where=_expires, postgresql_where=_expires)
 
 

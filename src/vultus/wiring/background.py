@@ -23,7 +23,7 @@ from vultus.storage.gallery_reader import doubly_spelled_sentence
 log = logging.getLogger(__name__)
 
 
-SECOND, HOUR_SECONDS = 1.0, 3600.0
+SECOND, PHOTO_SECONDS, HOUR_SECONDS = 1.0, 10.0, 3600.0
 
 
 def utc_now() -> datetime:
@@ -71,6 +71,7 @@ def sweeps(
     galleries = service.acting_as(act).galleries
     found = [
         Sweep("expired subjects", SECOND, lambda: galleries.erase_expired(now())),
+        Sweep("photos of erased faces", PHOTO_SECONDS, galleries.remove_erased_photos),
         Sweep("subjects that are kept no longer", HOUR_SECONDS, lambda: galleries.erase_not_renewed(now())),
     ]
     if settings.audit_days is not None:

@@ -96,7 +96,8 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
                 catch_up_with_ledger(database, ledger, service, settings)
             if isinstance(photos, LocalPhotoStore):  # a bucket is listed only by `vultus check`: that may take hours
                 photos.remove_leftovers()
-                service.galleries.sweep()
+                if is_sqlite(settings.sqlalchemy_url):  # whose folder is this server's alone
+                    service.galleries.sweep()
             finish_what_was_begun(service, settings)
         else:
             erase_expired(service)

@@ -114,7 +114,7 @@ def test_a_sweep_waits_for_an_enrolment_that_relies_on_the_photo(url, tmp_path):
         sweeps: list[Future[int]] = []
 
         def sweep() -> None:
-            sweeps.append(pool.submit(other.remove_unreferenced, [key], photos.delete))
+            sweeps.append(pool.submit(other.photos.remove_strays, [key], photos.delete))
             assert not wait(sweeps, timeout=0.2).done
 
         gallery.add_faces("people", "anna", [new_face(1)], before_commit=sweep)

@@ -80,7 +80,7 @@ async def delete_collection(
     """Erase a collection with all its subjects, faces and photos."""
     caller.require_collection(collection)
     deleted = await state.run(state.system().service.acting_as(caller.act).galleries.delete_collection, collection)
-    counts = resources.RemovedSubjects(subjects=deleted.subjects, faces=deleted.faces, photos=deleted.photos)
+    counts = resources.RemovedSubjects(subjects=deleted.subjects, **resources.removed(deleted).model_dump())
     return resources.DeletedCollection(collection=collection, deleted=counts)
 
 

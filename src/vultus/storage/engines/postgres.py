@@ -140,6 +140,12 @@ class PostgresDatabase:
             yield connection
 
     @contextmanager
+    def locking_rows(self) -> Iterator[Connection]:
+        """A write transaction that waits for nobody, for what locks the rows that it changes."""
+        with stage("database_write"), driver_errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
     def erasing(self) -> Iterator[Connection]:
         """As `writing`, however long it takes. What was erased leaves the files when PostgreSQL vacuums them."""
         with self.writing() as connection:

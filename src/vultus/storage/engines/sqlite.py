@@ -125,6 +125,12 @@ class SQLiteDatabase:
             yield connection
 
     @contextmanager
+    def locking_rows(self) -> Iterator[Connection]:
+        """As `writing`: SQLite locks no rows."""
+        with self.writing() as connection:
+            yield connection
+
+    @contextmanager
     def erasing(self) -> Iterator[Connection]:
         """A write after which the old pages also leave the write-ahead log; soon after if a reader holds it."""
         with self.writing() as connection:

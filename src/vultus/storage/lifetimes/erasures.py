@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row
 
 from vultus.storage import collections as c
 from vultus.storage import faces as f
+from vultus.storage import photo_rows
 from vultus.storage import subjects as s
 from vultus.storage.corrections import undo_log as u
 from vultus.storage.erasure_marks import mark_erased
@@ -26,6 +27,7 @@ def erase_faces(
     if gone:
         u.forget_faces(connection, condition)
         f.delete_faces(connection, condition, c.raise_revision(connection, collection_pk))
+        photo_rows.doom(connection, orphans)
     return gone, orphans
 
 

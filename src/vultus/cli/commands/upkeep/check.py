@@ -18,7 +18,9 @@ from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.database import Database, open_database, require_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
+from vultus.storage.photo_removal import Removal
 from vultus.storage.photo_stores.location import open_photos, photo_location
+from vultus.storage.photos import PhotoStore
 from vultus.storage.sealing.seals import seal_anew
 from vultus.storage.server_lock import serving_alone
 
@@ -50,7 +52,7 @@ def check(
         if seal:
             _seal_anew(database, settings)
         if repair:
-            removed = Gallery(database).remove_unreferenced(unreferenced_photos(database, photos), photos.delete)
+            removed = _repaired(database, photos)
             say(f"removed {removed} photos that belonged to no face")
         found = list(faults(database, photos, digests=not quick))
         notes = [] if any(fault.kind == "database" for fault in found) else _notes(database)
@@ -66,7 +68,21 @@ def _notes(database: Database) -> list[str]:
     """What is no fault, but for the operator to know or to settle."""
     spelled = Gallery(database).doubly_spelled()
     unsealed = [] if database.seals_rows else [NO_SEALS]
-    return [*unsealed, *([doubly_spelled_sentence(spelled)] if spelled else [])]
+    waiting = Gallery(database).photos.waiting()
+    erased = f"{waiting} photos of erased faces are still to be removed; a server does it, or vultus check --repair"
+    return [*unsealed, *([erased] if waiting else []), *([doubly_spelled_sentence(spelled)] if spelled else [])]
+
+
+def _repaired(database: Database, photos: PhotoStore) -> int:
+    """Remove the photos that belong to no face, those too that wait for it; how many."""
+    kept, erased = Gallery(database).photos, 0
+    done = Removal(more=True)
+    while done.more:
+        done = kept.step(photos.delete)
+        erased += done.removed
+        if done.problem is not None:
+            raise done.problem
+    return erased + kept.remove_strays(unreferenced_photos(database, photos), photos.delete)
 
 
 def _seal_anew(database: Database, settings: Settings) -> None:
