@@ -40,7 +40,7 @@ def test_a_search_after_a_promotion_knows_only_what_the_new_primary_has():
         assert gallery.mark("people").revision > before.revision
         assert [found(index, seed) for seed in (1, 4, 5, 6)] == ["p1", "p4", "p5", "p6"]
         assert found(index, 2) != "p2"
-        assert gallery.stored_ids(before, [1, 2, 3]) == {}  # of a search that was under way
+        assert gallery.owners(before, [1, 2, 3]) == {}  # of a search that was under way
 
 
 def enroll(gallery: Gallery, *seeds: int) -> None:
