@@ -1,10 +1,12 @@
 """`python -m tests.api.small_server FOLDER`: the small system in the real server process, for tests over sockets.
 
-Settings come from the environment. When FOLDER/hold exists, every detection waits until FOLDER/go does.
+Settings come from the environment; without VULTUS_PORT it takes a free port.
+When FOLDER/hold exists, every detection waits until FOLDER/go does.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -73,7 +75,8 @@ def opened(settings: Settings, duties: Duties = SERVER) -> Iterator[System]:
 
 
 def main(folder: Path) -> None:
-    settings = Settings(data_dir=folder, port=0)
+    port = int(os.environ.get("VULTUS_PORT", "0"))
+    settings = Settings(data_dir=folder, port=port)
     set_up = partial(quiet_logs, settings.log_level, settings.log_format)
     set_up()
     if settings.workers > 1:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 from vultus_client.errors import InvalidImage, InvalidRequest, RequestTooLarge
 
 MAX_BYTES = 256 * 1024 * 1024  # of a file that is read; no server takes so much, and a mistaken path may lead to a film
+PART_BYTES = 1 << 20
 URL_BEGINNINGS = ("http://", "https://", "data:")
 JPEG_QUALITY = 95
 WANTED = "give a path, bytes, a file opened in binary mode, a numpy array with bgr=, a Pillow image or a URL"
@@ -89,12 +90,19 @@ def _of_file(path: Any) -> bytes:
 
 
 def _of_stream(file: BinaryFile) -> bytes:
-    content: Any = file.read(MAX_BYTES + 1)
-    if not isinstance(content, bytes):
+    content = bytearray()
+    while part := _part(file):
+        content += part
+        if len(content) > MAX_BYTES:
+            raise RequestTooLarge(f"the file has more than {MAX_BYTES >> 20} MiB, and is hardly a photo")
+    return bytes(content)
+
+
+def _part(file: BinaryFile) -> bytes:
+    part: Any = file.read(PART_BYTES)  # not all at once: Python makes a buffer of the size that it is asked for
+    if not isinstance(part, bytes):
         raise InvalidImage("the file gives text; open it in binary mode, as in open(path, 'rb')")
-    if len(content) > MAX_BYTES:
-        raise RequestTooLarge(f"the file has more than {MAX_BYTES >> 20} MiB, and is hardly a photo")
-    return content
+    return part
 
 
 # --- arrays and Pillow images: these libraries are only looked for where the caller has imported them ---------------
