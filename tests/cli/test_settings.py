@@ -58,6 +58,13 @@ def test_a_name_like_no_setting_is_warned_of(surroundings, monkeypatch, capsys):
     assert capsys.readouterr().err == "there is no setting VULTUS_SERVICE_HOST; it has no effect\n"
 
 
+def test_the_variables_of_the_python_client_are_no_mistake(surroundings, monkeypatch, capsys):
+    monkeypatch.setenv("VULTUS_URL", "http://127.0.0.1:8000")
+    monkeypatch.setenv("VULTUS_KEY", "k")
+    load_settings()
+    assert capsys.readouterr().err == ""
+
+
 def test_every_setting_is_known_by_its_variable(surroundings, monkeypatch):
     for name, value in {"VULTUS_HOST": "::1", "vultus_max_faces": "3"}.items():
         monkeypatch.setenv(name, value)

@@ -18,6 +18,7 @@ import pytest
 import vultus_client
 from tests.client.conftest import KEY, Answer, serving
 from tests.pictures import drawn_photo
+from tests.waiting import patient
 from vultus.evaluation.labelled_folder import SYSTEM_FILES, SYSTEM_FOLDERS
 from vultus.vision.decoding.formats import PHOTO_SUFFIXES
 from vultus_client import AsyncClient, Client
@@ -115,7 +116,7 @@ def test_a_server_that_starts_again_in_the_middle_loses_nothing(tmp_path, free_p
 
         seen: list[int] = []
         with Client(first.url, KEY) as client:
-            report = client.enroll_folder(root, on_result=kill_after_five, **QUIET)
+            report = client.enroll_folder(root, on_result=kill_after_five, patience=patient(120), **QUIET)
             restarted[0].result()
             assert (report.done, report.refused) == (12, [])
             assert client.collections.get().faces == 12

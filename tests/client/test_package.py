@@ -14,17 +14,18 @@ from pathlib import Path
 import pytest
 
 import vultus_client
+from tests.waiting import patient
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "clients" / "python"
 USAGE = Path(__file__).with_name("typed_usage.py")
-SECONDS = 300
+SECONDS = 120
 
 
 def run(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
-        command, cwd=cwd, env=kept | environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        command, cwd=cwd, env=kept | environment, capture_output=True, text=True, timeout=patient(SECONDS), check=False
     )
 
 
