@@ -18,7 +18,7 @@ from vultus.model_registry import ModelRegistry
 from vultus.models.catalogue import known_cards
 from vultus.models.repository.store import ModelStore
 from vultus.vision.compute_slots import ComputeSlots
-from vultus.vision.self_test.answers import detector_answers, recogniser_answers
+from vultus.vision.self_test.answers import detector_answers, liveness_answers, recogniser_answers
 
 PLACE = Path(vultus.models.self_test_values.__file__).parent / "self_test" / vultus.models.self_test_values.FILE
 
@@ -40,6 +40,11 @@ def main() -> None:
     detectors = ModelRegistry(store, store.cards, default=settings.default_model, self_test_values={})
     for name, detector in detectors.open_task("detection", ComputeSlots(1, queue=0, wait_seconds=0)).items():
         values[name] = detector_answers(detector)
+    try:
+        liveness = detectors.liveness()
+        values[liveness.id] = liveness_answers(liveness.detector)
+    except ModelNotInstalled as exc:
+        print(exc)
     PLACE.parent.mkdir(exist_ok=True)
     np.savez_compressed(PLACE, **{name: values[name] for name in sorted(values)})
     print(f"{PLACE}: {', '.join(sorted(values))}")

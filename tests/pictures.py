@@ -73,9 +73,14 @@ def drawn_face(seed: int, *, noise: float = 0.0, photo: int = 0) -> np.ndarray:
     return np.kron(np.clip(blurred, 0, 254), np.ones((10, 10, 1))).astype(np.uint8)
 
 
-def drawn_photo(*people: int, noise: float = 0.0, photo: int = 0, size: tuple[int, int] = (320, 240)) -> bytes:
-    """A PNG with one framed drawn face per person, left to right, the first the largest."""
-    canvas = np.full((size[1], size[0], 3), 90, np.uint8)
+def drawn_photo(
+    *people: int, noise: float = 0.0, photo: int = 0, size: tuple[int, int] = (320, 240), liveness: int = 90
+) -> bytes:
+    """A PNG with one framed drawn face per person, left to right, the first the largest.
+
+    liveness: the grey of the background, in hundredths the score of the stand-in liveness model.
+    """
+    canvas = np.full((size[1], size[0], 3), liveness, np.uint8)
     left = 10
     for i, person in enumerate(people):
         side = 80 if i == 0 else 60

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -11,12 +11,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.pictures import FRAME
-from vultus.errors import InvalidRequest, ModelMismatch, ModelNameNotAllowed
+from vultus.errors import InvalidRequest, ModelMismatch, ModelNameNotAllowed, ModelNotInstalled
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.reference_faces import ReferenceFaces
 from vultus.models.relative_calibration import RelativeCalibration
+from vultus.records.liveness import LivenessRule
 from vultus.records.samples import LoadedModel
-from vultus.records.seen import RGB, CropRule, Face, InputRule
+from vultus.records.seen import RGB, Box, CropRule, Face, InputRule
 from vultus.vision.embed import Embedder
 from vultus.vision.session import Session
 
@@ -101,6 +102,17 @@ class TinyModel:
         return replace(self, pipeline_version=version)
 
 
+@dataclass
+class TinyLiveness:
+    """A liveness model whose score is the grey of the picture's lower left corner, in hundredths."""
+
+    rule: LivenessRule = field(default_factory=lambda: LivenessRule("tiny-live", 0.5, 0.01, "card"))
+    box_scales: tuple[float, ...] = (2.0, 2.5)
+
+    def score(self, pixels: RGB, box: Box) -> float:
+        return float(pixels[-1, 0].mean()) / 100
+
+
 class TinyModels:
     """Two recognition models, as the service sees them."""
 
@@ -118,6 +130,16 @@ class TinyModels:
             )
             for model_id, dimension in DIMENSIONS.items()
         }
+
+        self.liveness_model: TinyLiveness | None = TinyLiveness()
+
+    def liveness(self) -> TinyLiveness:
+        if self.liveness_model is None:
+            raise ModelNotInstalled("its model tiny-live is not installed; run: vultus models pull tiny-live")
+        return self.liveness_model
+
+    def liveness_capabilities(self) -> dict[str, object] | None:
+        return None if self.liveness_model is None else {"model_id": "tiny-live"}
 
     def resolve(self, name: str | None) -> TinyModel:
         wanted = name or TINY

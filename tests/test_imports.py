@@ -17,7 +17,7 @@ GROUND = {
 FLOOR = GROUND | {"matching", "vision", "models", "search"}
 # folder or file -> those it may know, beside itself
 MAY_KNOW = {
-    "errors": set(),
+    "errors": {"records"},
     "records": set(),
     "cores": set(),
     "identifiers": {"lookalikes"},
@@ -46,15 +46,19 @@ MAY_KNOW = {
     "loaded_models": set(),
     "model_references": GROUND | {"matching", "models", "search"},
     "model_loading": GROUND | {"matching", "vision", "models"},
-    "model_registry": GROUND | {"loaded_models", "model_loading", "model_references", "matching", "vision", "models"},
+    "liveness_models": GROUND | {"vision", "models"},
+    "model_registry": GROUND
+    | {"loaded_models", "model_loading", "model_references", "liveness_models", "matching", "vision", "models"},
     "portable": GROUND | {"storage"},
     "jobs": GROUND | {"vision", "storage", "service"},
-    "wiring": FLOOR | {"config", "storage", "backup", "status", "service", "jobs", "model_registry"},
+    "wiring": FLOOR
+    | {"config", "storage", "backup", "status", "service", "jobs", "model_registry"}
+    | {"liveness_models"},
     "api": GROUND | {"config", "schemas", "matching", "search", "storage", "status", "service"},
     "server": GROUND | {"config", "wiring", "api"},
     "cli": FLOOR
     | {"config", "schemas", "storage", "backup", "portable", "status", "service", "jobs"}
-    | {"evaluation", "model_loading", "model_registry", "wiring", "server"},
+    | {"evaluation", "model_loading", "model_registry", "liveness_models", "wiring", "server"},
     "__main__": {"cli"},
 }
 # library -> the files, or folders, that alone may import it

@@ -12,7 +12,11 @@
     │   ├── NoFaceDetected          no_face_detected
     │   ├── MultipleFaces           multiple_faces
     │   ├── LowQuality              low_quality
-    │   └── LooksLikeAnotherSubject looks_like_another_subject
+    │   ├── LooksLikeAnotherSubject looks_like_another_subject
+    │   ├── NotLive
+    │   │   ├── PresentationAttackSuspected presentation_attack_suspected
+    │   │   └── LivenessNotJudged   liveness_not_judged
+    │   └── FramesDiffer            frames_differ
     ├── Denied                      who asks may not
     │   ├── MissingApiKey           missing_api_key
     │   ├── InvalidApiKey           invalid_api_key
@@ -52,6 +56,8 @@ A message never holds a key, a name, an image or an embedding.
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from vultus.records.liveness import LivenessVerdict
 
 FILE_FAILED = "file_failed"  # the code of an OSError: in --json, and in the counts of an import or an evaluation
 
@@ -136,6 +142,36 @@ class LooksLikeAnotherSubject(FaceRefused):
     """The face fits another enrolled subject, and the enrolment is strict."""
 
     code = "looks_like_another_subject"
+
+
+class NotLive(FaceRefused):
+    """Liveness is required, and the face did not pass; `verdict` says more."""
+
+    code = "presentation_attack_suspected"
+
+    def __init__(self, message: str, verdict: LivenessVerdict) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+    def __reduce__(self) -> tuple[type[NotLive], tuple[str, LivenessVerdict]]:
+        """As it goes to another process."""
+        return type(self), (str(self), self.verdict)
+
+
+class PresentationAttackSuspected(NotLive):
+    """The face is taken for a picture of a face."""
+
+
+class LivenessNotJudged(NotLive):
+    """The face is too small, cut off or grey for the liveness model."""
+
+    code = "liveness_not_judged"
+
+
+class FramesDiffer(FaceRefused):
+    """The frames of one presentation show different faces."""
+
+    code = "frames_differ"
 
 
 class Denied(VultusError):

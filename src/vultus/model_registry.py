@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vultus.errors import InvalidRequest, ModelInvalid, ModelMismatch, ModelNameNotAllowed, ModelNotInstalled
+from vultus.liveness_models import LivenessModels, ServedLiveness
 from vultus.loaded_models import LoadedModels
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.rates import ProbeMixture, RateCurve, SearchModel
@@ -17,9 +18,11 @@ from vultus.model_loading import RecogniserLoader, SelfTest
 from vultus.model_references import reference_faces, relative_rates
 from vultus.models.card import Calibration, ModelCard, cards_of, find_card, known_card
 from vultus.models.excluded_models import not_converted, refusal
+from vultus.models.liveness_calibration import LivenessCalibration
 from vultus.models.precision import Precision
 from vultus.models.relative_calibration import RelativeCalibration
 from vultus.models.repository.store import ModelStore
+from vultus.models.self_test_values import self_test_values as stored_values
 from vultus.records.samples import LoadedModel
 from vultus.records.seen import Float32
 from vultus.vision.compute_slots import ComputeSlots
@@ -114,15 +117,16 @@ class ModelRegistry:
         use_stand_ins: bool = False,
         decoders: Decoders = DECODERS,
         self_test_values: Mapping[str, Float32] | None = None,
+        operator_liveness: Mapping[str, LivenessCalibration] | None = None,
     ) -> None:
         """default: id or alias of the model for requests that name none.
 
-        operator_calibrations: by model id; they take precedence over the cards'. device: of all networks, the
-        detectors' too. precision: int8 applies to the models that have it; fall_back: those that compute wrong in int8
-        are served in fp32, else refused. allow_noncommercial: serve weights that may not be used commercially.
-        use_stand_ins: while the weights of a card with a stand-in are not installed, its aliases (never its id) mean
-        that one. decoders: of the tasks other than recognition. self_test_values: what models must answer to drawn
-        faces; None: those of the box.
+        operator_calibrations, operator_liveness: by model id; they take precedence over the cards'. device: of all
+        networks, the detectors' too. precision: int8 applies to the models that have it; fall_back: those that compute
+        wrong in int8 are served in fp32, else refused. allow_noncommercial: serve weights that may not be used
+        commercially. use_stand_ins: while the weights of a card with a stand-in are not installed, its aliases (never
+        its id) mean that one. decoders: of the tasks other than recognition. self_test_values: what models must answer
+        to drawn faces; None: those of the box.
 
         Raises: ModelNameNotAllowed when no recognition card has the default's name.
         """
@@ -133,6 +137,14 @@ class ModelRegistry:
         self._device = device
         self._loader = RecogniserLoader(
             store, device=device, precision=precision, fall_back=fall_back, values=self_test_values
+        )
+        self._liveness = LivenessModels(
+            store,
+            cards,
+            operator_calibrations=operator_liveness,
+            device=device,
+            decoders=decoders,
+            self_test_values=stored_values() if self_test_values is None else self_test_values,
         )
         self._allow_noncommercial = allow_noncommercial
         self._use_stand_ins = use_stand_ins
@@ -189,6 +201,14 @@ class ModelRegistry:
             for name, detector in opened.items():
                 self._loader.test_detector(name, detector)
         return opened
+
+    def liveness(self) -> ServedLiveness:
+        """The liveness model, loaded at its first use. Raises: ModelNotInstalled, ModelInvalid."""
+        return self._liveness.get()
+
+    def liveness_capabilities(self) -> dict[str, Any] | None:
+        """The liveness model and its threshold, for programs; None where there is no card of one."""
+        return self._liveness.capabilities()
 
     @property
     def self_tests(self) -> tuple[SelfTest, ...]:

@@ -38,6 +38,7 @@ WHOLE = {
     *("CompareAnswer.cautions", "EnrollAnswer.cautions", "FoundFace.cautions", "VerifyAnswer.cautions"),
     *("DetectedFace.landmarks", "FacialArea.left_eye", "FacialArea.right_eye", "Representation.embedding"),
     *("OtherFaces.img1", "OtherFaces.img2"),  # VerifyAnswer.faces_found has the same images
+    "LivenessAnswer.scores",  # one for each photo that was sent
     *("KeyAnswer.scopes", "NewKeyAnswer.scopes", "RotatedKeyAnswer.scopes"),
     *("KeyAnswer.collections", "NewKeyAnswer.collections", "RotatedKeyAnswer.collections"),
 }  # fmt: skip

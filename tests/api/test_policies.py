@@ -17,7 +17,14 @@ from vultus.storage.audit import Audit
 from vultus.vision.quality import QUALITY_VERSION
 from vultus.wiring.parts import System
 
-NONE = {"min_quality": None, "target_fmr": None, "target_fpir": None, "store_photos": True, "retention_days": None}
+NONE = {
+    "min_quality": None,
+    "target_fmr": None,
+    "target_fpir": None,
+    "store_photos": True,
+    "retention_days": None,
+    "liveness": None,
+}
 STRICT = {"min_quality": 30, "target_fmr": 1e-4, "target_fpir": 1e-3}
 
 
@@ -76,7 +83,9 @@ def test_patch_changes_what_is_sent_and_null_takes_away(small_client: TestClient
         ({"target_fpir": -0.1}, 'field "policies.target_fpir"'),
         ({"target_fpir": "inf"}, 'field "policies.target_fpir"'),
         ({"store_photos": "maybe"}, "must be true or false"),
-        ({"liveness": 0.5}, "unknown parameter 'policies.liveness'"),
+        ({"blur": 0.5}, "unknown parameter 'policies.blur'"),
+        ({"liveness": 0.5}, 'field "policies.liveness"'),
+        ({"liveness": "always"}, "should be 'off', 'report' or 'require'"),
         ("min_quality", "must be a JSON object"),
         ([], "must be a JSON object"),
         (float("nan"), "not valid JSON"),

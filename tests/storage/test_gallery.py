@@ -101,7 +101,7 @@ def test_a_change_of_policies_is_one_audit_line_and_no_change_is_none(database, 
     assert (line.action, line.collection, line.objects) == ("collection.policy", "people", ())
 
 
-@pytest.mark.parametrize("stored", ['{"liveness": 0.9}', "[1]", "{"])
+@pytest.mark.parametrize("stored", ['{"blur": 0.9}', "[1]", "{"])
 def test_a_policy_that_this_code_does_not_know_is_not_ignored(database, gallery, stored):
     with database.writing() as connection:
         connection.execute(text("UPDATE collections SET policies = :stored"), {"stored": stored})

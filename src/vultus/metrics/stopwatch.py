@@ -20,7 +20,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Literal
 
-Stage = Literal["wait", "decode", "detect", "embed", "search", "database_read", "database_write", "photos"]
+Stage = Literal["wait", "decode", "detect", "embed", "liveness", "search", "database_read", "database_write", "photos"]
 
 
 class Stopwatch:

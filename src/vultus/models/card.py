@@ -39,6 +39,7 @@ from vultus.models.card_parts import (
     UrlSource,
 )
 from vultus.models.int8_ranges import Int8Ranges
+from vultus.models.liveness_calibration import LivenessCalibration
 from vultus.models.toml import parse_toml
 from vultus.records.seen import CropRule, InputRule
 
@@ -79,7 +80,7 @@ TASKS: Mapping[str, TaskFields] = {
     "recognition": TaskFields(needed=("output_dimension", "crop"), allowed=("int8", "older_versions", "stand_in")),
     "detection": TaskFields(allowed=("decoder", "refiner", "fallback")),
     "landmarks": TaskFields(),
-    "liveness": TaskFields(needed=("decoder", "box_scales")),
+    "liveness": TaskFields(needed=("decoder", "box_scales"), allowed=("liveness",)),
 }
 _ALWAYS_NEEDED = ("aliases", "input", "files")  # the card has defaults for them, for models made up of others
 _NOT_FUSED = ("input", "files", "crop")  # a fused model has those of its members
@@ -118,6 +119,7 @@ class ModelCard:
     refiner: id of the card whose network "onet" estimates a detector's landmarks again; None: they stay as they are.
     fallback: id of the detector to try where this one, being the default, finds no face.
     box_scales: of a liveness model: the crop of each file is the face's box, about its centre, times its factor.
+    liveness: its threshold, and what was measured with it.
     """
 
     id: PlainName
@@ -143,6 +145,7 @@ class ModelCard:
     refiner: PlainName | None = None
     fallback: PlainName | None = None
     box_scales: Annotated[tuple[Positive, ...], Write("one number for each file")] = ()
+    liveness: LivenessCalibration | None = None
     older_versions: Counts = ()
 
     @model_validator(mode="before")

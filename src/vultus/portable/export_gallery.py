@@ -158,6 +158,7 @@ def _collection_file(collection: Collection) -> CollectionFile:
         target_fpir=held.target_fpir,
         store_photos=held.store_photos,
         retention_days=held.retention_days,
+        liveness=held.liveness,
     )
     return CollectionFile(
         model_id=collection.model_id,

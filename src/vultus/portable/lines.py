@@ -24,6 +24,7 @@ from vultus.findings import Steps, Wording, sentence_of
 from vultus.identifiers import MAX_RETENTION_DAYS, check_known_subject, check_metadata, check_name
 from vultus.json_text import parse_json
 from vultus.portable.layout import VERSION
+from vultus.records.liveness import LivenessMode
 from vultus.records.seen import Float32
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -57,6 +58,7 @@ class PoliciesValue(_Value):
     target_fpir: Rate | None = None
     store_photos: bool = True
     retention_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] | None = None
+    liveness: LivenessMode | None = None
 
 
 class CollectionFile(_Value):

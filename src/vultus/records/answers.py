@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from vultus.records.cautions import Caution
 from vultus.records.chosen import FaceChoice
+from vultus.records.liveness import LivenessVerdict
 from vultus.records.seen import Face, Quality
 from vultus.records.stored import Collection, EnrolledFace, Subject, Undo
 
@@ -85,7 +86,7 @@ class Verification:
 
     score: relative to a cohort where the rule has a score, else the similarity. reason: of the decision, in words.
     beyond: why the error rates may not hold for these faces; None when they do. enrolled: the face that was compared
-    with, the most alike of its subject; None for two photos.
+    with, the most alike of its subject; None for two photos. liveness: of each photo that was judged.
     """
 
     decision: Literal["match", "no_match", "unreliable"]
@@ -101,6 +102,7 @@ class Verification:
     enrolled: ComparedFace | None = None
     beyond: str | None = None
     cautions: tuple[Caution, ...] = ()
+    liveness: tuple[LivenessVerdict, ...] = ()
 
     @property
     def verified(self) -> bool:
@@ -152,7 +154,7 @@ class Identification:
 
     rule: with the cosine that the best candidate has to reach. beyond: why the error rates may not hold for this face,
     in words. face, quality: None where no photo was searched with; an enrolled face has its stored quality. more: there
-    are further candidates, which were not asked for.
+    are further candidates, which were not asked for. liveness: None where it was not judged.
     """
 
     face: Face | None
@@ -164,6 +166,7 @@ class Identification:
     beyond: str | None = None
     cautions: tuple[Caution, ...] = ()
     more: bool = False
+    liveness: LivenessVerdict | None = None
 
 
 @dataclass(frozen=True)
@@ -185,14 +188,15 @@ class EnrolledPhoto:
     """One accepted photo of an enrolment; created: False when the subject had this very photo already.
 
     rotation: the degrees clockwise by which the photo was turned to be stored upright. Where it is not 0, box and
-    landmarks of the face are those in the photo as sent. choice: which face of the photo; None where it was
-    not looked at.
+    landmarks of the face are those in the photo as sent. choice, liveness: which face of the photo, and whether it is
+    live; None where it was not looked at.
     """
 
     face: EnrolledFace
     created: bool
     rotation: int = 0
     choice: FaceChoice | None = None
+    liveness: LivenessVerdict | None = None
 
 
 @dataclass(frozen=True)

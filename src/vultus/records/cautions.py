@@ -17,6 +17,9 @@ CautionCode = Literal[
     "looks_like_another_id",
     "model_not_installed",
     "model_not_calibrated",
+    "presentation_attack_suspected",
+    "liveness_not_judged",
+    "liveness_uncertain",
 ]
 
 

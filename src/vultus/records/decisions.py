@@ -10,7 +10,9 @@ from typing import Any
 class Decision:
     """One decision and its reasons.
 
-    decision: verified or not_verified of a 1:1 comparison, match, ambiguous or unknown of a search; unreliable of both.
+    decision: verified or not_verified of a 1:1 comparison, match, ambiguous or unknown of a search; unreliable of both;
+    live, attack or unjudged of a liveness check, whose rule is "liveness", its score and threshold those of liveness,
+    expected its BPCER.
     similarity: the cosine of the best comparison, None when there was nothing to compare with; score: as in
     `records.answers.Candidate`. threshold: the cosine that it had to reach. rule: where that came from; expected: the
     error rate that was asked for, None when the threshold was given. face_ids: of the enrolled faces that were

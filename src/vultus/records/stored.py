@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from vultus.records.decisions import Decision
+from vultus.records.liveness import LivenessMode
 from vultus.records.seen import Box, ModelEmbedding, Quality
 
 Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "override", "metrics", "admin"]
@@ -24,7 +25,7 @@ class CollectionPolicies:
     A request may be stricter; a looser one needs the scope `override`. min_quality: the lowest floor of an enrolment,
     0..100. target_fmr, target_fpir: the highest error rates of /verify and /find, in (0, 1). store_photos: whether the
     photos of its faces are kept. retention_days: a subject is erased so many days after the last enrolment of a face
-    of it; None: never.
+    of it; None: never. liveness: what is at least done about it, see `records.liveness`.
     """
 
     min_quality: float | None = None
@@ -32,6 +33,7 @@ class CollectionPolicies:
     target_fpir: float | None = None
     store_photos: bool = True
     retention_days: int | None = None
+    liveness: LivenessMode | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from vultus.records.chosen import PhotoFaces
 from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import EnrolledFace
 from vultus.schemas.faces import FacialArea, area, area_of, choice_fields, chosen_face, other_faces, quality_of
+from vultus.schemas.liveness import liveness_answer, liveness_by_image
 from vultus.schemas.recognition import (
     CautionAnswer,
     ChosenFaces,
@@ -87,6 +88,7 @@ def enroll_answer(result: EnrollResult, asked: str | None, seconds: float) -> En
             quality=stored_quality(photo.face),
             photo=photo_of(photo.face),
             created=photo.created,
+            liveness=liveness_answer(photo.liveness),
             **choice_fields(photo.choice),
         )
         for photo in result.faces
@@ -136,6 +138,7 @@ def verify_answer(result: Verification, asked: str | None, seconds: float) -> Ve
         enrolled_face=None if result.enrolled is None else EnrolledFaceAnswer(**vars(result.enrolled)),
         expected_fmr=rule.expected if rule.kind == "target_fmr" else None,
         threshold_rule=rule_of(rule),
+        liveness=liveness_by_image(result.liveness),
         beyond=None if result.beyond is None else True,
         beyond_reason=result.beyond,
         cautions=[caution_answer(caution) for caution in result.cautions],
@@ -172,6 +175,7 @@ def _found_face(found: Identification, chosen: str | None) -> FoundFace:
         reason=found.reason,
         threshold=rounded(found.rule.similarity),
         threshold_rule=rule_of(found.rule),
+        liveness=liveness_answer(found.liveness),
         beyond=None if found.beyond is None else True,
         beyond_reason=found.beyond,
         cautions=[caution_answer(caution) for caution in found.cautions],

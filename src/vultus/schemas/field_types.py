@@ -81,7 +81,8 @@ def _image(value: Any, info: ValidationInfo) -> bytes:
     return value.content
 
 
-def _images(value: Any, info: ValidationInfo) -> list[bytes]:
+def read_images(value: Any, info: ValidationInfo) -> list[bytes]:
+    """The bytes of one image or several. Raises ValueError, InvalidImage, RequestTooLarge."""
     limits = _limits(info)
     values: Sequence[Any] = value if isinstance(value, list) else [value]
     if not values:
@@ -209,7 +210,7 @@ def _coming(value: datetime) -> datetime:
 Blank = BeforeValidator(_blank_is_absent)
 FutureMoment = Annotated[AwareDatetime, BeforeValidator(_moment), AfterValidator(_coming)]
 Image = Annotated[bytes, BeforeValidator(_image)]
-Images = Annotated[list[bytes], BeforeValidator(_images)]
+Images = Annotated[list[bytes], BeforeValidator(read_images)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(plain_number)]
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False), BeforeValidator(plain_number)]

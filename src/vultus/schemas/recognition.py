@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from vultus.records.answers import Metric, SearchDecision
 from vultus.records.cautions import CautionCode
 from vultus.schemas.faces import CHOSEN, FACES_FOUND, FOUND, OTHERS, ChosenFace, FacialArea, OtherFaceAnswer
+from vultus.schemas.liveness import LIVENESS_ANSWER, LivenessAnswer, LivenessByImage
 
 NO_PHOTO = "null for a face that was enrolled by its embedding."
 
@@ -76,6 +77,7 @@ class NewFaceAnswer(BaseModel):
     faces_found: int | None = FOUND
     chosen: ChosenFace | None = CHOSEN
     other_faces: list[OtherFaceAnswer] = OTHERS
+    liveness: LivenessAnswer | None = LIVENESS_ANSWER
 
 
 class RejectedAnswer(BaseModel):
@@ -139,8 +141,8 @@ CAUTIONS: Any = Field(
     default=[],
     exclude_if=lambda cautions: not cautions,
     description="Present when a photo is below the quality floor, shows no face or what looks like a child of under "
-    "six, shows another face that may be meant, or more faces than are used, no photo was searched for, or another "
-    "model than the named one answered.",
+    "six, shows another face that may be meant, or more faces than are used, no photo was searched for, another "
+    "model than the named one answered, or liveness was judged and is in doubt.",
 )
 
 
@@ -172,6 +174,7 @@ class VerifyAnswer(BaseModel):
         description="The false match rate among people alike that was asked for; null where none can be stated."
     )
     threshold_rule: Rule
+    liveness: LivenessByImage | None = LIVENESS_ANSWER
     beyond: Literal[True] | None = beyond_field(BEYOND)
     beyond_reason: str | None = beyond_field("Why.")
     cautions: list[CautionAnswer] = CAUTIONS
@@ -198,6 +201,7 @@ class FoundFace(BaseModel):
     reason: str
     threshold: float = Field(description="The cosine that the best candidate has to reach.")
     threshold_rule: Rule
+    liveness: LivenessAnswer | None = LIVENESS_ANSWER
     beyond: Literal[True] | None = beyond_field(BEYOND)
     beyond_reason: str | None = beyond_field("Why.")
     cautions: list[CautionAnswer] = CAUTIONS

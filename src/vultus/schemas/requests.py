@@ -41,6 +41,7 @@ from vultus.schemas.field_types import (
     SubjectIds,
     Vector,
 )
+from vultus.schemas.liveness import FRAMES, LIVENESS, LIVENESS_OF, Frames, LivenessField
 
 MODEL = "A model of /capabilities, by id or alias. Blank or over 200 characters counts as absent."
 DETECTOR = "A detector of /capabilities, or one of its aliases, which mean the default. Default: the server's."
@@ -69,7 +70,7 @@ def _required_without_embedding(value: Any, info: ValidationInfo) -> Any:
 class EnrollFields(CallFields):
     """POST /enroll."""
 
-    repeatable = frozenset({"img"})
+    repeatable = frozenset({"img", "frames"})
 
     embedding: Annotated[Embeddings | None, Blank] = Field(
         None,
@@ -106,19 +107,24 @@ class EnrollFields(CallFields):
     strict: Flag = Field(
         False, description="Refuse, instead of a caution, a face that fits another subject of the collection."
     )
+    liveness: LivenessField = Field(None, description=LIVENESS)
+    frames: Frames = Field(None, description=FRAMES)
 
     @model_validator(mode="after")
     def _one_way_to_enroll(self) -> Self:
         if self.embedding is not None:
-            self._refuse("an embedding", ("img", "subjects", "detector_backend", "face", "min_quality", "align"))
+            photo = ("img", "subjects", "detector_backend", "face", "min_quality", "align", "frames")
+            self._refuse("an embedding", photo)
             if self.model_name is None:
                 raise ValueError("an embedding needs model_name, the model that made it")
         elif self.face == "all":
-            self._refuse("face=all", ("subject", "name", "metadata", "expires_at"))
+            self._refuse("face=all", ("subject", "name", "metadata", "expires_at", "frames"))
             if len(self.img or ()) > 1:
                 raise ValueError(f"face=all takes one photo, {len(self.img or ())} were sent; send them one by one")
         elif self.subjects is not None:
             raise ValueError("subjects needs face=all; for photos of one person send subject")
+        elif self.frames and len(self.img or ()) > 1:
+            raise ValueError(f"frames are of one photo, {len(self.img or ())} were sent as img; send one img")
         return self
 
     def _refuse(self, way: str, names: Sequence[str]) -> None:
@@ -131,6 +137,8 @@ class EnrollFields(CallFields):
 
 class VerifyFields(CallFields):
     """POST /verify: img1 and img2, or img and subject."""
+
+    repeatable = frozenset({"frames"})
 
     img1: Annotated[Image | None, Blank] = Field(None, description="First photo; together with img2.")
     img2: Annotated[Image | None, Blank] = Field(None, description="Second photo.")
@@ -157,6 +165,9 @@ class VerifyFields(CallFields):
         "faces in place of the model's mean faces.",
     )
     accept_low_quality: Flag = Field(False, description=ACCEPT_LOW_QUALITY)
+    liveness: LivenessField = Field(None, description=LIVENESS)
+    liveness_of: Annotated[Literal["both", "img1", "img2"], Blank] = Field("both", description=LIVENESS_OF)
+    frames: Frames = Field(None, description=FRAMES)
 
     @model_validator(mode="after")
     def _one_pair_one_rule(self) -> Self:
@@ -166,6 +177,10 @@ class VerifyFields(CallFields):
             raise ValueError("img1 and img2 exclude img and subject; send one pair or the other")
         if self.cohort is not None and any(person):
             raise ValueError("cohort is for img1 and img2; a subject is compared within its own collection")
+        if self.frames and any(photos):
+            raise ValueError("frames are of img, with subject; img1 and img2 are judged each by itself")
+        if self.liveness_of != "both" and any(person):
+            raise ValueError("liveness_of is for img1 and img2; of a subject the photo sent is judged")
         names = ("img", "subject") if any(person) else ("img1", "img2")
         missing = [name for name in names if getattr(self, name) is None]
         if missing:
@@ -176,6 +191,8 @@ class VerifyFields(CallFields):
 
 class FindFields(CallFields):
     """POST /find: one of img, face_id and embedding."""
+
+    repeatable = frozenset({"frames"})
 
     img: Annotated[Image | None, Blank] = Field(None, description="The photo to search with.")
     face_id: Annotated[FaceId | None, Blank] = Field(
@@ -196,6 +213,8 @@ class FindFields(CallFields):
     model_name: ModelName = Field(None, description=MODEL + " It must be the collection's.")
     detector_backend: DetectorName = Field(None, description=DETECTOR)
     accept_low_quality: Flag = Field(False, description=ACCEPT_LOW_QUALITY)
+    liveness: LivenessField = Field(None, description=LIVENESS)
+    frames: Frames = Field(None, description=FRAMES)
 
     @model_validator(mode="after")
     def _one_probe_one_rule(self) -> Self:
@@ -207,6 +226,8 @@ class FindFields(CallFields):
             raise ValueError(f"{' and '.join(sent)} exclude each other; send one")
         if self.embedding is not None and self.model_name is None:
             raise ValueError("an embedding needs model_name, the model that made it")
+        if self.frames and (self.img is None or self.faces == "all"):
+            raise ValueError("frames are of one face in img; leave out frames, or faces, face_id and embedding")
         return self
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vultus.errors import InvalidRequest
 from vultus.identifiers import ADMIN_BY_COMMAND, DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
+from vultus.records.liveness import LivenessMode
 from vultus.records.stored import CollectionPolicies, Scope
 from vultus.schemas.field_types import (
     Blank,
@@ -41,6 +42,9 @@ class PolicyFields(BaseModel):
     )
     retention_days: RetentionDays | None = Field(
         None, description="A subject is erased so many days after the last enrolment of a face of it, within an hour."
+    )
+    liveness: LivenessMode | None = Field(
+        None, description="The least liveness of /verify with a subject, /find and /enroll: report, or require."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from vultus.records.answers import Deleted
+from vultus.records.liveness import LivenessMode
 from vultus.records.stored import ApiKey, AuditLine, Collection, EnrolledFace, KeyKind, KeyRotation, Scope, Subject
 from vultus.schemas.answers import photo_of, stored_area, stored_quality
 from vultus.schemas.faces import FacialArea
@@ -41,6 +42,7 @@ class PoliciesAnswer(BaseModel):
     retention_days: int | None = Field(
         description="A subject is erased so many days after the last enrolment of a face of it."
     )
+    liveness: LivenessMode | None = Field(description="The least liveness of /verify with a subject, /find, /enroll.")
 
 
 class CollectionAnswer(BaseModel):
@@ -162,13 +164,16 @@ class DecisionAnswer(BaseModel):
     """What was decided about a face, and why."""
 
     decision: str = Field(
-        description="verified or not_verified of a comparison; match, ambiguous or unknown of a search; unreliable."
+        description="verified or not_verified of a comparison; match, ambiguous or unknown of a search; unreliable; "
+        "live, attack or unjudged of a liveness check."
     )
     similarity: float | None = Field(description="The cosine of the best comparison; null when there was none.")
     score: float | None = Field(description="As in the answer: relative to other faces, where the model has that.")
-    threshold: float = Field(description="The cosine that it had to reach.")
-    rule: str = Field(description="Where the threshold came from: target_fmr, target_fpir or explicit.")
-    expected: float | None = Field(description="The error rate asked for; null when the threshold was given.")
+    threshold: float = Field(description="The cosine that it had to reach; of liveness, the score.")
+    rule: str = Field(description="Where the threshold came from: target_fmr, target_fpir, explicit; or liveness.")
+    expected: float | None = Field(
+        description="The error rate asked for, of liveness the BPCER; null when the threshold was given."
+    )
     model_id: str
     face_ids: list[str] = Field(description="The enrolled faces it was compared with, best first, at most five.")
     chosen: list[int | None] = Field(description="Which face of each photo, the most prominent is 0.")

@@ -11,9 +11,12 @@ from typing import Literal
 from vultus.errors import LowQuality
 from vultus.records.answers import EnrolledPhoto
 from vultus.records.chosen import FaceChoice
+from vultus.records.liveness import LivenessMode, LivenessVerdict
 from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import NewFace, Photo
 from vultus.service.context import Models, ServiceContext, low_quality_sentence
+from vultus.service.liveness.frames import read_frames, refuse_repeated
+from vultus.service.liveness.judging import Frame, judge, require_live
 from vultus.storage.photos import PhotoStore
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.face_selection import largest_face, only_face
@@ -51,6 +54,7 @@ class AcceptedFace:
     source_size: tuple[int, int]
     photo: PhotoToKeep | None
     choice: FaceChoice
+    liveness: LivenessVerdict | None = None
 
     @property
     def new(self) -> NewFace:
@@ -60,7 +64,7 @@ class AcceptedFace:
 
     def as_sent(self, stored: EnrolledPhoto) -> EnrolledPhoto:
         """The answer about this face, stored just now, for the caller who has the photo as sent."""
-        stored = replace(stored, choice=self.choice)
+        stored = replace(stored, choice=self.choice, liveness=self.liveness)
         if not (stored.created and self.seen.rotation):
             return stored
         landmarks = tuple((float(x), float(y)) for x, y in self.seen.landmarks)
@@ -72,7 +76,8 @@ class AcceptedFace:
 class Acceptance:
     """How a photo becomes a face to enroll. pipeline_version: of the model. floor: of quality, 0..100.
 
-    detector: None: the default one. keep_photo: whether a JPEG is made of it.
+    detector: None: the default one. keep_photo: whether a JPEG is made of it. frames: further photos of the moment of
+    the photo, for liveness.
     """
 
     model_id: str
@@ -82,6 +87,8 @@ class Acceptance:
     detector: str | None = None
     align: bool = True
     keep_photo: bool = True
+    liveness: LivenessMode = "off"
+    frames: tuple[bytes, ...] = ()
 
 
 Accept = Callable[[bytes, str, Acceptance], AcceptedFace]
@@ -91,17 +98,32 @@ Accept = Callable[[bytes, str, Acceptance], AcceptedFace]
 def accept_photo(pipeline: Pipeline, models: Models, photo: bytes, source: str, rules: Acceptance) -> AcceptedFace:
     """The face of a photo to enroll: all that is computed of it. source: sha256 of its bytes.
 
-    Raises BadInput, FaceRefused: it cannot be enrolled.
+    Raises BadInput, FaceRefused: it cannot be enrolled; ModelNotInstalled, ModelInvalid.
     """
+    refuse_repeated(photo, rules.frames)
     with pipeline.slot():
         model = models.resolve(rules.model_id).at_version(rules.pipeline_version)
         detected = pipeline.detect(photo, detector=rules.detector)
         face = only_face(detected) if rules.face == "only" else largest_face(detected)
         (template,) = pipeline.embed([(detected, face)], model.embedder(), align=rules.align)
         require_quality(template.quality, rules.floor)
+        verdict = _judged(pipeline, models, (detected, face), template, rules)
         kept = photo_to_keep(pipeline, detected, source) if rules.keep_photo else None
         chosen = pipeline.choice(detected, face)
-    return accepted_face(detected, face, template, source, kept, chosen)
+    return accepted_face(detected, face, template, source, kept, chosen, verdict)
+
+
+def _judged(
+    pipeline: Pipeline, models: Models, seen: Frame, template: Template, rules: Acceptance
+) -> LivenessVerdict | None:
+    if rules.liveness == "off":
+        return None
+    model = models.resolve(rules.model_id).at_version(rules.pipeline_version)
+    more = read_frames(pipeline, rules.frames, template, model, detector=rules.detector, align=rules.align)
+    verdict = judge(models.liveness(), "img", [seen, *more])
+    if rules.liveness == "require":
+        require_live(verdict)
+    return verdict
 
 
 def accepted_face(
@@ -111,10 +133,11 @@ def accepted_face(
     source: str,
     photo: PhotoToKeep | None,
     choice: FaceChoice,
+    liveness: LivenessVerdict | None = None,
 ) -> AcceptedFace:
     """A face of a photo that passed. source: sha256 of the bytes sent."""
     upright = replace(template, face=detected.upright(face))
-    return AcceptedFace(upright, template.face, source, source_size(detected), photo, choice)
+    return AcceptedFace(upright, template.face, source, source_size(detected), photo, choice, liveness)
 
 
 def photo_to_keep(pipeline: Pipeline, detected: DetectedPhoto, source: str) -> PhotoToKeep:

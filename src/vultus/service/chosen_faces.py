@@ -40,6 +40,11 @@ def settle(
     return template, choice
 
 
+def chosen_face(detected: DetectedPhoto, choice: FaceChoice, whole: Face) -> Face:
+    """The face that was chosen, in the pixels of the decoded photo. whole: where none was found."""
+    return whole if choice.index is None else detected.faces[choice.index]
+
+
 def _is_unusable(quality: Quality) -> bool:
     return quality.score < UNUSABLE
 

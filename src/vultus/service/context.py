@@ -16,10 +16,19 @@ from vultus.matching.decision import ThresholdTable
 from vultus.matching.reference_faces import ReferenceFaces
 from vultus.records.answers import ThresholdRule
 from vultus.records.cautions import Caution
+from vultus.records.liveness import LivenessMode
 from vultus.records.seen import Quality
 from vultus.records.stored import Collection, CollectionPolicies
 from vultus.search.index import SearchIndex
-from vultus.service.policies import NO_POLICIES, Effective, Limit, effective_limit, effective_threshold
+from vultus.service.liveness.judging import LivenessModel
+from vultus.service.policies import (
+    NO_POLICIES,
+    Effective,
+    Limit,
+    effective_limit,
+    effective_liveness,
+    effective_threshold,
+)
 from vultus.storage.audit import Act
 from vultus.storage.gallery import Gallery
 from vultus.storage.photo_removal import Removal
@@ -71,6 +80,9 @@ class Models(Protocol):
 
     def served(self, name: str) -> Model:
         """The same, whether or not its files are there. Raises ModelNameNotAllowed."""
+
+    def liveness(self) -> LivenessModel:
+        """The liveness model. Raises ModelNotInstalled, ModelInvalid."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +154,14 @@ class ServiceContext:
         """The cosine threshold that a request asks for, within the policy of its collection. Raises PolicyLoosened."""
         may = self.act is not None and self.act.may_override
         return self._noted(effective_threshold(asked, policy=policy, may_override=may))
+
+    def effective_liveness(self, asked: LivenessMode | None, policies: CollectionPolicies) -> LivenessMode:
+        """What a request asks for, within the policy of its collection. Raises PolicyLoosened."""
+        may = self.act is not None and self.act.may_override
+        mode, overridden = effective_liveness(asked, policy=policies.liveness, may_override=may)
+        if overridden and self.act is not None:
+            self.act.overridden = True
+        return mode
 
     def require_override(self, problem: str) -> None:
         """What a policy forbids and only the scope `override` allows. Raises PolicyLoosened with the problem."""

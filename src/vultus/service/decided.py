@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from vultus.records.answers import Comparison, FindResult, Identification, ThresholdRule, Verification
 from vultus.records.chosen import FaceChoice
 from vultus.records.decisions import Decision
+from vultus.service.liveness.checks import of_liveness
 
 MAX_FACE_IDS = 5  # of the candidates of a search, the best
 
@@ -15,16 +16,18 @@ def of_verification(result: Verification) -> tuple[Decision, ...]:
     """The decision of a 1:1 comparison."""
     decision = {"match": "verified", "no_match": "not_verified", "unreliable": "unreliable"}[result.decision]
     enrolled = () if result.enrolled is None else (result.enrolled.face_id,)
-    return (_decision(decision, result.similarity, result.score, result.rule, enrolled, _places(result.choices)),)
+    compared = _decision(decision, result.similarity, result.score, result.rule, enrolled, _places(result.choices))
+    return (compared, *of_liveness(result.liveness))
 
 
 def of_search(result: FindResult) -> tuple[Decision, ...]:
-    """The decision about each face that was searched."""
+    """The decision about each face that was searched, and then whether each is live, where that was judged."""
     if result.choice is not None:
         places = [_places([result.choice])] * len(result.faces)
     else:  # every face of a photo, or no photo
         places = [() if face.face is None else (place,) for place, face in enumerate(result.faces)]
-    return tuple(_of_face(*one) for one in zip(result.faces, places, strict=True))
+    searched = tuple(_of_face(*one) for one in zip(result.faces, places, strict=True))
+    return (*searched, *of_liveness(face.liveness for face in result.faces if face.liveness is not None))
 
 
 def of_comparison(result: Comparison) -> tuple[Decision, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from vultus.errors import BadInput, CollectionNotFound, FaceRefused, VultusError
 from vultus.identifiers import DEFAULT_COLLECTION, canonical
 from vultus.records.answers import EnrolledPhoto, EnrollResult, RejectedPhoto
 from vultus.records.cautions import Caution
+from vultus.records.liveness import LivenessMode
 from vultus.records.seen import ModelEmbedding
 from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, NewFace
 from vultus.service.accepted_faces import (
@@ -30,6 +32,8 @@ from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.evidence import Seen, unusual_vectors
 from vultus.service.group_enrolment import accept_all_faces, check_subjects
 from vultus.service.likeness import NewSeen, compared, id_cautions
+from vultus.service.liveness.checks import liveness_check, note, of_liveness, refuse_without_picture, verdicts_of
+from vultus.service.liveness.judging import liveness_cautions
 from vultus.service.policies import NO_POLICIES, USE_OVERRIDE
 from vultus.storage.additions import Beginning
 from vultus.vectors import require_embedding, unit_length
@@ -67,6 +71,8 @@ class Enrolment:
         align: bool = True,
         store_photo: bool = True,
         strict: bool = False,
+        liveness: LivenessMode | None = None,
+        frames: Sequence[bytes] = (),
     ) -> EnrollResult:
         """Add one template per photo to a subject; collection and subject are created when new.
 
@@ -74,13 +80,17 @@ class Enrolment:
         refused ones are listed in `rejected`; when none is left, the first refusal is raised and nothing is written.
         store_photo: whether the photos are kept, if the policy of the collection keeps them; without, their faces can
         neither be shown nor embedded again. expires_at: when the subject is to be erased; None leaves that as it is.
-        strict: see `likeness.compared`. Raises PolicyLoosened.
+        strict: see `likeness.compared`. frames: further pictures of the moment of the one photo, for liveness; they are
+        not enrolled. Raises PolicyLoosened.
         """
         begun = self._context.gallery.begin_enrolment(collection, [subject])
         existing, model, policies = self._binding(collection, model_name)
         store_photo = store_photo and policies.store_photos
         floor = self._context.effective_limit("min_quality", min_quality, policies)
-        rules = Acceptance(model.id, model.pipeline_version, floor, face, detector, align, store_photo)
+        mode = liveness_check(self._context, liveness, policies, frames=frames).mode
+        rules = Acceptance(
+            model.id, model.pipeline_version, floor, face, detector, align, store_photo, mode, tuple(frames)
+        )
         sources = [hashlib.sha256(photo).hexdigest() for photo in photos]
         known = self._known(collection, subject, sources)
         accepted: dict[int, AcceptedFace] = {}
@@ -93,6 +103,7 @@ class Enrolment:
             except (BadInput, FaceRefused) as refusal:
                 refused[i] = refusal
         if refused and not accepted and not known:
+            note(self._context.act, verdicts_of((), refused.values()))
             raise _all_refused(refused, "photo")
         seen = [NewSeen(subject, Seen.of("img", one.template), i) for i, one in accepted.items()]
         with compared(self._context, existing, model, seen, strict=strict) as cautions:
@@ -109,6 +120,7 @@ class Enrolment:
                 space=target.space,
                 begun=begun,
                 known_faces=[face.id for face in known.values()],
+                decisions=of_liveness(verdicts_of(accepted.values(), refused.values())),
                 before_commit=lambda: ensure_photos(self._context.photos, passed),
             )
         fresh = {i: accepted[i].as_sent(photo) for i, photo in zip(accepted, stored, strict=True)}
@@ -130,12 +142,13 @@ class Enrolment:
         align: bool = True,
         store_photo: bool = True,
         strict: bool = False,
+        liveness: LivenessMode | None = None,
     ) -> EnrollResult:
         """Add each face of a photo to a subject of its own, all in one transaction.
 
         subjects: one for each face, largest first, None for a new one; absent: all are new. A face below the quality
-        floor is listed in `rejected`; when none is left, the first refusal is raised and nothing is written. A subject
-        that has this photo already keeps the face that it has of it.
+        floor, or that is not live and has to be, is listed in `rejected`; when none is left, the first refusal is
+        raised and nothing is written. A subject that has this photo already keeps the face that it has of it.
 
         Raises NoFaceDetected, LowQuality, InvalidRequest (a subject twice, another number of subjects than faces).
         """
@@ -151,8 +164,10 @@ class Enrolment:
             floor=self._context.effective_limit("min_quality", min_quality, policies),
             align=align,
             store_photo=store_photo and policies.store_photos,
+            check=liveness_check(self._context, liveness, policies),
         )
         if not accepted:
+            note(self._context.act, verdicts_of((), refused.values()))
             raise _all_refused(refused, "face")
         seen = [NewSeen(owner, Seen.of("img", one.template), 0, place) for place, (owner, one) in accepted.items()]
         with compared(self._context, existing, model, seen, strict=strict) as cautions:
@@ -164,12 +179,19 @@ class Enrolment:
                 [(owner, face) for (owner, _), face in zip(accepted.values(), new, strict=True)],
                 space=target.space,
                 begun=begun,
+                decisions=of_liveness(verdicts_of(faces, refused.values())),
                 before_commit=lambda: ensure_photos(self._context.photos, faces),
             )
         rejected = tuple(RejectedPhoto(0, error.code, str(error), face) for face, error in sorted(refused.items()))
         answers = tuple(face.as_sent(photo) for face, photo in zip(faces, stored, strict=True))
         ids = [owner for owner, _ in accepted.values()]
-        cautions = (*_cautions({0: faces[0]}, 1), *cautions, *self._new_ids(collection, ids, begun))
+        judged = (one.liveness for one in faces if one.liveness is not None)
+        cautions = (
+            *cautions_about("img", faces[0].choice, faces[0].template.quality),
+            *liveness_cautions(judged),
+            *cautions,
+            *self._new_ids(collection, ids, begun),
+        )
         return EnrollResult(None, target, answers, rejected, cautions)
 
     @in_one_space
@@ -184,6 +206,7 @@ class Enrolment:
         metadata: Mapping[str, Any] | None = None,
         expires_at: datetime | None = None,
         strict: bool = False,
+        liveness: LivenessMode | None = None,
     ) -> EnrollResult:
         """Add embeddings that the caller kept to a subject; all or none. model_name: the model that made them, which
         must be the collection's.
@@ -195,6 +218,7 @@ class Enrolment:
         """
         begun = self._context.gallery.begin_enrolment(collection, [subject])
         existing, model, policies = self._binding(collection, model_name)
+        refuse_without_picture(self._context, liveness, policies, "an embedding")
         if policies.min_quality is not None:
             self._context.require_override(
                 f"the policy of the collection is a min_quality of at least {policies.min_quality:g}, and an embedding "
@@ -262,6 +286,8 @@ def _cautions(accepted: Mapping[int, AcceptedFace], photos: int) -> Iterator[Cau
     for i, one in accepted.items():
         image = "img" if photos == 1 else f"img[{i}]"
         yield from cautions_about(image, one.choice, one.template.quality)
+        if one.liveness is not None:
+            yield from liveness_cautions([replace(one.liveness, image=image)])
 
 
 def _all_refused(refused: Mapping[int, VultusError], what: str) -> VultusError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from vultus.errors import InvalidRequest, LowQuality
+from vultus.errors import FaceRefused, InvalidRequest, LowQuality, NotLive
 from vultus.identifiers import canonical
-from vultus.records.seen import Template
 from vultus.service.accepted_faces import AcceptedFace, accepted_face, photo_to_keep, require_quality
 from vultus.service.context import Model, ServiceContext
+from vultus.service.liveness.checks import LivenessCheck
 from vultus.vision.face_selection import choice_of, largest_face
 
 OfOne = tuple[str | None, AcceptedFace]
@@ -26,7 +26,8 @@ def accept_all_faces(
     floor: float,
     align: bool,
     store_photo: bool,
-) -> tuple[dict[int, OfOne], dict[int, LowQuality]]:
+    check: LivenessCheck,
+) -> tuple[dict[int, OfOne], dict[int, FaceRefused]]:
     """By place among the faces of the photo, largest first: those that pass with their subjects, and the refusals.
 
     Raises NoFaceDetected, InvalidRequest (another number of subjects), and what reading a photo raises.
@@ -38,16 +39,18 @@ def accept_all_faces(
         owners = _one_each(subjects, len(detected.faces))
         templates = context.pipeline.embed([(detected, face) for face in detected.faces], model.embedder(), align=align)
         kept = photo_to_keep(context.pipeline, detected, source) if store_photo else None
-    accepted: dict[int, OfOne] = {}
-    refused: dict[int, LowQuality] = {}
-    for place, (owner, template) in enumerate(zip(owners, templates, strict=True)):
-        refusal = _refusal(template, floor)
-        if refusal is None:
+        accepted: dict[int, OfOne] = {}
+        refused: dict[int, FaceRefused] = {}
+        for place, (owner, template) in enumerate(zip(owners, templates, strict=True)):
             face = detected.faces[place]
+            try:
+                require_quality(template.quality, floor)
+                verdict = next(iter(check.judged(("img", [(detected, face)]))), None)
+            except (LowQuality, NotLive) as refusal:
+                refused[place] = refusal
+                continue
             choice = choice_of(detected, face, (), "all")
-            accepted[place] = (owner, accepted_face(detected, face, template, source, kept, choice))
-        else:
-            refused[place] = refusal
+            accepted[place] = (owner, accepted_face(detected, face, template, source, kept, choice, verdict))
     return accepted, refused
 
 
@@ -67,11 +70,3 @@ def _one_each(subjects: Sequence[str | None] | None, faces: int) -> Sequence[str
             "face first, null for a new subject (POST /detect lists the faces in this order)"
         )
     return subjects
-
-
-def _refusal(template: Template, floor: float) -> LowQuality | None:
-    try:
-        require_quality(template.quality, floor)
-    except LowQuality as refusal:
-        return refusal
-    return None

@@ -12,10 +12,14 @@ from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.matching.decision import explicit_rule, similarity
 from vultus.records.answers import Candidate, FindResult, ThresholdRule
 from vultus.records.cautions import Caution
+from vultus.records.liveness import LivenessMode, LivenessVerdict
 from vultus.records.stored import Collection
-from vultus.service.chosen_faces import settle, with_choice
+from vultus.service.chosen_faces import chosen_face, settle, with_choice
 from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.evidence import Seen, unusual_vectors, weigh
+from vultus.service.liveness.checks import liveness_check, refuse_without_picture
+from vultus.service.liveness.frames import read_frames, refuse_repeated
+from vultus.service.liveness.judging import liveness_cautions
 from vultus.service.search_decisions import SearchOptions, identify
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
@@ -49,11 +53,19 @@ class GallerySearch:
         model_name: str | None = None,
         detector: str | None = None,
         accept_low_quality: bool = False,
+        liveness: LivenessMode | None = None,
+        frames: Sequence[bytes] = (),
     ) -> FindResult:
-        """Search by a photo: one answer for each face asked about, one line for each subject. See SearchOptions."""
+        """Search by a photo: one answer for each face asked about, one line for each subject. See SearchOptions.
+
+        frames: further photos of the same moment, for liveness alone, with faces "largest". Raises NotLive where one of
+        the faces asked about is not live and has to be; FramesDiffer.
+        """
+        refuse_repeated(photo, frames)
         options = SearchOptions(top_k, target_fpir, threshold, accept_low_quality)
         gallery, model = self._context.bound_collection(collection, model_name)
         options = self._within_policies(gallery, model, options)
+        check = liveness_check(self._context, liveness, gallery.policies, frames=frames)
         pipeline = self._context.pipeline
         with pipeline.slot():
             detected = pipeline.detect(photo, detector=detector)
@@ -63,10 +75,13 @@ class GallerySearch:
             choice = None
             if faces != "all":
                 template, choice = settle(pipeline, detected, largest, templates[0], model.embedder(), align=True)
-                templates = (template,)
+                templates, wanted = (template,), (chosen_face(detected, choice, largest),)
+            more = read_frames(pipeline, frames, templates[0], model, detector=detector, align=True)
+            verdicts = check.judged(*(("img", [(detected, face), *more]) for face in wanted))
         probes = [Seen.of("img", template) for template in templates]
-        found = self._candidates(gallery, model, probes, options.top_k)
-        return with_choice(self._answers(gallery, model, detected.detector, probes, found, options), detected, choice)
+        candidates = self._candidates(gallery, model, probes, options.top_k)
+        found = self._answers(gallery, model, detected.detector, probes, candidates, options)
+        return with_choice(_with_liveness(found, verdicts), detected, choice)
 
     @in_one_space
     def find_face(
@@ -77,6 +92,7 @@ class GallerySearch:
         target_fpir: float | None = None,
         threshold: float | None = None,
         model_name: str | None = None,
+        liveness: LivenessMode | None = None,
     ) -> FindResult:
         """Search the collection of an enrolled face for that face; the face itself is never a candidate.
 
@@ -86,6 +102,7 @@ class GallerySearch:
         face, embedding, space = self._context.gallery.face_embedding(face_id)
         gallery, model = self._context.bound_collection(face.collection, model_name)
         gallery = replace(gallery, space=space)  # that of the embedding
+        refuse_without_picture(self._context, liveness, gallery.policies, "an enrolled face")
         options = self._within_policies(gallery, model, options)
         probe = Seen("face_id", embedding, face.quality)
         lines = self._beside_itself(gallery, model, probe, face_id, options.top_k)
@@ -101,6 +118,7 @@ class GallerySearch:
         top_k: int = 5,
         target_fpir: float | None = None,
         threshold: float | None = None,
+        liveness: LivenessMode | None = None,
     ) -> FindResult:
         """Search by an embedding that the caller kept. model_name: the model that made it, which must be the
         collection's.
@@ -109,6 +127,7 @@ class GallerySearch:
         """
         options = SearchOptions(top_k, target_fpir, threshold)
         gallery, model = self._context.bound_collection(collection, model_name)
+        refuse_without_picture(self._context, liveness, gallery.policies, "an embedding")
         options = self._within_policies(gallery, model, options)
         probe = Seen("embedding", require_embedding(embedding, model.dimension, model.id))
         found = self._candidates(gallery, model, [probe], options.top_k)
@@ -207,3 +226,16 @@ class GallerySearch:
 def _of_same_subject(line: Candidate, cosine: float, face_id: str) -> Candidate:
     """Another face of a line's subject. The cohort takes off as much as of the line's own, on both sides."""
     return replace(line, face_id=face_id, similarity=cosine, score=cosine - (line.similarity - line.score))
+
+
+def _with_liveness(found: FindResult, verdicts: Sequence[LivenessVerdict]) -> FindResult:
+    if not verdicts:
+        return found
+    judged = zip(found.faces, verdicts, strict=True)
+    return replace(
+        found,
+        faces=tuple(
+            replace(face, liveness=verdict, cautions=(*face.cautions, *liveness_cautions([verdict])))
+            for face, verdict in judged
+        ),
+    )

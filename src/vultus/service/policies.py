@@ -8,6 +8,7 @@ from typing import Literal
 from vultus.errors import PolicyLoosened
 from vultus.matching.decision import ThresholdTable
 from vultus.records.answers import ThresholdRule
+from vultus.records.liveness import LIVENESS_MODES, LivenessMode
 from vultus.records.stored import CollectionPolicies
 
 FMR_AMONG_ALIKE, FMR_OF_ALL_PAIRS = 1e-3, 1e-4  # about equally strict for adults
@@ -68,6 +69,25 @@ def effective_threshold(asked: float, *, policy: ThresholdRule | None, may_overr
             f"leave threshold out, {USE_OVERRIDE}"
         )
     return Effective(asked, overridden=True)
+
+
+def effective_liveness(
+    asked: LivenessMode | None, *, policy: LivenessMode | None, may_override: bool
+) -> tuple[LivenessMode, bool]:
+    """What the request asks for, else the policy, else "off"; and whether it is looser than the policy.
+
+    Raises PolicyLoosened, when it is and may not be.
+    """
+    least: LivenessMode = policy or "off"
+    mode = asked or least
+    if LIVENESS_MODES.index(mode) >= LIVENESS_MODES.index(least):
+        return mode, False
+    if not may_override:
+        raise PolicyLoosened(
+            f"the policy of the collection is liveness={least}, and {mode} is asked for; leave liveness out, "
+            f"{USE_OVERRIDE}"
+        )
+    return mode, True
 
 
 def _as_strict(limit: Limit, asked: float, policy: float) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
 
 from vultus.errors import SubjectNotFound
@@ -10,15 +13,20 @@ from vultus.matching.decision import similarity
 from vultus.matching.reference_faces import ReferenceFaces
 from vultus.records.answers import Candidate, ComparedFace, Metric, Verification
 from vultus.records.chosen import PhotoFaces
+from vultus.records.liveness import LivenessMode
 from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.records.stored import Collection
-from vultus.service.chosen_faces import cautions_about, settle
+from vultus.service.chosen_faces import cautions_about, chosen_face, settle
 from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.evidence import Seen, weigh
+from vultus.service.liveness.checks import liveness_check
+from vultus.service.liveness.frames import read_frames, refuse_repeated
+from vultus.service.liveness.judging import liveness_cautions
 from vultus.service.pair_decisions import pair_rule, verdict
 from vultus.service.unavailable_models import bound_model, deciding_model, embedding_model
 from vultus.vision.face_selection import largest_face
 
+Judged = Sequence[Literal["img1", "img2"]]
 SEARCHES = 3  # at most for one answer, where the subject changes in the middle of each
 
 
@@ -43,13 +51,17 @@ class Recognition:
         align: bool = True,
         cohort: str | None = None,
         accept_low_quality: bool = False,
+        liveness: LivenessMode = "off",
+        liveness_of: Judged = ("img1", "img2"),
     ) -> Verification:
         """Compare two photos 1:1, the most prominent face of each.
 
         threshold: a distance in `metric`; excludes target_fmr (default: the policy's). cohort: a collection that the
         score is relative to, in place of the mean faces of the model. accept_low_quality: decide on a photo that is too
-        bad all the same. Raises CollectionNotFound, ModelMismatch, for the cohort.
+        bad all the same. liveness_of: which of the photos are judged, img1 and img2. Raises CollectionNotFound,
+        ModelMismatch, for the cohort; NotLive, ModelNotInstalled, for liveness.
         """
+        check = liveness_check(self._context, liveness)
         model, instead = deciding_model(self._context, model_name, threshold)
         others = None if cohort is None else self._context.bound_collection(cohort, model.id)[0]
         faces = 0 if others is None else self._context.index.size(others.name)[1]
@@ -65,6 +77,11 @@ class Recognition:
                 settle(self._context.pipeline, *one, template, embedder, align=align)
                 for one, template in zip(both, both_templates, strict=True)
             )
+            shown = {
+                "img1": (one, chosen_face(one, choice_one, face_one)),
+                "img2": (two, chosen_face(two, choice_two, face_two)),
+            }
+            verdicts = check.judged(*((image, [shown[image]]) for image in liveness_of))
         alike = similarity(reference.embedding, probe.embedding)
         score = alike - self._taken_off(model, others, reference, probe)
         evidence = weigh(
@@ -90,7 +107,9 @@ class Recognition:
                 *evidence.cautions,
                 *cautions_about("img1", choice_one, reference.quality),
                 *cautions_about("img2", choice_two, probe.quality),
+                *liveness_cautions(verdicts),
             ),
+            liveness=verdicts,
         )
 
     def _taken_off(self, model: Model, others: Collection | None, *templates: Template) -> float:
@@ -117,12 +136,19 @@ class Recognition:
         enforce_detection: bool = True,
         align: bool = True,
         accept_low_quality: bool = False,
+        liveness: LivenessMode | None = None,
+        frames: Sequence[bytes] = (),
     ) -> Verification:
-        """Compare a photo with an enrolled subject: the best of its faces counts. Raises PolicyLoosened."""
+        """Compare a photo with an enrolled subject: the best of its faces counts.
+
+        frames: further photos of the same moment, for liveness alone. Raises PolicyLoosened; NotLive, FramesDiffer.
+        """
+        refuse_repeated(photo, frames)
         gallery, model, instead = bound_model(self._context, collection, model_name, threshold)
         index, reference = self._context.index, model.reference
         enrolled = 0 if reference is None else index.size(gallery.name)[1]
         asked = pair_rule(self._context, model, metric, target_fmr, threshold, gallery.policies, enrolled)
+        check = liveness_check(self._context, liveness, gallery.policies, frames=frames)
         self._require_faces(gallery, subject)
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
@@ -130,6 +156,8 @@ class Recognition:
             embedder = model.embedder()
             (template,) = self._context.pipeline.embed([(detected, face)], embedder, align=align)
             probe, choice = settle(self._context.pipeline, detected, face, template, embedder, align=align)
+            more = read_frames(self._context.pipeline, frames, probe, model, detector=detector, align=align)
+            verdicts = check.judged(("img", [(detected, chosen_face(detected, choice, face)), *more]))
         best, compared = self._compared(gallery, subject, probe, reference)
         evidence = weigh([Seen.of("img", probe)], reference, accept_low_quality=accept_low_quality)
         rule = evidence.applied(asked.at(best.similarity, best.score))
@@ -152,7 +180,9 @@ class Recognition:
                 *self._context.cautions({"img": probe.quality}, gallery.policies),
                 *evidence.cautions,
                 *cautions_about("img", choice, probe.quality),
+                *liveness_cautions(verdicts),
             ),
+            liveness=verdicts,
         )
 
     def _require_faces(self, gallery: Collection, subject: str) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -75,15 +75,17 @@ def record(
     collection: str | None = None,
     objects: Sequence[str] = (),
     count: int | None = None,
+    decisions: Sequence[Decision] = (),
 ) -> None:
     """Add a line, with outcome OK, to the transaction of a change. act: None adds no line, as in a test.
 
-    count: how many objects there are, when only the first are given.
+    count: how many objects there are, when only the first are given. decisions: that led to the change.
     """
     if act is None:
         return
     some, total = tuple(objects[:MAX_OBJECTS]), len(objects) if count is None else count
-    insert_lines(connection, [AuditLine(act.actor, action, collection, some, total, OK, act.request_id)])
+    line = AuditLine(act.actor, action, collection, some, total, OK, act.request_id)
+    insert_lines(connection, [replace(line, decisions=tuple(decisions[:MAX_OBJECTS]))])
     act.recorded = True
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vultus.records.answers import Deleted, EnrolledPhoto
+from vultus.records.decisions import Decision
 from vultus.records.stored import Collection, CollectionPolicies, NewFace, Subject
 from vultus.storage import collections as c
 from vultus.storage import faces as f
@@ -204,6 +205,7 @@ class Gallery(GalleryReader):
         space: int | None = None,
         begun: Beginning | None = None,
         known_faces: Sequence[str] = (),
+        decisions: Sequence[Decision] = (),
         before_commit: Callable[[], None] = _nothing,
     ) -> tuple[Subject, tuple[EnrolledPhoto, ...]]:
         """Add faces to a subject, made when new (with an id of ours when None); each face, and whether it is new.
@@ -211,7 +213,8 @@ class Gallery(GalleryReader):
         A face whose source photo the subject has already is not stored again. name, metadata, expires_at: replaced when
         given.
         space: of the embeddings; None: that of the collection as it is now.
-        begun: what the enrolment found when it began. known_faces: ids of faces that it relies on.
+        begun: what the enrolment found when it began. known_faces: ids of faces that it relies on. decisions: for the
+        audit.
         before_commit: called last, while nothing can be erased or swept; an exception from it undoes everything.
         Raises: CollectionNotFound, SubjectErased, ModelMismatch, SpaceChanged, VectorMismatch, InvalidRequest (metadata
         that is no JSON object).
@@ -226,7 +229,8 @@ class Gallery(GalleryReader):
             added = add_to_subject(connection, row, subject_id, faces, datetime.now(UTC), **person)
             answer = s.select_subject(connection, row, added.subject_id)
             if added.changed:
-                record(connection, self._act, "enroll", collection=collection, objects=face_ids_of([added]))
+                ids = face_ids_of([added])
+                record(connection, self._act, "enroll", collection=collection, objects=ids, decisions=decisions)
             # Inside the transaction: an erasure that removes the same photo comes wholly before or wholly after.
             before_commit()
         return answer, added.faces
@@ -238,6 +242,7 @@ class Gallery(GalleryReader):
         *,
         space: int | None = None,
         begun: Beginning | None = None,
+        decisions: Sequence[Decision] = (),
         before_commit: Callable[[], None] = _nothing,
     ) -> tuple[EnrolledPhoto, ...]:
         """Add one face to each of several subjects, as `add_faces` does; each face, and whether it is new.
@@ -254,7 +259,8 @@ class Gallery(GalleryReader):
             photo_rows.lock(connection, photo_keys_of([face for _, face in faces]))
             added = [add_to_subject(connection, row, subject_id, [face], now) for subject_id, face in faces]
             if any(one.changed for one in added):
-                record(connection, self._act, "enroll", collection=collection, objects=face_ids_of(added))
+                ids = face_ids_of(added)
+                record(connection, self._act, "enroll", collection=collection, objects=ids, decisions=decisions)
             before_commit()
         return tuple(face for one in added for face in one.faces)
 

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from vultus.config import Settings
+from vultus.liveness_models import read_liveness_calibrations
 from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, cards_of, known_card
 from vultus.models.operator_calibration import read_operator_calibrations
@@ -50,6 +51,7 @@ def open_models(settings: Settings, store: ModelStore) -> ModelRegistry:
         store.cards,
         default=settings.default_model,
         operator_calibrations=read_operator_calibrations(settings.data_dir, settings.model_dir, store.cards),
+        operator_liveness=read_liveness_calibrations(settings.data_dir, store.cards),
         device=device.device,
         precision=choice.precision,
         fall_back=settings.precision == "auto",

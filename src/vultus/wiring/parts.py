@@ -104,6 +104,7 @@ class System:
             "models": self.models.capabilities(),
             "detectors": list(self.pipeline.detectors),
             "detector_aliases": dict.fromkeys(self.pipeline.stood_in_for, settings.default_detector),
+            "liveness": self.models.liveness_capabilities(),
             "distance_metrics": ["cosine", "euclidean", "euclidean_l2"],
             "defaults": {
                 "model_name": self.models.default,

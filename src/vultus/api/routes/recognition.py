@@ -20,6 +20,7 @@ from vultus.schemas.recognition import DetectAnswer, EnrollAnswer, FindAnswer, R
 from vultus.schemas.requests import DetectFields, EnrollFields, FindFields, RepresentFields, VerifyFields
 from vultus.service.decided import of_search, of_verification
 from vultus.service.enrolment import Enrolment
+from vultus.service.liveness.checks import of_liveness
 
 router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
 
@@ -53,6 +54,7 @@ async def enroll(request: Request, response: Response, caller: MayEnroll, state:
     begun = perf_counter()
     result = await _enrolled(fields, state.system().service.acting_as(caller.act).enrolment, state)
     caller.act.objects = tuple(photo.face.id for photo in result.faces)
+    caller.act.decisions = of_liveness(photo.liveness for photo in result.faces if photo.liveness is not None)
     request_context(request.scope).rejected = tuple(refused.error for refused in result.rejected)
     response.status_code = 201 if any(photo.created for photo in result.faces) else 200
     return enroll_answer(result, fields.model_name, _seconds_since(begun))
@@ -63,6 +65,7 @@ async def _enrolled(fields: EnrollFields, enrolment: Enrolment, state: State) ->
         "collection": fields.collection,
         "model_name": fields.model_name,
         "strict": fields.strict,
+        "liveness": fields.liveness,
     }
     person: dict[str, Any] = {name: getattr(fields, name) for name in ("subject", "name", "metadata", "expires_at")}
     if fields.embedding is not None:
@@ -75,7 +78,8 @@ async def _enrolled(fields: EnrollFields, enrolment: Enrolment, state: State) ->
     }
     if fields.face == "all":
         return await state.run(enrolment.enroll_all_faces, photos[0], subjects=fields.subjects, **binding, **seen)
-    return await state.run(enrolment.enroll, photos, face=fields.face, **binding, **person, **seen)
+    options: dict[str, Any] = {"face": fields.face, "frames": fields.frames or ()}
+    return await state.run(enrolment.enroll, photos, **options, **binding, **person, **seen)
 
 
 @router.post("/verify", openapi_extra=form_or_json(VerifyFields, {"img1": EXAMPLE_PHOTO, "img2": EXAMPLE_PHOTO}))
@@ -99,10 +103,13 @@ async def _verification(fields: VerifyFields, caller: Caller, state: State) -> V
     if fields.img1 is not None and fields.img2 is not None:
         if fields.cohort is not None:
             caller.require_collection(fields.cohort)
-        return await state.run(service.recognition.verify, fields.img1, fields.img2, cohort=fields.cohort, **options)
+        judged = ("img1", "img2") if fields.liveness_of == "both" else (fields.liveness_of,)
+        options |= {"cohort": fields.cohort, "liveness": fields.liveness or "off", "liveness_of": judged}
+        return await state.run(service.recognition.verify, fields.img1, fields.img2, **options)
     caller.require_collection(fields.collection)
     probe, subject = fields.img or b"", fields.subject or ""  # VerifyFields checks that both are present
-    found = await state.run(service.recognition.verify_subject, probe, subject, collection=fields.collection, **options)
+    options |= {"collection": fields.collection, "liveness": fields.liveness, "frames": fields.frames or ()}
+    found = await state.run(service.recognition.verify_subject, probe, subject, **options)
     caller.act.objects = () if found.enrolled is None else (found.enrolled.face_id,)
     return found
 
@@ -144,6 +151,7 @@ async def _search(fields: FindFields, caller: Caller, state: State) -> FindResul
         "target_fpir": fields.target_fpir,
         "threshold": fields.threshold,
         "model_name": fields.model_name,
+        "liveness": fields.liveness,
     }
     if fields.face_id is not None:
         face = await state.run(service.galleries.face, fields.face_id)
@@ -161,6 +169,7 @@ async def _search(fields: FindFields, caller: Caller, state: State) -> FindResul
         faces=fields.faces,
         detector=fields.detector_backend,
         accept_low_quality=fields.accept_low_quality,
+        frames=fields.frames or (),
         **rule,
     )
 

@@ -15,6 +15,7 @@ from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName, check_colle
 from vultus.cli.output import print_json, print_lines, print_table
 from vultus.cli.settings import load_settings
 from vultus.identifiers import MAX_RETENTION_DAYS
+from vultus.records.liveness import LivenessMode
 from vultus.records.stored import Collection, CollectionPolicies
 from vultus.schemas.resources import collection_answer
 from vultus.search.recall import SearchState
@@ -46,6 +47,10 @@ Retention = Annotated[
         max=MAX_RETENTION_DAYS,
         help="Erase a subject so many days after the last enrolment of a face of it.",
     ),
+]
+Liveness = Annotated[
+    LivenessMode | None,
+    typer.Option("--liveness", help="The least liveness of verifications, searches and enrolments."),
 ]
 Unset = Annotated[
     list[str] | None,
@@ -91,6 +96,7 @@ def create_collection(
     target_fpir: TargetFpir = None,
     store_photos: StorePhotos = None,
     retention_days: Retention = None,
+    liveness: Liveness = None,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
     as_json: AsJson = False,
@@ -102,6 +108,7 @@ def create_collection(
         target_fpir=target_fpir,
         store_photos=store_photos,
         retention_days=retention_days,
+        liveness=liveness,
     )
     policies = CollectionPolicies(**sent) if sent else None
     with opened(ctx, load_settings(data_dir=data_dir, model_dir=model_dir)) as system:
@@ -117,6 +124,7 @@ def set_policies(
     target_fpir: TargetFpir = None,
     store_photos: StorePhotos = None,
     retention_days: Retention = None,
+    liveness: Liveness = None,
     unset: Unset = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -128,6 +136,7 @@ def set_policies(
         target_fpir=target_fpir,
         store_photos=store_photos,
         retention_days=retention_days,
+        liveness=liveness,
     )
     changes = _changes(sent, unset or ())
     with open_gallery(data_dir) as gallery:

@@ -25,11 +25,17 @@ class LivenessDetector:
 
     def score(self, pixels: RGB, box: Box) -> float:
         """The probability of "live", 0..1, the mean over the networks. pixels: (H, W, 3) uint8 RGB."""
-        return float(np.mean([self._probability(network, pixels, box, scale) for network, scale in self._networks]))
+        return float(self.probabilities(pixels, box)[:, LIVE].mean())
 
-    def _probability(self, network: Session, pixels: RGB, box: Box, scale: float) -> float:
-        (probabilities,) = network.run(_batch(crop_around(pixels, box, scale=scale, side=SIDE)))
-        return float(probabilities[0, LIVE])
+    def probabilities(self, pixels: RGB, box: Box) -> Float32:
+        """(networks, classes) float32: of each network, of each class. pixels: (H, W, 3) uint8 RGB."""
+        answers = [_answer(network, pixels, box, scale) for network, scale in self._networks]
+        return np.concatenate(answers)
+
+
+def _answer(network: Session, pixels: RGB, box: Box, scale: float) -> Float32:
+    (probabilities,) = network.run(_batch(crop_around(pixels, box, scale=scale, side=SIDE)))
+    return np.asarray(probabilities, np.float32)
 
 
 def _batch(crop: RGB) -> Float32:

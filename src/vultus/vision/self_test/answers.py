@@ -11,6 +11,7 @@ import numpy as np
 from vultus.records.seen import Float32
 from vultus.vision.detect import Detector
 from vultus.vision.embed import Embedder
+from vultus.vision.liveness.detector import LivenessDetector
 from vultus.vision.self_test.drawn_faces import as_detected, drawn_faces
 
 NOT_FOUND = np.zeros(15, np.float32)  # in the place of a face that a detector does not find
@@ -31,6 +32,12 @@ def detector_answers(detector: Detector) -> Float32:
         face = found[0] if found else None
         rows.append(NOT_FOUND if face is None else np.array([*face.box, *face.landmarks.ravel(), face.score]))
     return np.array(rows, np.float32)
+
+
+def liveness_answers(detector: LivenessDetector) -> Float32:
+    """(faces, networks * classes) float32: the probabilities of each network for the face in each drawn picture."""
+    box = as_detected().box
+    return np.array([detector.probabilities(picture, box).ravel() for picture in drawn_faces()], np.float32)
 
 
 def agreement(found: Float32, wanted: Float32) -> float:
