@@ -108,6 +108,8 @@ class TinyLiveness:
 
     rule: LivenessRule = field(default_factory=lambda: LivenessRule("tiny-live", 0.5, 0.01, "card"))
     box_scales: tuple[float, ...] = (2.0, 2.5)
+    id: str = "tiny-live"
+    pipeline_version: int = 1
 
     def score(self, pixels: RGB, box: Box) -> float:
         return float(pixels[-1, 0].mean()) / 100

@@ -35,6 +35,7 @@ class ServedLiveness:
     id: str
     rule: LivenessRule
     detector: LivenessDetector
+    pipeline_version: int = 1
 
     @property
     def box_scales(self) -> tuple[float, ...]:
@@ -135,7 +136,7 @@ class LivenessModels:
         networks = Networks(self._path, ComputeSlots(1, queue=0, wait_seconds=1), self._device)
         detector: LivenessDetector = self._decoders["liveness"][str(card.decoder)](card, networks)
         self._test(card.id, detector)
-        return ServedLiveness(card.id, rule, detector)
+        return ServedLiveness(card.id, rule, detector, card.pipeline_version)
 
     def _path(self, model_id: str, file: str) -> Path:
         card = next(card for card in self._cards if card.id == model_id)

@@ -45,7 +45,7 @@ def source(database: Database) -> Database:
     key = keys.create("door", ["find"], expires_at=NOW + timedelta(days=900))[0]
     keys.rotate(key.id, overlap=timedelta(hours=1))
     keys.register(
-        "aws", "an app", ["find"], "a secret of forty characters, as AWS has", access_key_id="AKIAEXAMPLEOFATESTKEY"
+        "aws", "an app", "aSecretOfFortyCharactersAsThoseOfAWSHave0", ["find"], access_key_id="AKIAEXAMPLEOFATESTKEY"
     )
     _fill_the_rest(database)
     return database

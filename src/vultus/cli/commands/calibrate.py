@@ -12,8 +12,9 @@ import typer
 from pydantic import ValidationError
 
 from vultus.cli.embedding import CacheOption, Choices, DataOption, DetectorOption, FaceOption, embed_photos
+from vultus.cli.liveness_photos import calibrate_liveness
 from vultus.cli.opening import Vision, openers_of
-from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName
+from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName, check_rate
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
@@ -56,6 +57,14 @@ def calibrate(
     detector: DetectorOption = None,
     face: FaceOption = "largest",
     cache: CacheOption = None,
+    liveness: Annotated[
+        Path | None,
+        typer.Option("--liveness", metavar="FOLDER", help="Set the liveness threshold, by live/ and attacks."),
+    ] = None,
+    bpcer: Annotated[
+        float,
+        typer.Option("--bpcer", help="With --liveness: share of live faces that may be refused.", callback=check_rate),
+    ] = 0.01,
     show: Annotated[bool, typer.Option("--show", help="Show the calibration in use, and where it comes from.")] = False,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
@@ -68,6 +77,13 @@ def calibrate(
     settings = load_settings(data_dir=data_dir, model_dir=model_dir, default_model=model)
     if show:
         _show(settings, as_json)
+        return
+    if liveness is not None:
+        if folder is not None:
+            raise typer.BadParameter("--liveness is calibrated by itself; leave out FOLDER")
+        if out is None:
+            require_database(settings.sqlalchemy_url)
+        calibrate_liveness(openers_of(ctx).open_vision(settings), liveness, settings, data, bpcer, out, as_json)
         return
     if folder is None:
         raise typer.BadParameter("give a FOLDER, or --show")

@@ -21,6 +21,7 @@ from vultus.cli.embedding import (
     embed_photos,
     shown_detector,
 )
+from vultus.cli.liveness_photos import evaluate_liveness
 from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
@@ -67,6 +68,10 @@ def evaluate(
         Score | None,
         typer.Option("--by", help="Scores relative to other faces, or cosines; default: what the service decides by."),
     ] = None,
+    liveness: Annotated[
+        Path | None,
+        typer.Option("--liveness", metavar="FOLDER", help="Measure liveness: live/, and a folder a kind of attack."),
+    ] = None,
     words: DataOption = None,
     cache: CacheOption = None,
     report: Annotated[
@@ -80,6 +85,11 @@ def evaluate(
     FNMR at each FMR with intervals, search errors, groups side by side, likely wrong labels. Nothing is enrolled.
     """
     settings = load_settings(model_dir=model_dir, default_model=model)
+    if liveness is not None:
+        if folder is not None or pairs is not None or degrade:
+            raise typer.BadParameter("--liveness is measured by itself; leave out FOLDER, --pairs and --degrade")
+        evaluate_liveness(openers_of(ctx).open_vision(settings), liveness, settings, words, report, as_json)
+        return
     if degrade and folder is None:
         raise typer.BadParameter("--degrade needs a FOLDER")
     if report is not None and not can_draw():

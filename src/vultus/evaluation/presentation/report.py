@@ -50,7 +50,11 @@ METHOD = (
 def render_report(evaluation: Evaluation) -> str:
     """The HTML page."""
     title = f"Recognition accuracy on {evaluation.setup.data}"
-    body = "\n".join(_body(evaluation, title))
+    return page(title, "\n".join(_body(evaluation, title)))
+
+
+def page(title: str, body: str) -> str:
+    """An HTML page with its styles in it. body: HTML."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -71,7 +75,7 @@ def _body(evaluation: Evaluation, title: str) -> Iterator[str]:
         f"<figure>{svg}<figcaption>{escape(said)}</figcaption></figure>" for svg, said in _figures(evaluation)
     )
     yield f'<div class="figures">{drawn}</div>'
-    yield from (_section(table) for table in evaluation_as_tables(evaluation) if table.title != IN_WORDS)
+    yield from (section(table) for table in evaluation_as_tables(evaluation) if table.title != IN_WORDS)
     yield f"<footer>{escape(METHOD)}</footer>"
 
 
@@ -127,7 +131,8 @@ def _figures(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
         yield draw_groups(folder.groups), "The groups at one threshold for all. Bars: 95 % intervals over people."
 
 
-def _section(table: Table) -> str:
+def section(table: Table) -> str:
+    """A table of text with its title and notes."""
     head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
     rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
