@@ -12,6 +12,7 @@ import vultus.schemas.comparison as compared
 import vultus.schemas.corrections as corrected
 import vultus.schemas.faces as seen
 import vultus.schemas.jobs as working
+import vultus.schemas.liveness as alive
 import vultus.schemas.recognition as recognised
 import vultus.schemas.reembedding as reembedded
 import vultus.schemas.resources as stored
@@ -25,6 +26,9 @@ PAIRS = [
     (seen.ChosenFace, faces.ChosenFace),
     (seen.OtherFaceAnswer, faces.OtherFace),
     (recognised.CautionAnswer, faces.Caution),
+    (alive.LivenessRuleAnswer, faces.LivenessRule),
+    (alive.LivenessAnswer, faces.Liveness),
+    (alive.LivenessByImage, recognition.LivenessByImage),
     (recognised.PhotoAnswer, faces.Photo),
     (recognised.DetectedFace, faces.DetectedFace),
     (recognised.DetectAnswer, faces.Detection),

@@ -113,6 +113,24 @@ class LowQuality(FaceRefused):
     code = "low_quality"
 
 
+class PresentationAttackSuspected(FaceRefused):
+    """The face was taken for a picture of a face, and had to be live."""
+
+    code = "presentation_attack_suspected"
+
+
+class LivenessNotJudged(FaceRefused):
+    """Whether the face is live cannot be judged: it is too small, cut off or grey."""
+
+    code = "liveness_not_judged"
+
+
+class FramesDiffer(FaceRefused):
+    """The frames of one presentation show several people."""
+
+    code = "frames_differ"
+
+
 class LooksLikeAnotherSubject(FaceRefused):
     """The face fits another enrolled subject, and the enrolment is strict."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from vultus_client.request import (
     Call,
@@ -36,6 +36,7 @@ class PolicyChanges(TypedDict, total=False):
     target_fpir: float | None
     store_photos: bool | None
     retention_days: int | None
+    liveness: Literal["report", "require"] | None
 
 
 def list_collections(defaults: Defaults) -> Call[tuple[Collection, ...]]:

@@ -24,6 +24,7 @@ class NumberArray(Protocol):
 
 Vector: TypeAlias = Sequence[float] | NumberArray
 Metric: TypeAlias = Literal["cosine", "euclidean", "euclidean_l2"]
+LivenessMode: TypeAlias = Literal["off", "report", "require"]
 
 
 def enroll(
@@ -40,6 +41,8 @@ def enroll(
     min_quality: float | None = None,
     strict: bool | None = None,
     embedding: Vector | Sequence[Vector] | None = None,
+    liveness: LivenessMode | None = None,
+    frames: Sequence[Image] = (),
     model_name: str | None = None,
     detector_backend: str | None = None,
     align: bool | None = None,
@@ -50,8 +53,9 @@ def enroll(
     subject: your id of the person; when it is left out, the client makes one, so that the call can be repeated.
     face: "only" (the default) refuses a photo of several people; "all" enrolls each face of one photo for a subject of
     its own, those of `subjects`, largest first. embedding: in place of images, with model_name.
+    liveness: whether the faces have to be live; frames: further photos of the same moment, by which that is judged too.
     """
-    photos = [("img", content) for content in read_images(images, bgr)]
+    photos = _photos(["img"] * len(images), images, frames, bgr)
     everybody = face == "all"
     if not photos and embedding is None:
         raise InvalidRequest("no photo was given; enroll takes one or more, or embedding= with model_name=")
@@ -74,6 +78,7 @@ def enroll(
             min_quality=min_quality,
             strict=strict,
             embedding=embedding,
+            liveness=liveness,
             model_name=model_name,
             detector_backend=detector_backend,
             align=align,
@@ -92,6 +97,9 @@ def verify(
     threshold: float | None = None,
     distance_metric: Metric | None = None,
     cohort: str | None = None,
+    liveness: LivenessMode | None = None,
+    liveness_of: Literal["both", "img1", "img2"] | None = None,
+    frames: Sequence[Image] = (),
     accept_low_quality: bool | None = None,
     enforce_detection: bool | None = None,
     align: bool | None = None,
@@ -101,7 +109,8 @@ def verify(
 ) -> Call[Verification]:
     """Compare two photos, or a photo with an enrolled subject; the result is true when it is the same person.
 
-    target_fmr: how often a stranger may pass, like 1e-4; or threshold: a distance in distance_metric.
+    target_fmr: how often a stranger may pass, like 1e-4; or threshold: a distance in distance_metric. liveness: whether
+    the faces have to be live, of two photos those of liveness_of; frames: with subject, further photos of the moment.
     """
     if (second is None) == (subject is None):
         raise InvalidRequest("verify takes two photos, or one photo and subject=")
@@ -114,13 +123,15 @@ def verify(
         path="/verify",
         read=record_of(Verification),
         body=body_of(
-            list(zip(names, read_images(images, bgr), strict=True)),
+            _photos(names, images, frames, bgr),
             subject=subject,
             collection=collection or (defaults.collection if second is None else None),
             target_fmr=target_fmr,
             threshold=threshold,
             distance_metric=distance_metric,
             cohort=cohort,
+            liveness=liveness,
+            liveness_of=liveness_of,
             accept_low_quality=accept_low_quality,
             enforce_detection=enforce_detection,
             align=align,
@@ -141,6 +152,8 @@ def find(
     faces: Literal["largest", "all"] | None = None,
     target_fpir: float | None = None,
     threshold: float | None = None,
+    liveness: LivenessMode | None = None,
+    frames: Sequence[Image] = (),
     accept_low_quality: bool | None = None,
     model_name: str | None = None,
     detector_backend: str | None = None,
@@ -149,13 +162,14 @@ def find(
     """Search a collection for the person in a photo, for an enrolled face, or with an embedding and its model_name.
 
     target_fpir: in which share of searches a stranger may be named, like 0.01; or threshold: a cosine similarity.
+    liveness: whether the face has to be live; frames: further photos of the same moment, by which that is judged too.
     """
     return Call(
         method="POST",
         path="/find",
         read=record_of(Search),
         body=body_of(
-            _photo(image, bgr),
+            _photo(image, bgr, frames),
             face_id=face_id,
             embedding=embedding,
             collection=collection or (defaults.collection if face_id is None else None),  # a face is in one
@@ -163,6 +177,7 @@ def find(
             faces=faces,
             target_fpir=target_fpir,
             threshold=threshold,
+            liveness=liveness,
             accept_low_quality=accept_low_quality,
             model_name=model_name,
             detector_backend=detector_backend,
@@ -239,8 +254,16 @@ def detect(
     return Call(method="POST", path="/detect", read=record_of(Detection), body=body)
 
 
-def _photo(image: Image | None, bgr: bool | None) -> list[tuple[str, bytes | str]]:
-    return [("img", content) for content in read_images([] if image is None else [image], bgr)]
+def _photo(image: Image | None, bgr: bool | None, frames: Sequence[Image] = ()) -> list[tuple[str, bytes | str]]:
+    images = [] if image is None else [image]
+    return _photos(["img"] * len(images), images, frames, bgr)
+
+
+def _photos(
+    names: Sequence[str], images: Sequence[Image], frames: Sequence[Image], bgr: bool | None
+) -> list[tuple[str, bytes | str]]:
+    fields = [*names, *("frames" for _ in frames)]
+    return list(zip(fields, read_images([*images, *frames], bgr), strict=True))
 
 
 def _representations(response: httpx.Response) -> Representations:

@@ -17,7 +17,10 @@ class Health(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Key(Record):
-    """A key as the service remembers it. collections: None: all. requests_per_minute: None: no limit."""
+    """A key as the service remembers it. collections: None: all. requests_per_minute: None: no limit.
+
+    kind: native, or the service whose clients had it before.
+    """
 
     id: str
     name: str
@@ -28,6 +31,7 @@ class Key(Record):
     requests_per_minute: int | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    kind: str
 
 
 @dataclass(frozen=True, kw_only=True)

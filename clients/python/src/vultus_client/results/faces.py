@@ -59,6 +59,31 @@ class Caution(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LivenessRule(Record):
+    """Where a threshold of liveness comes from. bpcer: the share of live faces below it; None: not known."""
+
+    bpcer: float | None
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Liveness(Record):
+    """Whether a face is live or a picture of a face. decision: live, attack or unjudged. scores: of each photo, 0..1.
+
+    score: their mean; None when unjudged.
+    """
+
+    decision: str
+    score: float | None
+    threshold: float
+    rule: LivenessRule
+    model_id: str
+    frames: int
+    scores: tuple[float, ...]
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Photo(Record):
     """A stored photo."""
 

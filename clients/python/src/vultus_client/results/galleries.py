@@ -33,6 +33,7 @@ class Policies(Record):
     target_fpir: float | None
     store_photos: bool
     retention_days: int | None
+    liveness: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +81,11 @@ class Face(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Removed(Record):
-    """How many faces and photos an erasure removed."""
+    """How many faces and photos an erasure removed. photos_left: those that the service has yet to remove."""
 
     faces: int
     photos: int
+    photos_left: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from vultus_client.results.faces import Caution, ChosenFace, FacialArea, OtherFace, Photo
+from vultus_client.results.faces import Caution, ChosenFace, FacialArea, Liveness, OtherFace, Photo
 from vultus_client.results.record import Record
 
 
@@ -39,6 +39,7 @@ class NewFace(Record):
     faces_found: int | None = None
     chosen: ChosenFace | None = None
     other_faces: tuple[OtherFace, ...] = ()
+    liveness: Liveness | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +106,14 @@ class OtherFaces(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LivenessByImage(Record):
+    """By image of the request; None for one that was not judged."""
+
+    img1: Liveness | None
+    img2: Liveness | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnrolledFace(Record):
     """The face of the subject that was the most alike. index: its place among the faces of the subject, from 0."""
 
@@ -140,6 +149,7 @@ class Verification(Record):
     beyond: bool | None = None
     beyond_reason: str | None = None
     cautions: tuple[Caution, ...] = ()
+    liveness: LivenessByImage | None = None
 
     def __bool__(self) -> bool:
         return self.verified
@@ -176,6 +186,7 @@ class FoundFace(Record):
     beyond: bool | None = None
     beyond_reason: str | None = None
     cautions: tuple[Caution, ...] = ()
+    liveness: Liveness | None = None
 
     @property
     def best(self) -> Match | None:
