@@ -211,6 +211,11 @@ class ModelRegistry:
         return self._liveness.capabilities()
 
     @property
+    def operator_calibrations(self) -> Mapping[str, Calibration]:
+        """The operator's, by model id."""
+        return self._operator_calibrations
+
+    @property
     def self_tests(self) -> tuple[SelfTest, ...]:
         """What the models that were loaded answered to drawn faces."""
         return self._loader.self_tests

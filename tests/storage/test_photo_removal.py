@@ -11,9 +11,9 @@ import pytest
 from tests.storage.synthetic import DIMENSION, MODEL, new_face, sha256
 from tests.waiting import patient
 from vultus.errors import NotReady, StorageFailed, StorageUnavailable
-from vultus.storage import photo_removal
 from vultus.storage import tables as t
-from vultus.storage.photo_removal import Removal
+from vultus.storage.photo_records import photo_removal
+from vultus.storage.photo_records.photo_removal import Removal
 from vultus.storage.photos import LocalPhotoStore
 
 KEY, OTHER = sha256("photo 1"), sha256("photo 2")

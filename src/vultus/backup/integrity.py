@@ -19,7 +19,7 @@ from vultus.storage.client_keys.aws_secrets import unreadable_secrets
 from vultus.storage.database import Database
 from vultus.storage.faces import referenced_photos
 from vultus.storage.migrations.runner import newest_schema, schema_version
-from vultus.storage.photo_rows import on_their_way
+from vultus.storage.photo_records.photo_rows import on_their_way
 from vultus.storage.photos import StoredPhotos
 from vultus.storage.sealing.seals import trigger_names
 from vultus.storage.subjects import in_chunks

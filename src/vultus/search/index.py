@@ -15,6 +15,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -37,7 +38,7 @@ from vultus.search.scan import Search, scan
 from vultus.search.searches import one_subject, probe_terms, ranking
 from vultus.search.segments import SEGMENT_ROWS, row_bytes
 from vultus.search.shared_segments import SharedSegments
-from vultus.search.source import ChangeSet, SearchSource
+from vultus.search.source import ChangeSet, Mark, SearchSource
 from vultus.vectors import has_direction, lengths
 
 MEMORY_BYTES = 2 * 2**30
@@ -80,6 +81,9 @@ class SearchIndex(Protocol):
 
     def loaded(self) -> tuple[LoadedIndex, ...]:
         """The collections in memory."""
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Up to where the collections in memory are followed, brought up to date first."""
 
     def refresh(self, collection: str) -> None:
         """Drop what was erased from the collection, if it is in memory. Raises no VultusError."""
@@ -199,6 +203,18 @@ class FlatIndex:
             if (snapshot := loaded.snapshot) is not None
             for pq in (snapshot.pq,)
         )
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Up to where the collections in memory are followed, each brought up to date first.
+
+        Raises: StorageFailed; what is in memory stays, as each search brings it up to date itself.
+        """
+        for held in self.loaded():
+            with suppress(CollectionNotFound):  # `_pull` discarded it
+                self._pull(held.collection)
+        with self._guard:
+            collections = tuple(self._collections.values())
+        return tuple(mark for loaded in collections if (mark := loaded.mark) is not None)
 
     def refresh(self, collection: str) -> None:
         """Apply what was committed to a collection that is in memory, so that erased faces leave the memory too."""

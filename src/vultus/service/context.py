@@ -31,7 +31,7 @@ from vultus.service.policies import (
 )
 from vultus.storage.audit import Act
 from vultus.storage.gallery import Gallery
-from vultus.storage.photo_removal import Removal
+from vultus.storage.photo_records.photo_removal import Removal
 from vultus.storage.photos import PhotoStore
 from vultus.vision.embed import Recogniser
 from vultus.vision.pipeline import Pipeline

@@ -15,9 +15,9 @@ from vultus.records.answers import EnrolledPhoto
 from vultus.records.stored import NewFace
 from vultus.storage import collections as c
 from vultus.storage import faces as f
-from vultus.storage import photo_rows
 from vultus.storage import subjects as s
 from vultus.storage.erasure_marks import erased_since, latest_erasure
+from vultus.storage.photo_records import photo_rows
 
 
 @dataclass(frozen=True)

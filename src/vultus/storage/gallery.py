@@ -13,7 +13,6 @@ from vultus.records.decisions import Decision
 from vultus.records.stored import Collection, CollectionPolicies, NewFace, Subject
 from vultus.storage import collections as c
 from vultus.storage import faces as f
-from vultus.storage import photo_rows
 from vultus.storage import subjects as s
 from vultus.storage.additions import (
     Beginning,
@@ -34,7 +33,9 @@ from vultus.storage.jobs import JobStore
 from vultus.storage.lifetimes.erasures import PhotoKeys, erase_faces, erase_subject
 from vultus.storage.lifetimes.expiry import Expiry
 from vultus.storage.lifetimes.holdings import HoldingsReader
-from vultus.storage.photo_removal import PhotoRemoval
+from vultus.storage.photo_records import photo_rows
+from vultus.storage.photo_records.photo_removal import PhotoRemoval
+from vultus.storage.replication.removal_pruning import RemovalPruning
 from vultus.storage.spaces import Spaces
 
 
@@ -76,6 +77,10 @@ class Gallery(GalleryReader):
     def photos(self) -> PhotoRemoval:
         """The stored photos that no face uses yet, or any more."""
         return PhotoRemoval(self._database)
+
+    def removal_pruning(self) -> RemovalPruning:
+        """Deletes what no index needs any more to follow erasures."""
+        return RemovalPruning(self._database)
 
     @property
     def jobs(self) -> JobStore:

@@ -102,10 +102,12 @@ class SearchSelects:
         c, r = t.collections.c, t.removals.c
         named = select(c.pk, c.revision, c.space, _timeline(dialect), c.dimension).where(c.name == bindparam("name"))
         removed = select(r.face_pk).where(r.collection_pk == bindparam("pk"), r.revision > bindparam("start"))
+        pruned = select(t.pruned_removals.c.revision).where(t.pruned_removals.c.collection_pk == bindparam("pk"))
         bound = select(*(c[name] for name in _Bound._fields[:-1]), sound(t.collections)).where(
             c.name == bindparam("name")
         )
-        self.collection, self.removed, self.bound = (DriverSelect(one, dialect) for one in (named, removed, bound))
+        self.collection, self.removed = DriverSelect(named, dialect), DriverSelect(removed, dialect)
+        self.pruned, self.bound = DriverSelect(pruned, dialect), DriverSelect(bound, dialect)
         self.slots = tuple(_SlotSelects(slot, dialect, key) for slot in range(len(t.SLOTS)))
 
     def binding(self, cursor: DBAPICursor, name: str) -> Collection:
@@ -127,7 +129,7 @@ class SearchSelects:
         """The changes of a collection after `since`. Raises: CollectionNotFound."""
         mark, dimension = self._named(cursor, name)
         none = np.empty(0, np.int64)
-        fresh = since is None or not mark.follows(since)
+        fresh = since is None or not mark.follows(since) or self._is_pruned(cursor, since)
         start = 0 if fresh or since is None else since.revision
         if start == mark.revision:
             return ChangeSet(mark, fresh, dimension, (), none)
@@ -166,6 +168,11 @@ class SearchSelects:
             raise no_collection(name)
         *mark, dimension = rows[0]
         return Mark(*mark), dimension
+
+    def _is_pruned(self, cursor: DBAPICursor, since: Mark) -> bool:
+        """Whether removals after this mark were deleted."""
+        rows = self.pruned.run(cursor, pk=since.collection_pk).fetchall()
+        return any(revision > since.revision for (revision,) in rows)
 
     def _removed(self, cursor: DBAPICursor, collection_pk: int, start: int) -> Int64:
         rows = self.removed.run(cursor, pk=collection_pk, start=start).fetchall()

@@ -2,8 +2,9 @@
 
     collections ──< subjects ──< faces ──── embeddings, embeddings_b
          │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
-          └───────< undo_log ──< undo_faces    photos             └──────< aws_secrets
-                                                             jobs    installation    erasure_marks
+          │├─────── pruned_removals                                 └──────< aws_secrets
+          └───────< undo_log ──< undo_faces
+                                         photos    replicas ──< replica_marks    jobs    installation    erasure_marks
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 created later under the same name is another collection.
@@ -219,6 +220,37 @@ removals = Table(
     Column("revision", Number, nullable=False),
     Column("face_pk", Number, nullable=False),
     Index("removals_by_revision", "collection_pk", "revision"),
+)
+
+# Up to which revision the removals of a collection were deleted: see `removal_pruning.py`.
+pruned_removals = Table(
+    "pruned_removals",
+    METADATA,
+    Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Number, nullable=False),
+)
+
+# The processes that serve from this database: see `replicas.py`. calibrations: the digest of the operator's.
+replicas = Table(
+    "replicas",
+    METADATA,
+    Column("id", ShortId, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("model_id", Text, nullable=False),
+    Column("model_sha256", Text, nullable=False),
+    Column("pipeline_version", Integer, nullable=False),
+    Column("calibrations", Text, nullable=False),
+    Column("ahead_seconds", Float, nullable=False),  # of its clock, compared with that of the database
+    Column("seen_at", UtcDateTime, nullable=False),  # by the clock of the database
+)
+
+# Up to which revision a replica has collections in memory. A number that no collection has any more harms nobody.
+replica_marks = Table(
+    "replica_marks",
+    METADATA,
+    Column("replica_id", ForeignKey("replicas.id", ondelete="CASCADE"), primary_key=True),
+    Column("collection_pk", Number, primary_key=True, autoincrement=False),
+    Column("revision", Number, nullable=False),
 )
 
 # See `undo_log.py`. No foreign keys to subjects: the subject of a merge is gone until it is undone.

@@ -23,7 +23,7 @@ from vultus.storage.gallery_reader import doubly_spelled_sentence
 log = logging.getLogger(__name__)
 
 
-SECOND, PHOTO_SECONDS, HOUR_SECONDS = 1.0, 10.0, 3600.0
+SECOND, PHOTO_SECONDS, MINUTE, HOUR_SECONDS = 1.0, 10.0, 60.0, 3600.0
 
 
 def utc_now() -> datetime:
@@ -69,9 +69,11 @@ def sweeps(
     """What the server repeats for as long as it serves."""
     act = Act(THE_SERVER)
     galleries = service.acting_as(act).galleries
+    removals = service.context.gallery.removal_pruning()
     found = [
         Sweep("expired subjects", SECOND, lambda: galleries.erase_expired(now())),
         Sweep("photos of erased faces", PHOTO_SECONDS, galleries.remove_erased_photos),
+        Sweep("followed removals", MINUTE, removals.prune),
         Sweep("subjects that are kept no longer", HOUR_SECONDS, lambda: galleries.erase_not_renewed(now())),
     ]
     if settings.audit_days is not None:

@@ -31,6 +31,7 @@ from vultus.storage.migrations.runner import migrate
 from vultus.storage.photo_stores.location import open_photos, photo_location
 from vultus.storage.photo_stores.s3 import S3PhotoStore
 from vultus.storage.photos import LocalPhotoStore, PhotoStore
+from vultus.storage.replication.replicas import Replica
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.decoding.isolated import IsolatedDecoder
 from vultus.wiring.background import (
@@ -43,6 +44,7 @@ from vultus.wiring.background import (
 )
 from vultus.wiring.networks import decode_limits, open_models, open_pipeline, prepare, warm_up
 from vultus.wiring.parts import COMMAND_LINE, Duties, System
+from vultus.wiring.replication import identity_of, replicated
 from vultus.wiring.settings_check import check_settings
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,9 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
             shared=SharedSegments(settings.shared_index_dir) if duties.shared else None,
         )
         stack.callback(index.close)
+        if duties.serving:
+            replica = Replica(database, identity_of(models, store))
+            stack.enter_context(replicated(replica, index, alone=is_sqlite(settings.sqlalchemy_url)))
         service = FaceService(ServiceContext(pipeline, models, gallery, photos, index, _policy(settings)))
         if duties.warm:
             warm_up(pipeline, models)

@@ -222,6 +222,21 @@ def test_a_database_in_another_encoding_is_refused(postgres):
     postgres.drop_database("latin")
 
 
+def test_a_database_that_only_reads_as_a_standby_is_refused_in_words(postgres, url):
+    postgres.execute(f"ALTER DATABASE {make_url(url).database} SET default_transaction_read_only = on")
+    sentence = "read-only, as a standby is: nothing was stored; name the primary, or promote this one"
+    with closing(open_database(url)) as database, pytest.raises(StorageUnavailable, match=sentence):
+        migrate(database)
+
+
+def test_a_user_without_rights_is_refused_in_words(postgres, url):
+    postgres.execute("CREATE ROLE stranger LOGIN")
+    strange = make_url(url).set(username="stranger").render_as_string(hide_password=False)
+    with closing(open_database(strange)) as database, pytest.raises(StorageFailed, match="let it own the schema"):
+        migrate(database)
+    postgres.execute("DROP ROLE stranger")
+
+
 def test_more_connections_than_the_server_has_are_asked_for_again_later(postgres, url):
     with replicas(url, 1):
         name = make_url(url).database

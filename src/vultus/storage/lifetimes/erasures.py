@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Row
 
 from vultus.storage import collections as c
 from vultus.storage import faces as f
-from vultus.storage import photo_rows
 from vultus.storage import subjects as s
 from vultus.storage.corrections import undo_log as u
 from vultus.storage.erasure_marks import mark_erased
+from vultus.storage.photo_records import photo_rows
 
 PhotoKeys = tuple[str, ...]
 

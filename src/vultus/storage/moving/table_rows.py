@@ -21,8 +21,10 @@ from vultus.storage.database import Database
 from vultus.storage.sealing.seals import ADVICE, sound
 
 ROWS_AT_ONCE = 1_000  # 2.5 MB of embeddings
-# In an order in which a row comes after those that it belongs to. The id of the installation key is not moved.
-MOVED = tuple(table for table in t.METADATA.sorted_tables if table is not t.installation)
+# The id of the installation key and the replicas belong to a database.
+_LEFT = (t.installation, t.replicas, t.replica_marks)
+# In an order in which a row comes after those that it belongs to.
+MOVED = tuple(table for table in t.METADATA.sorted_tables if table not in _LEFT)
 Advance = Callable[[int], None]  # is told of how many more rows something is done
 
 Key = tuple[Any, ...]

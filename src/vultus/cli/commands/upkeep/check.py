@@ -18,7 +18,7 @@ from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.database import Database, open_database, require_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.gallery_reader import doubly_spelled_sentence
-from vultus.storage.photo_removal import Removal
+from vultus.storage.photo_records.photo_removal import Removal
 from vultus.storage.photo_stores.location import open_photos, photo_location
 from vultus.storage.photos import PhotoStore
 from vultus.storage.sealing.seals import seal_anew

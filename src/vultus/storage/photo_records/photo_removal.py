@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vultus.errors import StorageFailed, TryLater
-from vultus.storage import photo_rows as rows
 from vultus.storage.database import Database
 from vultus.storage.faces import referenced_photos
+from vultus.storage.photo_records import photo_rows as rows
 from vultus.storage.subjects import IDS_PER_STATEMENT, in_chunks
 
 Unlink = Callable[[str], None]
