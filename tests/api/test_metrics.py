@@ -43,6 +43,20 @@ def requests(client: TestClient) -> Counts:
     return lines(client, "vultus_http_requests_total", "route", "method", "status", "code")
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/status"])
+def test_a_monitor_may_ask_with_head_and_is_answered_as_with_get(
+    client: TestClient, anonymous: TestClient, path: str
+) -> None:
+    asked, known = client.get(path), client.head(path)
+    assert (known.status_code, known.content) == (200, b"")
+    assert known.headers["content-type"] == asked.headers["content-type"]
+
+
+def test_head_needs_the_rights_of_get(client: TestClient, key: Callable[..., str]) -> None:
+    assert client.head("/metrics", headers={"x-api-key": key("read")}).status_code == 403
+    assert client.head("/metrics", headers={"x-api-key": "wrong"}).status_code == 401
+
+
 # --- who may read -------------------------------------------------------------------------------------------------
 
 

@@ -59,5 +59,4 @@ def examine_backup(
         photos = ArchivedPhotos({name: len(data) for name, data in reader.photos(database)})
         manifest = whole_manifest(reader, database)
         settle_key(reader, key)
-        sealed, erasures = make_sound(database, photos, act, key, ledger)
-        return Restored(manifest, sealed, erasures)
+        return Restored(manifest, *make_sound(database, photos, act, key, ledger))

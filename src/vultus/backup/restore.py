@@ -21,6 +21,7 @@ from vultus.backup.integrity import faults
 from vultus.errors import StorageFailed
 from vultus.files import make_folders, sync_folder
 from vultus.installation_key import FILE_NAME, InstallationKey
+from vultus.storage import tables as t
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import database_file, open_database
 from vultus.storage.engines.write_queue import SUFFIX as WRITE_LOCK
@@ -28,6 +29,7 @@ from vultus.storage.erasure_ledger.ledger import ErasureLedger
 from vultus.storage.erasure_ledger.replay import replay
 from vultus.storage.gallery import Gallery
 from vultus.storage.migrations.runner import migrate, schema_version
+from vultus.storage.moving.table_rows import row_count
 from vultus.storage.photos import LocalPhotoStore, PhotoStore, StoredPhotos
 from vultus.storage.sealing.seals import SEALED_SINCE, is_same_key, seal_anew
 
@@ -38,12 +40,14 @@ RESTORING = ".restoring"
 class Restored:
     """What a restore put in place. sealed: whether the rows match their seals; without their key that cannot be told.
 
-    erasures: how many of the ledger were done again.
+    erasures: how many of the ledger were done again. subjects, faces: how many there are after these.
     """
 
     manifest: Manifest
     sealed: bool
     erasures: int
+    subjects: int
+    faces: int
 
 
 def restore_backup(
@@ -73,7 +77,7 @@ def restore_backup(
         reader = ArchiveReader(archive, identities)
         manifest = _unpack(reader, new_database, new_photos)
         settle_key(reader, key)
-        sealed, erasures = make_sound(new_database, LocalPhotoStore(new_photos), act, key, ledger)
+        sound = make_sound(new_database, LocalPhotoStore(new_photos), act, key, ledger)
         os.sync()  # once, instead of for each photo
     except BaseException:
         _discard(new_database, new_photos)
@@ -86,7 +90,7 @@ def restore_backup(
         _hand_over(new_photos, store)
     _put_in_place(new_database, database)
     _discard(new_database, new_photos)  # what lay beside it
-    return Restored(manifest, sealed, erasures)
+    return Restored(manifest, *sound)
 
 
 def refuse_unfinished(url: str) -> None:
@@ -148,10 +152,11 @@ def settle_key(reader: ArchiveReader, key: InstallationKey) -> None:
 
 def make_sound(
     database: Path, photos: StoredPhotos, act: Act, key: InstallationKey, ledger: ErasureLedger | None
-) -> tuple[bool, int]:
+) -> tuple[bool, int, int, int]:
     """Bring the database to the schema of this code, erase whom the ledger names, and check that all agrees.
 
-    Returns whether the key is that of the seals, otherwise the rows are sealed anew with it; and how many were erased.
+    Returns whether the key is that of the seals, otherwise the rows are sealed anew with it; how many were erased; and
+    how many subjects and faces are left.
     """
     with closing(open_database(f"sqlite:///{database}", key.path)) as ready:
         sealed = schema_version(ready) >= SEALED_SINCE
@@ -165,7 +170,9 @@ def make_sound(
         Audit(ready).add(act.line("restore"))
         erasures, orphans = replay(ready, ledger, act) if ledger is not None else (0, ())
         Gallery(ready).photos.remove(orphans, photos.delete)
-        return verified, erasures
+        with ready.reading() as connection:
+            subjects, faces = (row_count(connection, table) for table in (t.subjects, t.faces))
+        return verified, erasures, subjects, faces
 
 
 def _hand_over(photos: Path, store: PhotoStore) -> None:

@@ -214,6 +214,10 @@ def test_who_was_erased_since_does_not_come_back_with_a_restore(run, small, surr
     Gallery(open_database(f"sqlite:///{surroundings / 'vultus.db'}"), ledger).delete_subject("default", "berta")
     planned = json.loads(run("restore", "saved", "--dry-run", "--data-dir", "new", "--json").stdout)
     assert (planned["subjects"], planned["erasures"]) == (2, 1)
+    assert planned["after"] == {"subjects": 1, "faces": 1}
+    shown = run("restore", "saved", "--dry-run", "--data-dir", "new").stdout
+    assert "1 erasures made since would be done again" in shown
+    assert "a restore would put 1 subjects, 1 faces in place" in shown
     answer = run("restore", "saved", "--data-dir", "new")
     assert answer.exit_code == 0, answer.output
     assert "1 erasures made since were done again" in answer.stdout

@@ -87,6 +87,46 @@ def test_a_subject_is_erased_with_its_photo(run, small, face):
     assert "anna" not in str(found)
 
 
+@pytest.fixture
+def terminal(monkeypatch):
+    """A person at a terminal, who answers as told; what was asked."""
+    asked: list[str] = []
+
+    def answering(answer):
+        def confirm(question, **_):
+            asked.append(question)
+            return answer
+
+        monkeypatch.setattr("vultus.cli.confirmation.is_terminal", lambda: True)
+        monkeypatch.setattr("vultus.cli.confirmation.typer.confirm", confirm)
+        return asked
+
+    return answering
+
+
+def test_on_a_terminal_an_erasure_is_asked_for(run, small, face, terminal):
+    asked = terminal(False)
+    for command in (("subjects", "erase", "anna"), ("faces", "erase", face)):
+        answer = run(*command)
+        assert (answer.exit_code, "nothing was erased" in answer.stderr) == (1, True)
+    refused = json.loads(run("subjects", "erase", "anna", "--json").stdout)
+    assert refused["error"] == "invalid_request"
+    assert asked[0] == "Erase 'anna-1' of 'default' with 1 faces? It cannot be undone"
+    assert asked[1] == f"Erase face {face} of 'anna-1'? It cannot be undone"
+    assert small.gallery.subject("default", "anna-1").faces == 1
+    terminal(True)
+    assert run("faces", "erase", face).exit_code == 0
+    assert len(asked) == 4
+
+
+def test_yes_answers_the_question_before_it_is_asked(run, small, face, terminal):
+    asked = terminal(False)
+    assert run("faces", "erase", face, "--yes").exit_code == 0
+    assert run("subjects", "erase", "anna", "--yes").exit_code == 0
+    assert asked == []
+    assert [one.id for one in small.gallery.subjects("default", limit=9)] == ["ben-2"]
+
+
 def test_all_that_is_held_on_a_person_is_exported_once(run, small, face, surroundings):
     file = surroundings / "anna.zip"
     answer = json.loads(run("subjects", "export", "anna", "--to", file, "--json").stdout)

@@ -20,6 +20,7 @@ WITHOUT_KEY_TOO: dict[str, Any] = {"security": [{}]}  # beside the ways to send 
 TEXT = {"text/plain": {"schema": {"type": "string"}}, "application/openmetrics-text": {"schema": {"type": "string"}}}
 
 
+@router.head("/metrics", dependencies=[Security(may_read_metrics)], include_in_schema=False)
 @router.get(
     "/metrics",
     dependencies=[Security(may_read_metrics)],
@@ -34,6 +35,7 @@ async def metrics(request: Request, state: State) -> Response:
     return Response(page, headers={"content-type": content_type})
 
 
+@router.head("/status", response_model_exclude_unset=True, include_in_schema=False)
 @router.get("/status", response_model_exclude_unset=True, openapi_extra=WITHOUT_KEY_TOO)
 async def status(state: State, caller: Annotated[Caller | None, Depends(caller_if_any)]) -> StatusAnswer:
     """How the service is, in words and numbers; with any valid key in full, without one only whether it is ready.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vultus.cli.confirmation import Yes, confirm
 from vultus.cli.id_prefix import LEAST_CHARACTERS, full_id
 from vultus.cli.kept_gallery import MOST_LISTED, open_kept_gallery
 from vultus.cli.options import AsJson, DataDir, InCollection
@@ -66,10 +67,11 @@ def show_face(face_id: FaceId, data_dir: DataDir = None, as_json: AsJson = False
 
 
 @app.command("erase")
-def erase_face(face_id: FaceId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def erase_face(face_id: FaceId, yes: Yes = False, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Erase a face, and its photo when no other face uses it; the subject stays. It cannot be undone."""
     with open_kept_gallery(data_dir) as kept:
         face_id = _full_face(kept.gallery, face_id)
+        confirm(f"Erase face {face_id} of {kept.gallery.face(face_id).subject!r}", yes=yes)
         deleted = kept.without_photos(*kept.gallery.delete_face(face_id))
     if as_json:
         print_json(DeletedFace(face_id=face_id, deleted=removed(deleted)).model_dump(mode="json"))

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from vultus.cli.commands.subjects import Subject, app, full_subject
+from vultus.cli.confirmation import Yes, confirm
 from vultus.cli.expiry_option import ExpiresAt
 from vultus.cli.kept_gallery import MOST_LISTED, open_kept_gallery
 from vultus.cli.options import AsJson, DataDir, InCollection, check_name
@@ -96,11 +97,17 @@ def update_subject(
 
 @app.command("erase")
 def erase_subject(
-    subject: Subject, collection: InCollection = DEFAULT_COLLECTION, data_dir: DataDir = None, as_json: AsJson = False
+    subject: Subject,
+    collection: InCollection = DEFAULT_COLLECTION,
+    yes: Yes = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Erase a person: faces, embeddings, and photos that no one else uses. It cannot be undone."""
     with open_kept_gallery(data_dir) as kept:
         subject = full_subject(kept.gallery, collection, subject)
+        faces = kept.gallery.subject(collection, subject).faces
+        confirm(f"Erase {subject!r} of {collection!r} with {faces} faces", yes=yes)
         deleted = kept.without_photos(*kept.gallery.delete_subject(collection, subject))
     if as_json:
         spellings = list(deleted.other_spellings)

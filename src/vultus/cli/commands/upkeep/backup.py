@@ -163,7 +163,8 @@ def _examine(file: Path, settings: Settings, identities: Sequence[Identity], as_
     ledger = open_ledger(settings.erasure_ledger, settings.data_dir, may_make=False)
     found = examine_backup(file, Act(COMMAND), settings.key_file, identities=identities, ledger=ledger)
     in_place = _in_place(settings)
-    more = {"dry_run": True, "sealed": found.sealed, "erasures": found.erasures, "in_place": in_place}
+    after = {"subjects": found.subjects, "faces": found.faces}
+    more = {"dry_run": True, "sealed": found.sealed, "erasures": found.erasures, "after": after, "in_place": in_place}
     _show(f"{file} holds", found.manifest, as_json, **more)
     if as_json:
         return
@@ -173,6 +174,7 @@ def _examine(file: Path, settings: Settings, identities: Sequence[Identity], as_
         lines.append(f"{WITHOUT_KEY}; a restore would seal them anew with {settings.key_file}")
     if ledger is not None:
         lines.append(f"{found.erasures} erasures made since would be done again, as the erasure ledger says")
+        lines.append(f"a restore would put {found.subjects} subjects, {found.faces} faces in place")
     if in_place is not None:
         counts = f"{in_place['subjects']} subjects, {in_place['faces']} faces"
         lines.append(f"{folder} holds {counts} now and is never overwritten: move it away, or name another folder")
