@@ -65,7 +65,8 @@ class LivenessModels:
     ) -> None:
         """operator_calibrations: by model id; they take precedence over the cards'."""
         self._store, self._device, self._decoders = store, device, decoders
-        self._cards = decoded_cards(cards_of(cards, "liveness"), "liveness", decoders)
+        of_task = cards_of(cards, "liveness")
+        self._cards = decoded_cards(of_task, "liveness", decoders) if "liveness" in decoders else ()
         self._operator = dict(operator_calibrations or {})
         self._values = self_test_values
         self._served: ServedLiveness | None = None
