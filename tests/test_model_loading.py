@@ -139,7 +139,8 @@ def test_values_are_stored_for_the_models_of_a_default_installation():
     for name, stored in values.items():
         card = find_card(cards, name)
         assert card is not None
-        assert stored.shape == (len(drawn_faces()), 15 if card.task == "detection" else card.output_dimension)
+        numbers = {"detection": 15, "liveness": 6}.get(card.task, card.output_dimension)
+        assert stored.shape == (len(drawn_faces()), numbers)
 
 
 @pytest.mark.real
