@@ -47,6 +47,11 @@ class Caller:
         """Whether the key is not limited to other collections."""
         return self.key is None or self.key.collections is None or collection in self.key.collections
 
+    def require_scope(self, scope: Scope) -> None:
+        """Raises ScopeNotAllowed, for what a call needs beside the scope of its gate."""
+        if self.key is not None:
+            require_scope(self.key, scope)
+
     def require_collection(self, collection: str) -> None:
         """Audit this collection. Raises CollectionNotAllowed when the key is limited to other ones."""
         self.act.collection = collection
@@ -105,7 +110,8 @@ class Gate:
         act = self._begin_act(request, key.id, state, may_override=_has_scope(key, "override"))
         act.may_read = _has_scope(key, "read")
         act.may_find = act.may_read or _has_scope(key, "find")
-        self._require_scope(key)
+        if self._scope is not None:
+            require_scope(key, self._scope)
         await dialect.refuse_unread(request)
         return Caller(key, act)
 
@@ -117,11 +123,11 @@ class Gate:
         context.changes, context.audit_sink = self.changes, state.system().audit_sink
         return context.act
 
-    def _require_scope(self, key: ApiKey) -> None:
-        if self._scope is not None and not _has_scope(key, self._scope):
-            raise ScopeNotAllowed(
-                f'this call needs the scope "{self._scope}"; the key has {", ".join(key.scopes) or "none"}'
-            )
+
+def require_scope(key: ApiKey, scope: Scope) -> None:
+    """Raises ScopeNotAllowed, when the key does not have the scope."""
+    if not _has_scope(key, scope):
+        raise ScopeNotAllowed(f'this call needs the scope "{scope}"; the key has {", ".join(key.scopes) or "none"}')
 
 
 def _has_scope(key: ApiKey, scope: Scope) -> bool:

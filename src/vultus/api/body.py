@@ -43,6 +43,8 @@ async def read_fields(request: Request, kind: type[Fields]) -> Fields:
 def parse_fields(body: bytes, content_type: str, kind: type[Fields], limits: ImageLimits) -> Fields:
     """Validated fields from a body. content_type: as in the HTTP header, "" when there was none."""
     values = _read(body, content_type, kind)
+    if kind.takes_unknown:
+        values = {name: value for name, value in values.items() if name in kind.model_fields}
     _refuse_unknown(values, kind)
     present = {name: value for name, value in values.items() if value is not None}
     try:
@@ -182,14 +184,14 @@ class _Form:
         if b"name" not in options:
             raise InvalidRequest('a part of the form has no name; send Content-Disposition: form-data; name="..."')
         name = options[b"name"].decode("utf-8", "replace")
-        self._parts.append((name, self._file() if self._is_file(options) else self._text(name)))
+        self._parts.append((name, self._file(options) if self._is_file(options) else self._text(name)))
 
     def _is_file(self, options: dict[bytes, bytes]) -> bool:
         declared = self._headers.get(b"content-type", b"").decode("latin-1").lower()
         return (b"filename" in options and not declared.startswith(JSON_TYPE)) or declared.startswith(FILE_TYPES)
 
-    def _file(self) -> FilePart:
-        return FilePart(bytes(self._content))
+    def _file(self, options: dict[bytes, bytes]) -> FilePart:
+        return FilePart(bytes(self._content), options.get(b"filename", b"").decode("utf-8", "replace"))
 
     def _text(self, name: str) -> str:
         try:

@@ -41,9 +41,10 @@ HOW_TO_SEND = "send a file part, or a string with base64 or a data: URL"
 
 @dataclass(frozen=True)
 class FilePart:
-    """One file of a form."""
+    """One file of a form. name: that it has there."""
 
     content: bytes
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,14 @@ IMAGE = "A photo."
 
 
 class CallFields(BaseModel):
-    """What all calls have in common. repeatable: the fields that a form may send more than once."""
+    """What all calls have in common. repeatable: the fields that a form may send more than once.
+
+    takes_unknown: other fields are ignored, for clients of other services that send more than is read.
+    """
 
     model_config = ConfigDict(extra="forbid")
     repeatable: ClassVar[frozenset[str]] = frozenset()
+    takes_unknown: ClassVar[bool] = False
 
 
 def _required_without_embedding(value: Any, info: ValidationInfo) -> Any:

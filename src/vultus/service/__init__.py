@@ -10,6 +10,7 @@ from vultus.service.corrections import SubjectCorrections
 from vultus.service.enrolment import Enrolment
 from vultus.service.galleries import Galleries
 from vultus.service.identification import GallerySearch
+from vultus.service.photo_scores import PhotoScores
 from vultus.service.recognition import Recognition
 from vultus.service.reembedding import ReembeddingRequests
 from vultus.storage.audit import Act
@@ -26,6 +27,7 @@ class FaceService:
         self.recognition = Recognition(context)
         self.identification = GallerySearch(context)
         self.comparison = VectorComparison(context)
+        self.photo_scores = PhotoScores(context)
         self.galleries = Galleries(context)
         self.corrections = SubjectCorrections(context)
         self.jobs = context.gallery.jobs

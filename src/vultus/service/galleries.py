@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from vultus.errors import NotFound
+from vultus.errors import NotFound, SubjectExists
 from vultus.records.answers import Deleted
 from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, Photo, Subject
 from vultus.search.recall import SearchState
@@ -71,6 +71,28 @@ class Galleries:
     def subject(self, collection: str, subject: str) -> Subject:
         """One subject. Raises CollectionNotFound, SubjectNotFound."""
         return self._context.gallery.subject(collection, subject)
+
+    def create_subject(self, collection: str, subject: str) -> Subject:
+        """A subject without faces; the collection is created when new.
+
+        Raises SubjectExists, also for an id that differs by the case of letters alone.
+        """
+        gallery = self._context.gallery
+        self.create_collection(collection)
+        alike = gallery.subjects_named(collection, subject)
+        if alike:
+            raise SubjectExists("a subject of this name exists; the case of its letters makes no difference")
+        created, _ = gallery.add_faces(collection, subject, (), begun=gallery.begin_enrolment(collection, [subject]))
+        return created
+
+    def face_names(
+        self, collection: str, *, subject: str | None, skip: int, limit: int
+    ) -> tuple[tuple[tuple[str, str], ...], int]:
+        """Ids of faces and of their subjects, in the order of enrolment; and how many there are in all.
+
+        subject: only its faces; one that is not there has none. Raises CollectionNotFound.
+        """
+        return self._context.gallery.face_names(collection, subject=subject, skip=skip, limit=limit)
 
     def update_subject(
         self,

@@ -133,6 +133,12 @@ class GallerySearch:
         found = self._candidates(gallery, model, [probe], options.top_k)
         return self._answers(gallery, model, None, [probe], found, options)
 
+    def ranked(self, gallery: Collection, model: Model, probes: Sequence[Seen], top_k: int) -> list[list[Candidate]]:
+        """The best subjects for each probe, at most top_k, without a decision. Raises SpaceChanged."""
+        search = partial(self._candidates, gallery, model, probes, top_k)
+        found, owners = self._settled(gallery.name, search)
+        return [[line for line in lines if is_current(line, owners)][:top_k] for lines in found]
+
     def _within_policies(self, gallery: Collection, model: Model, options: SearchOptions) -> SearchOptions:
         """The options with the rate or the threshold that holds; called before the work, which a refusal then spares.
 

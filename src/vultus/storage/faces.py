@@ -151,6 +151,17 @@ def select_faces(
     return tuple((_face(row), row.pk) for row in rows)
 
 
+def select_face_names(
+    connection: Connection, condition: ColumnElement[bool], skip: int, limit: int
+) -> tuple[tuple[tuple[str, str], ...], int]:
+    """Ids of faces and of their subjects in the order of enrolment, and the count of all that meet the condition."""
+    f, joined = t.faces.c, t.faces.join(t.subjects, t.subjects.c.pk == t.faces.c.subject_pk)
+    statement = select(f.id, t.subjects.c.id).select_from(joined).where(condition, alive())
+    count = connection.execute(select(func.count()).select_from(joined).where(condition, alive())).scalar_one()
+    rows = connection.execute(statement.order_by(f.pk).offset(skip).limit(limit))
+    return tuple((face, subject) for face, subject in rows), int(count)
+
+
 def select_embeddings(
     connection: Connection, subject_pk: int, dimension: int, space: int
 ) -> tuple[tuple[str, ...], Float32]:

@@ -154,6 +154,27 @@ class GalleryReader:
         with self._database.reading() as connection:
             return f.select_faces(connection, c.collection_row(connection, collection).pk, after, limit)
 
+    def face_names(
+        self, collection: str, *, subject: str | None, skip: int, limit: int
+    ) -> tuple[tuple[tuple[str, str], ...], int]:
+        """Ids of faces and of their subjects, in the order of enrolment; and how many there are in all.
+
+        subject: only its faces; one that is not there has none. Raises: CollectionNotFound.
+        """
+        with self._database.reading() as connection:
+            row = c.collection_row(connection, collection)
+            if subject is None:
+                return f.select_face_names(connection, t.faces.c.collection_pk == row.pk, skip, limit)
+            owner = s.find_subject_row(connection, row.pk, subject)
+            if owner is None:
+                return (), 0
+            return f.select_face_names(connection, t.faces.c.subject_pk == owner.pk, skip, limit)
+
+    def subjects_named(self, collection: str, subject_id: str) -> tuple[str, ...]:
+        """The ids that are this one but for the case of letters. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            return s.select_same_letters(connection, c.collection_row(connection, collection).pk, subject_id)
+
     def subject_number(self, collection: str, subject_id: str) -> int:
         """The number by which a search index knows the subject. Raises: CollectionNotFound, SubjectNotFound."""
         with self._database.reading() as connection:

@@ -198,6 +198,13 @@ def select_subjects(
     return tuple(_subject(row, collection) for row in connection.execute(statement))
 
 
+def select_same_letters(connection: Connection, collection_pk: int, subject_id: str) -> tuple[str, ...]:
+    """The ids of subjects that are this one but for the case of letters."""
+    c = t.subjects.c
+    same = folded(c.id) == canonical(subject_id.casefold())
+    return tuple(connection.scalars(select(c.id).where(c.collection_pk == collection_pk, same)))
+
+
 def select_ids_beginning(
     connection: Connection, where: ColumnElement[bool], ids: ColumnElement[str], beginning: str, limit: int
 ) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vultus.api.dialect import Dialect, no_request_id
-from vultus.api.dialects.compreface import subject_routes
+from vultus.api.dialects.compreface import comparison_routes, example_routes, subject_routes
 from vultus.api.dialects.compreface.authentication import authenticate
 from vultus.api.dialects.compreface.error_answers import write_error
 from vultus.api.dialects.compreface.prefix import PREFIX
@@ -14,6 +14,6 @@ COMPREFACE = Dialect(
     no_request_id,
     "x-request-id",
     prefix=PREFIX,
-    routers=(subject_routes.router,),
+    routers=(subject_routes.router, example_routes.router, comparison_routes.router),
     name="compreface",
 )

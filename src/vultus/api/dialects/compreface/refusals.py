@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vultus.errors import InvalidApiKey, InvalidRequest
+from vultus.errors import InvalidApiKey, InvalidImage, InvalidRequest
 
 
 class NoSuchService(InvalidApiKey):
@@ -23,7 +23,31 @@ class InvalidValue(InvalidRequest):
     number, status = 26, 400
 
 
-class EmptyField(InvalidRequest):
-    """A field that must be there is empty or missing."""
+class WrongArgument(InvalidRequest):
+    """A value is of another type than the parameter."""
 
-    number, status = 5, 400
+    number, status = 36, 400
+
+
+class WrongPredictionCount(InvalidRequest):
+    """prediction_count is below 1; CompreFace answers 404."""
+
+    number, status = 12, 404
+
+
+class MissingParameter(InvalidRequest):
+    """A parameter of the query that must be there is missing."""
+
+    number, status = 33, 400
+
+
+class MissingPart(InvalidRequest):
+    """A part of the form, or a field of the JSON body, that must be there is missing."""
+
+    number, status = 34, 400
+
+
+class WrongExtension(InvalidImage):
+    """The name of the file says that it is no picture."""
+
+    number, status = 21, 400
