@@ -208,6 +208,25 @@ class Settings(BaseSettings):
         "Default: all are kept.",
     )
 
+    search: Literal["memory", "database"] = Field(
+        "memory",
+        description="Where collections are searched. memory: in each server, from what it has loaded of them. "
+        "database: in PostgreSQL with the extension pgvector, which holds the faces for all servers; slower, and for "
+        "galleries that no server's memory holds, see [operations](operations.md#search-in-the-database).",
+    )
+    hnsw_from_faces: int = Field(
+        100_000,
+        ge=0,
+        description="With VULTUS_SEARCH=database: faces from which on a collection gets an HNSW index, with a recall "
+        "that is measured; smaller ones are searched exactly. 0: never.",
+    )
+    hnsw_ef_search: int = Field(
+        400,
+        ge=40,
+        le=1000,
+        description="Faces that a search by an HNSW index looks at: more find more and take longer, see `vultus "
+        "search-recall`.",
+    )
     index_memory_bytes: int = Field(
         2048 * MIB,
         gt=0,

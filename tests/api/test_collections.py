@@ -36,6 +36,7 @@ def test_a_collection_is_made_once(client: TestClient) -> None:
             "indexed_faces": 4,
             "candidates": 2,
             "building": False,
+            "terms_behind": 0,
         },
         "policies": {
             "min_quality": None,

@@ -51,6 +51,9 @@ COMMANDS = {
     "audit": LazyCommand("audit", "app", "The audit: who did what."),
     "reembed": LazyCommand("jobs", "reembed", "Embed a collection again by another model or version."),
     "jobs": LazyCommand("jobs", "app", "Work in the background: list, cancel."),
+    "search-recall": LazyCommand(
+        "search_recall", "search_recall", "Measure how much the search index of a collection in the database finds."
+    ),
     "backup": LazyCommand("upkeep.backup", "backup", "Write database and photos to one verified file."),
     "restore": LazyCommand("upkeep.backup", "restore", "Put a backup into an empty data folder."),
     "move": LazyCommand("upkeep.move", "move", "Copy the whole gallery to another database, compare every row."),

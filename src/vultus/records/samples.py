@@ -27,9 +27,10 @@ class SlotLoad:
 
 @dataclass(frozen=True)
 class LoadedIndex:
-    """A collection in the memory of a process. kind: "exact" or "pq", see `search.recall.SearchState`.
+    """A collection that a process searches. kind: "exact", "pq" or "hnsw", see `search.recall.SearchState`.
 
-    recall: 0..1, as measured, 1 where every face is compared. refused: a PQ index was made and finds too little.
+    memory_bytes: of the process; 0 where the database searches. recall: 0..1, as measured, 1 where every face is
+    compared. refused: an index was made and finds too little.
     """
 
     collection: str

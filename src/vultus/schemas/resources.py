@@ -19,8 +19,9 @@ from vultus.search.recall import SearchState
 class SearchAnswer(BaseModel):
     """How a collection is searched just now."""
 
-    kind: Literal["exact", "pq"] = Field(
-        description="exact: every face is compared. pq: all but the indexed faces, and those of them it chooses."
+    kind: Literal["exact", "pq", "hnsw"] = Field(
+        description="exact: every face is compared. pq: all but the indexed faces, and those of them it chooses. hnsw: "
+        "those that an index in the database chooses."
     )
     recall: float = Field(
         ge=0, le=1, description="The share of probes whose most similar subject is found: the lower of the next two."
@@ -30,6 +31,10 @@ class SearchAnswer(BaseModel):
     indexed_faces: int = Field(description="How many faces are in the index; 0 when exact.")
     candidates: int = Field(description="How many of those a probe is compared with; 0 when exact.")
     building: bool = Field(description="An index is being made in the background.")
+    terms_behind: int = Field(
+        description="Faces that came and went since what scores are relative to was computed for the others; always 0 "
+        "with VULTUS_SEARCH=memory."
+    )
 
 
 class PoliciesAnswer(BaseModel):
@@ -225,6 +230,7 @@ def search_answer(state: SearchState) -> SearchAnswer:
         indexed_faces=state.faces,
         candidates=state.candidates,
         building=state.building,
+        terms_behind=state.terms_behind,
     )
 
 

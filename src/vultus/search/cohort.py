@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,13 @@ class CohortRule:
         numbers = (self.twin_gap, self.nearest, self.weight, self.most_twins)
         equal = numbers == (other.twin_gap, other.nearest, other.weight, other.most_twins)
         return equal and np.array_equal(self.centroids, other.centroids) and np.array_equal(self.added, other.added)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of its values, as hexadecimal digits: the same for rules that are the `same`."""
+        numbers = (self.twin_gap, self.nearest, self.weight, self.most_twins, self.centroids.shape)
+        parts = (repr(numbers).encode(), self.centroids.astype("<f4").tobytes(), self.added.astype("<f4").tobytes())
+        return sha256(b"".join(parts)).hexdigest()
 
     def centroid_cosines(self, units: Float64) -> Float64:
         """The `nearest` highest cosines with the centroids, lifted, falling, (Q, at most `nearest`).

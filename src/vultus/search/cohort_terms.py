@@ -120,7 +120,7 @@ class CohortTerms:
         columns = CohortColumns(rows.subject_pks[cohort])
         faces, changed = rows.take(cohort[columns.order]), [np.empty(0, np.intp)]
         for some in rows.batches(places, max(1, PAIRS_AT_ONCE // len(faces))):
-            best = columns.best(self._cosines(rows.take(some).codes, faces.codes))
+            best = columns.best(cosines_of_codes(self._kernel, rows.take(some).codes, faces.codes))
             changed.append(self._nearest.merge(some, rows.subject_pks[some], columns, best))
         return np.concatenate(changed)
 
@@ -131,18 +131,9 @@ class CohortTerms:
         if self._centroids is not None:
             new = np.arange(known, len(rows))
             for some in rows.batches(new, max(1, PAIRS_AT_ONCE // len(self._centroids))):
-                cosines = self._cosines(rows.take(some).codes, self._centroids) + self.rule.added
+                cosines = cosines_of_codes(self._kernel, rows.take(some).codes, self._centroids) + self.rule.added
                 made[some - known] = -np.sort(-cosines, axis=1)[:, :count]
         self._to_centroids = np.concatenate([self._to_centroids, made])
-
-    def _cosines(self, rows: Codes, faces: Codes) -> Float32:
-        """By the codes, (R, F) float32; the same for a pair whichever of the two is the row."""
-        if len(faces) < len(rows):
-            products = np.ascontiguousarray(self._kernel(faces.values, rows.values).T)
-        else:
-            products = self._kernel(rows.values, faces.values)
-        products *= rows.scales[:, None] * faces.scales
-        return products
 
     def _compute(self, places: Places) -> None:
         """The terms of these rows; those of the other living ones are as before."""
@@ -191,6 +182,16 @@ class _AllRows:
         if (np.diff(inside) == 1).all():
             return self._rows[number].part(int(inside[0]), int(inside[-1]) + 1)
         return self._rows[number].take(inside)
+
+
+def cosines_of_codes(kernel: Kernel, rows: Codes, faces: Codes) -> Float32:
+    """By the codes, (R, F) float32; the same for a pair whichever of the two is the row."""
+    if len(faces) < len(rows):
+        products = np.ascontiguousarray(kernel(faces.values, rows.values).T)
+    else:
+        products = kernel(rows.values, faces.values)
+    products *= rows.scales[:, None] * faces.scales
+    return products
 
 
 def mixed(numbers: Int64) -> NDArray[np.uint64]:

@@ -256,8 +256,8 @@ class FlatIndex:
         """The result of each search on the collection as it is committed now. Raises: SpaceChanged."""
         snapshot, before = self._pull(collection, rule), None
         while True:
-            _require_space(snapshot, space)
-            units = _unit(probes, snapshot.dimension)
+            require_space(snapshot.mark, space)
+            units = unit_rows(probes, snapshot.dimension)
             found, complete = self._results(snapshot, searches_of([as_probe(unit) for unit in units]))
             if complete.all() or snapshot is before:
                 return found
@@ -271,7 +271,7 @@ class FlatIndex:
 
     def _best(self, snapshot: Snapshot, probes: Float32) -> NDArray[np.float64]:
         """The score of the best subject of each probe, (Q,), by the snapshot's rule; NaN where a face was erased."""
-        made = [as_probe(unit) for unit in _unit(probes, snapshot.dimension)]
+        made = [as_probe(unit) for unit in unit_rows(probes, snapshot.dimension)]
         found, complete = self._results(snapshot, ranking(made, 1, snapshot.rule))
         scores = [lines[0].score if lines else np.nan for lines in found]
         return np.where(complete, scores, np.nan)
@@ -346,12 +346,13 @@ class FlatIndex:
             loaded.leave_embeddings()
 
 
-def _require_space(snapshot: Snapshot, space: int | None) -> None:
-    if space is not None and snapshot.mark.space != space:
+def require_space(mark: Mark, space: int | None) -> None:
+    """Raises: SpaceChanged, when the collection is in another space than that of this number; None: in any."""
+    if space is not None and mark.space != space:
         raise SpaceChanged("the collection was switched to other embeddings; embed the probe again, by its model")
 
 
-def _unit(probes: Float32, dimension: int) -> NDArray[np.float64]:
+def unit_rows(probes: Float32, dimension: int) -> NDArray[np.float64]:
     """Probes scaled to unit length, (Q, D) float64. Raises: VectorMismatch."""
     rows = np.asarray(probes, np.float64)
     if rows.ndim != 2 or rows.shape[1] != dimension:

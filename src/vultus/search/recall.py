@@ -38,14 +38,17 @@ class SearchState:
     """How a collection is searched now.
 
     kind: "exact": every face is compared; "pq": of `faces` faces only the `candidates` that an index chooses, with the
-    recall that was measured, and all faces outside the index. building: an index is being built in the background.
+    recall that was measured, and all faces outside the index; "hnsw": of all faces those that an index in the database
+    chooses. building: an index is being built in the background. terms_behind: how many faces came and went since what
+    scores are relative to was computed for the others; 0 in memory, where it follows at once.
     """
 
-    kind: Literal["exact", "pq"] = "exact"
+    kind: Literal["exact", "pq", "hnsw"] = "exact"
     recall: Recall = Recall(1.0, 1.0)
     faces: int = 0
     candidates: int = 0
     building: bool = False
+    terms_behind: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 EXPANDED = re.compile(r"IN \(__\[POSTCOMPILE_numbers[^]]*\]\)")  # SQLAlchemy's, for a parameter that expands
 ROWS_AT_ONCE = 256  # what was read stays in the processor's cache until it is copied, and malloc keeps its memory
-TIMELINE = "vultus.timeline"  # a setting that each session of PostgreSQL is given, see `engines/postgres.py`
+# A setting that each session of PostgreSQL is given, see `engines/postgres.py`.
+TIMELINE_NOW = "coalesce(current_setting('vultus.timeline', true), '')"
 UNCODED = -1.0  # in place of the scale of a row without codes
 
 
@@ -288,5 +289,4 @@ def _is_of(mark: Mark, *now: Any) -> bool:
 
 def _timeline(dialect: Dialect) -> ColumnElement[str]:
     """The timeline of the session's database; that of SQLite has one, as a restore replaces it with no server there."""
-    setting = f"coalesce(current_setting('{TIMELINE}', true), '')" if dialect.name == "postgresql" else "''"
-    return literal_column(setting)
+    return literal_column(TIMELINE_NOW if dialect.name == "postgresql" else "''")

@@ -16,8 +16,6 @@ from vultus.malloc import give_memory_back
 from vultus.models.catalogue import known_cards
 from vultus.models.repository.proven_files import FILE_NAME, ProvenFiles
 from vultus.models.repository.store import ModelStore
-from vultus.search.index import FlatIndex
-from vultus.search.shared_segments import SharedSegments
 from vultus.service import FaceService, Policy, ServiceContext
 from vultus.service.preparation import SearchPreparation
 from vultus.storage.audit import Audit
@@ -45,6 +43,7 @@ from vultus.wiring.background import (
 from vultus.wiring.networks import decode_limits, open_models, open_pipeline, prepare, warm_up
 from vultus.wiring.parts import COMMAND_LINE, Duties, System
 from vultus.wiring.replication import identity_of, replicated
+from vultus.wiring.search_index import open_index, preparation_bytes
 from vultus.wiring.settings_check import check_settings
 
 log = logging.getLogger(__name__)
@@ -71,6 +70,8 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         ledger = open_ledger(settings.erasure_ledger, settings.data_dir)
         gallery, keys, audit_sink = Gallery(database, ledger), KeyStore(database), BackgroundAuditWriter(database)
         stack.callback(audit_sink.close)
+        index = open_index(settings, database, gallery, duties)
+        stack.callback(index.close)
         given_key = _given_key(settings) if duties.first_start else None
         if given_key is not None:
             store_given_key(keys, given_key)
@@ -82,13 +83,6 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         models = open_models(settings, store)
         decoder = stack.enter_context(IsolatedDecoder(decode_limits(settings)))
         pipeline = open_pipeline(settings, models, decoder)
-        index = FlatIndex(
-            gallery,
-            memory_bytes=settings.index_memory_bytes,
-            pq_from_faces=settings.pq_from_faces,
-            shared=SharedSegments(settings.shared_index_dir) if duties.shared else None,
-        )
-        stack.callback(index.close)
         if duties.serving:
             replica = Replica(database, identity_of(models, store))
             stack.enter_context(replicated(replica, index, alone=is_sqlite(settings.sqlalchemy_url)))
@@ -114,7 +108,7 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
             stack.callback(sweeper.close)
             sweeper.start()
         if duties.serving:
-            preparation = SearchPreparation(service.context, settings.index_memory_bytes)
+            preparation = SearchPreparation(service.context, preparation_bytes(settings))
             stack.callback(preparation.close)
             preparation.start()
         if duties.serving:

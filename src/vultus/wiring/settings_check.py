@@ -34,6 +34,11 @@ def check_settings(settings: Settings) -> None:
             f"the photos are in {place}, which other servers of this PostgreSQL database may not have; if that folder "
             "is the same for all of them, or this is the only one, set VULTUS_PHOTOS_SHARED=true, or keep them in S3"
         )
+    if settings.search == "database" and is_sqlite(settings.sqlalchemy_url):
+        raise SettingsInvalid(
+            "VULTUS_SEARCH=database needs PostgreSQL with the extension pgvector, and the database is SQLite; set "
+            "VULTUS_SEARCH=memory, or move the gallery by: vultus move --to postgresql+psycopg://..."
+        )
     ledger, data_dir = settings.erasure_ledger, settings.data_dir.resolve()
     if ledger is not None and data_dir in ledger.resolve().parents:
         raise SettingsInvalid(

@@ -11,7 +11,7 @@ import select
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ from vultus.errors import SettingsInvalid, StorageFailed, StorageUnavailable
 from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.metrics.stopwatch import stage
 from vultus.storage.engines.postgres_errors import driver_errors
+from vultus.storage.engines.postgres_vectors import Vectors
 
 POOL_CONNECTIONS, POOL_OVERFLOW, POOL_WAIT_SECONDS = 4, 8, 10.0
 SEARCH_CONNECTIONS = 8  # at most, beside those of the pool
@@ -36,7 +37,7 @@ SESSION = {  # a session never waits, works or idles without end: the database e
 }
 OLDEST_VERSION = 150_000  # of the tests: 180000
 WRITERS = 0x76756C747573  # "vultus": the advisory lock of all writers of this database
-LEADER = WRITERS + 1
+LEADER, MAINTAINER = WRITERS + 1, WRITERS + 2
 # A window that is over, or begins in the future as after a change of the clock, makes place for a new one.
 COUNT = text("""
     INSERT INTO request_counts AS c VALUES (:key_id, clock_timestamp(), 1)
@@ -183,6 +184,26 @@ class PostgresDatabase:
                 self._leader = candidate
             return True
 
+    def use_vectors(self) -> None:
+        """Let all connections send `HalfVector`s from now on. Raises: SettingsInvalid, without the extension."""
+        with driver_errors(), closing(self._own_connection()) as connection:
+            vectors = Vectors(connection)
+        event.listen(self.engine, "connect", lambda connection, _: vectors.register(connection))
+        self.engine.dispose()
+        self._close_idle()
+
+    @contextmanager
+    def maintaining(self) -> Iterator[DBAPICursor | None]:
+        """A cursor outside of any transaction, whose statements may take long; None while another one has it."""
+        with driver_errors(), closing(self._own_connection()) as connection:
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", [MAINTAINER]).fetchone()
+            if row is None or not row[0]:
+                yield None
+                return
+            connection.execute("SET statement_timeout = 0")
+            connection.execute("SET lock_timeout = 0")
+            yield cast(DBAPICursor, connection.cursor(binary=True))
+
     def count_request(self, key_id: str, limit: int, window_seconds: float) -> tuple[int, float]:
         """Count one request of a key, in one statement of its own; the clock is that of the database."""
         values = {"key_id": key_id, "seconds": window_seconds, "most": limit + 1}
@@ -221,13 +242,16 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Close all connections."""
-        while self._idle:
-            self._idle.pop().close()
+        self._close_idle()
         with self._leading:
             if self._leader is not None:
                 self._leader.close()
                 self._leader = None
         self.engine.dispose()
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
 
 def _answers(connection: psycopg.Connection[Any]) -> bool:

@@ -1,0 +1,1 @@
+"""1:N search in PostgreSQL by pgvector: nothing of a collection is held in memory."""
