@@ -16,11 +16,11 @@ from vultus.records.liveness import LivenessMode, LivenessVerdict
 from vultus.records.stored import Collection
 from vultus.service.chosen_faces import chosen_face, settle, with_choice
 from vultus.service.context import Model, ServiceContext, in_one_space
+from vultus.service.decisions.search_decisions import SearchOptions, identify
 from vultus.service.evidence import Seen, unusual_vectors, weigh
 from vultus.service.liveness.checks import liveness_check, refuse_without_picture
 from vultus.service.liveness.frames import read_frames, refuse_repeated
 from vultus.service.liveness.judging import liveness_cautions
-from vultus.service.search_decisions import SearchOptions, identify
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
 
@@ -135,9 +135,7 @@ class GallerySearch:
 
     def ranked(self, gallery: Collection, model: Model, probes: Sequence[Seen], top_k: int) -> list[list[Candidate]]:
         """The best subjects for each probe, at most top_k, without a decision. Raises SpaceChanged."""
-        search = partial(self._candidates, gallery, model, probes, top_k)
-        found, owners = self._settled(gallery.name, search)
-        return [[line for line in lines if is_current(line, owners)][:top_k] for lines in found]
+        return [lines[:top_k] for lines in self._candidates(gallery, model, probes, top_k)]
 
     def _within_policies(self, gallery: Collection, model: Model, options: SearchOptions) -> SearchOptions:
         """The options with the rate or the threshold that holds; called before the work, which a refusal then spares.

@@ -18,11 +18,11 @@ from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.records.stored import Collection
 from vultus.service.chosen_faces import cautions_about, chosen_face, settle
 from vultus.service.context import Model, ServiceContext, in_one_space
+from vultus.service.decisions.pair_decisions import pair_rule, verdict
 from vultus.service.evidence import Seen, weigh
 from vultus.service.liveness.checks import liveness_check
 from vultus.service.liveness.frames import read_frames, refuse_repeated
 from vultus.service.liveness.judging import liveness_cautions
-from vultus.service.pair_decisions import pair_rule, verdict
 from vultus.service.unavailable_models import bound_model, deciding_model, embedding_model
 from vultus.vision.face_selection import largest_face
 

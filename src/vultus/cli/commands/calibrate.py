@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from vultus.cli.embedding import CacheOption, Choices, DataOption, DetectorOption, FaceOption, embed_photos
-from vultus.cli.liveness_photos import calibrate_liveness
+from vultus.cli.evaluation_photos.liveness_photos import calibrate_liveness
 from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName, check_rate
 from vultus.cli.output import print_json, print_lines, print_table, say

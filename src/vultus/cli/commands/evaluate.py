@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from vultus import __version__
-from vultus.cli.damaged_photos import measure_damaged_photos
 from vultus.cli.embedding import (
     CacheOption,
     Choices,
@@ -21,7 +20,8 @@ from vultus.cli.embedding import (
     embed_photos,
     shown_detector,
 )
-from vultus.cli.liveness_photos import evaluate_liveness
+from vultus.cli.evaluation_photos.damaged_photos import measure_damaged_photos
+from vultus.cli.evaluation_photos.liveness_photos import evaluate_liveness
 from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say

@@ -42,7 +42,8 @@ TABLES = (
         face_pk BIGINT PRIMARY KEY REFERENCES search_vectors (face_pk) ON DELETE CASCADE, term REAL NOT NULL)""",
 )
 STATE = f"""
-    SELECT c.pk, c.revision, c.space, {TIMELINE_NOW}, c.dimension, s.space, s.subjects, s.faces, s.filled_revision, s.filled_face,
+    SELECT c.pk, c.revision, c.space, {TIMELINE_NOW}, c.dimension,
+        s.space, s.subjects, s.faces, s.filled_revision, s.filled_face,
         s.rule, s.terms_revision, s.terms_face, s.least_term, s.cohort_revision, s.changed_since,
         s.recall_mated, s.recall_non_mated, s.ef_search, s.measured_faces
     FROM collections c LEFT JOIN search_collections s ON s.collection_pk = c.pk WHERE c.name = %s
