@@ -40,9 +40,9 @@ from vultus.wiring.background import (
     sweeps,
     warn_of_spellings,
 )
+from vultus.wiring.heartbeat import identity_of, replicated
 from vultus.wiring.networks import decode_limits, open_models, open_pipeline, prepare, warm_up
 from vultus.wiring.parts import COMMAND_LINE, Duties, System
-from vultus.wiring.replication import identity_of, replicated
 from vultus.wiring.search_index import open_index, preparation_bytes
 from vultus.wiring.settings_check import check_settings
 

@@ -15,7 +15,7 @@ from vultus.models.catalogue import known_cards
 from vultus.models.repository.store import ModelStore
 from vultus.storage import tables as t
 from vultus.storage.replication.replicas import Identity, Replica
-from vultus.wiring.replication import identity_of, replicated
+from vultus.wiring.heartbeat import identity_of, replicated
 
 
 def identity(tmp_path, model=None, **given) -> Identity:
