@@ -17,8 +17,11 @@ from vultus.errors import CollectionNotFound, SpaceChanged, VectorMismatch
 from vultus.records.answers import Candidate
 from vultus.records.embedding_spaces import Space
 from vultus.search.index import FlatIndex
+from vultus.search.kernels import choose_kernel
 from vultus.storage.gallery import Gallery
 from vultus.storage.vector_search.database_index import DatabaseIndex
+from vultus.storage.vector_search.term_filling import Terms
+from vultus.storage.vector_search.vector_filling import catch_up
 
 pytestmark = pytest.mark.postgres
 RULE = rule_of(np.stack([unit(900 + n) for n in range(6)]))
@@ -135,6 +138,14 @@ def test_wrong_questions_are_refused_as_in_memory(gallery, make_index):
         index.search("people", 0 * PROBES, 1)
     with pytest.raises(SpaceChanged):
         index.search("people", PROBES, 1, space=1)
+
+
+def test_a_change_of_more_faces_than_a_transaction_takes_is_filled_whole(gallery, database, make_index, in_memory):
+    gallery.corrections.merge("people", "s0", into="s9", undo_for=timedelta(hours=1))  # its faces have one revision
+    index = make_index()
+    catch_up(database, "people", Terms(RULE, choose_kernel()), at_once=4)  # 22 times, and in the middle of the last
+    for by in (None, RULE):
+        assert_same(index.search("people", PROBES, 99, by), in_memory.search("people", PROBES, 99, by))
 
 
 def test_a_collection_created_again_holds_nothing_of_the_former(gallery, make_index):

@@ -82,7 +82,7 @@ def sample_of(cursor: DBAPICursor, state: State) -> Float32:
     return embeddings_of([row[2] for row in cursor.fetchall()], state.dimension)
 
 
-def fill_terms(cursor: DBAPICursor, state: State, terms: Terms) -> None:
+def fill_terms(cursor: DBAPICursor, state: State, terms: Terms, at_once: int = FACES_AT_ONCE) -> None:
     """Some of the terms that are missing; all vectors are there. The caller has locked the state."""
     pk, start = state.mark.collection_pk, (state.terms_revision, state.terms_face)
     if state.rule != terms.rule.digest:  # none yet, or by another rule
@@ -90,7 +90,7 @@ def fill_terms(cursor: DBAPICursor, state: State, terms: Terms) -> None:
         update_state(cursor, pk, rule=terms.rule.digest, cohort_revision=cohort_revision, least_term=float("inf"))
     else:
         cohort_revision = state.cohort_revision
-    reached = _put_next(cursor, state, terms, start)
+    reached = _put_next(cursor, state, terms, start, at_once)
     update_state(cursor, pk, terms_revision=reached[0], terms_face=reached[1])
     if reached[1] == LAST_FACE:
         cursor.execute(CHANGED, {"pk": pk, "since": cohort_revision})
@@ -112,7 +112,7 @@ def refresh_terms(database: VectorDatabase, name: str, terms: Terms) -> None:
             begun = begun or state
             if (state.rule, state.mark.space) != (terms.rule.digest, begun.mark.space) or not state.is_filled():
                 return  # the next search begins anew, or fills first
-            reached = _put_next(cursor, state, terms, reached)
+            reached = _put_next(cursor, state, terms, reached, FACES_AT_ONCE)
             if reached[1] == LAST_FACE:
                 _end_refresh(cursor, state.mark.collection_pk, begun.mark.revision)
 
@@ -125,10 +125,10 @@ def _end_refresh(cursor: DBAPICursor, pk: int, since: int) -> None:
     update_state(cursor, pk, least_term=least, cohort_revision=since, changed_since=changed)
 
 
-def _put_next(cursor: DBAPICursor, state: State, terms: Terms, start: tuple[int, int]) -> tuple[int, int]:
+def _put_next(cursor: DBAPICursor, state: State, terms: Terms, start: tuple[int, int], at_once: int) -> tuple[int, int]:
     """Store the terms of the faces that follow in the order of (revision, number); up to where."""
     statement = NEXT_FACES.format(embeddings=_embeddings(state))
-    cursor.execute(statement, [state.mark.collection_pk, start[0], *start, FACES_AT_ONCE])
+    cursor.execute(statement, [state.mark.collection_pk, start[0], *start, at_once])
     found = cursor.fetchall()
     if found:
         rows = _rows_of(found, state)
@@ -137,7 +137,7 @@ def _put_next(cursor: DBAPICursor, state: State, terms: Terms, start: tuple[int,
         statement = "UPDATE search_collections SET least_term = least(least_term, %s::real) WHERE collection_pk = %s"
         cursor.execute(statement, [float(values.min()), state.mark.collection_pk])
     reached = max([start, *((row[3], row[0]) for row in found[-1:])])
-    return reached if len(found) == FACES_AT_ONCE else max(reached, (state.mark.revision, LAST_FACE))
+    return reached if len(found) == at_once else max(reached, (state.mark.revision, LAST_FACE))
 
 
 def _rows(cursor: DBAPICursor, state: State) -> Rows:

@@ -49,8 +49,10 @@ COUNTS = """
 """
 
 
-def catch_up(database: VectorDatabase, name: str, terms: Terms | None) -> None:
+def catch_up(database: VectorDatabase, name: str, terms: Terms | None, *, at_once: int = FACES_AT_ONCE) -> None:
     """Fill what is missing of a collection. terms: also those by its rule. Raises: CollectionNotFound, StorageFailed.
+
+    at_once: faces in one transaction.
 
     Several may do this at once: each waits for the others' transactions, and goes on where they are.
     """
@@ -60,9 +62,9 @@ def catch_up(database: VectorDatabase, name: str, terms: Terms | None) -> None:
             state = _locked(cursor, name)
             wanted = wanted or state.mark  # and no later one: others may enroll all the time
             if not state.is_filled(wanted):
-                _fill(cursor, state)
+                _fill(cursor, state, at_once)
             elif terms is not None and not state.has_terms(terms.rule.digest, wanted):
-                fill_terms(cursor, state, terms)
+                fill_terms(cursor, state, terms, at_once)
             else:
                 return
 
@@ -74,17 +76,17 @@ def _locked(cursor: DBAPICursor, name: str) -> State:
     return read_state(cursor, name)
 
 
-def _fill(cursor: DBAPICursor, state: State) -> None:
+def _fill(cursor: DBAPICursor, state: State, at_once: int) -> None:
     pk, start = state.mark.collection_pk, (state.filled_revision, state.filled_face)
     if state.space != state.mark.space:
         start = (0, 0)
         _begin_again(cursor, state)
     slot = t.slot_of(state.mark.space)
-    cursor.execute(NEXT_FACES.format(embeddings=t.SLOTS[slot][0].name), [pk, start[0], *start, FACES_AT_ONCE])
+    cursor.execute(NEXT_FACES.format(embeddings=t.SLOTS[slot][0].name), [pk, start[0], *start, at_once])
     rows = cursor.fetchall()
     _add(cursor, state, rows)
     reached = max([start, *(row[:2][::-1] for row in rows[-1:])])
-    if len(rows) < FACES_AT_ONCE:
+    if len(rows) < at_once:
         reached = max(reached, (state.mark.revision, LAST_FACE))
         cursor.execute(COUNTS, [pk, slot])
         ((subjects, faces),) = cursor.fetchall()

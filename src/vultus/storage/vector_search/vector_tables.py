@@ -101,11 +101,13 @@ class State:
 
     def is_filled(self, wanted: Mark | None = None) -> bool:
         """Whether there is a vector of every face; wanted: of those that were there at this mark."""
-        return self.space == self.mark.space and self.filled_revision >= self._revision(wanted)
+        reached = (self.filled_revision, self.filled_face)
+        return self.space == self.mark.space and reached >= (self._revision(wanted), LAST_FACE)
 
     def has_terms(self, rule: str | None, wanted: Mark | None = None) -> bool:
         """Whether each of these faces has its term by the rule of this digest; None: terms are not asked for."""
-        return rule is None or (self.rule == rule and self.terms_revision >= self._revision(wanted))
+        reached = (self.terms_revision, self.terms_face)
+        return rule is None or (self.rule == rule and reached >= (self._revision(wanted), LAST_FACE))
 
     def _revision(self, wanted: Mark | None) -> int:
         return wanted.revision if wanted is not None and self.mark.follows(wanted) else self.mark.revision
