@@ -92,7 +92,11 @@ def test_another_rule_gets_terms_of_its_own(gallery, make_index, in_memory):
         assert_same(index.search("people", PROBES, 5, by), in_memory.search("people", PROBES, 5, by))
 
 
-def test_the_cohort_of_a_large_collection_is_that_of_memory(gallery, make_index):
+@pytest.mark.parametrize("coded", [True, False])
+def test_the_cohort_of_a_large_collection_is_that_of_memory(gallery, database, make_index, coded):
+    if not coded:  # as a server of an older release left them, before the gallery was moved here
+        with database.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM codes WHERE mod(face_pk, 2) = 0")
     index, in_memory = make_index(cohort_faces=40), FlatIndex(gallery, cohort_faces=40)
     assert_same(index.search("people", PROBES, 9, RULE), in_memory.search("people", PROBES, 9, RULE))
 

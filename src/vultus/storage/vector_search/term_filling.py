@@ -17,9 +17,9 @@ from vultus.records.seen import Float32
 from vultus.search.batch_terms import CohortSample
 from vultus.search.cohort import CohortRule
 from vultus.search.cohort_terms import COHORT_FACES
-from vultus.search.int8_codes import quantise
+from vultus.search.int8_codes import from_blobs, quantise
 from vultus.search.kernels import Kernel
-from vultus.search.segments import Rows
+from vultus.search.segments import Rows, empty_rows
 from vultus.storage import tables as t
 from vultus.storage.search_source import embeddings_of
 from vultus.storage.vector_search.vector_tables import (
@@ -37,6 +37,11 @@ NEXT_FACES = """
     SELECT f.pk, f.subject_pk, e.embedding, f.revision FROM faces f JOIN {embeddings} e ON e.face_pk = f.pk
     WHERE f.collection_pk = %s AND f.revision >= %s AND (f.revision, f.pk) > (%s, %s)
     ORDER BY f.revision, f.pk LIMIT %s
+"""
+CODES = """
+    SELECT f.pk, f.subject_pk, c.codes FROM
+        (SELECT face_pk, place FROM search_vectors WHERE collection_pk = %s ORDER BY place LIMIT %s) v
+        JOIN faces f ON f.pk = v.face_pk LEFT JOIN {codes} c ON c.face_pk = v.face_pk ORDER BY v.place
 """
 COHORT = """
     SELECT f.pk, f.subject_pk, e.embedding FROM
@@ -70,9 +75,7 @@ class Terms:
     def of(self, cursor: DBAPICursor, state: State, rows: Rows) -> Float32:
         """(N,) float32."""
         if self._cohort is None:
-            statement = COHORT.format(embeddings=_embeddings(state))
-            cursor.execute(statement, [state.mark.collection_pk, self.cohort_faces])
-            self._cohort = CohortSample(self.rule, self.kernel, _rows(cursor, state))
+            self._cohort = CohortSample(self.rule, self.kernel, _cohort(cursor, state, self.cohort_faces))
         return self._cohort.terms(rows)
 
 
@@ -140,8 +143,18 @@ def _put_next(cursor: DBAPICursor, state: State, terms: Terms, start: tuple[int,
     return reached if len(found) == at_once else max(reached, (state.mark.revision, LAST_FACE))
 
 
-def _rows(cursor: DBAPICursor, state: State) -> Rows:
-    return _rows_of(cursor.fetchall(), state)
+def _cohort(cursor: DBAPICursor, state: State, faces: int) -> Rows:
+    """By the stored codes, a quarter of the bytes of the embeddings; by these where a face has none."""
+    codes = t.SLOTS[t.slot_of(state.mark.space)][1].name
+    cursor.execute(CODES.format(codes=codes), [state.mark.collection_pk, faces])
+    found = cursor.fetchall()
+    if any(row[2] is None for row in found):
+        cursor.execute(COHORT.format(embeddings=_embeddings(state)), [state.mark.collection_pk, faces])
+        return _rows_of(cursor.fetchall(), state)
+    rows = empty_rows(len(found), state.dimension)
+    rows.face_pks[:], rows.subject_pks[:] = ([row[column] for row in found] for column in (0, 1))
+    from_blobs([row[2] for row in found], state.dimension, rows.codes, 0)
+    return rows
 
 
 def _rows_of(found: Any, state: State) -> Rows:
