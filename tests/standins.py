@@ -140,6 +140,9 @@ class TinyModels:
             raise ModelNotInstalled("its model tiny-live is not installed; run: vultus models pull tiny-live")
         return self.liveness_model
 
+    def liveness_installed(self) -> bool:
+        return self.liveness_model is not None
+
     def liveness_capabilities(self) -> dict[str, object] | None:
         return None if self.liveness_model is None else {"model_id": "tiny-live"}
 

@@ -206,6 +206,11 @@ class ModelRegistry:
         """The liveness model, loaded at its first use. Raises: ModelNotInstalled, ModelInvalid."""
         return self._liveness.get()
 
+    def liveness_installed(self) -> bool:
+        """Whether there is a liveness model whose files are there."""
+        known = self._liveness.capabilities()
+        return known is not None and bool(known["installed"])
+
     def liveness_capabilities(self) -> dict[str, Any] | None:
         """The liveness model and its threshold, for programs; None where there is no card of one."""
         return self._liveness.capabilities()

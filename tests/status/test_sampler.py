@@ -13,6 +13,7 @@ from tests.waiting import wait_until
 from vultus.backup.last_backup import LastBackup, write_last_backup
 from vultus.errors import StorageFailed
 from vultus.records.samples import CollectionSize, LoadedIndex, Work, Workers
+from vultus.records.stored import CollectionPolicies
 from vultus.status.concerns import concerns, concerns_of_processes
 from vultus.status.sampler import SAMPLE_SECONDS, SHARE, Sampler
 
@@ -125,6 +126,16 @@ def test_what_is_stored(small: Small):
     assert sample.last_backup is None
     write_last_backup(small.folder, LastBackup(NOW, "a.backup", 5, "0" * 64))
     assert sampler.take().last_backup == NOW
+
+
+def test_a_policy_that_nothing_can_keep_is_said(small: Small):
+    small.service.galleries.create_collection("door", policies=CollectionPolicies(liveness="require"))
+    sampler = Sampler(small.gallery, small.models, data_dir=small.folder)
+    assert [one for one in concerns(sampler.take(), NOW) if "liveness" in one] == []
+    small.models.liveness_model = None
+    (said,) = [one for one in concerns(sampler.take(), NOW) if "liveness" in one]
+    assert said.startswith("1 collections ask for liveness")
+    assert said.endswith("run: vultus models pull minifasnet")
 
 
 def test_a_data_folder_that_is_away_is_said(tmp_path):

@@ -12,6 +12,7 @@ import typer
 from vultus import identifiers
 from vultus.cli.context import context_of
 from vultus.plain_numbers import plain_integer, plain_number
+from vultus.records.liveness import LivenessMode
 
 
 def _remember_json(ctx: typer.Context, value: bool) -> bool:
@@ -95,5 +96,9 @@ AcceptLowQuality = Annotated[
 Strict = Annotated[
     bool,
     typer.Option("--strict", help="Refuse a face that fits another subject of the collection, instead of a caution."),
+]
+Liveness = Annotated[
+    LivenessMode | None,
+    typer.Option("--liveness", help="Whether the face is live: report it, or require it. Needs the model minifasnet."),
 ]
 AsExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 4 when the answer is no.")]

@@ -58,6 +58,7 @@ class Sample:
     made, None where none is known of. own_backups: whether `vultus backup` makes them. disk_*: of the disk of the data
     folder, 0 while it is away. device, arithmetic:
     as the settings and the processor choose them. failed_self_tests: of models as they were loaded, in words.
+    without_liveness: collections whose policy asks for liveness while its model is not installed.
     """
 
     at: datetime
@@ -74,6 +75,7 @@ class Sample:
     arithmetic: str
     failed_self_tests: tuple[str, ...] = ()
     own_backups: bool = True
+    without_liveness: int = 0
 
 
 @dataclass(frozen=True)

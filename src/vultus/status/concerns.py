@@ -32,6 +32,11 @@ def concerns(sample: Sample, now: datetime) -> Iterator[str]:
             f"the write-ahead log of the database is {sample.wal_bytes / GIB:.1f} GiB large: something has been "
             "reading the database for long; end commands that hang"
         )
+    if sample.without_liveness:
+        yield (
+            f"{sample.without_liveness} collections ask for liveness by policy, and its model is not installed, so "
+            "their requests are refused; run: vultus models pull minifasnet"
+        )
     for finding in sample.failed_self_tests:
         yield f"a model failed its self-test, so another arithmetic answers for it: {finding}; run: vultus doctor"
 

@@ -44,6 +44,9 @@ class Models(Protocol):
     def failed_self_tests(self) -> tuple[str, ...]:
         """What failed when they were loaded, each in words."""
 
+    def liveness_installed(self) -> bool:
+        """Whether requests that ask for liveness can be answered."""
+
 
 class Sampler:
     """The samples of one system. Used by many threads at once."""
@@ -117,11 +120,13 @@ class Sampler:
         try:
             found = self._gallery.collections()
             sizes = tuple(CollectionSize(one.name, one.subjects, one.faces) for one in found)
+            asking = sum(one.policies.liveness in ("report", "require") for one in found)
             stored, log_bytes = self._gallery.database_bytes()
             return replace(
                 sample,
                 database_up=True,
                 collections=sizes,
+                without_liveness=asking if asking and models is not None and not models.liveness_installed() else 0,
                 photo_bytes=self._gallery.photo_bytes(),
                 database_bytes=stored,
                 wal_bytes=log_bytes,

@@ -76,3 +76,19 @@ def test_without_the_model_the_command_is_named(run, presented, small):
 def test_liveness_is_measured_by_itself(run, presented, more):
     found = run("evaluate", "--liveness", presented, *more)
     assert found.exit_code == 2
+
+
+def test_commands_on_photos_ask_for_liveness(run, presented):
+    live, attack = presented / "live" / "9.png", presented / "print" / "10.png"
+    refused = run("enroll", attack, "--subject", "ada", "--liveness", "require")
+    assert (refused.exit_code, "taken for a picture of a face" in refused.output) == (1, True)
+    assert run("enroll", live, "--subject", "ada", "--liveness", "require").exit_code == 0
+    assert "attack: the liveness score 0.0400" in run("find", attack, "--liveness", "report").output
+    assert "img2: attack" in run("verify", live, attack, "--liveness", "report").output
+    assert run("verify", live, attack, "--liveness", "require").exit_code == 1
+
+
+def test_a_collection_gets_the_policy(run, presented):
+    run("collections", "create", "door", "--liveness", "require")
+    refused = run("find", presented / "print" / "10.png", "--collection", "door")
+    assert (refused.exit_code, "taken for a picture of a face" in refused.output) == (1, True)

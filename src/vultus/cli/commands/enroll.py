@@ -20,6 +20,7 @@ from vultus.cli.options import (
     AsJson,
     DataDir,
     InCollection,
+    Liveness,
     ModelDir,
     ModelName,
     Strict,
@@ -30,6 +31,7 @@ from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.answers import EnrollResult
+from vultus.records.liveness import LivenessMode
 from vultus.schemas.answers import enroll_answer
 from vultus.service.accepted_faces import WhichFace
 from vultus.service.enrolment import Enrolment
@@ -63,6 +65,7 @@ def enroll(
         float | None, typer.Option("--min-quality", min=0, max=100, help="Refuse faces of lower quality, 0..100.")
     ] = None,
     strict: Strict = False,
+    liveness: Liveness = None,
     expires_at: ExpiresAt = None,
     model: ModelName = None,
     data_dir: DataDir = None,
@@ -70,7 +73,9 @@ def enroll(
     as_json: AsJson = False,
 ) -> None:
     """Add photos of one person to a collection, or all faces of one photo, or embeddings that you kept."""
-    given = _Given(tuple(files or ()), subject, name, face, subjects, embedding, min_quality, model, strict, expires_at)
+    given = _Given(
+        tuple(files or ()), subject, name, face, subjects, embedding, min_quality, model, strict, expires_at, liveness
+    )
     given.check()
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
     photos = [read_photo(file, settings.max_image_bytes) for file in given.files]
@@ -97,6 +102,7 @@ class _Given:
     model: str | None
     strict: bool
     expires_at: datetime | None
+    liveness: LivenessMode | None
 
     def check(self) -> None:
         """Refuses as wrong usage what would be ignored."""
@@ -152,6 +158,7 @@ def _enrolled(
             name=given.name,
             expires_at=given.expires_at,
             strict=given.strict,
+            liveness=given.liveness,
         )
     if given.face == "all":
         return enrolment.enroll_all_faces(
@@ -161,6 +168,7 @@ def _enrolled(
             model_name=given.model,
             min_quality=given.min_quality,
             strict=given.strict,
+            liveness=given.liveness,
         )
     return enrolment.enroll(
         photos,
@@ -172,6 +180,7 @@ def _enrolled(
         face=given.face,
         min_quality=given.min_quality,
         strict=given.strict,
+        liveness=given.liveness,
     )
 
 

@@ -17,6 +17,7 @@ from vultus.cli.options import (
     AsJson,
     DataDir,
     InCollection,
+    Liveness,
     ModelDir,
     ModelName,
     check_rate,
@@ -43,6 +44,7 @@ def find(
     embedding: EmbeddingFile = None,
     model: ModelName = None,
     accept_low_quality: AcceptLowQuality = False,
+    liveness: Liveness = None,
     exit_code: AsExitCode = False,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
@@ -65,10 +67,16 @@ def find(
                 target_fpir=target_fpir,
                 model_name=model,
                 accept_low_quality=accept_low_quality,
+                liveness=liveness,
             )
         else:
             result = search.find_embedding(
-                vector, model_name=str(model), collection=collection, top_k=top_k, target_fpir=target_fpir
+                vector,
+                model_name=str(model),
+                collection=collection,
+                top_k=top_k,
+                target_fpir=target_fpir,
+                liveness=liveness,
             )
         matched = (face.matches[0].candidate.face_id for face in result.faces if face.decision == "match")
         record_comparison(system, "find", collection, tuple(matched))
@@ -97,6 +105,8 @@ def _show_found(result: FindResult, model: str | None, seconds: float, as_json: 
 
 def _show_face(face: Identification) -> None:
     print_lines([f"{face.decision}: {face.reason}"])
+    if face.liveness is not None:
+        print_lines([f"{face.liveness.decision}: {face.liveness.reason}"])
     if face.matches:
         rows = [
             (match.candidate.subject, match.candidate.name, match.candidate.similarity, match.above_threshold)

@@ -10,8 +10,17 @@ import typer
 
 from vultus.cli.exit_codes import NEGATIVE
 from vultus.cli.opening import opened, record_comparison, settings_without_data
-from vultus.cli.options import AcceptLowQuality, AsExitCode, AsJson, DataDir, ModelDir, ModelName, check_rate
-from vultus.cli.output import print_json, print_table, say
+from vultus.cli.options import (
+    AcceptLowQuality,
+    AsExitCode,
+    AsJson,
+    DataDir,
+    Liveness,
+    ModelDir,
+    ModelName,
+    check_rate,
+)
+from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.records.answers import Verification
 from vultus.schemas.answers import verify_answer
@@ -26,6 +35,7 @@ def verify(
     ] = None,
     model: ModelName = None,
     accept_low_quality: AcceptLowQuality = False,
+    liveness: Liveness = None,
     exit_code: AsExitCode = False,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
@@ -37,7 +47,12 @@ def verify(
     with settings_without_data(settings) as around, opened(ctx, around, may_create=True) as system:
         started = perf_counter()
         result = system.service.recognition.verify(
-            one, two, model_name=model, target_fmr=target_fmr, accept_low_quality=accept_low_quality
+            one,
+            two,
+            model_name=model,
+            target_fmr=target_fmr,
+            accept_low_quality=accept_low_quality,
+            liveness=liveness or "off",
         )
         record_comparison(system, "verify")
         seconds = perf_counter() - started
@@ -53,6 +68,8 @@ def _show_verified(result: Verification, model: str | None, seconds: float, as_j
     rate = "not stated" if rule.expected is None else f"{rule.expected:g}"
     rows = [(result.decision, result.similarity, rule.similarity, result.score, rate, result.model_id)]
     print_table(("decision", "similarity", "threshold", "score", "false match rate", "model"), rows)
+    for verdict in result.liveness:
+        print_lines([f"{verdict.image}: {verdict.decision}: {verdict.reason}"])
     for caution in result.cautions:
         say(f"caution: {caution.detail}")
     notes = (f"{photo}: {one.note}" for photo, one in zip("AB", result.choices, strict=True) if one and one.note)
