@@ -22,6 +22,7 @@ def two_servers(url: str, folder: Path, *, workers: tuple[int, int] = (1, 1), **
     url: of their database. workers: of each. settings: more of both.
     """
     ours = {"VULTUS_DATABASE_URL": url, "VULTUS_PHOTOS_SHARED": "true", "VULTUS_COMPUTE_SLOTS": "2", **settings}
+    ours |= {"VULTUS_LOG_LEVEL": "warning"}  # nobody reads the pipe of their logs meanwhile, and it must not fill up
     (folder / "photos").mkdir()
     with ExitStack() as stack:
         served = []

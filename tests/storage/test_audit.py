@@ -121,7 +121,7 @@ def test_a_line_can_be_neither_changed_nor_removed(database, audit, ours, statem
         "UPDATE audit SET actor = 'nobody'",
         "DELETE FROM audit",
         "INSERT OR REPLACE INTO audit SELECT pk, at, 'nobody', action, collection, objects, object_count, outcome, "
-        "request_id, kept_from, seal, decisions FROM audit",
+        "request_id, kept_from, seal, decisions, writer, number, previous, digest FROM audit",
         "INSERT OR REPLACE INTO audit (pk, at, actor, action, objects, object_count, outcome) "
         "VALUES (1, '2030-01-01', 'nobody', 'find', '[]', 0, 'ok')",
     ],

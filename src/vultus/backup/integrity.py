@@ -21,6 +21,7 @@ from vultus.storage.faces import referenced_photos
 from vultus.storage.migrations.runner import newest_schema, schema_version
 from vultus.storage.photo_records.photo_rows import on_their_way
 from vultus.storage.photos import StoredPhotos
+from vultus.storage.sealing.audit_chains import broken_chains
 from vultus.storage.sealing.seals import trigger_names
 from vultus.storage.subjects import in_chunks
 from vultus.vectors import LENGTH_TOLERANCE
@@ -213,6 +214,10 @@ def _vectors(connection: Connection) -> Iterator[Fault]:
 def _audit(database: Database, connection: Connection) -> Iterator[Fault]:
     if not database.triggers(connection).issuperset(TRIGGERS[connection.dialect.name]):
         yield Fault("audit", "the audit is no longer append-only: a trigger is gone; restore a backup")
+    broken = list(broken_chains(connection))
+    yield from (Fault("audit", f"{sentence}, so the audit is not what was written") for sentence in broken[:SHOWN])
+    if len(broken) > SHOWN:
+        yield Fault("audit", f"{len(broken) - SHOWN} more lines of the audit do not fit their chains")
     if connection.dialect.name != "sqlite":  # a write that is undone leaves a gap in the numbers of PostgreSQL
         return
     pk = t.audit.c.pk  # numbers are given without gaps, and a prune removes only the oldest

@@ -26,6 +26,7 @@ from vultus.records.stored import AuditLine
 from vultus.storage import tables as t
 from vultus.storage.collections import collection_row
 from vultus.storage.database import Database
+from vultus.storage.sealing.audit_chains import chain_of
 from vultus.storage.subjects import subject_row
 
 COMMAND, SERVER, ANYONE = "command", "server", "anyone"  # the command line; the service itself; served without keys
@@ -90,8 +91,13 @@ def record(
 
 
 def insert_lines(connection: Connection, lines: Sequence[AuditLine]) -> None:
-    """Add lines, in their order."""
-    connection.execute(insert(t.audit), [_values(line) for line in lines])
+    """Add lines, in their order, to the chain of a write transaction."""
+    _insert(connection, *map(_values, lines))
+
+
+def _insert(connection: Connection, *lines: dict[str, Any]) -> None:
+    chain = chain_of(connection)
+    connection.execute(insert(t.audit), [chain.append(line) for line in lines])
 
 
 @dataclass(frozen=True)
@@ -211,7 +217,7 @@ class Audit:
             count = int(connection.execute(select(func.count()).where(older)).scalar_one())
             line = AuditLine(act.actor, PRUNE, object_count=count, request_id=act.request_id)
             # Before the DELETE: its trigger looks for this line.
-            connection.execute(insert(t.audit).values(**_values(line), kept_from=kept_from))
+            _insert(connection, _values(line) | {"kept_from": kept_from})
             connection.execute(delete(t.audit).where(older))
         return count
 

@@ -365,6 +365,8 @@ for _table in METADATA.tables.values():
 subjects.append_column(Column("expires_at", UtcDateTime))
 api_keys.append_column(Column("kind", Text))  # NULL: native; see `client_keys/client_kinds.py`
 audit.append_column(Column("decisions", Text))  # a JSON list; see `records/decisions.py`
+for _name, _type in (("writer", Text), ("number", Number), ("previous", LargeBinary), ("digest", LargeBinary)):
+    audit.append_column(Column(_name, _type))  # NULL in lines of releases before; see `sealing/audit_chains.py`
 
 # One row: the id of the installation key that the rows are sealed with.
 installation = Table(

@@ -26,6 +26,7 @@ from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.metrics.stopwatch import stage
 from vultus.storage.engines.postgres_errors import driver_errors
 from vultus.storage.engines.postgres_vectors import Vectors
+from vultus.storage.sealing.audit_chains import KEY, Chains
 
 POOL_CONNECTIONS, POOL_OVERFLOW, POOL_WAIT_SECONDS = 4, 8, 10.0
 SEARCH_CONNECTIONS = 8  # at most, beside those of the pool
@@ -74,6 +75,7 @@ class PostgresDatabase:
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._idle: deque[psycopg.Connection[Any]] = deque()  # of `cursor`
+        self._chains = Chains()
         self._leading, self._leader = threading.Lock(), cast("psycopg.Connection[Any] | None", None)
         self._searching = threading.BoundedSemaphore(SEARCH_CONNECTIONS)
 
@@ -161,8 +163,9 @@ class PostgresDatabase:
 
     @contextmanager
     def _locked(self, lock: str) -> Iterator[Connection]:
-        with stage("database_write"), driver_errors(), self.engine.begin() as connection:
+        with stage("database_write"), self._chains.lent() as chain, driver_errors(), self.engine.begin() as connection:
             connection.exec_driver_sql(f"SELECT {lock}({WRITERS})")
+            connection.info[KEY] = chain
             yield connection
 
     def leads(self) -> bool:

@@ -26,6 +26,7 @@ from vultus.metrics.stopwatch import stage
 from vultus.storage.engines.network_folders import network_file_system
 from vultus.storage.engines.wal_residue import WalResidue
 from vultus.storage.engines.write_queue import WriteQueue
+from vultus.storage.sealing.audit_chains import KEY, Chains
 
 PAGE_BYTES = 16_384  # a 2 KiB embedding wastes half of a 4 KiB page; seven fit in one of these
 BUSY_TIMEOUT_MS = 10_000
@@ -69,6 +70,7 @@ class SQLiteDatabase:
         self._write_engine = self.engine.execution_options(**{_WRITES: True})
         self._write_queue = WriteQueue(file)
         self._idle: deque[sqlite3.Connection] = deque()  # of `cursor`
+        self._chains = Chains()
         # A process that died between an erasure and the truncation left such a log, so the first write truncates it.
         self._residue = WalResidue(self._cut_in_turn, held=file.with_name(f"{file.name}-wal").is_file())
 
@@ -111,7 +113,8 @@ class SQLiteDatabase:
         Raises: StorageFailed, when the database cannot be written; InvalidRequest, for text that is no Unicode.
         """
         with stage("database_write"), self._write_queue.turn():
-            with _driver_errors(), self._write_engine.begin() as connection:
+            with self._chains.lent() as chain, _driver_errors(), self._write_engine.begin() as connection:
+                connection.info[KEY] = chain
                 yield connection
             if self._residue.held:
                 self._residue.held = not self.truncate_wal()
