@@ -50,11 +50,9 @@ class PostgresServer:
             os.chown(folder, self._user.pw_uid, self._user.pw_gid)
         folder.chmod(0o755)  # for the socket
         if primary is not None:
-            self._run(
-                "pg_basebackup", "-h", primary.folder, "-U", SUPERUSER, "-D", self._data, "-c", "fast", "-R", "-N"
-            )
+            self.run("pg_basebackup", "-h", primary.folder, "-U", SUPERUSER, "-D", self._data, "-c", "fast", "-R", "-N")
             return
-        self._run("initdb", "-D", self._data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        self.run("initdb", "-D", self._data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
         rules = self._data / "pg_hba.conf"  # the first rule that fits decides
         rules.write_text(f"local all {CAREFUL} scram-sha-256\n{rules.read_text()}")
 
@@ -99,7 +97,7 @@ class PostgresServer:
 
     def execute(self, statement: str, *, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run a statement outside of any transaction; its rows."""
-        with psycopg.connect(self._dsn(database), autocommit=True) as connection:
+        with psycopg.connect(self.dsn(database), autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
@@ -108,7 +106,8 @@ class PostgresServer:
         self.execute(f"ALTER SYSTEM SET {name} = '{value}'")
         self.execute("SELECT pg_reload_conf()")
 
-    def _dsn(self, database: str) -> str:
+    def dsn(self, database: str) -> str:
+        """As libpq has it."""
         return f"host={self.folder} user={SUPERUSER} dbname={database}"
 
     def _answers(self) -> bool:
@@ -120,7 +119,8 @@ class PostgresServer:
             return False
         return True
 
-    def _run(self, program: str, *arguments: object) -> None:
+    def run(self, program: str, *arguments: object) -> None:
+        """Run one of PostgreSQL's programs, as the user of the server."""
         command = [str(part) for part in (self._programs / program, *arguments)]
         subprocess.run(command, check=True, capture_output=True, timeout=patient(), cwd="/", **self._as_user())
 
