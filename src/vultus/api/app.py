@@ -22,6 +22,7 @@ from starlette.responses import RedirectResponse
 from vultus import __version__
 from vultus.api.dialect import Dialect
 from vultus.api.dialects.compreface import COMPREFACE
+from vultus.api.dialects.deepface import DEEPFACE
 from vultus.api.dialects.native import NATIVE
 from vultus.api.docs_page import add_docs_page
 from vultus.api.framework_errors import answer_framework_error
@@ -69,7 +70,8 @@ Send a key as `Authorization: Bearer KEY` or `x-api-key: KEY`. Compute calls tak
 as files) or JSON (photos as base64 or `data:` URL); the fields are the same. Every failure has one shape:
 `{"error": code, "detail": sentence, "request_id": uuid}`. Send `x-request-id` (a UUID) to find a request in the log.
 """
-DIALECTS: Sequence[Dialect] = (COMPREFACE,)  # protocols of other services, as far as VULTUS_DIALECTS names them
+# Protocols of other services, as far as VULTUS_DIALECTS names them.
+DIALECTS: Sequence[Dialect] = (COMPREFACE, DEEPFACE)
 
 
 def create_app(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 from python_multipart.exceptions import FormParserError
@@ -23,6 +24,7 @@ from vultus.schemas.requests import CallFields
 Fields = TypeVar("Fields", bound=CallFields)
 MAX_PARTS = 200
 JSON_TYPE = "application/json"
+URLENCODED = b"application/x-www-form-urlencoded"
 FILE_TYPES = ("image/", "application/octet-stream")
 SEND_JSON_OR_FORM = "send a JSON object as application/json, or a form as multipart/form-data"
 
@@ -59,6 +61,8 @@ def _read(body: bytes, content_type: str, kind: type[CallFields]) -> dict[str, A
         return {}
     if media_type == b"multipart/form-data":
         return _from_form(_Form(options.get(b"boundary", b"")).parts(body), kind)
+    if kind.takes_unknown and media_type == URLENCODED and not body.lstrip().startswith(b"{"):
+        return _from_form(_urlencoded(body), kind)
     return _from_json(body, media_type, kind)
 
 
@@ -106,6 +110,16 @@ def _sent_twice(name: str, kind: type[CallFields]) -> InvalidRequest:
 
 
 # --- forms --------------------------------------------------------------------------------------------------------
+
+
+def _urlencoded(body: bytes) -> list[tuple[str, str]]:
+    """Name and content of each field. Raises InvalidRequest or RequestTooLarge."""
+    try:
+        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARTS)
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest("the form is not percent-encoded UTF-8; encode each value of it") from exc
+    except ValueError as exc:
+        raise RequestTooLarge(f"the form has more than {MAX_PARTS} fields; send fewer") from exc
 
 
 def _from_form(parts: Iterable[tuple[str, str | FilePart]], kind: type[CallFields]) -> dict[str, Any]:

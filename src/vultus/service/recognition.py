@@ -230,13 +230,14 @@ class Recognition:
         detector: str | None = None,
         enforce_detection: bool = True,
         align: bool = True,
+        max_faces: int | None = None,
     ) -> PhotoFaces[Template]:
-        """The templates of all faces in a photo, largest first."""
+        """The templates of all faces in a photo, most prominent first. max_faces: of so many at most; None: of all."""
         model, instead = embedding_model(self._context, model_name)
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             largest = largest_face(detected, enforce=enforce_detection)
-            faces = detected.faces or (largest,)
+            faces = (detected.faces or (largest,))[:max_faces]
             pairs = [(detected, face) for face in faces]
             templates = self._context.pipeline.embed(pairs, model.embedder(), align=align)
             return PhotoFaces(templates, detected.found, instead)

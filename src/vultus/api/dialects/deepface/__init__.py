@@ -1,0 +1,18 @@
+"""The REST protocol of DeepFace 0.0.103, at /deepface: what its clients send, and the answers that they read."""
+
+from __future__ import annotations
+
+from vultus.api.dialect import Dialect, no_request_id
+from vultus.api.dialects.deepface import gallery_routes, photo_routes
+from vultus.api.dialects.deepface.authentication import authenticate
+from vultus.api.dialects.deepface.error_answers import write_error
+
+DEEPFACE = Dialect(
+    authenticate,
+    write_error,
+    no_request_id,
+    "x-request-id",
+    prefix=photo_routes.PREFIX,
+    routers=(photo_routes.router, gallery_routes.router),
+    name="deepface",
+)
