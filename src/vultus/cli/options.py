@@ -101,4 +101,9 @@ Liveness = Annotated[
     LivenessMode | None,
     typer.Option("--liveness", help="Whether the face is live: report it, or require it. Needs the model minifasnet."),
 ]
+OtherService = Literal["deepface"]  # those whose galleries `vultus import` reads
+FromService = Annotated[
+    OtherService | None,
+    typer.Option("--from", metavar="SERVICE", help="The people of another service: deepface, its folder."),
+]
 AsExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 4 when the answer is no.")]

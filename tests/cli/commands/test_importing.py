@@ -232,3 +232,45 @@ def test_a_photo_of_which_one_of_several_faces_was_taken_is_counted(run, people)
     assert cautions["several_faces"] == ["anna/3.png"]
     write(people / "ben" / "2.png", pictures.drawn_photo(2, 3))
     assert "enrolled 1 with the caution several_faces:\n  ben/2.png: 2 faces" in run("import", people).stdout
+
+
+# --- a folder of DeepFace -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def of_deepface(people) -> Path:
+    """The folder of people as DeepFace has it: a photo beside the sub-folders, and its caches, which are no pickles."""
+    write(people / "carl.png", pictures.drawn_photo(3))
+    for name in ("representations_vgg_face.pkl", "ds_model_facenet_detector_opencv.pkl", "ds_model_facenet.npz"):
+        write(people / name, b"cos\nsystem\n(S'false'\ntR.")
+    write(people / "notes.txt", b"notes")
+    return people
+
+
+def test_the_folder_of_deepface_is_imported_and_its_caches_are_not_opened(run, small, of_deepface):
+    answer = imported(run, "--from", "deepface", of_deepface)
+    assert (answer["photos"], answer["enrolled"]) == (4, 4)
+    faces = {subject.id: subject.faces for subject in small.gallery.subjects("default", limit=9)}
+    assert faces == {"anna": 2, "ben": 1, "carl": 1}
+    (cache,) = (reason for reason in answer["ignored"] if reason.startswith("cache of DeepFace, never opened"))
+    assert answer["ignored"] == {cache: 3, ".txt": 1}
+
+
+def test_an_import_from_deepface_goes_on_where_it_was(run, of_deepface):
+    assert imported(run, "--from", "deepface", of_deepface, "--limit", 2)["left_out"] == 2
+    answer = imported(run, "--from", "deepface", of_deepface)
+    assert (answer["enrolled"], answer["already_there"]) == (2, 2)
+    shown = run("import", "--from", "deepface", of_deepface).stdout
+    assert "ignored 3 of: cache of DeepFace, never opened" in shown
+
+
+def test_a_folder_that_holds_caches_only_says_so(run, tmp_path):
+    write(tmp_path / "db" / "ds_model_facenet.pkl", b"pickle")
+    answer = run("import", "--from", "deepface", tmp_path / "db")
+    assert answer.exit_code == 1
+    assert "1 of: cache of DeepFace" in answer.stderr
+
+
+def test_from_names_a_service_and_excludes_an_archive(run, people, tmp_path):
+    assert run("import", "--from", "nobody", people).exit_code == 2
+    assert run("import", "--from", "deepface", "--archive", tmp_path / "a.zip").exit_code == 2

@@ -17,10 +17,11 @@ import typer
 
 from vultus.cli.analysis_pool import AnalysisPool
 from vultus.cli.commands.exchange import import_from
+from vultus.cli.deepface_folder import list_deepface_photos
 from vultus.cli.exit_codes import INTERRUPTED, PARTLY
 from vultus.cli.import_report import ALREADY_THERE, ENROLLED, ImportReport
 from vultus.cli.opening import opened, openers_of
-from vultus.cli.options import AsJson, DataDir, InCollection, ModelDir, OnDevice, Strict
+from vultus.cli.options import AsJson, DataDir, FromService, InCollection, ModelDir, OnDevice, Strict
 from vultus.cli.output import print_json, print_lines, progress, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.cli.threads import in_threads
@@ -47,6 +48,7 @@ def import_folder(
         Path | None,
         typer.Option("--archive", metavar="ARCHIVE", help="Instead: a file that `vultus export` wrote, whole."),
     ] = None,
+    source: FromService = None,
     collection: InCollection = DEFAULT_COLLECTION,
     face: Annotated[WhichFace, typer.Option("--face", help="Take the largest face, or allow one only.")] = "largest",
     strict: Strict = False,
@@ -66,11 +68,13 @@ def import_folder(
     """
     settings = load_settings(data_dir=data_dir, model_dir=model_dir, device=device)
     if archive is not None and folder is None:
+        if source is not None:
+            raise typer.BadParameter("an --archive is of this service; leave --from out")
         import_from(archive, settings, as_json)
         return
     if folder is None or archive is not None:
         raise typer.BadParameter("name a FOLDER, or a file with --archive")
-    found = list_photos(folder)
+    found = list_deepface_photos(folder) if source == "deepface" else list_photos(folder)
     if not found.photos:
         raise InvalidRequest(_nothing_in(folder, found))
     photos = found.photos[:limit]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vultus.api.dialect import Dialect, no_request_id
 from vultus.api.dialects.deepface import gallery_routes, photo_routes
-from vultus.api.dialects.deepface.authentication import authenticate
-from vultus.api.dialects.deepface.error_answers import write_error
+from vultus.api.dialects.deepface.bearer_tokens import authenticate
+from vultus.api.dialects.deepface.refusal_answers import write_error
 
 DEEPFACE = Dialect(
     authenticate,

@@ -13,12 +13,12 @@ from vultus.api.dialects.bound_collection import bound_collection
 from vultus.api.dialects.deepface import answers, registration
 from vultus.api.dialects.deepface.anti_spoofing import liveness_options
 from vultus.api.dialects.deepface.fields import FaceQuery, IndexFields, RegisterFields, SearchFields
+from vultus.api.dialects.deepface.not_offered import NothingRegistered
 from vultus.api.dialects.deepface.photo_routes import PREFIX
-from vultus.api.dialects.deepface.refusals import NothingRegistered
 from vultus.api.state import AppState, State
 from vultus.errors import CollectionNotFound, NoFaceDetected
 from vultus.records.answers import FindResult
-from vultus.service.decided import of_search
+from vultus.service.decisions.decided import of_search
 
 router = APIRouter(prefix=PREFIX)
 
