@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from vultus.api.dialects.deepface.confidence import confidence
+from vultus.api.dialects.deepface.confidence import ConfidenceScale
 from vultus.api.dialects.deepface.fields import Distance, SearchFields
 from vultus.api.dialects.deepface.names import img_name_of
 from vultus.matching.decision import ThresholdTable, to_distance
@@ -49,13 +49,13 @@ def verified(
 ) -> dict[str, Any]:
     """/verify. table: the thresholds of the model that compared."""
     rule = result.rule
-    decisive = result.similarity if rule.score is None else result.score
+    scale = ConfidenceScale(rule, table)
     one, two = (None if face is None else facial_area(face) for face in result.faces)
     return {
         "verified": result.verified,
         "distance": distance_of(result.similarity, metric),
         "threshold": distance_of(rule.similarity, metric),
-        "confidence": confidence(decisive, rule, table, verified=result.verified),
+        "confidence": scale.value(result.similarity, result.score, verified=result.verified),
         "model": model_name or result.model_id,
         "detector_backend": result.detector,
         "similarity_metric": metric,
@@ -73,31 +73,28 @@ def found(result: FindResult, fields: SearchFields, table: ThresholdTable) -> li
         "l2_normalized": True,
         "search_method": fields.search_method,
     }
-    return [
-        [
-            _record(match, face, fields.distance_metric, table, of_result)
-            for match in face.matches
-            if match.above_threshold or fields.similarity_search
-        ]
-        for face in result.faces
-    ]
+    return [_records(face, fields, ConfidenceScale(face.rule, table), of_result) for face in result.faces]
 
 
-def _record(
-    match: Match, face: Identification, metric: Distance, table: ThresholdTable, of_result: dict[str, Any]
-) -> dict[str, Any]:
-    candidate, rule = match.candidate, face.rule
-    decisive = candidate.similarity if rule.score is None else candidate.score
-    area = {} if face.face is None else facial_area(face.face)
+def _records(
+    face: Identification, fields: SearchFields, scale: ConfidenceScale, of_result: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The lines of one face."""
+    box = {} if face.face is None else facial_area(face.face)
+    area = {f"target_{name}": box.get(name) for name in ("x", "y", "w", "h")}
+    wanted = (match for match in face.matches if match.above_threshold or fields.similarity_search)
+    return [_record(match, fields.distance_metric, scale) | of_result | area for match in wanted]
+
+
+def _record(match: Match, metric: Distance, scale: ConfidenceScale) -> dict[str, Any]:
+    candidate = match.candidate
     return {
         "id": candidate.face_id,
         "img_name": img_name_of(candidate.subject),
-        **of_result,
-        **{f"target_{name}": area.get(name) for name in ("x", "y", "w", "h")},
         "threshold": distance_of(match.threshold, metric),
         "distance_metric": metric,
         "distance": distance_of(candidate.similarity, metric),
-        "confidence": confidence(decisive, rule, table, verified=match.above_threshold),
+        "confidence": scale.value(candidate.similarity, candidate.score, verified=match.above_threshold),
     }
 
 

@@ -23,25 +23,25 @@ ENDS = ((-1.0, 0.0), (1.0, HIGHEST))  # score, confidence
 LARGEST_RATE = 0.5
 
 
-def confidence(score: float, rule: ThresholdRule, table: ThresholdTable, *, verified: bool) -> float:
-    """0..100, two decimals. score: what `rule` decides on. table: the thresholds of its model."""
-    scores, values = _curve(rule, table)
-    value = float(np.interp(score, scores, values))
-    value = max(value, LOWEST_MATCH) if verified else min(value, HIGHEST_OTHER)
-    return round(value, 2)
+class ConfidenceScale:
+    """The confidence of each score that one rule decides on."""
 
+    def __init__(self, rule: ThresholdRule, table: ThresholdTable) -> None:
+        """table: the thresholds of the rule's model."""
+        threshold_of, rate = _rates(rule, table)
+        points = [ENDS[0]]
+        for share, value in ANCHORS:
+            if rate * share <= LARGEST_RATE:
+                score = threshold_of(rate * share)
+                if points[-1][0] < score < ENDS[1][0]:
+                    points.append((score, value))
+        self._scores, self._values = zip(*points, ENDS[1], strict=True)
+        self._is_relative = rule.score is not None
 
-def _curve(rule: ThresholdRule, table: ThresholdTable) -> tuple[list[float], list[float]]:
-    """Scores, rising, and the confidence of each."""
-    threshold_of, rate = _rates(rule, table)
-    points = [ENDS[0]]
-    for share, value in ANCHORS:
-        if rate * share <= LARGEST_RATE:
-            score = threshold_of(rate * share)
-            if points[-1][0] < score < ENDS[1][0]:
-                points.append((score, value))
-    scores, values = zip(*points, ENDS[1], strict=True)
-    return list(scores), list(values)
+    def value(self, similarity: float, score: float, *, verified: bool) -> float:
+        """0..100, two decimals, of a pair; verified: whether it is a match."""
+        value = float(np.interp(score if self._is_relative else similarity, self._scores, self._values))
+        return round(max(value, LOWEST_MATCH) if verified else min(value, HIGHEST_OTHER), 2)
 
 
 def _rates(rule: ThresholdRule, table: ThresholdTable) -> tuple[Callable[[float], float], float]:
