@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from vultus.backup.seal_check import broken_seals
 from vultus.errors import InstallationKeyMissing, SealBroken, StorageFailed
 from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.records.embedding_spaces import Space
+from vultus.records.stored import ImageLabel
 from vultus.search.index import FlatIndex
 from vultus.storage.audit import Act
 from vultus.storage.database import Database, open_database
@@ -37,7 +39,8 @@ def fill(gallery: Gallery, keys: KeyStore) -> None:
     """At least one row in each table."""
     gallery = gallery.acting_as(Act("command"))
     for seed in range(4):
-        gallery.add_faces("people", f"s{seed}", [new_face(seed)], name=f"name {seed}", metadata={"seen": seed})
+        face = replace(new_face(seed), label=ImageLabel("a" * 32, f"badge {seed}"))
+        gallery.add_faces("people", f"s{seed}", [face], name=f"name {seed}", metadata={"seen": seed})
     target = Space("model-b", 1, DIMENSION)
     gallery.spaces.begin("people", target)
     waiting, _ = gallery.spaces.remaining("people", after=0, limit=10)
@@ -51,6 +54,7 @@ def fill(gallery: Gallery, keys: KeyStore) -> None:
     key, _ = keys.create("door", ["find"], collections=["people"])
     keys.rotate(key.id, overlap=HOUR)
     keys.register("aws", "shop", "s" * 40, ["find"], access_key_id="AKIAIOSFODNN7EXAMPLE")
+    gallery.request_tokens.add(key.id, "token", "f" * 64, datetime.now(UTC))
     gallery.jobs.add("reembed", {"model": "model-b"}, collection="people")
 
 

@@ -24,6 +24,7 @@ from vultus.api.dialect import Dialect
 from vultus.api.dialects.compreface import COMPREFACE
 from vultus.api.dialects.deepface import DEEPFACE
 from vultus.api.dialects.native import NATIVE
+from vultus.api.dialects.rekognition import REKOGNITION
 from vultus.api.docs_page import add_docs_page
 from vultus.api.framework_errors import answer_framework_error
 from vultus.api.image_urls.fetch import Fetcher
@@ -71,7 +72,7 @@ as files) or JSON (photos as base64 or `data:` URL); the fields are the same. Ev
 `{"error": code, "detail": sentence, "request_id": uuid}`. Send `x-request-id` (a UUID) to find a request in the log.
 """
 # Protocols of other services, as far as VULTUS_DIALECTS names them.
-DIALECTS: Sequence[Dialect] = (COMPREFACE, DEEPFACE)
+DIALECTS: Sequence[Dialect] = (COMPREFACE, DEEPFACE, REKOGNITION)
 
 
 def create_app(

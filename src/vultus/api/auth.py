@@ -137,12 +137,14 @@ def _has_scope(key: ApiKey, scope: Scope) -> bool:
 def authenticate_secret(keys: KeyStore, secret: str, now: datetime) -> ApiKey:
     """The key of a secret, whose use is stored. Reads the database. Raises InvalidApiKey."""
     key = keys.authenticate(secret, now)
-    if key.last_used_at is None or abs(now - key.last_used_at) >= TOUCH_EVERY:  # abs: the clock may have been set back
-        _touch(keys, key, now)
+    note_use(keys, key, now)
     return key
 
 
-def _touch(keys: KeyStore, key: ApiKey, now: datetime) -> None:
+def note_use(keys: KeyStore, key: ApiKey, now: datetime) -> None:
+    """Store that a key was used, now and then."""
+    if key.last_used_at is not None and abs(now - key.last_used_at) < TOUCH_EVERY:  # abs: the clock may be set back
+        return
     try:
         keys.touch(key.id, now)
     except StorageFailed as exc:

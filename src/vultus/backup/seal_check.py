@@ -21,7 +21,7 @@ _OWN = {
     "undo_log": "id",
     "jobs": "id",
 }
-_OF_FACE = {"embeddings", "codes", "embeddings_b", "codes_b", "unembedded", "undo_faces"}
+_OF_FACE = {"embeddings", "codes", "embeddings_b", "codes_b", "unembedded", "undo_faces", "image_labels"}
 
 
 def broken_seals(database: Database, connection: Connection) -> Iterator[str]:

@@ -96,11 +96,23 @@ class Photo:
 
 
 @dataclass(frozen=True)
+class ImageLabel:
+    """What a caller calls the image of a face. image_id: 32 hex digits, of all faces of one image.
+
+    external_id: the caller's own name of the image or its person.
+    """
+
+    image_id: str
+    external_id: str | None = None
+
+
+@dataclass(frozen=True)
 class EnrolledFace:
     """A face in the gallery. box and landmarks: pixels of the upright original photo.
 
     photo: None when no photo is kept. box, detector_score, quality: None for a face that was enrolled by its embedding;
     it has no landmarks. source_size: width and height of the upright original photo, None where they are not known.
+    label: of its image, where its caller gave one.
     """
 
     id: str
@@ -114,6 +126,7 @@ class EnrolledFace:
     model_id: str
     created_at: datetime
     source_size: tuple[int, int] | None = None
+    label: ImageLabel | None = None
 
 
 @dataclass(frozen=True)
@@ -121,13 +134,14 @@ class NewFace:
     """What `Gallery.add_faces` stores: an embedding, with its face and quality when it is a `Template`.
 
     photo: None when no photo is kept; then `digest` identifies what the caller sent. source_size: width and height of
-    the upright original photo.
+    the upright original photo. label: of its image, None for none.
     """
 
     template: ModelEmbedding
     photo: Photo | None = None
     digest: str = ""
     source_size: tuple[int, int] | None = None
+    label: ImageLabel | None = None
 
     @property
     def source_sha256(self) -> str:

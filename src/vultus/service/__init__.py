@@ -10,6 +10,10 @@ from vultus.service.corrections import SubjectCorrections
 from vultus.service.enrolment import Enrolment
 from vultus.service.galleries import Galleries
 from vultus.service.identification import GallerySearch
+from vultus.service.loose_faces.described import FaceDescriptions
+from vultus.service.loose_faces.face_groups import FaceGroups
+from vultus.service.loose_faces.face_lists import FaceLists
+from vultus.service.loose_faces.indexing import FaceIndexing
 from vultus.service.photo_scores import PhotoScores
 from vultus.service.recognition import Recognition
 from vultus.service.reembedding import ReembeddingRequests
@@ -30,6 +34,10 @@ class FaceService:
         self.photo_scores = PhotoScores(context)
         self.galleries = Galleries(context)
         self.corrections = SubjectCorrections(context)
+        self.descriptions = FaceDescriptions(context)
+        self.indexing = FaceIndexing(context)
+        self.face_lists = FaceLists(context)
+        self.face_groups = FaceGroups(context)
         self.jobs = context.gallery.jobs
         self.reembedding = ReembeddingRequests(context)
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from vultus.errors import FaceNotFound, ModelMismatch
 from vultus.records.seen import Float32, ModelEmbedding, Quality, Template
-from vultus.records.stored import EnrolledFace, NewFace, Photo
+from vultus.records.stored import EnrolledFace, ImageLabel, NewFace, Photo
 from vultus.search.int8_codes import quantise, to_blobs
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted
@@ -75,6 +75,13 @@ def insert_faces(
     statement = insert(t.faces).returning(t.faces.c.pk, t.faces.c.id)
     pks = {row.id: row.pk for row in connection.execute(statement, rows)}
     insert_embeddings(connection, [pks[row["id"]] for row in rows], [face.template.embedding for face in faces], space)
+    labels = [_label_values(pks[row["id"]], face.label) for row, face in zip(rows, faces, strict=True) if face.label]
+    if labels:
+        connection.execute(insert(t.image_labels), labels)
+
+
+def _label_values(face_pk: int, label: ImageLabel) -> dict[str, Any]:
+    return {"face_pk": face_pk, "image_id": label.image_id, "external_id": label.external_id}
 
 
 def insert_embeddings(connection: Connection, pks: Sequence[int], vectors: Sequence[Float32], space: int) -> None:
@@ -98,6 +105,21 @@ def select_subject_faces(connection: Connection, subject_pk: int) -> tuple[Enrol
     """The subject's faces, oldest first."""
     statement = _faces().where(t.faces.c.subject_pk == subject_pk).order_by(t.faces.c.pk)
     return tuple(_face(row) for row in connection.execute(statement))
+
+
+def select_faces_of_image(connection: Connection, collection_pk: int, image_id: str) -> tuple[EnrolledFace, ...]:
+    """The faces of a collection whose image has this label, oldest first."""
+    condition = (t.faces.c.collection_pk == collection_pk, t.image_labels.c.image_id == image_id)
+    return tuple(_face(row) for row in connection.execute(_faces().where(*condition).order_by(t.faces.c.pk)))
+
+
+def select_faces_by_id(connection: Connection, collection_pk: int, face_ids: Sequence[str]) -> dict[str, EnrolledFace]:
+    """Those of the faces that the collection has, by id."""
+    found: dict[str, EnrolledFace] = {}
+    for some in in_chunks(face_ids):
+        statement = _faces().where(t.faces.c.id.in_(some), t.faces.c.collection_pk == collection_pk, alive())
+        found.update((row.id, _face(row)) for row in connection.execute(statement))
+    return found
 
 
 def select_sources(connection: Connection, subject_pk: int) -> dict[str, str]:
@@ -287,7 +309,9 @@ def _faces() -> Select[Any]:
     c, s = t.collections.c, t.subjects.c
     joined = t.faces.join(t.subjects, s.pk == t.faces.c.subject_pk).join(t.collections, c.pk == s.collection_pk)
     columns = (c.name.label("collection"), c.model_id.label("model_id"), c.space, s.id.label("subject"))
-    return select(t.faces, *columns).select_from(joined)
+    labels = t.image_labels.c
+    joined = joined.outerjoin(t.image_labels, labels.face_pk == t.faces.c.pk)
+    return select(t.faces, *columns, labels.image_id, labels.external_id).select_from(joined)
 
 
 def _face(row: Row[Any]) -> EnrolledFace:
@@ -303,6 +327,7 @@ def _face(row: Row[Any]) -> EnrolledFace:
         model_id=row.model_id,
         created_at=row.created_at,
         source_size=None if row.source_width is None else (row.source_width, row.source_height),
+        label=None if row.image_id is None else ImageLabel(row.image_id, row.external_id),
     )
 
 

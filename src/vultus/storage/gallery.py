@@ -23,6 +23,7 @@ from vultus.storage.additions import (
     require_not_erased,
 )
 from vultus.storage.audit import Act, record
+from vultus.storage.client_keys.request_tokens import RequestTokens
 from vultus.storage.corrections.subject_corrections import Corrections
 from vultus.storage.database import Database
 from vultus.storage.erasure_ledger.ledger import Erasure, ErasureLedger, Made
@@ -86,6 +87,11 @@ class Gallery(GalleryReader):
     def jobs(self) -> JobStore:
         """The work in the background, on behalf of the same actor."""
         return JobStore(self._database, self._act)
+
+    @property
+    def request_tokens(self) -> RequestTokens:
+        """The tokens of requests that were done."""
+        return RequestTokens(self._database)
 
     @property
     def spaces(self) -> Spaces:

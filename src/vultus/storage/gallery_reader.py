@@ -121,6 +121,21 @@ class GalleryReader:
             subject = s.find_subject_row(connection, row.pk, subject_id)
             return {} if subject is None else f.select_faces_by_source(connection, subject.pk, source_sha256s)
 
+    def faces_of_image(self, collection: str, image_id: str) -> tuple[EnrolledFace, ...]:
+        """The faces of the image that callers know by this id, oldest first. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            return f.select_faces_of_image(connection, c.collection_row(connection, collection).pk, image_id)
+
+    def faces_by_id(self, collection: str, face_ids: Sequence[str]) -> dict[str, EnrolledFace]:
+        """Those of the faces that the collection has, by id. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            return f.select_faces_by_id(connection, c.collection_row(connection, collection).pk, face_ids)
+
+    def count_subjects(self, collection: str, beginning: str) -> int:
+        """How many subjects have an id that begins so. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            return s.count_ids_beginning(connection, c.collection_row(connection, collection).pk, beginning)
+
     def faces(self, collection: str, subject_id: str) -> tuple[EnrolledFace, ...]:
         """The subject's faces, oldest first. Raises: CollectionNotFound, SubjectNotFound."""
         with self._database.reading() as connection:

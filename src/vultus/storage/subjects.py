@@ -213,6 +213,14 @@ def select_ids_beginning(
     return tuple(connection.scalars(select(ids).where(where, begins).order_by(ids).limit(limit)))
 
 
+def count_ids_beginning(connection: Connection, collection_pk: int, beginning: str) -> int:
+    """How many subjects of a collection have an id that begins so, those that have expired left out."""
+    c = t.subjects.c
+    begins = (c.id >= beginning) & (func.substr(c.id, 1, len(beginning)) == beginning)
+    statement = select(func.count()).select_from(t.subjects).where(c.collection_pk == collection_pk, begins, alive())
+    return int(connection.execute(statement).scalar_one())
+
+
 def in_chunks(ids: Sequence[Id]) -> Iterator[Sequence[Id]]:
     """The ids in chunks that fit into one statement."""
     return (ids[start : start + IDS_PER_STATEMENT] for start in range(0, len(ids), IDS_PER_STATEMENT))

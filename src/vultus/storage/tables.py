@@ -1,10 +1,10 @@
 """The tables, as SQLAlchemy Core; their history is in `migrations/`.
 
-    collections ──< subjects ──< faces ──── embeddings, embeddings_b
+    collections ──< subjects ──< faces ──── embeddings, embeddings_b, image_labels
          │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
           │├─────── pruned_removals                                 └──────< aws_secrets
           └───────< undo_log ──< undo_faces
-                                         photos    replicas ──< replica_marks    jobs    installation    erasure_marks
+                         photos    replicas ──< replica_marks    jobs    installation    erasure_marks    request_tokens
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 created later under the same name is another collection.
@@ -211,6 +211,16 @@ unembedded = Table(
     Column("reason", Text, nullable=False),
 )
 
+# What callers call the images of faces, see `records.stored.ImageLabel`; faces enrolled by the native API have none.
+image_labels = Table(
+    "image_labels",
+    METADATA,
+    Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), primary_key=True),
+    Column("image_id", ShortId, nullable=False),
+    Column("external_id", Text),
+    Index("image_labels_by_image", "image_id"),
+)
+
 # Erased faces, for the search indexes: only the number of the face.
 removals = Table(
     "removals",
@@ -321,6 +331,16 @@ aws_secrets = Table(
     Column("access_key_id", Id, primary_key=True),
     Column("key_id", ForeignKey("api_keys.id", ondelete="CASCADE"), nullable=False),
     Column("secret", LargeBinary, nullable=False),
+)
+
+# Requests that changed something under a token of their caller, see `client_keys/request_tokens.py`.
+request_tokens = Table(
+    "request_tokens",
+    METADATA,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("request_tokens_by_time", "at"),
 )
 
 # See `audit.py`. Triggers refuse every UPDATE, and a DELETE without a line that announces it.

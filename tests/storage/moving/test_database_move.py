@@ -52,7 +52,7 @@ def source(database: Database) -> Database:
 
 
 def _fill_the_rest(database: Database) -> None:
-    """The tables that a re-embedding, a pruning and a job fill."""
+    """The tables that a re-embedding, a pruning, a job and clients of other services fill."""
     with database.writing() as connection:
         face = connection.execute(select(t.faces.c.pk).order_by(t.faces.c.pk).limit(1)).scalar_one()
         pk = connection.execute(select(t.collections.c.pk).limit(1)).scalar_one()
@@ -64,6 +64,9 @@ def _fill_the_rest(database: Database) -> None:
         connection.execute(insert(t.pruned_removals).values(collection_pk=pk, revision=1))
         job = {"kind": "reembed", "parameters": "{}", "state": "queued", "cancelling": 0, "done": 0, "total": 3}
         connection.execute(insert(t.jobs).values(id="j1", created_at=NOW, **job))
+        connection.execute(insert(t.image_labels).values(face_pk=face, image_id="a" * 32, external_id="badge 7"))
+        token = {"token_sha256": "b" * 64, "request_sha256": "c" * 64}
+        connection.execute(insert(t.request_tokens).values(at=NOW, **token))
 
 
 @pytest.fixture

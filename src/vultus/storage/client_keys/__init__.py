@@ -1,1 +1,1 @@
-"""Keys that clients of other services have already."""
+"""Keys that clients of other services have already, and the tokens that they send with requests."""
