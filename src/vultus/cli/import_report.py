@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from vultus.evaluation.labelled_folder import PhotoFile
 from vultus.records.cautions import Caution
 
 ENROLLED = "enrolled"
 ALREADY_THERE = "already_there"
 EXAMPLES = 10  # paths listed per reason
+
+
+class Photo(Protocol):
+    """A photo of a person. name: where it came from, for the report."""
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 @dataclass
@@ -30,7 +39,7 @@ class ImportReport:
     cautions: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
-    def add(self, photo: PhotoFile, outcome: str, sentence: str = "", cautions: Sequence[Caution] = ()) -> None:
+    def add(self, photo: Photo, outcome: str, sentence: str = "", cautions: Sequence[Caution] = ()) -> None:
         """Count one photo. outcome: ENROLLED, ALREADY_THERE or the code of a refusal, which has a sentence."""
         self.outcomes[outcome] += 1
         self.cautions.update(caution.code for caution in cautions)

@@ -14,7 +14,7 @@ from vultus.service.loose_faces.described import FaceDescriptions
 from vultus.service.loose_faces.face_groups import FaceGroups
 from vultus.service.loose_faces.face_lists import FaceLists
 from vultus.service.loose_faces.indexing import FaceIndexing
-from vultus.service.photo_scores import PhotoScores
+from vultus.service.plain_scores.photo_scores import PhotoScores
 from vultus.service.recognition import Recognition
 from vultus.service.reembedding import ReembeddingRequests
 from vultus.storage.audit import Act

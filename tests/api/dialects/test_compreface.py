@@ -155,6 +155,11 @@ def test_examples_that_are_refused_leave_nothing(
     assert client.get(SUBJECTS).json() == {"subjects": []}
 
 
+def test_the_way_out_is_one_that_the_protocol_has(client: TestClient) -> None:
+    answer = client.post(f"{FACES}?subject=anna", files={"file": TWO})
+    assert answer.json()["message"].endswith("where exactly one is allowed; crop it to one person")
+
+
 def test_examples_are_erased_one_by_one_many_at_once_and_by_subject(client: TestClient) -> None:
     ids = [added(client, "anna", drawn_photo(1, photo=i, noise=2)) for i in range(4)]
     assert client.delete(f"{FACES}/{ids[0]}").json() == {"image_id": ids[0], "subject": "anna"}

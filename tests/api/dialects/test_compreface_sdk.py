@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.dialects.served import serving
 from tests.pictures import drawn_photo
+from tests.served import serving
 from tests.waiting import patient
 from vultus.wiring.parts import System
 

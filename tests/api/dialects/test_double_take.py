@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.api.dialects.served import serving
 from tests.pictures import drawn_photo
+from tests.served import serving
 from vultus.wiring.parts import System
 
 FACES, RECOGNIZE = "/api/v1/recognition/faces", "/api/v1/recognition/recognize"

@@ -5,29 +5,28 @@ Processes compute, one a core; this one stores what they find, so that the datab
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vultus.cli.analysis_pool import AnalysisPool
 from vultus.cli.commands.exchange import import_from
-from vultus.cli.deepface_folder import list_deepface_photos
 from vultus.cli.exit_codes import INTERRUPTED, PARTLY
-from vultus.cli.import_report import ALREADY_THERE, ENROLLED, ImportReport
+from vultus.cli.import_report import ALREADY_THERE, ENROLLED, ImportReport, Photo
 from vultus.cli.opening import opened, openers_of
 from vultus.cli.options import AsJson, DataDir, FromService, InCollection, ModelDir, OnDevice, Strict
+from vultus.cli.other_services.photo_sources import open_source
 from vultus.cli.output import print_json, print_lines, progress, say
-from vultus.cli.settings import load_settings, read_photo
+from vultus.cli.settings import load_settings
 from vultus.cli.threads import in_threads
 from vultus.config import Settings
-from vultus.errors import FILE_FAILED, BadInput, CollectionNotFound, FaceRefused, InvalidRequest
-from vultus.evaluation.labelled_folder import PhotoFile, PhotoListing, list_photos
+from vultus.errors import FILE_FAILED, BadInput, CollectionNotFound, FaceRefused, InvalidRequest, SubjectExists
 from vultus.identifiers import DEFAULT_COLLECTION, check_subject
 from vultus.records.cautions import Caution
 from vultus.service import FaceService
@@ -42,13 +41,14 @@ THREADS_A_PROCESS = 2  # one stores while the process computes for the other
 def import_folder(
     ctx: typer.Context,
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="One sub-folder per person, named by the id.")
+        str | None,
+        typer.Argument(metavar="[FOLDER]", help="One sub-folder per person, named by the id; with --from: the source."),
     ] = None,
+    service: FromService = None,
     archive: Annotated[
         Path | None,
         typer.Option("--archive", metavar="ARCHIVE", help="Instead: a file that `vultus export` wrote, whole."),
     ] = None,
-    source: FromService = None,
     collection: InCollection = DEFAULT_COLLECTION,
     face: Annotated[WhichFace, typer.Option("--face", help="Take the largest face, or allow one only.")] = "largest",
     strict: Strict = False,
@@ -64,26 +64,27 @@ def import_folder(
 ) -> None:
     """Enroll a folder: one sub-folder per person, photos inside.
 
-    What is already there is skipped, so a stopped import goes on where it was.
+    What is already there is skipped, so a stopped import goes on where it was. `--from compreface URL` reads the people
+    of a CompreFace server; the key of its recognition service is asked for, or read from standard input.
     """
     settings = load_settings(data_dir=data_dir, model_dir=model_dir, device=device)
     if archive is not None and folder is None:
-        if source is not None:
+        if service is not None:
             raise typer.BadParameter("an --archive is of this service; leave --from out")
         import_from(archive, settings, as_json)
         return
     if folder is None or archive is not None:
         raise typer.BadParameter("name a FOLDER, or a file with --archive")
-    found = list_deepface_photos(folder) if source == "deepface" else list_photos(folder)
-    if not found.photos:
-        raise InvalidRequest(_nothing_in(folder, found))
-    photos = found.photos[:limit]
-    report = ImportReport(collection, ignored=found.ignored, left_out=len(found.photos) - len(photos))
-    count = min(processes or settings.compute_slots, len(photos))
-    with _computing(ctx, settings, count) as (service, accept):
-        enrolment = Enrolment(service.context, accept)
-        importer = Importer(enrolment, service.context.gallery, collection, face, settings.max_image_bytes, strict)
-        finished = _import_all(importer, photos, _threads(count), report)
+    with closing(open_source(service, folder, settings.max_image_bytes)) as source:
+        photos = source.photos[:limit]
+        report = ImportReport(collection, ignored=source.ignored, left_out=len(source.photos) - len(photos))
+        count = min(processes or settings.compute_slots, max(len(photos), 1))
+        with _computing(ctx, settings, count) as (faces, accept):
+            enrolment = Enrolment(faces.context, accept)
+            importer = Importer(enrolment, faces.context.gallery, collection, face, source.read, strict)
+            finished = _import_all(importer, photos, _threads(count), report)
+            if finished and limit is None:
+                _add_subjects(faces, collection, source.subjects)
     if as_json:
         print_json(report.as_json())
     else:
@@ -94,10 +95,11 @@ def import_folder(
     raise typer.Exit(PARTLY if report.refused else 0)
 
 
-def _nothing_in(folder: Path, found: PhotoListing) -> str:
-    other = ", ".join(f"{count} of: {reason}" for reason, count in sorted(found.ignored.items()))
-    sentence = f"{folder} has no photos in sub-folders; make one sub-folder per person, named by the id"
-    return f"{sentence} (found {other})" if other else sentence
+def _add_subjects(service: FaceService, collection: str, subjects: Sequence[str]) -> None:
+    """Those without photos, unless they are there."""
+    for subject in subjects:
+        with suppress(SubjectExists):
+            service.galleries.create_subject(collection, _valid(subject))
 
 
 @contextmanager
@@ -124,16 +126,16 @@ class Importer:
     gallery: GalleryReader
     collection: str
     face: WhichFace
-    max_bytes: int
+    read: Callable[[Any], bytes]
     strict: bool = False
 
-    def enroll(self, photo: PhotoFile) -> tuple[PhotoFile, str, str, tuple[Caution, ...]]:
+    def enroll(self, photo: Photo) -> tuple[Photo, str, str, tuple[Caution, ...]]:
         """The photo; its outcome: ENROLLED, ALREADY_THERE or the code of the refusal; its sentence; the cautions.
 
         Raises errors that concern all photos, such as StorageFailed or ModelMismatch.
         """
         try:
-            outcome, cautions = self._enroll(photo.subject, read_photo(photo.path, self.max_bytes))
+            outcome, cautions = self._enroll(_valid(photo.subject), self.read(photo))
         except (BadInput, FaceRefused) as refusal:
             return photo, refusal.code, str(refusal), ()
         except OSError as exc:
@@ -141,7 +143,6 @@ class Importer:
         return photo, outcome, "", cautions
 
     def _enroll(self, subject: str, data: bytes) -> tuple[str, tuple[Caution, ...]]:
-        _require_valid(subject)
         if self._has(subject, sha256(data).hexdigest()):  # before detection: a resumed import is quick
             return ALREADY_THERE, ()
         result = self.enrolment.enroll(
@@ -157,14 +158,14 @@ class Importer:
             return False
 
 
-def _require_valid(subject: str) -> None:
+def _valid(subject: str) -> str:
     try:
-        check_subject(subject)
+        return check_subject(subject)
     except ValueError as exc:
-        raise InvalidRequest(f"the name of the sub-folder {exc}; rename it") from exc
+        raise InvalidRequest(f"the name of the person, or the sub-folder, {exc}; rename it") from exc
 
 
-def _import_all(importer: Importer, photos: Sequence[PhotoFile], threads: int, report: ImportReport) -> bool:
+def _import_all(importer: Importer, photos: Sequence[Photo], threads: int, report: ImportReport) -> bool:
     """Import the photos and count them in the report; False when Ctrl-C stopped it."""
     started = perf_counter()
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, cast
 
@@ -11,12 +10,12 @@ import typer
 from vultus.cli.commands.keys import MAX_DAYS, app, check_scopes, key_json, open_keys
 from vultus.cli.options import AsJson, DataDir, check_collection, check_name
 from vultus.cli.output import print_json, print_lines
+from vultus.cli.secret_input import asked
 from vultus.cli.settings import load_settings
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.stored import SCOPES, Scope
 from vultus.storage.client_keys.client_kinds import CLIENT_KINDS
 
-MOST_CHARACTERS = 1000  # of a line on standard input
 ClientKind = Literal["compreface-recognition", "compreface-detection", "compreface-verification", "deepface", "aws"]
 
 
@@ -57,8 +56,8 @@ def import_key(
     if kind != "aws" and len(collections or ()) > 1:
         raise typer.BadParameter(f"a key of kind {kind} is bound to one collection", param_hint="--collection")
     expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
-    access_key_id = _asked("Access key id", hidden=False) if kind == "aws" else None
-    secret = _asked("Secret access key" if kind == "aws" else "Key", hidden=True)
+    access_key_id = asked("Access key id", hidden=False) if kind == "aws" else None
+    secret = asked("Secret access key" if kind == "aws" else "Key", hidden=True)
     with open_keys(load_settings(data_dir=data_dir), may_create=True) as keys:
         key = keys.register(
             kind,
@@ -75,13 +74,3 @@ def import_key(
     else:
         where = ", ".join(key.collections) if key.collections else "all collections"
         print_lines([f"key {key.id} of kind {kind} is registered for {where}"])
-
-
-def _asked(what: str, *, hidden: bool) -> str:
-    """A line from the terminal, or from standard input where that is a pipe or a file."""
-    if sys.stdin.isatty():
-        return str(typer.prompt(what, hide_input=hidden)).strip()
-    line = sys.stdin.readline(MOST_CHARACTERS).strip()
-    if not line:
-        raise typer.BadParameter(f"standard input ended before the {what.lower()}: one line each")
-    return line

@@ -164,8 +164,8 @@ class FaceGroups:
                 orphans += self._context.gallery.delete_subject(collection, face.subject)[1]
                 result.done.append(face_id)
         self._context.index.refresh(collection)
-        photos = self._context.remove_photos(orphans)
-        return result, Deleted(0, len(result.done), photos)
+        removal = self._context.remove_photos(orphans)
+        return result, Deleted(0, len(result.done), removal.removed, photos_left=removal.left)
 
     def _move_in(self, face: EnrolledFace, collection: str, subject: str) -> None:
         """By a merge: the holder goes with it, and nothing is erased."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from vultus.records.seen import Box, Face, Template
 from vultus.records.stored import Collection, EnrolledFace, ImageLabel, NewFace
-from vultus.service.accepted_faces import AcceptedFace, accepted_face, ensure_photos, photo_to_keep
+from vultus.service.accepted_faces import AcceptedFace, accepted_face, ensure_photos, photo_to_keep, store_photos
 from vultus.service.context import ServiceContext, in_one_space
 from vultus.service.loose_faces.described import DescribedFace, by_area, with_embeddings
 from vultus.service.loose_faces.holders import holder
@@ -107,16 +107,15 @@ class FaceIndexing:
         """By place: the stored faces, and whether they are new."""
         if not accepted:
             return {}
-        photos, faces = self._context.photos, list(accepted.values())
-        photo = faces[0].photo.put(photos) if faces[0].photo else None  # once: all faces share it
-        new: list[NewFace] = [replace(face.with_photo(photo), label=label) for face in faces]
+        faces = list(accepted.values())
+        new: list[NewFace] = [replace(face, label=label) for face in store_photos(self._context, faces)]
         holders = [holder(f"{label.image_id}{place:03}") for place in accepted]
         stored = self._context.gallery.add_faces_of_several(
             target.name,
             list(zip(holders, new, strict=True)),
             space=target.space,
             begun=begun,
-            before_commit=lambda: ensure_photos(photos, zip(new, faces, strict=True)),
+            before_commit=lambda: ensure_photos(self._context.photos, faces),
         )
         return {place: (one.face, one.created) for place, one in zip(accepted, stored, strict=True)}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from vultus.api.dialects.compreface.options import Options
+from vultus.api.dialects.compreface.call_options import Options
 from vultus.api.dialects.compreface.similarity import DECIMALS, SIMILARITY, UNDECIDED
 from vultus.records.seen import Face, Float32
-from vultus.service.photo_scores import Scored, Scores
+from vultus.service.plain_scores.photo_scores import Scored, Scores
 
 
 def face_json(face: Face, embedding: Float32 | None, options: Options) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi import Request
 from pydantic import BeforeValidator, Field
 
 from vultus.api.body import read_fields
-from vultus.api.dialects.compreface.options import face_id_of
+from vultus.api.dialects.compreface.call_options import face_id_of
 from vultus.api.dialects.compreface.refusals import InvalidValue, MissingPart, WrongExtension
 from vultus.errors import InvalidRequest
 from vultus.identifiers import check_subject

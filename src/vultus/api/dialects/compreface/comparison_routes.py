@@ -22,8 +22,8 @@ from vultus.api.dialects.compreface.bodies import (
     read_source_and_targets,
     read_two_photos,
 )
+from vultus.api.dialects.compreface.call_options import Options, face_id_of, read_options
 from vultus.api.dialects.compreface.example_routes import own_face
-from vultus.api.dialects.compreface.options import Options, face_id_of, read_options
 from vultus.api.dialects.compreface.prefix import PREFIX
 from vultus.api.dialects.compreface.similarity import DECIMALS, SIMILARITY
 from vultus.api.state import AppState, State

@@ -14,6 +14,7 @@ from vultus.api.errors import Problem
 
 OTHER = 0
 FACES_SERVICE = 41
+NATIVE_WAY_OUT = ", or ask for face=largest"  # which this protocol does not have
 # our code -> CompreFace's number and status
 NUMBERS: Mapping[str, tuple[int, int]] = {
     "missing_api_key": (20, 400),
@@ -41,5 +42,5 @@ def write_error(problem: Problem, request_id: str) -> JSONResponse:
     number = getattr(problem.cause, "number", number)
     status = getattr(problem.cause, "status", status)
     headers = {name: value for name, value in problem.headers.items() if name != "WWW-Authenticate"}
-    detail = problem.detail.encode("utf-8", "replace").decode("utf-8")
+    detail = problem.detail.removesuffix(NATIVE_WAY_OUT).encode("utf-8", "replace").decode("utf-8")
     return JSONResponse({"message": detail, "code": number}, status, headers)

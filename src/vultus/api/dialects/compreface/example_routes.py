@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response, Security
 from vultus.api.auth import Caller, Gate
 from vultus.api.dialects.bound_collection import bound_collection
 from vultus.api.dialects.compreface.bodies import new_subject, read_face_ids, read_photo
-from vultus.api.dialects.compreface.options import (
+from vultus.api.dialects.compreface.call_options import (
     MOST_FACES_A_PAGE,
     at_least,
     face_id_of,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from vultus.api.dialects.compreface.refusals import InvalidValue, WrongArgument, WrongPredictionCount
-from vultus.service.photo_scores import Choice
+from vultus.service.plain_scores.photo_scores import Choice
 
 MOST_PREDICTIONS = 100
 MOST_FACES_A_PAGE = 1000

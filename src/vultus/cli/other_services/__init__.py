@@ -1,0 +1,1 @@
+"""Galleries of other services, as `vultus import --from` reads them."""

@@ -1,0 +1,1 @@
+"""Scores without a decision, for protocols whose clients decide."""
