@@ -13,7 +13,7 @@ from vultus.records.chosen import FaceChoice
 from vultus.records.seen import Float32, Template
 from vultus.service.chosen_faces import cautions_about, settle
 from vultus.service.context import Model, ServiceContext
-from vultus.service.decisions.pair_decisions import pair_rule
+from vultus.service.deciding.pair_decisions import pair_rule
 from vultus.service.evidence import Seen, unusual_vectors, weigh
 from vultus.service.unavailable_models import model_of_vectors
 from vultus.vectors import has_direction, lengths, unit_length

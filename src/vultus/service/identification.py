@@ -16,7 +16,7 @@ from vultus.records.liveness import LivenessMode, LivenessVerdict
 from vultus.records.stored import Collection
 from vultus.service.chosen_faces import chosen_face, settle, with_choice
 from vultus.service.context import Model, ServiceContext, in_one_space
-from vultus.service.decisions.search_decisions import SearchOptions, identify
+from vultus.service.deciding.search_decisions import SearchOptions, identify
 from vultus.service.evidence import Seen, unusual_vectors, weigh
 from vultus.service.liveness.checks import liveness_check, refuse_without_picture
 from vultus.service.liveness.frames import read_frames, refuse_repeated

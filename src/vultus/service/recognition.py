@@ -18,7 +18,7 @@ from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.records.stored import Collection
 from vultus.service.chosen_faces import cautions_about, chosen_face, settle
 from vultus.service.context import Model, ServiceContext, in_one_space
-from vultus.service.decisions.pair_decisions import pair_rule, verdict
+from vultus.service.deciding.pair_decisions import pair_rule, verdict
 from vultus.service.evidence import Seen, weigh
 from vultus.service.liveness.checks import liveness_check
 from vultus.service.liveness.frames import read_frames, refuse_repeated

@@ -13,7 +13,7 @@ from vultus.api.examples import EXAMPLE_MODEL, EXAMPLE_PHOTO, EXAMPLE_VECTOR
 from vultus.api.openapi import COMPUTE_ERRORS, form_or_json
 from vultus.api.state import State
 from vultus.schemas.comparison import CompareAnswer, CompareFields, compare_answer
-from vultus.service.decisions.decided import of_comparison
+from vultus.service.deciding.decided import of_comparison
 
 router = APIRouter(tags=["recognition"], responses=COMPUTE_ERRORS)
 

@@ -18,7 +18,7 @@ from vultus.records.answers import EnrollResult, FindResult, Verification
 from vultus.schemas.answers import detected_face, enroll_answer, find_answer, represent_answer, verify_answer
 from vultus.schemas.recognition import DetectAnswer, EnrollAnswer, FindAnswer, Representation, VerifyAnswer
 from vultus.schemas.requests import DetectFields, EnrollFields, FindFields, RepresentFields, VerifyFields
-from vultus.service.decisions.decided import of_search, of_verification
+from vultus.service.deciding.decided import of_search, of_verification
 from vultus.service.enrolment import Enrolment
 from vultus.service.liveness.checks import of_liveness
 

@@ -18,7 +18,7 @@ from vultus.api.dialects.deepface.photo_routes import PREFIX
 from vultus.api.state import AppState, State
 from vultus.errors import CollectionNotFound, NoFaceDetected
 from vultus.records.answers import FindResult
-from vultus.service.decisions.decided import of_search
+from vultus.service.deciding.decided import of_search
 
 router = APIRouter(prefix=PREFIX)
 

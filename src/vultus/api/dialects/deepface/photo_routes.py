@@ -16,7 +16,7 @@ from vultus.api.dialects.deepface.anti_spoofing import liveness_options
 from vultus.api.dialects.deepface.fields import RepresentFields, VerifyFields
 from vultus.api.dialects.deepface.not_offered import AttributesNotOffered
 from vultus.api.state import State
-from vultus.service.decisions.decided import of_verification
+from vultus.service.deciding.decided import of_verification
 
 PREFIX = "/deepface"
 DEEPFACE_VERSION = "0.0.103"
