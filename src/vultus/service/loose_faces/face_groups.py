@@ -11,7 +11,7 @@ import numpy as np
 from vultus.errors import InvalidRequest, SubjectExists, SubjectNotFound
 from vultus.records.answers import Deleted
 from vultus.records.seen import Float32
-from vultus.records.stored import EnrolledFace, Subject
+from vultus.records.stored import Collection, EnrolledFace, Subject
 from vultus.service.context import ServiceContext
 from vultus.service.loose_faces.face_lists import FaceLists
 from vultus.service.loose_faces.holders import LAST_LOOSE, LOOSE, holder, is_loose
@@ -57,10 +57,9 @@ class FaceGroups:
             page += gallery.subjects(collection, after=LAST_LOOSE, limit=limit + 1 - len(page))
         return tuple(page[:limit]), page[limit - 1].id if len(page) > limit else None
 
-    def count(self, collection: str) -> int:
-        """How many groups a collection has. Raises CollectionNotFound."""
-        everyone = self._context.gallery.collection(collection).subjects
-        return everyone - self._context.gallery.count_subjects(collection, LOOSE)
+    def count(self, collection: Collection) -> int:
+        """How many groups a collection has, of which the number of subjects is known. Raises CollectionNotFound."""
+        return collection.subjects - self._context.gallery.count_subjects(collection.name, LOOSE)
 
     def create(self, collection: str, subject: str) -> None:
         """Make a group without faces. Raises CollectionNotFound, SubjectExists."""

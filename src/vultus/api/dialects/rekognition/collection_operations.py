@@ -53,7 +53,7 @@ async def describe_collection(request: Request, caller: MayRead, state: State) -
     collection = await state.run(service.galleries.collection, name)
     return {
         "FaceCount": collection.faces,
-        "UserCount": await state.run(service.face_groups.count, name),
+        "UserCount": await state.run(service.face_groups.count, collection),
         "FaceModelVersion": model_version(collection),
         "CollectionARN": _arn(request, name),
         "CreationTimestamp": collection.created_at.timestamp(),
