@@ -37,15 +37,22 @@ def serving(folder: Path, **changes: Any) -> Iterator[tuple[System, str]]:
             settings, parts.service, parts.keys, parts.gallery, parts.models, parts.service.context.pipeline
         )
         system.keys.register("aws", "tests", SECRET, SCOPES, access_key_id=ID)
-        server = uvicorn.Server(uvicorn.Config(create_app(system), port=0, log_level="error"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        try:
-            wait_until(lambda: server.started, "the server to start")
-            yield system, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+        with listening(system) as url:
+            yield system, url
+
+
+@contextmanager
+def listening(system: System) -> Iterator[str]:
+    """The address of a server of this system."""
+    server = uvicorn.Server(uvicorn.Config(create_app(system), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started, "the server to start")
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def client_of(url: str, access_key_id: str = ID, secret: str = SECRET) -> Any:
