@@ -231,14 +231,20 @@ class Recognition:
         enforce_detection: bool = True,
         align: bool = True,
         max_faces: int | None = None,
+        liveness: LivenessMode = "off",
     ) -> PhotoFaces[Template]:
-        """The templates of all faces in a photo, most prominent first. max_faces: of so many at most; None: of all."""
+        """The templates of all faces in a photo, most prominent first. max_faces: of so many at most; None: of all.
+
+        Raises NotLive, ModelNotInstalled, for liveness.
+        """
         model, instead = embedding_model(self._context, model_name)
+        check = liveness_check(self._context, liveness)
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
             largest = largest_face(detected, enforce=enforce_detection)
             faces = (detected.faces or (largest,))[:max_faces]
             pairs = [(detected, face) for face in faces]
+            check.judged(*(("img", [pair]) for pair in pairs))
             templates = self._context.pipeline.embed(pairs, model.embedder(), align=align)
             return PhotoFaces(templates, detected.found, instead)
 

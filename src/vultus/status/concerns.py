@@ -54,8 +54,8 @@ def concerns_of_processes(workers: Workers, may_see: Callable[[str], bool] = lam
     refused = [one.collection for one in workers.work.indexes if one.refused and may_see(one.collection)]
     if refused:
         yield (
-            f"the PQ index of {len(refused)} collections ({', '.join(refused[:COLLECTIONS_NAMED])}) finds too little "
-            "or could not be made, so that every face is compared; the server's log says why"
+            f"the approximate index of {len(refused)} collections ({', '.join(refused[:COLLECTIONS_NAMED])}) finds too "
+            "little or could not be made, so that every face is compared; the server's log says why"
         )
 
 

@@ -18,7 +18,7 @@ from tests.server.test_sockets import KEY, Served, serving
 from tests.waiting import patient
 
 TOKEN = "deepface-token-0123456789"
-ANNA, ANNA_AGAIN = drawn_photo(1), drawn_photo(1, noise=6, photo=2)
+ANNA, ANNA_AGAIN, SPOOF = drawn_photo(1), drawn_photo(1, noise=6, photo=2), drawn_photo(1, liveness=4)
 BERT, NOBODY, TWO = drawn_photo(2), drawn_photo(), drawn_photo(1, 2)
 SCOPES = ["enroll", "verify", "find", "represent", "read", "erase"]
 
@@ -197,7 +197,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"json": {"img": data_uri(ANNA), "max_faces": 0}}, "error", "max_faces"),
     ({"json": {"img": data_uri(ANNA), "max_faces": "many"}}, "error", "max_faces"),
     ({"json": {"img": data_uri(ANNA), "align": "perhaps"}}, "error", "align"),
-    ({"json": {"img": data_uri(ANNA), "anti_spoofing": True}}, "error", "vultus models pull minifasnet"),
+    ({"json": {"img": data_uri(SPOOF), "anti_spoofing": True}}, "error", "Spoof detected"),
     ({"json": ["img"]}, "error", "object"),
     ({"content": "{"}, "error", "JSON"),
     ({"content": "img=x&align=%FF", "headers": URLENCODED}, "error", "UTF-8"),
@@ -258,11 +258,20 @@ def test_every_metric_gives_the_same_decision(client: httpx.Client, metric: str,
         ({"img2": data_uri(ANNA)}, "exception"),
         ({"img1": data_uri(ANNA), "img2": data_uri(NOBODY)}, "error"),
         ({"img1": data_uri(ANNA), "img2": data_uri(ANNA), "distance_metric": "manhattan"}, "error"),
-        ({"img1": data_uri(ANNA), "img2": data_uri(ANNA), "anti_spoofing": True}, "error"),
+        ({"img1": data_uri(ANNA), "img2": data_uri(SPOOF), "anti_spoofing": True}, "error"),
     ],
 )
 def test_verify_refuses(client: httpx.Client, sent: dict[str, Any], field: str) -> None:
     assert failure(client.post("/verify", json=sent)) == (400, field)
+
+
+def test_live_faces_pass_anti_spoofing_and_spoofs_pass_without(client: httpx.Client) -> None:
+    sent = {"img1": data_uri(ANNA), "img2": data_uri(ANNA_AGAIN), "anti_spoofing": True}
+    assert ok(client.post("/verify", json=sent))["verified"]
+    assert ok(client.post("/represent", json={"img": data_uri(ANNA), "anti_spoofing": True}))["results"]
+    assert register(client, "anna", ANNA, anti_spoofing=True) == 1
+    assert search(client, ANNA_AGAIN, anti_spoofing=True)[0][0]["img_name"] == "anna"
+    assert search(client, SPOOF)[0][0]["img_name"] == "anna"
 
 
 def test_analyze_is_refused_with_the_reason(client: httpx.Client) -> None:
@@ -341,7 +350,7 @@ def test_an_index_needs_no_building(client: httpx.Client) -> None:
         ("/register", {"img_name": "anna (face 2)"}),
         ("/register", {"img_name": "a\nb"}),
         ("/register", {"img_name": "a" * 250}),
-        ("/register", {"anti_spoofing": True}),
+        ("/register", {"img": data_uri(SPOOF), "anti_spoofing": True}),
         ("/register", {"normalization": "mine"}),
         ("/register", {"expand_percentage": -1}),
         ("/register", {"model_name": "tiny-16"}),
@@ -349,7 +358,7 @@ def test_an_index_needs_no_building(client: httpx.Client) -> None:
         ("/search", {"k": 1001}),
         ("/search", {"search_method": "quick"}),
         ("/search", {"distance_metric": "l1"}),
-        ("/search", {"anti_spoofing": "true"}),
+        ("/search", {"img": data_uri(SPOOF), "anti_spoofing": "true"}),
         ("/search", {"model_name": "ArcFace"}),
     ],
 )

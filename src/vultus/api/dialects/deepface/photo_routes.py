@@ -41,7 +41,7 @@ async def deepface_represent(
     """The embeddings of the faces of an image, most prominent first; x-faces-found says how many it shows."""
     fields = await read_fields(request, RepresentFields)
     result = await state.run(
-        state.system().service.recognition.represent,
+        state.system().service.acting_as(caller.act).recognition.represent,
         fields.img,
         model_name=fields.model_name,
         detector=fields.detector,
