@@ -129,6 +129,15 @@ def test_a_native_key_is_id_and_secret_at_once(served: tuple[Any, str]) -> None:
     assert code_of(other, other.list_collections) == "InvalidSignatureException"
 
 
+def test_a_server_without_keys_takes_any_signature(tmp_path: Any) -> None:
+    with serving(tmp_path, without_keys=True) as (_, url):
+        client = client_of(url, "AKIANOBODYNOBODY0001", "x" * 40)
+        client.create_collection(CollectionId="staff")
+        client.create_user(CollectionId="staff", UserId="anna")
+        assert client.list_users(CollectionId="staff")["Users"][0]["UserId"] == "anna"
+        assert code_of(client, lambda: client.create_user(CollectionId="staff", UserId="anna")) == "ConflictException"
+
+
 def test_unknown_and_revoked_keys(served: tuple[Any, str]) -> None:
     client = client_of(served[1], "AKIANOBODYNOBODY0001", "x" * 40)
     assert code_of(client, client.list_collections) == "UnrecognizedClientException"
@@ -173,12 +182,12 @@ def without_signing(headers: dict[str, str], name: str) -> dict[str, str]:
         (lambda h: h, "ok"),
         (lambda h: {**h, "X-Amz-Target": "RekognitionService.ListFaces"}, "InvalidSignatureException"),
         (lambda h: {**h, "Authorization": h["Authorization"][:-1] + "~"}, "InvalidSignatureException"),
-        (lambda h: {**h, "Authorization": "AWS4-HMAC-SHA256 Credential=x"}, "IncompleteSignature"),
-        (lambda h: {**h, "Authorization": "Bearer x"}, "IncompleteSignature"),
+        (lambda h: {**h, "Authorization": "AWS4-HMAC-SHA256 Credential=x"}, "IncompleteSignatureException"),
+        (lambda h: {**h, "Authorization": "Bearer x"}, "IncompleteSignatureException"),
         (lambda h: {**h, "Authorization": h["Authorization"].replace("/rek", "/s3")}, "InvalidSignatureException"),
         (lambda h: {**h, "X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"}, "InvalidSignatureException"),
         (lambda h: {**h, "X-Amz-Content-SHA256": "0" * 64}, "InvalidSignatureException"),
-        (lambda h: {**h, "X-Amz-Date": "yesterday"}, "IncompleteSignature"),
+        (lambda h: {**h, "X-Amz-Date": "yesterday"}, "IncompleteSignatureException"),
         (lambda h: {"X-Amz-Target": TARGET}, "MissingAuthenticationTokenException"),
         (lambda h: without_signing(h, "host"), "InvalidSignatureException"),
         (lambda h: without_signing(h, "x-amz-date"), "InvalidSignatureException"),

@@ -14,7 +14,7 @@ class InvalidSignature(InvalidApiKey):
 class IncompleteSignature(InvalidApiKey):
     """The Authorization header is no signature of version 4."""
 
-    aws_name = "IncompleteSignature"
+    aws_name = "IncompleteSignatureException"
 
 
 class RequestExpired(InvalidApiKey):
