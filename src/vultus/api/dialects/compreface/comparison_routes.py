@@ -29,7 +29,7 @@ from vultus.api.dialects.compreface.similarity import DECIMALS, SIMILARITY
 from vultus.api.state import AppState, State
 from vultus.errors import CollectionNotFound
 
-router = APIRouter(prefix=PREFIX)
+router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 MayFind = Annotated[Caller, Security(Gate("find", action="compreface.recognize"))]
 MayVerify = Annotated[Caller, Security(Gate("verify", action="compreface.verify"))]

@@ -26,7 +26,7 @@ from vultus.records.stored import EnrolledFace
 from vultus.service import FaceService
 
 FACES_A_PAGE = 20
-router = APIRouter(prefix=f"{PREFIX}/recognition/faces")
+router = APIRouter(prefix=f"{PREFIX}/recognition/faces", include_in_schema=False)
 
 MayRead = Annotated[Caller, Security(Gate("read"))]
 MayReadPhoto = Annotated[Caller, Security(Gate("read", action="compreface.face.photo"))]

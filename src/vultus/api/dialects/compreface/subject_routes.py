@@ -17,7 +17,7 @@ from vultus.errors import CollectionNotFound, SubjectNotFound
 from vultus.service import FaceService
 
 SUBJECTS_AT_ONCE = 1000
-router = APIRouter(prefix=f"{PREFIX}/recognition/subjects")
+router = APIRouter(prefix=f"{PREFIX}/recognition/subjects", include_in_schema=False)
 
 MayRead = Annotated[Caller, Security(Gate("read"))]
 MayAdd = Annotated[Caller, Security(Gate("enroll", action="compreface.subject.create", changes=True))]
