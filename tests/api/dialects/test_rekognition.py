@@ -272,3 +272,16 @@ def test_a_request_with_the_same_token_has_the_same_answer(aws: Any, staff: str)
     with pytest.raises(aws.exceptions.ClientError) as refused:
         aws.create_user(CollectionId=staff, UserId="ben", ClientRequestToken="one")
     assert refused.value.response["Error"]["Code"] == "IdempotentParameterMismatchException"
+
+
+def test_users_are_found_among_many_faces_without_one(aws: Any, staff: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first lines of the search are of loose faces alone, so that more are asked for."""
+    monkeypatch.setattr("vultus.service.loose_faces.face_lists.FIRST_LINES", 1)
+    (anna,) = indexed(aws, staff, ANNA)
+    for number in (1, 2, 3):
+        aws.index_faces(CollectionId=staff, Image=photo(BEN, noise=5, number=number), QualityFilter="NONE")
+    aws.create_user(CollectionId=staff, UserId="anna")
+    aws.associate_faces(CollectionId=staff, UserId="anna", FaceIds=[anna])
+    answer = aws.search_users_by_image(CollectionId=staff, Image=photo(BEN), UserMatchThreshold=0)
+    assert [line["User"]["UserId"] for line in answer["UserMatches"]] == ["anna"]
+    assert len(found(aws.search_faces_by_image(CollectionId=staff, Image=photo(BEN), FaceMatchThreshold=0))) == 4

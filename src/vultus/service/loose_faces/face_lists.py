@@ -19,6 +19,7 @@ from vultus.service.policies import default_fmr
 
 FIRST_LINES = 64  # of a search; more are asked for while the last of them is still alike enough
 MORE = 4  # times as many
+MOST_LINES = 16_384  # where a percentage near 0 asks for everybody: the answer to a search is held in memory
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,8 @@ class FaceLists:
         wanted = FIRST_LINES
         while True:
             found = self._context.index.search(gallery.name, embeddings, wanted, rule, space=gallery.space)
-            if all(_is_whole(lines, wanted, scale, least, most, subjects_only) for lines in found):
+            whole = all(_is_whole(lines, wanted, scale, least, most, subjects_only) for lines in found)
+            if whole or wanted >= MOST_LINES:
                 return [line for lines in found for line in lines]
             wanted *= MORE
 
