@@ -52,13 +52,6 @@ ACTIONS = {
     "create_key": ("key.create", CHANGE),
     "revoke_key": ("key.revoke", CHANGE),
     "rotate_key": ("key.rotate", CHANGE),
-    "deepface_represent": ("deepface.represent", READ),
-    "deepface_verify": ("deepface.verify", READ),
-    "deepface_analyze": ("deepface.analyze", READ),
-    "deepface_register": ("deepface.register", CHANGE),
-    "deepface_search": ("deepface.search", READ),
-    "deepface_build_index": ("deepface.index", READ),
-    "deepface_remove": ("deepface.erase", CHANGE),
 }
 NOT_AUDITED = {
     "get_face",
@@ -74,7 +67,6 @@ NOT_AUDITED = {
     "list_jobs",
     "get_job",
     "get_reembedding",
-    "deepface_faces",
 }
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from tests.api.test_audit import gates
 from tests.pictures import drawn_photo
 from vultus.api.app import create_app
 from vultus.api.body import parse_fields
+from vultus.api.dialects.deepface import DEEPFACE
 from vultus.api.dialects.deepface.fields import RegisterFields
 from vultus.api.middleware.overload import OVERLOADED
 from vultus.schemas.field_types import ImageLimits
@@ -20,6 +23,18 @@ from vultus.wiring.parts import System
 
 TOKEN = "deepface-token-0123456789"
 IMAGE = base64.b64encode(drawn_photo(1)).decode()
+
+READ, CHANGE = False, True
+ACTIONS = {
+    "deepface_represent": ("deepface.represent", READ),
+    "deepface_verify": ("deepface.verify", READ),
+    "deepface_analyze": ("deepface.analyze", READ),
+    "deepface_register": ("deepface.register", CHANGE),
+    "deepface_search": ("deepface.search", READ),
+    "deepface_build_index": ("deepface.index", READ),
+    "deepface_remove": ("deepface.erase", CHANGE),
+    "deepface_faces": (None, READ),
+}
 
 
 @pytest.fixture
@@ -90,3 +105,11 @@ def test_an_address_names_the_face_as_in_deepface(img: str, sent: dict[str, str]
     parts = "".join(f'"{key}": "{value}", ' for key, value in sent.items())
     fields = parse_fields(f'{{{parts}"img": "{img}"}}'.encode(), "application/json", RegisterFields, limits)
     assert (fields.img, fields.img_name) == (b"photo", name)
+
+
+def test_every_call_has_its_own_action_which_the_operations_page_names(whole: System) -> None:
+    routes = gates(create_app(whole, dialects=[DEEPFACE]))
+    said = {route.endpoint.__name__: (gate.action, gate.changes) for route, gate in routes}
+    assert {name: action for name, action in said.items() if name.startswith("deepface_")} == ACTIONS
+    page = Path(__file__).parents[3].joinpath("docs", "operations.md").read_text("utf-8")
+    assert [action for action, _ in ACTIONS.values() if action and f"`{action}`" not in page] == []
