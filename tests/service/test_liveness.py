@@ -249,3 +249,44 @@ def test_a_model_without_rates_tells_faces_apart_too(service, small):
     assert service.identification.find(LIVE, frames=frames(80), **options).faces
     with pytest.raises(FramesDiffer):
         service.identification.find(LIVE, frames=frames(80, person=2), **options)
+
+
+PROTOCOLS = {
+    "CompreFace's recognition": lambda service, photo: service.photo_scores.search(photo, "door", top_k=1),
+    "CompreFace's verification": lambda service, photo: service.photo_scores.with_face(photo, door_face(service)),
+    "Rekognition's searches": lambda service, photo: service.descriptions.represent(photo, collection="door"),
+    "Rekognition's indexing": lambda service, photo: service.indexing.index(photo, collection="door", floor=0),
+}
+WITHOUT_PICTURE = {
+    "CompreFace's embeddings": lambda service: service.photo_scores.search_embeddings([VECTOR], "door", top_k=1),
+    "CompreFace's embedding and a face": lambda service: service.photo_scores.embeddings_with_face(
+        [VECTOR], door_face(service)
+    ),
+    "Rekognition's SearchFaces": lambda service: service.face_lists.faces_like_face(
+        door_face(service), collection="door", least=0, most=1
+    ),
+    "Rekognition's SearchUsers": lambda service: service.face_lists.subjects_like_subject(
+        "p1", collection="door", least=0, most=1
+    ),
+}
+VECTOR = [1.0] + [0.0] * 31
+
+
+def door_face(service) -> str:
+    return service.context.gallery.faces("door", "p1")[0].id
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_policy_of_a_collection_holds_in_the_protocols_of_other_services(service, small, protocol):
+    with pytest.raises(PresentationAttackSuspected):
+        PROTOCOLS[protocol](service, ATTACK)
+    PROTOCOLS[protocol](service, drawn_photo(1, photo=7))
+    small.models.liveness_model = None
+    with pytest.raises(ModelNotInstalled, match="vultus models pull"):
+        PROTOCOLS[protocol](service, LIVE)
+
+
+@pytest.mark.parametrize("call", WITHOUT_PICTURE)
+def test_what_has_no_picture_is_refused_there_in_other_protocols_too(service, call):
+    with pytest.raises(PolicyLoosened, match="has no picture that could be judged"):
+        WITHOUT_PICTURE[call](service)

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vultus.records.seen import Face, Float32, Quality, Template
+from vultus.records.stored import CollectionPolicies
 from vultus.service.context import Model, ServiceContext
+from vultus.service.liveness.checks import liveness_check
 from vultus.service.loose_faces.face_measures import Measures, measures_of
+from vultus.service.policies import NO_POLICIES
 from vultus.vision.detected_photo import DetectedPhoto
 
 
@@ -40,16 +43,22 @@ class FaceDescriptions:
             )
 
     def represent(self, photo: bytes, *, collection: str | None = None) -> tuple[DescribedFace, ...]:
-        """The same with embeddings, by the model of a collection, or the default one. Raises CollectionNotFound."""
-        model = self._model(collection)
+        """The same with embeddings, by the model of a collection, or the default one.
+
+        Raises CollectionNotFound; NotLive, where the policy of the collection requires live faces and one is not.
+        """
+        model, policies = self._model(collection)
+        check = liveness_check(self._context, None, policies)
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo)
+            check.judged(*(("img", [(detected, face)]) for face in detected.faces))
             return with_embeddings(self._context, detected, by_area(detected), model)[0]
 
-    def _model(self, collection: str | None) -> Model:
+    def _model(self, collection: str | None) -> tuple[Model, CollectionPolicies]:
         if collection is None:
-            return self._context.models.resolve(None)
-        return self._context.bound_collection(collection, None)[1]
+            return self._context.models.resolve(None), NO_POLICIES
+        gallery, model = self._context.bound_collection(collection, None)
+        return model, gallery.policies
 
 
 def by_area(detected: DetectedPhoto) -> list[Face]:

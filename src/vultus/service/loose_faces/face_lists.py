@@ -14,6 +14,7 @@ from vultus.records.answers import Candidate
 from vultus.records.seen import Float32
 from vultus.records.stored import Collection, EnrolledFace
 from vultus.service.context import Model, ServiceContext, in_one_space
+from vultus.service.liveness.checks import refuse_without_picture
 from vultus.service.loose_faces.holders import is_loose
 from vultus.service.policies import default_fmr
 
@@ -81,6 +82,7 @@ class FaceLists:
         Raises CollectionNotFound, SubjectNotFound.
         """
         gallery, model = self._context.bound_collection(collection, None)
+        refuse_without_picture(self._context, None, gallery.policies, "a subject")
         _, embeddings = self._context.gallery.embeddings(collection, subject, space=gallery.space)
         if not len(embeddings):
             return ()
@@ -107,6 +109,7 @@ class FaceLists:
     def _enrolled(self, face_id: str, collection: str) -> tuple[Collection, Model, Float32]:
         """The collection in the space of the embedding. Raises FaceNotFound, also for a face of another collection."""
         gallery, model = self._context.bound_collection(collection, None)
+        refuse_without_picture(self._context, None, gallery.policies, "an enrolled face")
         face, embedding, space = self._context.gallery.face_embedding(face_id)
         if face.collection != collection:
             raise FaceNotFound("the collection has no face of this id; list its faces")

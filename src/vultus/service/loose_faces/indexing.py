@@ -10,6 +10,7 @@ from vultus.records.seen import Box, Face, Template
 from vultus.records.stored import Collection, EnrolledFace, ImageLabel, NewFace
 from vultus.service.accepted_faces import AcceptedFace, accepted_face, ensure_photos, photo_to_keep, store_photos
 from vultus.service.context import ServiceContext, in_one_space
+from vultus.service.liveness.checks import liveness_check
 from vultus.service.loose_faces.described import DescribedFace, by_area, with_embeddings
 from vultus.service.loose_faces.holders import holder
 from vultus.storage.additions import Beginning
@@ -59,12 +60,14 @@ class FaceIndexing:
 
         The same photo with the same external_id again adds no face that is still there, in whatever subject it is now.
         A photo without a face adds nothing. A policy of the collection may raise the floor.
-        Raises CollectionNotFound, SubjectErased, and what reading a photo raises.
+        Raises CollectionNotFound, SubjectErased, and what reading a photo raises; NotLive, where the policy of the
+        collection requires live faces and one of the new ones is not.
         """
         gallery = self._context.gallery
         begun = gallery.begin_enrolment(collection, ())
         target, model = self._context.bound_collection(collection, None)
         floor = max(floor, target.policies.min_quality or 0)
+        check = liveness_check(self._context, None, target.policies)
         label = ImageLabel(_image_id(photo, external_id), external_id)
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo)
@@ -73,6 +76,7 @@ class FaceIndexing:
             good = [place for place, one in enumerate(seen) if one.quality.score >= floor][:most]
             known = _known(detected, faces, gallery.faces_of_image(collection, label.image_id))
             new = [place for place in good if place not in known]
+            check.judged(*(("img", [(detected, faces[place])]) for place in new))
             accepted = self._accepted(detected, faces, templates, photo, new, store=target.policies.store_photos)
         stored = self._store(target, label, accepted, begun)
         both = {**{place: (face, False) for place, face in known.items()}, **stored}

@@ -20,6 +20,7 @@ from vultus.service.comparison import unit_vectors
 from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.evidence import Seen, weigh
 from vultus.service.identification import GallerySearch
+from vultus.service.liveness.checks import LivenessCheck, liveness_check, refuse_without_picture
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.face_selection import largest_face, only_face
 
@@ -97,11 +98,11 @@ class PhotoScores:
 
     @in_one_space
     def search(self, photo: bytes, collection: str, *, top_k: int, choice: Choice = ALL) -> Scores:
-        """The best subjects of a collection for each face. Raises NoFaceDetected, CollectionNotFound."""
+        """The best subjects of a collection for each face. Raises NoFaceDetected, CollectionNotFound; NotLive."""
         gallery, model = self._context.bound_collection(collection, None)
-        thresholds = model.thresholds()
+        thresholds, check = model.thresholds(), liveness_check(self._context, None, gallery.policies)
         with self._context.pipeline.slot():
-            templates = self._embedded(self._context.pipeline.detect(photo), model, choice)
+            templates = self._embedded(self._context.pipeline.detect(photo), model, choice, check)
         seen = [Seen.of("img", template) for template in templates]
         ranked = GallerySearch(self._context).ranked(gallery, model, seen, top_k)
         faces = tuple(
@@ -114,6 +115,7 @@ class PhotoScores:
     def search_embeddings(self, embeddings: Vectors, collection: str, *, top_k: int) -> Scores:
         """The same for embeddings of the collection's model. Raises CollectionNotFound, VectorMismatch."""
         gallery, model = self._context.bound_collection(collection, None)
+        refuse_without_picture(self._context, None, gallery.policies, "an embedding")
         rows, _ = unit_vectors(embeddings, model.dimension, model.id, what="embedding")
         ranked = GallerySearch(self._context).ranked(gallery, model, [Seen("embedding", row) for row in rows], top_k)
         faces = tuple(Scored(None, tuple(lines)) for lines in ranked)
@@ -121,11 +123,12 @@ class PhotoScores:
 
     @in_one_space
     def with_face(self, photo: bytes, face_id: str, *, choice: Choice = ALL) -> Scores:
-        """The faces of a photo against an enrolled face. Raises NoFaceDetected, FaceNotFound."""
+        """The faces of a photo against an enrolled face. Raises NoFaceDetected, FaceNotFound; NotLive."""
         enrolled, embedding, _ = self._context.gallery.face_embedding(face_id)
-        model = self._context.bound_collection(enrolled.collection, None)[1]
+        gallery, model = self._context.bound_collection(enrolled.collection, None)
+        check = liveness_check(self._context, None, gallery.policies)
         with self._context.pipeline.slot():
-            templates = self._embedded(self._context.pipeline.detect(photo), model, choice)
+            templates = self._embedded(self._context.pipeline.detect(photo), model, choice, check)
         faces = _scored(model, embedding, templates)
         return Scores(faces, model.thresholds(), model.id, enrolled=enrolled)
 
@@ -133,7 +136,8 @@ class PhotoScores:
     def embeddings_with_face(self, embeddings: Vectors, face_id: str) -> Scores:
         """The same for embeddings of the model of the face's collection. Raises FaceNotFound, VectorMismatch."""
         enrolled, embedding, _ = self._context.gallery.face_embedding(face_id)
-        model = self._context.bound_collection(enrolled.collection, None)[1]
+        gallery, model = self._context.bound_collection(enrolled.collection, None)
+        refuse_without_picture(self._context, None, gallery.policies, "an embedding")
         rows, _ = unit_vectors(embeddings, model.dimension, model.id, what="embedding")
         faces = tuple(Scored(None, score=score) for score in _scores(model, embedding, rows))
         return Scores(faces, model.thresholds(), model.id, enrolled=enrolled)
@@ -152,8 +156,12 @@ class PhotoScores:
         faces = _scored(model, template.embedding, templates, Seen.of("source", template))
         return Scores(faces, model.thresholds(), model.id, source=template)
 
-    def _embedded(self, detected: DetectedPhoto, model: Model, choice: Choice) -> tuple[Template, ...]:
+    def _embedded(
+        self, detected: DetectedPhoto, model: Model, choice: Choice, check: LivenessCheck | None = None
+    ) -> tuple[Template, ...]:
         pairs = [(detected, face) for face in choice.of(detected)]
+        if check is not None:
+            check.judged(*(("img", [pair]) for pair in pairs))
         return self._context.pipeline.embed(pairs, model.embedder())
 
 

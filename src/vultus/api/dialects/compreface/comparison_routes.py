@@ -40,7 +40,7 @@ MayDetect = Annotated[Caller, Security(Gate("represent", action="compreface.dete
 async def recognize(request: Request, caller: MayFind, state: State) -> dict[str, Any]:
     """The faces of a photo, each with the subjects that it is most alike."""
     begun, collection, options = perf_counter(), bound_collection(caller), _options(request, caller)
-    photo, service = await read_photo(request), state.system().service.photo_scores
+    photo, service = await read_photo(request), state.system().service.acting_as(caller.act).photo_scores
     asked: dict[str, Any] = {"choice": options.choice}
     try:
         scores = await state.run(service.search, photo, collection, top_k=options.predictions, **asked)
@@ -59,7 +59,9 @@ async def verify_example(request: Request, image_id: str, caller: MayVerify, sta
     begun, options = perf_counter(), _options(request, caller)
     face = await own_face(face_id_of(image_id), bound_collection(caller), state)
     photo = await read_photo(request)
-    scores = await state.run(state.system().service.photo_scores.with_face, photo, face.id, choice=options.choice)
+    scores = await state.run(
+        state.system().service.acting_as(caller.act).photo_scores.with_face, photo, face.id, choice=options.choice
+    )
     caller.act.objects = (face.id,)
     results = [
         {**scored_json(one, options), "subject": face.subject, "similarity": alike}
@@ -74,7 +76,7 @@ async def recognize_embeddings(request: Request, caller: MayFind, state: State) 
     collection, options = bound_collection(caller), read_options(request.query_params)
     sent = await read_embeddings(request)
     try:
-        search = state.system().service.photo_scores.search_embeddings
+        search = state.system().service.acting_as(caller.act).photo_scores.search_embeddings
         scores = await state.run(search, sent, collection, top_k=options.predictions)
     except CollectionNotFound:
         return {"result": [{"embedding": vector, "similarities": []} for vector in sent]}
@@ -92,7 +94,9 @@ async def verify_embeddings(request: Request, image_id: str, caller: MayVerify, 
     """The similarity of each embedding to an example."""
     face = await own_face(face_id_of(image_id), bound_collection(caller), state)
     sent = await read_embeddings(request)
-    scores = await state.run(state.system().service.photo_scores.embeddings_with_face, sent, face.id)
+    scores = await state.run(
+        state.system().service.acting_as(caller.act).photo_scores.embeddings_with_face, sent, face.id
+    )
     caller.act.objects = (face.id,)
     return _best_first(sent, similarities(scores))
 
@@ -102,7 +106,9 @@ async def detect(request: Request, caller: MayDetect, state: State) -> dict[str,
     """The faces of a photo."""
     begun, options = perf_counter(), _options(request, caller)
     photo = await read_photo(request)
-    templates, model = await state.run(state.system().service.photo_scores.templates, photo, choice=options.choice)
+    templates, model = await state.run(
+        state.system().service.acting_as(caller.act).photo_scores.templates, photo, choice=options.choice
+    )
     results = [face_json(one.face, one.embedding, options) for one in templates]
     return _answer(results, options, state, model.id, begun)
 
@@ -112,7 +118,9 @@ async def verify(request: Request, caller: MayVerify, state: State) -> dict[str,
     """The one face of a photo compared with all faces of another."""
     begun, options = perf_counter(), _options(request, caller)
     source, target = await read_two_photos(request)
-    scores = await state.run(state.system().service.photo_scores.with_photo, source, target, choice=options.choice)
+    scores = await state.run(
+        state.system().service.acting_as(caller.act).photo_scores.with_photo, source, target, choice=options.choice
+    )
     assert scores.source is not None
     own = face_json(scores.source.face, scores.source.embedding, options)
     matches = [
