@@ -101,13 +101,14 @@ Liveness = Annotated[
     LivenessMode | None,
     typer.Option("--liveness", help="Whether the face is live: report it, or require it. Needs the model minifasnet."),
 ]
-OtherService = Literal["compreface", "deepface"]  # those whose galleries `vultus import` reads
+OtherService = Literal["compreface", "deepface", "rekognition"]  # those whose galleries `vultus import` reads
 FromService = Annotated[
     OtherService | None,
     typer.Option(
         "--from",
         metavar="SERVICE",
-        help="The people of another service; compreface: FOLDER is its address; deepface: the folder that it searches.",
+        help="The people of another service; compreface: FOLDER is its address; deepface: the folder that it searches; "
+        "rekognition: a CSV of photos with file, external_image_id and user_id.",
     ),
 ]
 AsExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 4 when the answer is no.")]

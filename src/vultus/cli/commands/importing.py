@@ -22,6 +22,7 @@ from vultus.cli.import_report import ALREADY_THERE, ENROLLED, ImportReport, Phot
 from vultus.cli.opening import opened, openers_of
 from vultus.cli.options import AsJson, DataDir, FromService, InCollection, ModelDir, OnDevice, Strict
 from vultus.cli.other_services.photo_sources import open_source
+from vultus.cli.other_services.rekognition_photos import LabelledImporter, list_labelled_photos
 from vultus.cli.output import print_json, print_lines, progress, say
 from vultus.cli.settings import load_settings
 from vultus.cli.threads import in_threads
@@ -35,6 +36,7 @@ from vultus.service.enrolment import Enrolment
 from vultus.storage.gallery_reader import GalleryReader
 
 MOST_PROCESSES = 256
+Outcome = tuple[Photo, str, str, Sequence[Caution]]
 THREADS_A_PROCESS = 2  # one stores while the process computes for the other
 
 
@@ -65,7 +67,8 @@ def import_folder(
     """Enroll a folder: one sub-folder per person, photos inside.
 
     What is already there is skipped, so a stopped import goes on where it was. `--from compreface URL` reads the people
-    of a CompreFace server; the key of its recognition service is asked for, or read from standard input.
+    of a CompreFace server; the key of its recognition service is asked for, or read from standard input. `--from
+    rekognition LIST.csv` indexes photos with their ExternalImageIds, and puts them into their users.
     """
     settings = load_settings(data_dir=data_dir, model_dir=model_dir, device=device)
     if archive is not None and folder is None:
@@ -75,6 +78,10 @@ def import_folder(
         return
     if folder is None or archive is not None:
         raise typer.BadParameter("name a FOLDER, or a file with --archive")
+    if service == "rekognition":
+        report, finished = _import_labelled(ctx, Path(folder), settings, collection, limit)
+        _conclude(report, finished, as_json)
+        return
     with closing(open_source(service, folder, settings.max_image_bytes)) as source:
         photos = source.photos[:limit]
         report = ImportReport(collection, ignored=source.ignored, left_out=len(source.photos) - len(photos))
@@ -82,9 +89,26 @@ def import_folder(
         with _computing(ctx, settings, count) as (faces, accept):
             enrolment = Enrolment(faces.context, accept)
             importer = Importer(enrolment, faces.context.gallery, collection, face, source.read, strict)
-            finished = _import_all(importer, photos, _threads(count), report)
+            finished = _import_all(importer.enroll, photos, _threads(count), report)
             if finished and limit is None:
                 _add_subjects(faces, collection, source.subjects)
+    _conclude(report, finished, as_json)
+
+
+def _import_labelled(
+    ctx: typer.Context, listing: Path, settings: Settings, collection: str, limit: int | None
+) -> tuple[ImportReport, bool]:
+    """Index the photos of a list, and whether all were: in this process, whose threads share the cores."""
+    listed = list_labelled_photos(listing)
+    photos = listed[:limit]
+    report = ImportReport(collection, left_out=len(listed) - len(photos))
+    with _computing(ctx, settings, 1) as (faces, _):
+        importer = LabelledImporter(faces, collection, settings.max_image_bytes)
+        return report, _import_all(importer.enroll, photos, settings.compute_slots, report)
+
+
+def _conclude(report: ImportReport, finished: bool, as_json: bool) -> None:
+    """Print the report, and end with its exit code."""
     if as_json:
         print_json(report.as_json())
     else:
@@ -165,13 +189,13 @@ def _valid(subject: str) -> str:
         raise InvalidRequest(f"the name of the person, or the sub-folder, {exc}; rename it") from exc
 
 
-def _import_all(importer: Importer, photos: Sequence[Photo], threads: int, report: ImportReport) -> bool:
+def _import_all(enroll: Callable[[Any], Outcome], photos: Sequence[Photo], threads: int, report: ImportReport) -> bool:
     """Import the photos and count them in the report; False when Ctrl-C stopped it."""
     started = perf_counter()
     try:
         with (
             progress("importing", len(photos)) as advance,
-            closing(in_threads(importer.enroll, photos, threads)) as outcomes,
+            closing(in_threads(enroll, photos, threads)) as outcomes,
         ):
             for outcome in outcomes:
                 report.add(*outcome)
