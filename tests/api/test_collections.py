@@ -44,6 +44,7 @@ def test_a_collection_is_made_once(client: TestClient) -> None:
             "target_fpir": None,
             "store_photos": True,
             "retention_days": None,
+            "liveness": None,
         },
     }
     assert client.get("/collections").json() == {"collections": [first.json()]}

@@ -55,7 +55,8 @@ def test_a_key_that_makes_no_sense_is_refused_by_name(client: TestClient, change
 def test_the_public_calls(anonymous: TestClient, system: StandInSystem) -> None:
     assert anonymous.get("/health").json() == {"status": "ok"}
     assert anonymous.get("/readiness").json() == {"status": "ready"}
-    assert anonymous.get("/capabilities").json() == {**system.capabilities(), "dialects": ["compreface", "deepface"]}
+    dialects = ["compreface", "deepface", "rekognition"]
+    assert anonymous.get("/capabilities").json() == {**system.capabilities(), "dialects": dialects}
     assert anonymous.get("/", follow_redirects=False).headers["location"] == "docs"
 
 

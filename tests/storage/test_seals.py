@@ -22,6 +22,7 @@ from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.records.embedding_spaces import Space
 from vultus.records.stored import ImageLabel
 from vultus.search.index import FlatIndex
+from vultus.storage import tables as t
 from vultus.storage.audit import Act
 from vultus.storage.database import Database, open_database
 from vultus.storage.gallery import Gallery
@@ -67,7 +68,18 @@ def filled(tmp_path_factory) -> Path:
         gallery = Gallery(database)
         gallery.create_collection("people", model_id=MODEL, pipeline_version=1, dimension=DIMENSION)
         fill(gallery, KeyStore(database))
+        fill_replicas(database)
     return folder
+
+
+def fill_replicas(database: Database) -> None:
+    """What servers that share a database note of each other."""
+    known = {"id": "one", "version": "1", "model_id": MODEL, "model_sha256": "m", "pipeline_version": 1}
+    with database.writing() as connection:
+        now = datetime.now(UTC)
+        connection.execute(t.replicas.insert().values(**known, calibrations="c", ahead_seconds=0.5, seen_at=now))
+        connection.execute(t.replica_marks.insert().values(replica_id="one", collection_pk=1, revision=1))
+        connection.execute(t.pruned_removals.insert().values(collection_pk=1, revision=1))
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ def test_policies_are_set_one_by_one_and_taken_away(run, anna):
         "target_fpir": None,
         "store_photos": False,
         "retention_days": None,
+        "liveness": None,
     }
     run("collections", "set", "default", "--unset", "target_fmr", "--unset", "store_photos")
     assert policies(run) == {
@@ -43,6 +44,7 @@ def test_policies_are_set_one_by_one_and_taken_away(run, anna):
         "target_fpir": None,
         "store_photos": True,
         "retention_days": None,
+        "liveness": None,
     }
 
 

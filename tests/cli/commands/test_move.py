@@ -97,7 +97,7 @@ def test_a_target_that_holds_something_is_refused(run, surroundings, enrolled, t
     for options in ((), ("--dry-run",)):
         answer = run("move", "--to", to, *options)
         assert answer.exit_code == 1
-        assert answer.stderr.startswith("the target holds 1 audit, 1 collections, 2 subjects, 2 faces, ")
+        assert answer.stderr.startswith("the target holds 1 audit, 1 collections, 2 photos, 2 subjects, ")
         assert "name an empty database with --to" in answer.stderr
 
 

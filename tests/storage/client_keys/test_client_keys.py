@@ -13,7 +13,6 @@ from vultus.errors import InvalidApiKey, InvalidRequest, SealBroken
 from vultus.installation_key import InstallationKey
 from vultus.storage.client_keys.aws_secrets import unreadable_secrets
 from vultus.storage.client_keys.client_kinds import UUID
-from vultus.storage.migrations.runner import migrate, newest_schema
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -151,28 +150,3 @@ def test_a_changed_secret_is_not_used(keys, database):
         assert list(broken_seals(database, connection)) == [
             f"1 rows of aws_secrets were changed from outside or damaged: {made.id}"
         ]
-
-
-@pytest.mark.postgres
-def test_a_database_of_the_schema_before_goes_on(url, database, keys):
-    old, secret = keys.create("door", ["find"])
-    before = columns_of(database)
-    with database.migrating() as connection:
-        connection.exec_driver_sql("DROP TABLE aws_secrets")
-        connection.exec_driver_sql("ALTER TABLE api_keys DROP COLUMN kind")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0013'")
-    assert migrate(database) == newest_schema()
-    assert columns_of(database) == before
-    assert keys.authenticate(secret, NOW) == old
-    made = register_aws(keys)
-    assert keys.secret_of(ID, NOW) == (made, SECRET)
-
-
-def columns_of(database) -> set[tuple[str, str, str, str | None]]:
-    """Table, column, type and collation of what the revision made."""
-    with database.reading() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT table_name, column_name, data_type, collation_name FROM information_schema.columns "
-            "WHERE table_name IN ('api_keys', 'aws_secrets')"
-        )
-        return {tuple(row) for row in rows}

@@ -35,9 +35,13 @@ class PhotoRemoval:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def announce(self, sizes: Mapping[str, int]) -> None:
-        """Note that photos are about to be stored, their bytes by their keys: they are removed if no face comes."""
-        if sizes:
+    def announce(self, sizes: Mapping[str, int], *, in_folder: bool = False) -> None:
+        """Note that photos are about to be stored, their bytes by their keys: they are removed if no face comes.
+
+        in_folder: of this machine. Beside SQLite that folder is one server's, which lists it when it starts, so that
+        nothing need be noted, which would be one more commit an enrolment.
+        """
+        if sizes and not (in_folder and self._database.engine.dialect.name == "sqlite"):
             with self._database.adding() as connection:
                 rows.announce(connection, sizes)
 

@@ -13,7 +13,10 @@ from vultus_client.results.record import Record
 
 @dataclass(frozen=True, kw_only=True)
 class SearchState(Record):
-    """How a collection is searched just now. recall: the share of probes whose most similar subject is found."""
+    """How a collection is searched just now. recall: the share of probes whose most similar subject is found.
+
+    terms_behind: faces that came and went since all scores were made relative anew, where the database searches.
+    """
 
     kind: str
     recall: float
@@ -22,6 +25,7 @@ class SearchState(Record):
     indexed_faces: int
     candidates: int
     building: bool
+    terms_behind: int
 
 
 @dataclass(frozen=True, kw_only=True)
