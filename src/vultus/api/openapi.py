@@ -126,14 +126,18 @@ def _in_json(field: dict[str, Any]) -> dict[str, Any]:
 def _form_field(field: dict[str, Any]) -> dict[str, Any]:
     """In a form an object or an array of values is its JSON text; what may be left out is shown blank.
 
-    Without the blank example a page that fills in forms, like the one at /docs, makes up a value for every field.
+    Without the blank example a page that fills in forms, like the one at /docs, makes up a value for every field, and
+    for a list of photos one item.
     """
     kind = _without_null(field)
     if _is_json_text(kind):
         # without a contentMediaType, which pages of this kind take for a file to choose
         kind = {"type": "string", "description": f"{kind.get('description', '')} As JSON.".strip()}
-    optional = "default" in field and field["default"] is None
-    return {**kind, "example": ""} if optional and "binary" not in str(kind) else kind
+    if "default" not in field or field["default"] is not None:
+        return kind
+    if "binary" in str(kind):
+        return {**kind, "example": [""]} if kind.get("type") == "array" else kind
+    return {**kind, "example": ""}
 
 
 def _is_json_text(kind: dict[str, Any]) -> bool:

@@ -26,6 +26,11 @@ FRAMES = (
 LIVENESS_OF = "With liveness: which photos are judged. img1 or img2 alone where the other is a document."
 
 
+def _without_blanks(value: Any) -> Any:
+    """A page that shows the form sends a list that nobody filled in as one blank text."""
+    return None if isinstance(value, list) and value and all(one == "" for one in value) else value
+
+
 def _frames(value: Any, info: ValidationInfo) -> list[bytes]:
     sent = len(value) if isinstance(value, list) else 1
     if sent > MOST_FRAMES:
@@ -36,7 +41,7 @@ def _frames(value: Any, info: ValidationInfo) -> list[bytes]:
 
 
 LivenessField = Annotated[LivenessMode | None, Blank]
-Frames = Annotated[Annotated[list[bytes], BeforeValidator(_frames)] | None, Blank]
+Frames = Annotated[Annotated[list[bytes], BeforeValidator(_frames)] | None, Blank, BeforeValidator(_without_blanks)]
 
 
 class LivenessRuleAnswer(BaseModel):

@@ -20,7 +20,7 @@ from vultus.errors import CollectionNotFound, NoFaceDetected
 from vultus.records.answers import FindResult
 from vultus.service.deciding.decided import of_search
 
-router = APIRouter(prefix=PREFIX)
+router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 MayRegister = Annotated[Caller, Security(Gate("enroll", action="deepface.register", changes=True))]
 MaySearch = Annotated[Caller, Security(Gate("find", action="deepface.search"))]

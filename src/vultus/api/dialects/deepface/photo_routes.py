@@ -20,7 +20,7 @@ from vultus.service.deciding.decided import of_verification
 
 PREFIX = "/deepface"
 DEEPFACE_VERSION = "0.0.103"
-router = APIRouter(prefix=PREFIX)
+router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 MayRepresent = Annotated[Caller, Security(Gate("represent", action="deepface.represent"))]
 MayVerify = Annotated[Caller, Security(Gate("verify", action="deepface.verify"))]

@@ -19,7 +19,7 @@ from vultus.identifiers import check_collection
 
 MOST_IN_A_PAGE = 4096
 ACCOUNT = "000000000000"
-router = APIRouter(route_class=OperationRoute, default_response_class=AwsAnswer)
+router = APIRouter(route_class=OperationRoute, default_response_class=AwsAnswer, include_in_schema=False)
 
 MayCreate = Annotated[Caller, Security(Gate("enroll", action="rekognition.create_collection", changes=True))]
 MayRead = Annotated[Caller, Security(Gate("read"))]

@@ -20,7 +20,7 @@ from vultus.service.loose_faces.indexing import LeftOut
 
 MOST_IN_A_PAGE = 4096
 NOT_ERASED = {"not_found": "FACE_NOT_FOUND", "of_a_group": "ASSOCIATED_TO_AN_EXISTING_USER"}
-router = APIRouter(route_class=OperationRoute, default_response_class=AwsAnswer)
+router = APIRouter(route_class=OperationRoute, default_response_class=AwsAnswer, include_in_schema=False)
 
 MayIndex = Annotated[Caller, Security(Gate("enroll", action="rekognition.index_faces", changes=True))]
 MayRead = Annotated[Caller, Security(Gate("read"))]

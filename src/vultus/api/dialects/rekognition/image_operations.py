@@ -18,7 +18,7 @@ from vultus.service import FaceService
 from vultus.service.loose_faces.described import DescribedFace
 
 MOST_FACES = 100  # of an answer
-router = APIRouter(route_class=OperationRoute, default_response_class=AwsAnswer)
+router = APIRouter(route_class=OperationRoute, default_response_class=AwsAnswer, include_in_schema=False)
 
 MayDetect = Annotated[Caller, Security(Gate("represent", action="rekognition.detect_faces"))]
 MayCompare = Annotated[Caller, Security(Gate("verify", action="rekognition.compare_faces"))]

@@ -20,7 +20,7 @@ from vultus.service import FaceService
 from vultus.service.loose_faces.face_lists import FaceLine, SubjectLine
 
 AUDITED = 5  # faces of a search
-router = APIRouter(route_class=OperationRoute, default_response_class=AwsAnswer)
+router = APIRouter(route_class=OperationRoute, default_response_class=AwsAnswer, include_in_schema=False)
 
 MaySearch = Annotated[Caller, Security(Gate("find", action="rekognition.search_faces"))]
 MaySearchUsers = Annotated[Caller, Security(Gate("find", action="rekognition.search_users"))]

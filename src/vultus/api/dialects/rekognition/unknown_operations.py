@@ -10,7 +10,7 @@ from vultus.api.auth import Caller, Gate
 from vultus.api.dialects.rekognition.failures import UnknownOperation
 from vultus.api.dialects.rekognition.operations import UnknownOperationRoute
 
-router = APIRouter(route_class=UnknownOperationRoute)
+router = APIRouter(route_class=UnknownOperationRoute, include_in_schema=False)
 
 AnyKey = Annotated[Caller, Security(Gate(None, action="rekognition.unknown"))]
 

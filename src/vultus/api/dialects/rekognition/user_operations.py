@@ -23,7 +23,7 @@ WHY = {
     "of_another": "ASSOCIATED_TO_A_DIFFERENT_USER",
     "unlike": "LOW_MATCH_CONFIDENCE",
 }
-router = APIRouter(route_class=OperationRoute, default_response_class=AwsAnswer)
+router = APIRouter(route_class=OperationRoute, default_response_class=AwsAnswer, include_in_schema=False)
 
 MayCreate = Annotated[Caller, Security(Gate("enroll", action="rekognition.create_user", changes=True))]
 MayDelete = Annotated[Caller, Security(Gate("erase", action="rekognition.delete_user", changes=True))]
