@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo
 
-from vultus.errors import RequestTooLarge
 from vultus.records.liveness import NOT_CERTIFIED, NOT_SEEN, LivenessDecision, LivenessMode, LivenessVerdict
 from vultus.schemas.field_types import Blank, read_images
 
@@ -34,7 +33,7 @@ def _without_blanks(value: Any) -> Any:
 def _frames(value: Any, info: ValidationInfo) -> list[bytes]:
     sent = len(value) if isinstance(value, list) else 1
     if sent > MOST_FRAMES:
-        raise RequestTooLarge(f"{sent} frames were sent, at most {MOST_FRAMES} are judged with img; send fewer")
+        raise ValueError(f"{sent} frames were sent, at most {MOST_FRAMES} are judged with img; send fewer")
     if not sent:
         raise ValueError("holds no image; leave it out, or send 1 or more")
     return [read_images(one, info)[0] for one in (value if isinstance(value, list) else [value])]
