@@ -12,6 +12,7 @@ from tests.pictures import drawn_photo
 from tests.standins import TINY
 from vultus.errors import CollectionNotFound, LowQuality, PolicyLoosened
 from vultus.matching.decision import ThresholdTable
+from vultus.matching.percent_scale import UNDECIDED
 from vultus.matching.reference_faces import ReferenceFaces
 from vultus.matching.relative_rates import RelativeRates, ScoreSurface
 from vultus.matching.reliability import ReliabilityModel
@@ -213,3 +214,31 @@ def test_a_policy_is_not_loosened_by_a_threshold_below_the_cosine_of_the_pair(re
     assert verify(drawn_photo(1), "anna", threshold=0.0001).rule.kind == "explicit"
     may = relative.service.acting_as(Act("test", may_override=True))
     assert may.recognition.verify_subject(drawn_photo(1), "anna", threshold=1.9).verified
+
+
+# --- the protocols of other services, which have no decision but a number
+
+
+def similarities(parts: Small) -> dict[str, float]:
+    """How alike the same photo is, in each of the calls."""
+    service = parts.service
+    service.galleries.create_collection("people")
+    (indexed,) = service.indexing.index(drawn_photo(1), collection="people", floor=0).faces
+    service.enrolment.enroll([drawn_photo(1, photo=3)], subject="anna", collection="people", min_quality=0)
+    (probe,), of = service.descriptions.represent(drawn_photo(1)), {"collection": "people", "least": 0.0, "most": 9}
+    lists = service.face_lists
+    return {
+        "CompareFaces": lists.compare(probe, [probe])[0],
+        "SearchFacesByImage": max(line.percent for line in lists.faces_like(probe, **of)),
+        "SearchFaces": max(line.percent for line in lists.faces_like_face(indexed.stored.id, **of)),
+        "SearchUsersByImage": max(line.percent for line in lists.subjects_like(probe, **of)),
+        "SearchUsers": max(line.percent for line in lists.subjects_like_face(indexed.stored.id, **of)),
+    }
+
+
+def test_a_damaged_photo_reaches_no_threshold_that_decides(damaged):
+    assert set(similarities(damaged).values()) == {UNDECIDED}
+
+
+def test_a_sound_photo_reaches_it(relative):
+    assert min(similarities(relative).values()) > 80

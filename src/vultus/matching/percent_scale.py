@@ -7,7 +7,7 @@ further step is a tenth, a hundredth, a thousandth of that rate. Beyond what was
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from vultus.records.answers import ThresholdRule
 # (percentage, share of the rate that is decided by)
 ANCHORS = ((80.0, 1.0), (90.0, 1e-1), (95.0, 1e-2), (99.0, 1e-3), (100.0, 1e-6))
 LOOSE_PERCENT, LOOSEST_RATE = 50.0, 0.1  # below 80: half the scale at a rate that decides nothing
+UNDECIDED = LOOSE_PERCENT  # at most, of a face that cannot be decided on: no threshold that decides lets it pass
 LOWEST_SCORE = -2.0  # of a relative score; 0 %
 STEP = 1e-6  # between anchors whose scores coincide
 
@@ -31,6 +32,10 @@ class PercentScale:
     def percent(self, score: float) -> float:
         """0..100; a higher score never has a lower one."""
         return float(np.interp(score, self.scores, self.percents))
+
+    def at_most(self, percent: float) -> PercentScale:
+        """The same without what is above this percentage."""
+        return replace(self, percents=tuple(min(one, percent) for one in self.percents))
 
 
 def pair_scale(table: ThresholdTable, rate: float) -> PercentScale:

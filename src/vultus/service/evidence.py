@@ -79,9 +79,13 @@ def weigh(seen: Sequence[Seen], reference: ReferenceFaces | None, *, accept_low_
 
 def _unreliable(seen: Sequence[Seen]) -> Iterator[str]:
     for one in seen:
-        reliability = None if one.quality is None else one.quality.parts.get(RELIABILITY)
-        if one.quality is not None and reliability is not None and reliability < RELIABILITY_FLOOR:
-            yield unreliable_sentence(one.image, reliability, one.quality.parts)
+        if one.quality is not None and not is_reliable(one.quality):
+            yield unreliable_sentence(one.image, one.quality.parts[RELIABILITY], one.quality.parts)
+
+
+def is_reliable(quality: Quality | None) -> bool:
+    """Whether a face of this quality can be decided on; None: no photo was sent, so nothing speaks against it."""
+    return quality is None or quality.parts.get(RELIABILITY, RELIABILITY_FLOOR) >= RELIABILITY_FLOOR
 
 
 def unreliable_sentence(image: str, reliability: float, parts: Mapping[str, float]) -> str:

@@ -9,10 +9,12 @@ from typing import Literal
 import numpy as np
 
 from vultus.errors import InvalidRequest, SubjectExists, SubjectNotFound
+from vultus.matching.percent_scale import UNDECIDED
 from vultus.records.answers import Deleted
 from vultus.records.seen import Float32
 from vultus.records.stored import Collection, EnrolledFace, Subject
 from vultus.service.context import ServiceContext
+from vultus.service.evidence import is_reliable
 from vultus.service.loose_faces.face_lists import FaceLists
 from vultus.service.loose_faces.holders import LAST_LOOSE, LOOSE, holder, is_loose
 
@@ -123,8 +125,10 @@ class FaceGroups:
             return Unchanged(face_id, "of_another", face.subject)
         _, embedding, _ = self._context.gallery.face_embedding(face_id)
         alike = FaceLists(self._context).pairs(embedding, enrolled, collection=collection)
-        if alike and max(alike) < least:
-            return Unchanged(face_id, "unlike", subject, max(alike))
+        percent = max(alike, default=100.0)
+        percent = percent if is_reliable(face.quality) else min(percent, UNDECIDED)
+        if alike and percent < least:
+            return Unchanged(face_id, "unlike", subject, percent)
         return np.asarray(embedding)
 
     def remove(self, collection: str, subject: str, face_ids: Sequence[str], *, again: bool = False) -> Regrouped:

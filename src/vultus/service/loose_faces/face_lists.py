@@ -9,12 +9,14 @@ import numpy as np
 
 from vultus.errors import FaceNotFound
 from vultus.matching.decision import similarity
-from vultus.matching.percent_scale import PercentScale, pair_scale, search_scale
+from vultus.matching.percent_scale import UNDECIDED, PercentScale, pair_scale, search_scale
 from vultus.records.answers import Candidate
-from vultus.records.seen import Float32
+from vultus.records.seen import Float32, Quality
 from vultus.records.stored import Collection, EnrolledFace
 from vultus.service.context import Model, ServiceContext, in_one_space
+from vultus.service.evidence import is_reliable
 from vultus.service.liveness.checks import refuse_without_picture
+from vultus.service.loose_faces.described import DescribedFace
 from vultus.service.loose_faces.holders import is_loose
 from vultus.service.policies import default_fmr
 
@@ -46,32 +48,34 @@ class FaceLists:
         self._context = context
 
     @in_one_space
-    def faces_like(self, embedding: Float32, *, collection: str, least: float, most: int) -> tuple[FaceLine, ...]:
-        """The faces most alike to a (D,) embedding of the collection's model, best first. least: a percentage.
+    def faces_like(self, probe: DescribedFace, *, collection: str, least: float, most: int) -> tuple[FaceLine, ...]:
+        """The faces most alike to one that was described by the collection's model, best first. least: a percentage.
 
-        Raises CollectionNotFound.
+        A face that is too damaged to decide on is at most UNDECIDED alike. Raises CollectionNotFound.
         """
         gallery, model = self._context.bound_collection(collection, None)
-        return self._faces(gallery, model, embedding, least, most)
+        return self._faces(gallery, model, _embedding(probe), probe.quality, least, most)
 
     @in_one_space
     def faces_like_face(self, face_id: str, *, collection: str, least: float, most: int) -> tuple[FaceLine, ...]:
         """The same for an enrolled face, which is not listed itself. Raises CollectionNotFound, FaceNotFound."""
-        gallery, model, embedding = self._enrolled(face_id, collection)
-        lines = self._faces(gallery, model, embedding, least, most + 1)
+        gallery, model, embedding, quality = self._enrolled(face_id, collection)
+        lines = self._faces(gallery, model, embedding, quality, least, most + 1)
         return tuple(line for line in lines if line.face.id != face_id)[:most]
 
     @in_one_space
-    def subjects_like(self, embedding: Float32, *, collection: str, least: float, most: int) -> tuple[SubjectLine, ...]:
-        """The subjects most alike to an embedding, holders of loose faces left out, best first."""
+    def subjects_like(
+        self, probe: DescribedFace, *, collection: str, least: float, most: int
+    ) -> tuple[SubjectLine, ...]:
+        """The subjects most alike to a described face, holders of loose faces left out, best first."""
         gallery, model = self._context.bound_collection(collection, None)
-        return self._subjects(gallery, model, embedding[None], least, most)
+        return self._subjects(gallery, model, _embedding(probe)[None], probe.quality, least, most)
 
     @in_one_space
     def subjects_like_face(self, face_id: str, *, collection: str, least: float, most: int) -> tuple[SubjectLine, ...]:
         """The same for an enrolled face. Raises CollectionNotFound, FaceNotFound."""
-        gallery, model, embedding = self._enrolled(face_id, collection)
-        return self._subjects(gallery, model, embedding[None], least, most)
+        gallery, model, embedding, quality = self._enrolled(face_id, collection)
+        return self._subjects(gallery, model, embedding[None], quality, least, most)
 
     @in_one_space
     def subjects_like_subject(
@@ -86,8 +90,16 @@ class FaceLists:
         _, embeddings = self._context.gallery.embeddings(collection, subject, space=gallery.space)
         if not len(embeddings):
             return ()
-        lines = self._subjects(gallery, model, embeddings, least, most + 1)
+        lines = self._subjects(gallery, model, embeddings, None, least, most + 1)
         return tuple(line for line in lines if line.subject != subject)[:most]
+
+    def compare(self, source: DescribedFace, targets: Sequence[DescribedFace]) -> tuple[float, ...]:
+        """How alike a face is to each of the others, described by the default model: see `faces_like`."""
+        percents = self.pairs(_embedding(source), [_embedding(one) for one in targets])
+        return tuple(
+            percent if is_reliable(source.quality) and is_reliable(one.quality) else min(percent, UNDECIDED)
+            for percent, one in zip(percents, targets, strict=True)
+        )
 
     def pairs(self, first: Float32, others: Sequence[Float32], *, collection: str | None = None) -> tuple[float, ...]:
         """How alike a (D,) embedding is to each of the others, as percentages.
@@ -106,19 +118,22 @@ class FaceLists:
         scores = rows @ first if model.reference is None else model.reference.score(first, rows)
         return tuple(scale.percent(float(score)) for score in scores)
 
-    def _enrolled(self, face_id: str, collection: str) -> tuple[Collection, Model, Float32]:
-        """The collection in the space of the embedding. Raises FaceNotFound, also for a face of another collection."""
+    def _enrolled(self, face_id: str, collection: str) -> tuple[Collection, Model, Float32, Quality | None]:
+        """The collection in the space of the embedding, and the face's quality.
+
+        Raises FaceNotFound, also for a face of another collection.
+        """
         gallery, model = self._context.bound_collection(collection, None)
         refuse_without_picture(self._context, None, gallery.policies, "an enrolled face")
         face, embedding, space = self._context.gallery.face_embedding(face_id)
         if face.collection != collection:
             raise FaceNotFound("the collection has no face of this id; list its faces")
-        return replace(gallery, space=space), model, embedding
+        return replace(gallery, space=space), model, embedding, face.quality
 
     def _faces(
-        self, gallery: Collection, model: Model, embedding: Float32, least: float, most: int
+        self, gallery: Collection, model: Model, embedding: Float32, quality: Quality | None, least: float, most: int
     ) -> tuple[FaceLine, ...]:
-        scale = self._scale(gallery, model)
+        scale = self._scale(gallery, model, quality)
         lines = self._candidates(gallery, model, embedding[None], scale, least, most, subjects_only=False)
         percents: dict[str, float] = {}
         for line in lines:
@@ -140,9 +155,9 @@ class FaceLists:
         return {one: scale.percent(min(score, line.score)) for one, score in scores.items() if one != line.face_id}
 
     def _subjects(
-        self, gallery: Collection, model: Model, embeddings: Float32, least: float, most: int
+        self, gallery: Collection, model: Model, embeddings: Float32, quality: Quality | None, least: float, most: int
     ) -> tuple[SubjectLine, ...]:
-        scale = self._scale(gallery, model)
+        scale = self._scale(gallery, model, quality)
         lines = self._candidates(gallery, model, embeddings, scale, least, most, subjects_only=True)
         best: dict[str, float] = {}
         for line in sorted(lines, key=lambda line: -line.score):
@@ -171,9 +186,16 @@ class FaceLists:
                 return [line for lines in found for line in lines]
             wanted *= MORE
 
-    def _scale(self, gallery: Collection, model: Model) -> PercentScale:
+    def _scale(self, gallery: Collection, model: Model, quality: Quality | None) -> PercentScale:
+        """quality: of the probe."""
         rate = self._context.effective_limit("target_fpir", None, gallery.policies)
-        return search_scale(model.thresholds(), rate, self._context.index.size(gallery.name)[1])
+        scale = search_scale(model.thresholds(), rate, self._context.index.size(gallery.name)[1])
+        return scale if is_reliable(quality) else scale.at_most(UNDECIDED)
+
+
+def _embedding(face: DescribedFace) -> Float32:
+    assert face.embedding is not None  # `FaceDescriptions.represent` makes it
+    return face.embedding
 
 
 def _is_whole(

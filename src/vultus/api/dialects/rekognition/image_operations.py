@@ -43,9 +43,7 @@ async def compare_faces(request: Request, caller: MayCompare, state: State) -> d
     ]
     source = largest_of(sources, "SourceImage")
     targets = targets[:MOST_FACES]
-    vectors = [one.embedding for one in targets if one.embedding is not None]
-    assert source.embedding is not None
-    percents = await state.run(service.face_lists.pairs, source.embedding, vectors)
+    percents = await state.run(service.face_lists.compare, source, targets)
     lines = sorted(zip(percents, targets, strict=True), key=lambda line: -line[0])
     return {
         "SourceImageFace": {

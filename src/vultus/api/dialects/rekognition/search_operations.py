@@ -17,6 +17,7 @@ from vultus.api.dialects.rekognition.operations import OperationRoute, read_shap
 from vultus.api.state import State
 from vultus.records.stored import Collection
 from vultus.service import FaceService
+from vultus.service.loose_faces.described import DescribedFace
 from vultus.service.loose_faces.face_lists import FaceLine, SubjectLine
 
 AUDITED = 5  # faces of a search
@@ -48,8 +49,7 @@ async def search_faces_by_image(request: Request, caller: MaySearch, state: Stat
     represent = partial(service.descriptions.represent, collection=asked.collection_id)
     seen = good_enough(service, await state.run(represent, asked.image.content), asked.quality_filter)
     largest = largest_of(seen, "Image")
-    assert largest.embedding is not None
-    search = partial(service.face_lists.faces_like, largest.embedding, collection=asked.collection_id)
+    search = partial(service.face_lists.faces_like, largest, collection=asked.collection_id)
     lines = await state.run(search, least=asked.face_match_threshold, most=asked.max_faces)
     return {
         "SearchedFaceBoundingBox": bounding_box(largest.face.box, largest.size),
@@ -97,7 +97,7 @@ async def search_users_by_image(request: Request, caller: MaySearchUsers, state:
     good = good_enough(service, seen, asked.quality_filter)
     answer: Json = {"UserMatches": [], "FaceModelVersion": model_version(collection)}
     if good:
-        answer = await state.run(_users_of, service, collection, good[0].embedding, asked)
+        answer = await state.run(_users_of, service, collection, good[0], asked)
         answer["SearchedFace"] = {"FaceDetail": detail(good[0])}
     others = [one for one in seen if one is not (good[0] if good else None)]
     reasons = {id(one): "FACE_NOT_LARGEST" if one in good else "LOW_FACE_QUALITY" for one in others}
@@ -105,8 +105,10 @@ async def search_users_by_image(request: Request, caller: MaySearchUsers, state:
     return {**answer, "UnsearchedFaces": unsearched}
 
 
-def _users_of(service: FaceService, collection: Collection, embedding: Any, asked: shapes.SearchUsersByImage) -> Json:
-    search = partial(service.face_lists.subjects_like, embedding, collection=collection.name)
+def _users_of(
+    service: FaceService, collection: Collection, probe: DescribedFace, asked: shapes.SearchUsersByImage
+) -> Json:
+    search = partial(service.face_lists.subjects_like, probe, collection=collection.name)
     return _user_matches(collection, search(least=asked.user_match_threshold, most=asked.max_users))
 
 
