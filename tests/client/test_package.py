@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -60,7 +59,6 @@ def test_mypy_knows_the_types_of_both_clients(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.skipif(find_spec("basedpyright") is None, reason="basedpyright, which brings pyright, is not installed")
 def test_pyright_knows_them_too(tmp_path):
     settings = {
         "include": [str(PACKAGE / "src"), str(USAGE)],
