@@ -4,7 +4,8 @@
 
 FOLDER: made by `benchmarks.made_gallery`. memory: reading as many bytes as the codes have; kernel: the products of the
 probe with all codes; search: five lines by score, as `/find` asks for them, or with --cosines by cosine, which spares
-making the terms first. Of each the median, and the tenth percentile, which the machine's other work disturbs less.
+making the terms first; find: the whole use case by an embedding, with what the database is asked. Of each the median,
+and the tenth percentile, which the machine's other work disturbs less.
 """
 
 from __future__ import annotations
@@ -20,13 +21,10 @@ from benchmarks.search_synthetic import Faces
 from benchmarks.synthetic_gallery import COLLECTION
 from benchmarks.timing import percentile, processor_milliseconds
 from vultus.config import Settings
-from vultus.models.catalogue import known_cards
-from vultus.models.repository.store import ModelStore
 from vultus.search.index import MEMORY_BYTES, FlatIndex
 from vultus.search.int8_codes import as_probe
-from vultus.storage.database import open_database
-from vultus.storage.gallery import Gallery
-from vultus.wiring.networks import open_models
+from vultus.wiring.open_system import open_system
+from vultus.wiring.parts import System
 
 LINES = 6  # one more than are asked for, as the service does
 
@@ -38,13 +36,18 @@ def main() -> None:
     parser.add_argument("--codes-only", action="store_true", help="no embeddings in memory")
     parser.add_argument("--cosines", action="store_true", help="search by cosine")
     options = parser.parse_args()
-    settings = Settings(_env_file=None).model_copy(update={"data_dir": options.folder})
-    gallery = Gallery(open_database(settings.sqlalchemy_url))
+    memory = 1 if options.codes_only else MEMORY_BYTES
+    settings = Settings(_env_file=None).model_copy(update={"data_dir": options.folder, "index_memory_bytes": memory})
+    with open_system(settings) as system:
+        _measure(system, options)
+
+
+def _measure(system: System, options: argparse.Namespace) -> None:
+    gallery, find = system.gallery, system.service.identification.find_embedding
     collection = gallery.collection(COLLECTION)
-    models = open_models(settings, ModelStore(settings.model_dir, known_cards(settings.model_dir)))
-    reference = models.served(collection.model_id).reference
+    reference = system.models.served(collection.model_id).reference
     rule = None if reference is None or options.cosines else reference.rule
-    index = FlatIndex(gallery, memory_bytes=1 if options.codes_only else MEMORY_BYTES)
+    index = FlatIndex(gallery, memory_bytes=system.settings.index_memory_bytes)
     index.prepare(COLLECTION, rule)
     snapshot = index._collections[COLLECTION].snapshot
     assert snapshot is not None
@@ -57,7 +60,9 @@ def main() -> None:
             index._kernel(units[i].values[None], block.rows.codes.values) for block in snapshot.blocks
         ],
         "search": lambda i: index.search(COLLECTION, probes[i][None], LINES, rule),
+        "find": lambda i: find(units[i].unit.tolist(), model_name=collection.model_id, collection=COLLECTION),
     }
+    work["find"](0)  # loads the collection
     taken: dict[str, list[float]] = {name: [] for name in work}
     for number in range(options.probes):
         for name, one in work.items():

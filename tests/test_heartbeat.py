@@ -11,6 +11,7 @@ from tests.waiting import wait_until
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
 from vultus.model_registry import ModelRegistry
+from vultus.models.card import find_card
 from vultus.models.catalogue import known_cards
 from vultus.models.repository.store import ModelStore
 from vultus.storage import tables as t
@@ -38,6 +39,8 @@ def test_servers_with_the_same_cards_and_calibrations_are_alike_and_others_are_n
     changed = replace(card.calibration, comparisons=card.calibration.comparisons + 1)
     other = identity(tmp_path, operator_calibrations={ours.model_id: changed})
     assert replace(other, calibrations=ours.calibrations) == ours != other
+    live = identity(tmp_path, operator_liveness={"minifasnet": find_card(known_cards(tmp_path), "minifasnet").liveness})
+    assert replace(live, calibrations=ours.calibrations) == ours != live
     model = next(one.id for one in known_cards(tmp_path) if one.task == "recognition" and one.id != ours.model_id)
     assert identity(tmp_path, model).model_sha256 != ours.model_sha256
 

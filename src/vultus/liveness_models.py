@@ -67,7 +67,7 @@ class LivenessModels:
         self._store, self._device, self._decoders = store, device, decoders
         of_task = cards_of(cards, "liveness")
         self._cards = decoded_cards(of_task, "liveness", decoders) if "liveness" in decoders else ()
-        self._operator = dict(operator_calibrations or {})
+        self.operator_calibrations: Mapping[str, LivenessCalibration] = dict(operator_calibrations or {})
         self._values = self_test_values
         self._served: ServedLiveness | None = None
         self._loading = threading.Lock()
@@ -89,7 +89,7 @@ class LivenessModels:
             return None
         card = self._card()
         rule = self.rule(card)
-        calibration = self._operator.get(card.id) or card.liveness
+        calibration = self.operator_calibrations.get(card.id) or card.liveness
         attacks = calibration.attacks if calibration is not None else ()
         return {
             "model_id": card.id,
@@ -115,7 +115,7 @@ class LivenessModels:
 
     def rule(self, card: ModelCard) -> LivenessRule | None:
         """The threshold that holds for a model; None where nobody measured one."""
-        own = self._operator.get(card.id)
+        own = self.operator_calibrations.get(card.id)
         calibration = own or card.liveness
         if calibration is None:
             return None

@@ -206,6 +206,11 @@ class ModelRegistry:
         """The liveness model, loaded at its first use. Raises: ModelNotInstalled, ModelInvalid."""
         return self._liveness.get()
 
+    @property
+    def operator_liveness(self) -> Mapping[str, LivenessCalibration]:
+        """The operator's thresholds of liveness models, by model id."""
+        return self._liveness.operator_calibrations
+
     def liveness_installed(self) -> bool:
         """Whether there is a liveness model whose files are there."""
         known = self._liveness.capabilities()

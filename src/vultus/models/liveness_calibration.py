@@ -14,10 +14,10 @@ from typing import Annotated
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
-from vultus.errors import ModelInvalid, StorageFailed
-from vultus.files import make_folders, read_regular, write_whole
+from vultus.errors import ModelInvalid
+from vultus.files import read_regular
 from vultus.models.card_fields import CARD_CONFIG, Count, Number, Rate, Size, Text
-from vultus.models.toml import parse_toml
+from vultus.models.toml import parse_toml, write_calibration_text
 
 
 def _score(value: float) -> float:
@@ -90,13 +90,7 @@ def read_liveness_calibration(folder: Path, model_id: str, pipeline_version: int
 
 def write_liveness_calibration(path: Path, model_id: str, found: LivenessCalibration) -> None:
     """Write the file, whole or not at all. Raises: StorageFailed."""
-    try:
-        make_folders(path.parent)
-        write_whole(path, liveness_text(model_id, found).encode())
-    except OSError as exc:
-        raise StorageFailed(
-            f"the calibration could not be written to {path}: {exc.strerror or exc}; choose another place with --out"
-        ) from exc
+    write_calibration_text(path, liveness_text(model_id, found))
 
 
 def liveness_text(model_id: str, found: LivenessCalibration) -> str:

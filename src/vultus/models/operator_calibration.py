@@ -18,13 +18,13 @@ from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
-from vultus.errors import ModelInvalid, StorageFailed
-from vultus.files import make_folders, read_regular, write_whole
+from vultus.errors import ModelInvalid
+from vultus.files import read_regular
 from vultus.models.calibration import Calibration, CalibrationTable, SearchCalibration
 from vultus.models.card import ModelCard
 from vultus.models.card_fields import CARD_CONFIG, Text
 from vultus.models.relative_toml import pairs_text, relative_lines, short_rate
-from vultus.models.toml import parse_toml
+from vultus.models.toml import parse_toml, write_calibration_text
 
 log = logging.getLogger(__name__)
 
@@ -120,13 +120,7 @@ def why_by_cosine(card: ModelCard, calibration: Calibration) -> str | None:
 
 def write_operator_calibration(path: Path, model_id: str, calibration: Calibration) -> None:
     """Write a calibration file, whole or not at all. Raises: StorageFailed."""
-    try:
-        make_folders(path.parent)
-        write_whole(path, calibration_text(model_id, calibration).encode())
-    except OSError as exc:
-        raise StorageFailed(
-            f"the calibration could not be written to {path}: {exc.strerror or exc}; choose another place with --out"
-        ) from exc
+    write_calibration_text(path, calibration_text(model_id, calibration))
 
 
 def calibration_text(model_id: str, calibration: Calibration) -> str:

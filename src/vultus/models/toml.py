@@ -1,15 +1,17 @@
-"""TOML files of the model folder as pydantic dataclasses, strictly."""
+"""TOML files of the model folder as pydantic dataclasses, strictly; and calibrations, written."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Hashable
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from vultus.errors import ModelInvalid
+from vultus.errors import ModelInvalid, StorageFailed
+from vultus.files import make_folders, write_whole
 from vultus.findings import Steps, Wording, sentence_of
 from vultus.models.card_fields import dotted, what_to_write
 from vultus.models.card_parts import SOURCES
@@ -55,3 +57,14 @@ def _validator(kind: Any) -> TypeAdapter[Any]:
 def _fields(steps: Steps) -> Steps:
     """The steps without the kind of a source, which pydantic puts after its position: sources, 0, url, origin."""
     return tuple(step for i, step in enumerate(steps) if i < 2 or steps[i - 2] != "sources" or step not in SOURCES)
+
+
+def write_calibration_text(path: Path, text: str) -> None:
+    """Write a calibration of any kind, as TOML, whole or not at all. Raises: StorageFailed."""
+    try:
+        make_folders(path.parent)
+        write_whole(path, text.encode())
+    except OSError as exc:
+        raise StorageFailed(
+            f"the calibration could not be written to {path}: {exc.strerror or exc}; choose another place with --out"
+        ) from exc

@@ -22,7 +22,7 @@ def identity_of(models: ModelRegistry, store: ModelStore) -> Identity:
     """What this process serves with. Which arithmetic it computes in is its own: fp32 and int8 compare."""
     card = models.served(models.default).card
     made_of = [(one.id, one.fused, [file.sha256 for file in one.files]) for one in store.members(card)]
-    calibrations = sorted(models.operator_calibrations.items())
+    calibrations = sorted(models.operator_calibrations.items()), sorted(models.operator_liveness.items())
     return Identity(__version__, card.id, _digest(made_of), card.pipeline_version, _digest(calibrations))
 
 
