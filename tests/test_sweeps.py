@@ -169,7 +169,8 @@ def test_photos_whose_storage_is_away_go_when_it_is_back(small, sweep, caplog, e
 
 
 def test_what_an_enrolment_that_failed_at_its_end_had_stored_goes_a_day_later(small, sweep, monkeypatch):
-    monkeypatch.setattr("vultus.service.accepted_faces.LocalPhotoStore", type(None))  # as with photos in a bucket
+    as_in_a_bucket = "vultus.storage.photo_records.photo_removal.LocalPhotoStore"
+    monkeypatch.setattr(as_in_a_bucket, type(None))
     monkeypatch.setattr("vultus.service.enrolment.ensure_photos", lambda *_: pytest.fail("killed"))
     with pytest.raises(pytest.fail.Exception):
         enroll(small, "anna", 1)

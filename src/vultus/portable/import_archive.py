@@ -216,7 +216,7 @@ class _Filling:
     def keep(self, photo: bytes) -> None:
         """Store a photo, if the collection keeps photos."""
         if self._keeps_photos:
-            self._gallery.photos.announce({hashlib.sha256(photo).hexdigest(): len(photo)})
+            self._gallery.photos.announce({hashlib.sha256(photo).hexdigest(): len(photo)}, into=self._photos)
             self._photos.put(photo)
 
     def add(self, subject: _Of, faces: list[NewFace]) -> int:

@@ -17,7 +17,7 @@ from vultus.records.stored import NewFace, Photo
 from vultus.service.context import Models, ServiceContext, low_quality_sentence
 from vultus.service.liveness.frames import read_frames, refuse_repeated
 from vultus.service.liveness.judging import Frame, judge, require_live
-from vultus.storage.photos import LocalPhotoStore, PhotoStore
+from vultus.storage.photos import PhotoStore
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.face_selection import largest_face, only_face
 from vultus.vision.pipeline import Pipeline
@@ -162,8 +162,7 @@ def store_photos(context: ServiceContext, faces: Sequence[AcceptedFace]) -> tupl
     They are announced first: where the process stops before the faces are stored, they are removed later.
     """
     kept = {face.photo.stored.sha256: face.photo.jpeg for face in faces if face.photo is not None}
-    sizes = {key: len(jpeg) for key, jpeg in kept.items()}
-    context.gallery.photos.announce(sizes, in_folder=isinstance(context.photos, LocalPhotoStore))
+    context.gallery.photos.announce({key: len(jpeg) for key, jpeg in kept.items()}, into=context.photos)
     for jpeg in kept.values():
         context.photos.put(jpeg)
     return tuple(face.new for face in faces)

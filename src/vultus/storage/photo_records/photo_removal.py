@@ -10,6 +10,7 @@ from vultus.errors import StorageFailed, TryLater
 from vultus.storage.database import Database
 from vultus.storage.faces import referenced_photos
 from vultus.storage.photo_records import photo_rows as rows
+from vultus.storage.photos import LocalPhotoStore, PhotoStore
 from vultus.storage.subjects import IDS_PER_STATEMENT, in_chunks
 
 Unlink = Callable[[str], None]
@@ -35,13 +36,14 @@ class PhotoRemoval:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def announce(self, sizes: Mapping[str, int], *, in_folder: bool = False) -> None:
+    def announce(self, sizes: Mapping[str, int], *, into: PhotoStore | None = None) -> None:
         """Note that photos are about to be stored, their bytes by their keys: they are removed if no face comes.
 
-        in_folder: of this machine. Beside SQLite that folder is one server's, which lists it when it starts, so that
-        nothing need be noted, which would be one more commit an enrolment.
+        into: the store. A folder beside SQLite is one server's, which lists it when it starts, so that nothing need be
+        noted, which would be one more commit an enrolment.
         """
-        if sizes and not (in_folder and self._database.engine.dialect.name == "sqlite"):
+        listed = isinstance(into, LocalPhotoStore) and self._database.engine.dialect.name == "sqlite"
+        if sizes and not listed:
             with self._database.adding() as connection:
                 rows.announce(connection, sizes)
 
