@@ -31,6 +31,7 @@ from vultus.storage.erasure_ledger.noted import erasing
 from vultus.storage.erasure_marks import mark_erased
 from vultus.storage.gallery_reader import GalleryReader
 from vultus.storage.jobs import JobStore
+from vultus.storage.lifetimes.emptying import Emptying
 from vultus.storage.lifetimes.erasures import PhotoKeys, erase_faces, erase_subject
 from vultus.storage.lifetimes.expiry import Expiry
 from vultus.storage.lifetimes.holdings import HoldingsReader
@@ -68,6 +69,11 @@ class Gallery(GalleryReader):
     def expiry(self) -> Expiry:
         """Subjects whose time is over, erased on behalf of the same actor."""
         return Expiry(self._database, self._act, self._ledger)
+
+    @property
+    def emptying(self) -> Emptying:
+        """Single faces and empty subjects, erased on behalf of the same actor."""
+        return Emptying(self._database, self._act, self._ledger)
 
     @property
     def holdings(self) -> HoldingsReader:

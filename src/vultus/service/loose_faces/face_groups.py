@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from vultus.errors import InvalidRequest, SubjectExists, SubjectNotFound
+from vultus.errors import FaceNotFound, InvalidRequest, SubjectExists, SubjectNotFound
 from vultus.matching.percent_scale import UNDECIDED
 from vultus.records.answers import Deleted
 from vultus.records.seen import Float32
@@ -73,10 +74,15 @@ class FaceGroups:
         raise SubjectExists("a user of this id exists in the collection; choose another id, or delete that one first")
 
     def delete(self, collection: str, subject: str) -> None:
-        """Remove a group; its faces stay, loose. Raises CollectionNotFound, SubjectNotFound."""
-        for face in self._context.gallery.faces(collection, subject):
-            self._move_out(face.id)
-        self._context.gallery.delete_subject(collection, subject)
+        """Remove a group; its faces stay, loose, also those that come in meanwhile.
+
+        Raises CollectionNotFound, SubjectNotFound.
+        """
+        while True:
+            for face in self._context.gallery.faces(collection, subject):
+                self._move_out(face.id)
+            if self._context.gallery.emptying.remove(collection, subject):
+                return
 
     def add(
         self, collection: str, subject: str, face_ids: Sequence[str], *, least: float, again: bool = False
@@ -103,7 +109,9 @@ class FaceGroups:
             if isinstance(kept, Unchanged):
                 result.unchanged.append(kept)
                 continue
-            self._move_in(faces[face_id], collection, subject)
+            if not self._move_in(faces[face_id], collection, subject):
+                result.unchanged.append(self._moved_meanwhile(collection, face_id, "of_another"))
+                continue
             enrolled.append(kept)
             result.done.append(face_id)
             result.faces += 1
@@ -144,9 +152,11 @@ class FaceGroups:
             if face is None:
                 result.unchanged.append(Unchanged(face_id, "not_found"))
             elif face.subject == owner.id:
-                self._move_out(face_id)
                 result.faces -= 1
-                result.done.append(face_id)
+                if self._move_out(face_id):
+                    result.done.append(face_id)
+                else:
+                    result.unchanged.append(Unchanged(face_id, "not_found"))
             elif is_loose(face.subject):
                 result.done += [face_id] if again else []
             else:
@@ -154,7 +164,10 @@ class FaceGroups:
         return result
 
     def erase_faces(self, collection: str, face_ids: Sequence[str]) -> tuple[Regrouped, Deleted]:
-        """Erase loose faces with their holders; those of a group stay. Raises CollectionNotFound."""
+        """Erase loose faces, with their holders where these have no other; those of a group stay.
+
+        Raises CollectionNotFound.
+        """
         faces, result = self._context.gallery.faces_by_id(collection, face_ids), Regrouped()
         orphans: list[str] = []
         for face_id in dict.fromkeys(face_ids):
@@ -164,17 +177,45 @@ class FaceGroups:
             elif not is_loose(face.subject):
                 result.unchanged.append(Unchanged(face_id, "of_a_group", face.subject))
             else:
-                orphans += self._context.gallery.delete_subject(collection, face.subject)[1]
-                result.done.append(face_id)
+                try:
+                    orphans += self._context.gallery.emptying.erase_face(collection, face.subject, face_id)
+                    result.done.append(face_id)
+                except (FaceNotFound, SubjectNotFound):
+                    result.unchanged.append(self._moved_meanwhile(collection, face_id, "of_a_group"))
         self._context.index.refresh(collection)
         removal = self._context.remove_photos(orphans)
         return result, Deleted(0, len(result.done), removal.removed, photos_left=removal.left)
 
-    def _move_in(self, face: EnrolledFace, collection: str, subject: str) -> None:
-        """By a merge: the holder goes with it, and nothing is erased."""
-        self._context.gallery.corrections.merge(
-            collection, face.subject, subject, undo_for=self._context.policy.undo_for
-        )
+    def _move_in(self, face: EnrolledFace, collection: str, subject: str) -> bool:
+        """By a merge, where the holder has no other face: it goes with it, and nothing is erased.
 
-    def _move_out(self, face_id: str) -> None:
-        self._context.gallery.corrections.move(face_id, holder(face_id), undo_for=self._context.policy.undo_for)
+        False where somebody else has moved or erased the face meanwhile. Raises SubjectNotFound, of the group.
+        """
+        gallery, undo_for = self._context.gallery, self._context.policy.undo_for
+        try:
+            if gallery.face_ids(collection, face.subject) == (face.id,):
+                gallery.corrections.merge(collection, face.subject, subject, undo_for=undo_for)
+            else:
+                gallery.subject(collection, subject)
+                gallery.corrections.move(face.id, subject, undo_for=undo_for)
+        except (FaceNotFound, SubjectNotFound):
+            gallery.subject(collection, subject)
+            return False
+        return True
+
+    def _move_out(self, face_id: str) -> bool:
+        """False where somebody else has erased the face meanwhile."""
+        corrections, undo_for = self._context.gallery.corrections, self._context.policy.undo_for
+        try:
+            with suppress(InvalidRequest):  # somebody else has taken it out meanwhile
+                corrections.move(face_id, holder(face_id), undo_for=undo_for)
+        except FaceNotFound:
+            return False
+        return True
+
+    def _moved_meanwhile(self, collection: str, face_id: str, why: Why) -> Unchanged:
+        """why: where it is in a group now."""
+        face = self._context.gallery.faces_by_id(collection, [face_id]).get(face_id)
+        if face is None or is_loose(face.subject):
+            return Unchanged(face_id, "not_found")
+        return Unchanged(face_id, why, face.subject)
