@@ -28,6 +28,16 @@ async def refuse_unread(request: Request) -> None:
         raise InvalidRequest("this call takes no body, and would ignore what you sent; send it without one")
 
 
+async def refuse_repeated(request: Request) -> None:
+    """Raises InvalidRequest for a parameter of the query sent twice; for protocols that ignore what they do not know.
+
+    Else the last one would win: `DELETE .../faces?subject=a&subject=` would erase all subjects.
+    """
+    for name, times in _sent(request).items():
+        if times > 1:
+            raise _repeated(name)
+
+
 def query_parameters(route: APIRoute) -> list[str]:
     """The names of the query parameters that a route declares, one by one or as a model."""
     names: list[str] = []
@@ -39,11 +49,19 @@ def query_parameters(route: APIRoute) -> list[str]:
 
 
 def _refuse_unknown(request: Request, known: list[str], *, takes_body: bool) -> None:
-    sent = Counter(name for name, _ in request.query_params.multi_items())
-    for name, times in sent.items():
+    for name, times in _sent(request).items():
         if name not in known:
             takes = f"the parameters of this call are {', '.join(known)}" if known else "this call takes none"
             where = "; send its fields in the body" if takes_body else ""
             raise InvalidRequest(f"unknown query parameter {name[:60]!a}; {takes}{where}")
         if times > 1:
-            raise InvalidRequest(f'query parameter "{name}" is sent twice; send it once')
+            raise _repeated(name)
+
+
+def _sent(request: Request) -> Counter[str]:
+    """How often each parameter of the query was sent, by name."""
+    return Counter(name for name, _ in request.query_params.multi_items())
+
+
+def _repeated(name: str) -> InvalidRequest:
+    return InvalidRequest(f"query parameter {name[:60]!a} is sent twice; send it once")

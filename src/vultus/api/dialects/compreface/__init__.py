@@ -7,12 +7,14 @@ from vultus.api.dialects.compreface import comparison_routes, example_routes, su
 from vultus.api.dialects.compreface.authentication import authenticate
 from vultus.api.dialects.compreface.error_answers import write_error
 from vultus.api.dialects.compreface.prefix import PREFIX
+from vultus.api.unread_input import refuse_repeated
 
 COMPREFACE = Dialect(
     authenticate,
     write_error,
     no_request_id,
     "x-request-id",
+    refuse_repeated,
     prefix=PREFIX,
     routers=(subject_routes.router, example_routes.router, comparison_routes.router),
     name="compreface",
