@@ -11,14 +11,14 @@ from functools import wraps
 from threading import Lock
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from vultus.errors import CollectionNotFound, ModelMismatch, PolicyLoosened, SpaceChanged
+from vultus.errors import CollectionNotFound, FaceNotFound, ModelMismatch, PolicyLoosened, SpaceChanged
 from vultus.matching.decision import ThresholdTable
 from vultus.matching.reference_faces import ReferenceFaces
 from vultus.records.answers import ThresholdRule
 from vultus.records.cautions import Caution
 from vultus.records.liveness import LivenessMode
 from vultus.records.seen import Quality
-from vultus.records.stored import Collection, CollectionPolicies
+from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace
 from vultus.search.index import SearchIndex
 from vultus.service.liveness.judging import LivenessModel
 from vultus.service.policies import (
@@ -133,6 +133,14 @@ class ServiceContext:
                 "leave model_name out or use another collection"
             )
         return collection, self.model_of(collection)
+
+    def face_of(self, collection: str, face_id: str) -> EnrolledFace:
+        """One face of a collection. Raises FaceNotFound, alike where there is none and where another one has it."""
+        with suppress(FaceNotFound):
+            face = self.gallery.face(face_id)
+            if face.collection == collection:
+                return face
+        raise FaceNotFound("the collection has no face of this id; list its faces")
 
     def model_of(self, collection: Collection) -> Model:
         """The model at the version that the collection was filled with. Raises ModelMismatch."""

@@ -146,6 +146,13 @@ class Galleries:
         """One face. Raises FaceNotFound."""
         return self._context.gallery.face(face_id)
 
+    def face_of(self, collection: str, face_id: str) -> EnrolledFace:
+        """One face of a collection. Raises FaceNotFound, alike where there is none and where another collection has it.
+
+        So nobody learns which faces are enrolled where their key does not reach.
+        """
+        return self._context.face_of(collection, face_id)
+
     def delete_face(self, face_id: str) -> Deleted:
         """Erase one face and its photo. Raises FaceNotFound."""
         collection = self._context.gallery.face(face_id).collection

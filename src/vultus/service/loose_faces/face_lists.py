@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vultus.errors import FaceNotFound
 from vultus.matching.decision import similarity
 from vultus.matching.percent_scale import UNDECIDED, PercentScale, pair_scale, search_scale
 from vultus.records.answers import Candidate
@@ -125,9 +124,8 @@ class FaceLists:
         """
         gallery, model = self._context.bound_collection(collection, None)
         refuse_without_picture(self._context, None, gallery.policies, "an enrolled face")
-        face, embedding, space = self._context.gallery.face_embedding(face_id)
-        if face.collection != collection:
-            raise FaceNotFound("the collection has no face of this id; list its faces")
+        face = self._context.face_of(collection, face_id)
+        _, embedding, space = self._context.gallery.face_embedding(face_id)
         return replace(gallery, space=space), model, embedding, face.quality
 
     def _faces(

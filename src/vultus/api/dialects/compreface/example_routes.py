@@ -111,10 +111,7 @@ async def example_photo(image_id: str, caller: MayReadPhoto, state: State) -> Re
 
 async def own_face(face_id: str, collection: str, state: AppState) -> EnrolledFace:
     """A face of the key's collection. Raises FaceNotFound, also for one of another collection."""
-    face = await state.run(state.system().service.galleries.face, face_id)
-    if face.collection != collection:
-        raise FaceNotFound(f"there is no face {image_id_of(face_id)} in the collection of this key")
-    return face
+    return await state.run(state.system().service.galleries.face_of, collection, face_id)
 
 
 async def _delete(face_id: str, collection: str, caller: Caller, state: AppState) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from vultus.api.dialects.deepface.anti_spoofing import liveness_options
 from vultus.api.dialects.deepface.fields import RegisterFields
 from vultus.api.dialects.deepface.names import img_name_of, subjects_of
-from vultus.errors import CollectionNotFound, FaceNotFound, MultipleFaces, SubjectNotFound
+from vultus.errors import CollectionNotFound, MultipleFaces, SubjectNotFound
 from vultus.records.answers import EnrolledPhoto
 from vultus.service import FaceService
 
@@ -40,9 +40,7 @@ def remove_named(service: FaceService, collection: str, img_name: str) -> int:
 
 def remove_face(service: FaceService, collection: str, face_id: str) -> int:
     """Erase one face of the collection; how many. Raises FaceNotFound."""
-    if service.galleries.face(face_id).collection != collection:
-        raise FaceNotFound("there is no such face in the collection of this key")
-    return service.galleries.delete_face(face_id).faces
+    return service.galleries.delete_face(service.galleries.face_of(collection, face_id).id).faces
 
 
 def _subjects_named(service: FaceService, collection: str, img_name: str) -> list[str]:
