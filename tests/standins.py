@@ -47,13 +47,21 @@ def write_tiny_network(path: Path, *, dimension: int = 32, seed: int = 7) -> Pat
     return path
 
 
+SURE = 0.95
+LARGEST_OTHER = 70  # pixels
+
+
 class FrameDetector:
-    """Finds the coloured frames of `drawn_photo`; landmarks at fixed places of the box."""
+    """Finds the coloured frames of `drawn_photo`; landmarks at fixed places of the box.
+
+    sure_of_others: its score of all faces but those as large as the first of a photo.
+    """
 
     name = "frames"
 
     def __init__(self) -> None:
         self.calls = 0
+        self.sure_of_others = SURE
 
     def detect(self, pixels: RGB) -> list[Face]:
         self.calls += 1
@@ -65,7 +73,8 @@ class FrameDetector:
     def _face(self, x0: float, y0: float, x1: float, y1: float) -> Face:
         share = np.array(TEMPLATE) / SIDE
         landmarks = np.array([x0, y0]) + share * [x1 - x0, y1 - y0]
-        return Face((x0, y0, x1, y1), landmarks.astype(np.float32), 0.95)
+        score = SURE if x1 - x0 > LARGEST_OTHER else self.sure_of_others
+        return Face((x0, y0, x1, y1), landmarks.astype(np.float32), score)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from vultus.errors import LowQuality
+from vultus.errors import LowQuality, NoFaceDetected
 from vultus.records.answers import EnrolledPhoto
 from vultus.records.chosen import FaceChoice
 from vultus.records.liveness import LivenessMode, LivenessVerdict
@@ -77,7 +77,7 @@ class Acceptance:
     """How a photo becomes a face to enroll. pipeline_version: of the model. floor: of quality, 0..100.
 
     detector: None: the default one. keep_photo: whether a JPEG is made of it. frames: further photos of the moment of
-    the photo, for liveness.
+    the photo, for liveness. least_detection: faces of which the detector is less sure, 0..1, are not counted.
     """
 
     model_id: str
@@ -89,6 +89,7 @@ class Acceptance:
     keep_photo: bool = True
     liveness: LivenessMode = "off"
     frames: tuple[bytes, ...] = ()
+    least_detection: float = 0.0
 
 
 Accept = Callable[[bytes, str, Acceptance], AcceptedFace]
@@ -103,7 +104,7 @@ def accept_photo(pipeline: Pipeline, models: Models, photo: bytes, source: str, 
     refuse_repeated(photo, rules.frames)
     with pipeline.slot():
         model = models.resolve(rules.model_id).at_version(rules.pipeline_version)
-        detected = pipeline.detect(photo, detector=rules.detector)
+        detected = _sure(pipeline.detect(photo, detector=rules.detector), rules.least_detection)
         face = only_face(detected) if rules.face == "only" else largest_face(detected)
         (template,) = pipeline.embed([(detected, face)], model.embedder(), align=rules.align)
         require_quality(template.quality, rules.floor)
@@ -111,6 +112,14 @@ def accept_photo(pipeline: Pipeline, models: Models, photo: bytes, source: str, 
         kept = photo_to_keep(pipeline, detected, source) if rules.keep_photo else None
         chosen = pipeline.choice(detected, face)
     return accepted_face(detected, face, template, source, kept, chosen, verdict)
+
+
+def _sure(detected: DetectedPhoto, least: float) -> DetectedPhoto:
+    """The photo without the faces that the detector is less sure of. Raises NoFaceDetected, when all are."""
+    faces = tuple(face for face in detected.faces if face.score >= least)
+    if detected.faces and not faces:
+        raise NoFaceDetected(f"no face found with a probability of {least:g} or more")
+    return replace(detected, faces=faces, left_out=0) if least else detected
 
 
 def _judged(

@@ -73,6 +73,7 @@ class Enrolment:
         strict: bool = False,
         liveness: LivenessMode | None = None,
         frames: Sequence[bytes] = (),
+        least_detection: float = 0.0,
     ) -> EnrollResult:
         """Add one template per photo to a subject; collection and subject are created when new.
 
@@ -81,7 +82,7 @@ class Enrolment:
         store_photo: whether the photos are kept, if the policy of the collection keeps them; without, their faces can
         neither be shown nor embedded again. expires_at: when the subject is to be erased; None leaves that as it is.
         strict: see `likeness.compared`. frames: further pictures of the moment of the one photo, for liveness; they are
-        not enrolled. Raises PolicyLoosened.
+        not enrolled. least_detection: see `Acceptance`. Raises PolicyLoosened.
         """
         begun = self._context.gallery.begin_enrolment(collection, [subject])
         existing, model, policies = self._binding(collection, model_name)
@@ -89,7 +90,8 @@ class Enrolment:
         floor = self._context.effective_limit("min_quality", min_quality, policies)
         mode = liveness_check(self._context, liveness, policies, frames=frames).mode
         rules = Acceptance(
-            model.id, model.pipeline_version, floor, face, detector, align, store_photo, mode, tuple(frames)
+            *(model.id, model.pipeline_version, floor, face, detector, align, store_photo, mode, tuple(frames)),
+            least_detection=least_detection,
         )
         sources = [hashlib.sha256(photo).hexdigest() for photo in photos]
         known = self._known(collection, subject, sources)

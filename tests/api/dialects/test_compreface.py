@@ -155,6 +155,18 @@ def test_examples_that_are_refused_leave_nothing(
     assert client.get(SUBJECTS).json() == {"subjects": []}
 
 
+def test_faces_below_the_detection_threshold_are_not_counted(
+    client: TestClient, shared_small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A face in the background of which the detector is less sure than det_prob_threshold, as CompreFace has it."""
+    monkeypatch.setattr(shared_small.detector, "sure_of_others", 0.7)
+    query = {"subject": "anna", "det_prob_threshold": "0.8"}
+    assert client.post(FACES, params=query, files={"file": TWO}).status_code == 201
+    (face,) = client.post(RECOGNIZE, params={"det_prob_threshold": "0.8"}, files={"file": TWO}).json()["result"]
+    assert face["subjects"][0]["subject"] == "anna"
+    assert failure(client.post(FACES, params={"subject": "bert"}, files={"file": TWO})) == (400, 31)
+
+
 def test_the_way_out_is_one_that_the_protocol_has(client: TestClient) -> None:
     answer = client.post(f"{FACES}?subject=anna", files={"file": TWO})
     assert answer.json()["message"].endswith("where exactly one is allowed; crop it to one person")

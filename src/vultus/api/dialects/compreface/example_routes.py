@@ -21,7 +21,7 @@ from vultus.api.dialects.compreface.prefix import PREFIX
 from vultus.api.dialects.compreface.refusals import MissingParameter
 from vultus.api.dialects.compreface.subject_routes import forget_all
 from vultus.api.state import AppState, State
-from vultus.errors import CollectionNotFound, FaceNotFound, NoFaceDetected, NotFound, SubjectNotFound
+from vultus.errors import CollectionNotFound, FaceNotFound, NotFound, SubjectNotFound
 from vultus.records.stored import EnrolledFace
 from vultus.service import FaceService
 
@@ -121,9 +121,10 @@ async def _delete(face_id: str, collection: str, caller: Caller, state: AppState
 
 
 def _enroll(service: FaceService, collection: str, subject: str, photo: bytes, least_detection: float) -> EnrolledFace:
-    if least_detection and not any(face.score >= least_detection for face, _ in service.recognition.detect(photo)):
-        raise NoFaceDetected(f"no face found with a probability of {least_detection:g} or more")
-    return service.enrolment.enroll([photo], collection=collection, subject=subject).faces[0].face
+    enrolled = service.enrolment.enroll(
+        [photo], collection=collection, subject=subject, least_detection=least_detection
+    )
+    return enrolled.faces[0].face
 
 
 def _forget(service: FaceService, collection: str, subject: str | None) -> int:
