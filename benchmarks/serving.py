@@ -48,13 +48,15 @@ def serving(
     module: Sequence[str] = ("vultus", "serve"),
     settings: Mapping[str, str] | None = None,
     source: Path | None = None,
+    with_keys: bool = False,
 ) -> Iterator[Server]:
     """A server of this data folder, ready; stopped at the end.
 
     module: run by Python, with arguments. settings: variables of the environment. source: the folder of another
-    version's package. Raises SystemExit when the server does not start.
+    version's package. with_keys: it asks for them. Raises SystemExit when the server does not start.
     """
-    command = [sys.executable, "-m", *module, "--port", "0", "--data-dir", str(data_dir), "--without-keys"]
+    command = [sys.executable, "-m", *module, "--port", "0", "--data-dir", str(data_dir)]
+    command += [] if with_keys else ["--without-keys"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("VULTUS_") or k == KEPT}
     path = [*([] if source is None else [str(source)]), str(HERE), *filter(None, [environment.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(path)
