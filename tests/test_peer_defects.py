@@ -18,8 +18,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from tests.attack.budget import PEER_MEMORY
+from tests.attack.repeated_requests import growth_apart
 from tests.attack.resident import readable
-from tests.attack.test_memory import MOST, growth
+from tests.attack.test_memory import MOST
 from tests.conftest import Small
 from tests.pictures import drawn_face, drawn_photo, encoded, opened, with_comment
 from tests.standins import OTHER
@@ -314,9 +315,9 @@ def test_pickle_on_disk(client: TestClient, small: Small) -> None:
 
 @pytest.mark.soak
 @pytest.mark.skipif(not readable, reason="memory is read from /proc")
-def test_memory_growth_over_10k_requests(client: TestClient) -> None:
+def test_memory_growth_over_10k_requests() -> None:
     """In short, in every run: `tests/attack/test_memory.py`."""
-    assert growth(client, 3_000, 10_000, seconds=PEER_MEMORY) < MOST
+    assert growth_apart(3_000, 10_000, seconds=PEER_MEMORY) < MOST
 
 
 def test_the_drawn_people_differ() -> None:

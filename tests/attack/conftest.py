@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import open_small
+from tests.attack.small_target import small_target
 from vultus.api.app import create_app
-from vultus.config import Settings
 from vultus.records.stored import SCOPES
 from vultus.wiring.parts import System
 
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("attacked")
-    with pytest.MonkeyPatch.context() as patch, open_small(folder) as small:
-        for name in [name for name in os.environ if name.startswith("VULTUS_")]:
-            patch.delenv(name)
-        patch.chdir(folder)  # no .env of this machine
-        parts: Any = small
-        yield System(
-            Settings(data_dir=folder),
-            parts.service,
-            parts.keys,
-            parts.gallery,
-            parts.models,
-            parts.service.context.pipeline,
-        )
+    with small_target(tmp_path_factory.mktemp("attacked")) as system:
+        yield system
 
 
 @pytest.fixture(scope="module")
