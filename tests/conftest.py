@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.migrated import put_new_database
 from tests.postgres_server import PostgresServer, running_postgres
 from tests.standins import FrameDetector, TinyModels
 from vultus.config import Settings
@@ -63,6 +64,8 @@ def open_small(
 
     url: of another database. photos: None: in the folder. shared: see `FlatIndex`.
     """
+    if url is None:
+        put_new_database(folder)
     database = open_database(url or f"sqlite:///{folder / 'vultus.db'}", folder / "installation.key")
     migrate(database)
     gallery, photos = Gallery(database), photos or LocalPhotoStore(folder / "photos")

@@ -4,9 +4,10 @@ A schema is known by the number of its revision: "0003" is 3. Revisions are only
 is never edited. `tables.py` describes the state after the last one, and a test holds the two together.
 
 Each revision is one write transaction, which also stores its number: a crash leaves the schema before it or after it.
-That transaction is also the lock: of several processes that start at once, one runs the revision, and the others wait
-and then find it done. There is no env.py, and revisions get their `Operations` as an argument: the proxies behind
-`alembic.op` and `alembic.context` are global, and would mix up two threads.
+In an empty database they are one together, as there is nothing to keep. That transaction is also the lock: of several
+processes that start at once, one runs the revision, and the others wait and then find it done. There is no env.py, and
+revisions get their `Operations` as an argument: the proxies behind `alembic.op` and `alembic.context` are global, and
+would mix up two threads.
 
 A database of PostgreSQL begins with the tables as `tables.py` describes them, and the number of the newest revision:
 there is none of before. The revisions after FIRST_ON_POSTGRES run on both, so they are written with `op`, or ask
@@ -122,22 +123,27 @@ def _stored(connection: Connection) -> _Stored:
 
 
 def _advance(connection: Connection, scripts: ScriptDirectory, wanted: int) -> _Stored:
-    """Take one step, unless another process was first: take over a schema of before Alembic, or run a revision."""
+    """Take one step, unless another process was first: take over a schema of before Alembic, or run a revision.
+
+    An empty database takes all steps at once.
+    """
     stored = _stored(connection)
     _require_known(stored.schema, _newest(scripts))
     if not stored.schema and connection.dialect.name == "postgresql":
         create_tables(connection)
         MigrationContext.configure(connection).stamp(scripts, f"{_newest(revisions()):04d}")
         return _stored(connection)
-    following = f"{stored.schema + 1:04d}"
-    context = MigrationContext.configure(connection, opts={"fn": lambda *_: [_step(scripts, following)]})
+    last = min(stored.schema + 1, wanted) if stored.schema else wanted
+    following = range(stored.schema + 1, last + 1)
+    steps = [_step(scripts, f"{number:04d}") for number in following]
+    context = MigrationContext.configure(connection, opts={"fn": lambda *_: steps})
     if stored.schema and not stored.by_alembic:
         context.stamp(scripts, f"{stored.schema:04d}")
-    elif stored.schema < wanted:
+    elif steps:
         context.run_migrations(op=Operations(context))
         if connection.dialect.name == "sqlite":
             _RELEASED.create(connection, checkfirst=True)
-            connection.execute(insert(_RELEASED).values(version=int(following)))
+            connection.execute(insert(_RELEASED), [{"version": number} for number in following])
     return _stored(connection)
 
 
