@@ -6,15 +6,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.migrated import put_new_database
+from tests.migrated import open_migrated
 from tests.postgres_server import PostgresServer, running_postgres
 from tests.standins import FrameDetector, TinyModels
 from vultus.config import Settings
 from vultus.search.index import FlatIndex
+from vultus.search.kernels import Kernel, choose_kernel
 from vultus.search.shared_segments import SharedSegments
 from vultus.service import FaceService, ServiceContext
 from vultus.storage.database import open_database
@@ -51,6 +53,12 @@ class Small:
     folder: Path
 
 
+@cache
+def tested_kernel() -> Kernel:
+    """The kernel of this machine, whose self-test takes longer than many a test."""
+    return choose_kernel()
+
+
 @contextmanager
 def open_small(
     folder: Path,
@@ -64,10 +72,9 @@ def open_small(
 
     url: of another database. photos: None: in the folder. shared: see `FlatIndex`.
     """
-    if url is None:
-        put_new_database(folder)
-    database = open_database(url or f"sqlite:///{folder / 'vultus.db'}", folder / "installation.key")
-    migrate(database)
+    database = open_migrated(folder) if url is None else open_database(url, folder / "installation.key")
+    if url is not None:
+        migrate(database)
     gallery, photos = Gallery(database), photos or LocalPhotoStore(folder / "photos")
     models, detector = TinyModels(folder), FrameDetector()
     compute_in_calling_thread()
@@ -77,7 +84,9 @@ def open_small(
         stood_in_for=("opencv", "retinaface"),
         slots=slots or ComputeSlots(2, queue=8, wait_seconds=5),
     )
-    service = FaceService(ServiceContext(pipeline, models, gallery, photos, FlatIndex(gallery, shared=shared)))
+    service = FaceService(
+        ServiceContext(pipeline, models, gallery, photos, FlatIndex(gallery, kernel=tested_kernel(), shared=shared))
+    )
     yield Small(service, gallery, KeyStore(database), photos, models, detector, folder)
     database.close()
 

@@ -9,25 +9,34 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
-from vultus.storage.database import open_database
+from vultus.storage.database import Database, open_database
 from vultus.storage.migrations.runner import migrate
 
 DATABASE, KEY = "vultus.db", "installation.key"
 
 
-def put_new_database(folder: Path) -> None:
-    """A database of the newest schema, with the installation key that seals it, unless the folder has either."""
-    if not (folder / DATABASE).exists() and not (folder / KEY).exists():
+def open_migrated(folder: Path) -> Database:
+    """The database in a folder; a new one of the newest schema where there is none and no key either."""
+    new = not (folder / DATABASE).exists() and not (folder / KEY).exists()
+    if new:
         folder.mkdir(mode=0o700, exist_ok=True)
         for name in (KEY, DATABASE):
             shutil.copy2(_migrated() / name, folder / name)
+    database = _opened(folder)
+    if not new:
+        migrate(database)
+    return database
+
+
+def _opened(folder: Path) -> Database:
+    return open_database(f"sqlite:///{folder / DATABASE}", folder / KEY)
 
 
 @cache
 def _migrated() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="vultus-migrated-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with closing(open_database(f"sqlite:///{folder / DATABASE}", folder / KEY)) as database:
+    with closing(_opened(folder)) as database:
         migrate(database)
     assert not list(folder.glob("*-wal")), "closed, all of it is in the one file"
     return folder

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.migrated import put_new_database
+from tests.migrated import open_migrated
 from tests.postgres_server import PostgresServer
 from tests.storage.synthetic import DIMENSION, MODEL
 from vultus.storage.database import Database, open_database
@@ -43,9 +43,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def database(url: str, tmp_path: Path) -> Iterator[Database]:
     if url.startswith("sqlite"):
-        put_new_database(tmp_path / "data")
-    database = open_database(url, tmp_path / "data" / "installation.key")
-    migrate(database)
+        database = open_migrated(tmp_path / "data")
+    else:
+        database = open_database(url, tmp_path / "data" / "installation.key")
+        migrate(database)
     yield database
     database.close()
 
