@@ -5,7 +5,9 @@ This is the one place that loads lazily: the modules in `cli.commands` import wh
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any, Literal
@@ -94,7 +96,7 @@ def load(name: str) -> Any:
     """Import a command and build it."""
     place = COMMANDS[name]
     # A server that is told to stop while it is imported ends as it does later.
-    with handling(leave) if name == "serve" else nullcontext():
+    with handling(leave) if name == "serve" else nullcontext(), _without_collection():
         found = getattr(import_module(f"vultus.cli.commands.{place.module}"), place.attribute)
     if not isinstance(found, typer.Typer):
         single = typer.Typer(rich_markup_mode=MARKUP, add_completion=False)
@@ -105,6 +107,17 @@ def load(name: str) -> Any:
     read_numbers_plainly(command)
     _show_flags_without_type(command)
     return command
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Imports leave no garbage and a million objects for ever: looking through these takes an eighth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _show_flags_without_type(command: Any) -> None:

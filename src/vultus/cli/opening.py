@@ -19,6 +19,7 @@ from vultus.errors import ModelInvalid
 from vultus.model_loading import SelfTest
 from vultus.model_registry import ModelRegistry
 from vultus.models.card import ModelCard, find_card
+from vultus.models.repository.digests import FileDigests
 from vultus.models.repository.store import ModelStatus, ModelStore, open_store
 from vultus.storage.audit import COMMAND, OVERRIDE, Act
 from vultus.storage.database import database_file, is_sqlite, require_database
@@ -41,8 +42,9 @@ class Vision:
 @contextmanager
 def open_installed(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[System]:
     """The system of these settings. Announces it if models must be converted first, which takes a while."""
-    _announce_preparation(settings)
-    with open_system(settings, duties) as system:
+    digests = FileDigests()
+    _announce_preparation(settings, open_store(settings.model_dir, digests))
+    with open_system(settings, duties, digests=digests) as system:
         yield system
 
 
@@ -57,8 +59,8 @@ def open_vision(settings: Settings) -> Vision:
     Raises SettingsInvalid, ModelNameNotAllowed, ModelInvalid, ModelNotInstalled.
     """
     check_settings(settings)
-    _announce_preparation(settings)
     store = open_store(settings.model_dir)
+    _announce_preparation(settings, store)
     prepare(store, store.cards, settings)
     return _vision(settings, store)
 
@@ -169,14 +171,13 @@ def is_needed(card: ModelCard, settings: Settings) -> bool:
     return served or find_card((card,), settings.default_model) is not None
 
 
-def _needed_statuses(settings: Settings) -> tuple[ModelStatus, ...]:
+def _needed_statuses(settings: Settings, store: ModelStore) -> tuple[ModelStatus, ...]:
     """The statuses of the models that a start loads; the start itself refuses a name that no card has."""
-    store = open_store(settings.model_dir)
     return tuple(store.status(card) for card in store.cards if is_needed(card, settings))
 
 
-def _announce_preparation(settings: Settings) -> None:
-    if any(status.state in ("available", "broken") for status in _needed_statuses(settings)):
+def _announce_preparation(settings: Settings, store: ModelStore) -> None:
+    if any(status.state in ("available", "broken") for status in _needed_statuses(settings, store)):
         say("Preparing models (first start only) ...")
 
 

@@ -14,6 +14,7 @@ from vultus.files import make_folders
 from vultus.jobs.sweeper import Sweeper
 from vultus.malloc import give_memory_back
 from vultus.models.catalogue import known_cards
+from vultus.models.repository.digests import FileDigests
 from vultus.models.repository.proven_files import FILE_NAME, ProvenFiles
 from vultus.models.repository.store import ModelStore
 from vultus.service import FaceService, Policy, ServiceContext
@@ -50,9 +51,12 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[System]:
+def open_system(
+    settings: Settings, duties: Duties = COMMAND_LINE, *, digests: FileDigests | None = None
+) -> Iterator[System]:
     """A ready Vultus: database migrated, models verified, loaded and warm. Closes everything at the end.
 
+    digests: of the model files that were read already.
     Raises SettingsInvalid, StorageFailed, ModelInvalid, ModelNotInstalled.
     """
     check_settings(settings)
@@ -78,7 +82,7 @@ def open_system(settings: Settings, duties: Duties = COMMAND_LINE) -> Iterator[S
         photos, audit = opened_photos(settings, probed=duties.first_start), Audit(database)
         cards = known_cards(settings.model_dir)
         proven = ProvenFiles(settings.data_dir / FILE_NAME, database.installation_key)
-        store = ModelStore(settings.model_dir, cards, proven=proven)
+        store = ModelStore(settings.model_dir, cards, proven=proven, digests=digests)
         prepare(store, cards, settings)
         models = open_models(settings, store)
         decoder = stack.enter_context(IsolatedDecoder(decode_limits(settings)))

@@ -47,9 +47,12 @@ class ModelStatus:
     bytes: int
 
 
-def open_store(folder: Path) -> ModelStore:
-    """The store of the cards that come with Vultus and of the operator's own cards in the model folder."""
-    return ModelStore(folder, known_cards(folder))
+def open_store(folder: Path, digests: FileDigests | None = None) -> ModelStore:
+    """The store of the cards that come with Vultus and of the operator's own cards in the model folder.
+
+    digests: see `ModelStore`.
+    """
+    return ModelStore(folder, known_cards(folder), digests=digests)
 
 
 class ModelStore:
@@ -67,13 +70,15 @@ class ModelStore:
         importers: Mapping[str, Importer] = IMPORTERS,
         quantizer: Quantizer | None = None,
         proven: ProvenFiles | None = None,
+        digests: FileDigests | None = None,
     ) -> None:
-        """proven: what this installation made, where a data folder is in use; all else is made again before it is used.
-
-        quantizer: None means the one whose int8 networks this processor computes without saturation."""
+        """digests: of another store of this process, so that no file is read again. proven: what this installation
+        made, where a data folder is in use; all else is made again before it is used. quantizer: None means the one
+        whose int8 networks this processor computes without saturation.
+        """
         self.folder = folder
         self.cards = tuple(cards)
-        self.digests = FileDigests()
+        self.digests = digests or FileDigests()
         self.sources = Sources(folder, self.digests, find_installed)
         self._proven = proven
         self._importers = importers
