@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import RedirectResponse
 
 from vultus import __version__
+from vultus.api.console.pages import add_console
 from vultus.api.dialect import Dialect
 from vultus.api.dialects.compreface import COMPREFACE
 from vultus.api.dialects.deepface import DEEPFACE
@@ -126,7 +126,7 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
     app.state.vultus = state
     app.state.dialects = tuple(dialect.name for dialect in dialects)
     add_docs_page(app)
-    app.add_api_route("/", _redirect_to_docs, include_in_schema=False, response_class=RedirectResponse)
+    add_console(app)
     parts = (
         *(recognition, compare, collections, subjects, exports, faces, corrections, reembedding, jobs),
         *(system, monitoring, keys, audit),
@@ -186,8 +186,3 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
         ),
         Middleware(PathSegmentsMiddleware),
     ]
-
-
-async def _redirect_to_docs(request: Request) -> RedirectResponse:
-    prefix = request.scope.get("root_path", "")
-    return RedirectResponse(f"{prefix}/docs" if prefix else "docs")

@@ -25,9 +25,10 @@ def cache_headers(tag: str) -> dict[str, str]:
 
 def not_modified(request: Request, tag: str) -> Response | None:
     """304 when the caller holds what has this tag (RFC 9110, section 13.1.2); else None."""
-    return Response(status_code=304, headers=cache_headers(tag)) if _holds(request.headers, tag) else None
+    return Response(status_code=304, headers=cache_headers(tag)) if holds(request.headers, tag) else None
 
 
-def _holds(headers: Headers, tag: str) -> bool:
+def holds(headers: Headers, tag: str) -> bool:
+    """Whether If-None-Match names this tag: the caller has the same content."""
     held = (one.strip() for line in headers.getlist("if-none-match") for one in line.split(","))
     return any(one.removeprefix("W/") in (tag, "*") for one in held)

@@ -9,7 +9,8 @@ from vultus.errors import QueueFull
 
 OVERLOADED = "vultus.overloaded"  # set by `vultus.server.http_protocol` in the state of a request beyond the limit
 KNOWN_CALLER = "vultus.known_caller"  # set by the gate in the same state, once the key of a request is accepted
-PUBLIC_PAGES = ("/docs", "/openapi.json", "/static-", "/capabilities")  # begin so; answered without a key, and large
+# Answered without a key, and large: they begin so.
+PUBLIC_PAGES = ("/docs", "/console", "/openapi.json", "/static-", "/capabilities")
 STILL_ANSWERED = ("/health", "/metrics")  # cost little; a supervisor must not take "busy" for "dead"
 
 

@@ -18,7 +18,7 @@ PAGE = (
     "default-src 'none'; script-src 'self'{scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-CACHEABLE = "/static-"  # scripts and styles of /docs; any other answer may be about people
+CACHEABLE = ("/static-", "/console")  # files of /docs and of the console; any other answer may be about people
 OF_THE_CALLER = "private, max-age="  # how the Cache-Control of an answer begins that the caller's own cache may keep
 
 
@@ -37,7 +37,8 @@ class SecurityHeadersMiddleware:
 
 
 class _SecuredAnswer:
-    """One answer. An HTML page is buffered until it is complete, because its policy lists the hashes of its scripts."""
+    """One answer. An HTML page is buffered until it is complete, because its policy lists the hashes of its scripts;
+    not a page whose route sets a policy of its own."""
 
     def __init__(self, send: Send, *, keep: bool) -> None:
         self._send, self._keep = send, keep
@@ -55,8 +56,11 @@ class _SecuredAnswer:
     async def _begin(self, message: Message) -> None:
         headers = MutableHeaders(scope=message)
         keep = self._keep or headers.get("cache-control", "").startswith(OF_THE_CALLER)
+        own_policy = headers.get("content-security-policy")
         set_security_headers(headers, keep=keep)
-        if headers.get("content-type", "").startswith("text/html"):
+        if own_policy:
+            headers["content-security-policy"] = own_policy
+        if headers.get("content-type", "").startswith("text/html") and not own_policy:
             self._start = message
         else:
             await self._send(message)

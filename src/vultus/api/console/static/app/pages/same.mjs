@@ -1,0 +1,92 @@
+// Same person? Two photos, compared at an error rate that is chosen in words.
+import { useEffect, useState } from "preact/hooks";
+import { postForm } from "../api.mjs";
+import { html } from "../html.mjs";
+import { oneIn, t } from "../i18n.mjs";
+import { AsCode } from "../parts/as-code.mjs";
+import { Cautions, RateNote } from "../parts/evidence.mjs";
+import { ProblemNote, sentenceOf } from "../parts/problem.mjs";
+import { Scale } from "../parts/scale.mjs";
+import { Announced, Verdict } from "../parts/verdict.mjs";
+import { Side, facesOf } from "./same/side.mjs";
+
+const RATES = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
+const NOT_JUDGED = ["no_face_detected", "low_quality", "presentation_attack_suspected", "liveness_not_judged"];
+const EMPTY = { file: null, cut: null, faces: null, chosen: 0 };
+
+export default function Same() {
+  const [sides, setSides] = useState([EMPTY, EMPTY]);
+  const [rate, setRate] = useState("");
+  const change = (i) => (changed) => setSides((now) => now.map((side, j) => (i === j ? { ...side, ...changed } : side)));
+  const { answer, problem, busy } = useComparison(sides, rate, (found) =>
+    ["img1", "img2"].forEach((image, i) => sides[i].cut || change(i)({ faces: facesOf(found, image) })),
+  );
+  const free = sides.findIndex(({ file }) => !file); // the side that takes what is pasted
+  const side = (i, name) => html`
+    <${Side} label=${t(name)} side=${sides[i]} pastes=${i === (free < 0 ? 1 : free)} onChange=${change(i)} />
+  `;
+  return html`
+    <div class="page">
+      <header class="page-head"><h1>${t("same.title")}</h1><p class="hint">${t("same.what")}</p></header>
+      <div class="sides">${side(0, "same.first")}${side(1, "same.second")}</div>
+      <${RateChoice} rate=${rate} onRate=${setRate} />
+      <${Announced} busy=${busy}>
+        <div class="stack">
+          ${busy && html`<p class="hint busy">${t("same.comparing")}</p>`}
+          ${problem && html`<${NoAnswer} problem=${problem} />`}
+          ${answer && html`<${Result} answer=${answer} />`}
+        </div>
+      <//>
+      <${AsCode} method="POST" path="verify" form=${{ img1: "@a.jpg", img2: "@b.jpg", target_fmr: rate || undefined }}
+        python=${`same = client.verify("a.jpg", "b.jpg"${rate && `, target_fmr=${rate}`})\nprint(bool(same), same.decision, same.similarity)`} />
+    </div>
+  `;
+}
+
+// The answer of /verify for both photos, or the faces that were cut out of them, asked again for another rate.
+function useComparison([first, second], rate, onAnswer) {
+  const [found, setFound] = useState({});
+  const images = [first, second].map(({ file, cut }) => cut ?? file);
+  useEffect(() => {
+    const [img1, img2] = images;
+    if (!img1 || !img2) return setFound({});
+    const stop = new AbortController();
+    setFound({ busy: true });
+    postForm("verify", { img1, img2, target_fmr: rate || undefined }, { signal: stop.signal }).then(
+      (answer) => (setFound({ answer }), onAnswer(answer)),
+      (problem) => problem.name !== "AbortError" && setFound({ problem }),
+    );
+    return () => stop.abort();
+  }, [...images, rate]);
+  return found;
+}
+
+const RateChoice = ({ rate, onRate }) => html`
+  <label class="field rate">
+    <span>${t("same.rate")}</span>
+    <select value=${rate} onChange=${(event) => onRate(event.target.value)}>
+      <option value="">${t("same.rate_default")}</option>
+      ${RATES.map((one) => html`<option value=${String(one)}>${t("same.rate_one", { count: oneIn(one) })}</option>`)}
+    </select>
+  </label>
+`;
+
+const KINDS = { match: "match", no_match: "unknown", unreliable: "unreliable" };
+
+const Result = ({ answer }) => html`
+  <${Verdict} kind=${KINDS[answer.decision]} title=${t(`same.${answer.decision}`)}>
+    ${answer.decision === "unreliable"
+      ? html`<p>${t("same.reason_unreliable")} <span lang="en" dir="auto">${answer.reason}</span></p>`
+      : html`<p>${t(`same.reason_${answer.decision}`)}</p><${RateNote} rule=${answer.threshold_rule} sentence="same.passes" />`}
+  <//>
+  <div class="card"><${Scale} similarity=${answer.similarity} threshold=${answer.threshold_rule.similarity_threshold} /></div>
+  <${Cautions} answer=${answer} />
+`;
+
+const NoAnswer = ({ problem }) =>
+  NOT_JUDGED.includes(problem.code)
+    ? html`
+        <${Verdict} kind="unreliable" title=${t("same.unreliable")}><p>${sentenceOf(problem)}</p><//>
+        <p class="hint" lang="en" dir="auto">${problem.detail}</p>
+      `
+    : html`<${ProblemNote} problem=${problem} />`;
