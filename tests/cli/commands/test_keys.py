@@ -91,6 +91,33 @@ def test_keys_need_no_models_and_no_running_service(run, surroundings, monkeypat
     assert (surroundings / "new" / "vultus.db").is_file()
 
 
+@pytest.mark.parametrize(
+    ("options", "settings", "begins"),
+    [
+        ((), {}, "http://127.0.0.1:8000/console#key=vk_"),
+        ((), {"VULTUS_HOST": "0.0.0.0", "VULTUS_PORT": "9000"}, "http://localhost:9000/console#key=vk_"),
+        ((), {"VULTUS_HOST": "::1"}, "http://[::1]:8000/console#key=vk_"),
+        (("--url", "https://faces.example.org/vultus/"), {}, "https://faces.example.org/vultus/console#key=vk_"),
+    ],
+)
+def test_a_link_signs_in_with_the_new_key(run, small, monkeypatch, options, settings, begins):
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    link = run("keys", "create", "desk", "--scope", "find", "--link", *options).stdout.split()[-1]
+    assert link.startswith(begins)
+    assert small.keys.authenticate(link.partition("#key=")[2], NOW).name == "desk"
+    made = json.loads(run("keys", "create", "desk", "--scope", "find", "--link", *options, "--json").stdout)
+    assert made["link"] == begins.removesuffix("vk_") + made["key"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--url", "https://x.example"), ("--link", "--url", "x.example"), ("--link", "--url", "ftp://x.example")]
+)
+def test_an_address_that_makes_no_link_is_wrong_usage(run, small, wrong):
+    assert run("keys", "create", "x", "--scope", "read", *wrong).exit_code == 2
+    assert not small.keys.any()
+
+
 def test_a_key_is_revoked_by_the_beginning_of_its_id(run, small):
     key, secret = small.keys.create("door", ["find"])
     assert run("keys", "revoke", key.id[:8]).exit_code == 0

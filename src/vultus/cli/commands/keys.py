@@ -12,6 +12,7 @@ import typer
 from vultus.cli.id_prefix import full_id
 from vultus.cli.options import AsJson, DataDir, check_collection, check_name
 from vultus.cli.output import print_json, print_lines, print_table
+from vultus.cli.server_address import check_url, console_link, server_url
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.identifiers import DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
@@ -62,12 +63,25 @@ def create_key(
     requests_per_minute: Annotated[
         int | None, typer.Option("--requests-per-minute", min=1, max=2**31 - 1, help="Most requests in a minute.")
     ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Print a link that signs in to the console.")] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="With --link: the address that people open. Default: VULTUS_HOST and VULTUS_PORT.",
+            callback=check_url,
+        ),
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it, this once."""
+    if url is not None and not link:
+        raise typer.BadParameter("--url is the address in the link; add --link")
+    settings = load_settings(data_dir=data_dir)
     expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
-    with open_keys(load_settings(data_dir=data_dir), may_create=True) as keys:
+    with open_keys(settings, may_create=True) as keys:
         key, secret = keys.create(
             name,
             tuple(cast(Scope, scope) for scope in dict.fromkeys(scopes)),
@@ -75,8 +89,11 @@ def create_key(
             expires_at=expires_at,
             requests_per_minute=requests_per_minute,
         )
+    signs_in = {"link": console_link(url or server_url(settings.host, settings.port), secret)} if link else {}
     if as_json:
-        print_json({**key_json(key), "key": secret})
+        print_json({**key_json(key), "key": secret, **signs_in})
+    elif link:
+        print_lines([f"Key {key.id}, in a link to the console, shown this once; keep it safe:", signs_in["link"]])
     else:
         print_lines([f"Key {key.id}, shown this once; keep it safe:", secret])
 

@@ -13,6 +13,7 @@ import typer
 from vultus import __version__
 from vultus.cli.opening import Openers, openers_of
 from vultus.cli.options import DataDir, ModelDir, OnDevice
+from vultus.cli.server_address import server_url
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
@@ -77,9 +78,10 @@ def _run(settings: Settings, tools: Openers) -> None:
 
 def banner(settings: Settings, new_admin_key: str | None, port: int) -> list[str]:
     """The lines that are printed once requests are served."""
-    url = f"http://{_shown_host(settings.host)}:{port}"
+    url = server_url(settings.host, port)
     lines = [
         f"Vultus {__version__} is ready on {url}",
+        f"  Console: {url}/console",
         f"  Try it:  {url}/docs",
         f"  Data:    {settings.data_dir.absolute()}",
     ]
@@ -88,12 +90,6 @@ def banner(settings: Settings, new_admin_key: str | None, port: int) -> list[str
     if new_admin_key is not None:
         lines.append(f"  Admin key (shown this once; keep it safe): {new_admin_key}")
     return [*lines, "  Stop it with Ctrl-C."]
-
-
-def _shown_host(host: str) -> str:
-    if host in ("0.0.0.0", "::", ""):
-        return "localhost"
-    return f"[{host}]" if ":" in host else host
 
 
 def _make_data_folder(folder: Path) -> None:
