@@ -54,6 +54,8 @@ from vultus.records.stored import (
     Photo,
     Scope,
     Subject,
+    SubjectOrder,
+    SubjectPlace,
 )
 from vultus.search.recall import Recall, SearchState
 from vultus.storage.audit import Act, NoAudit
@@ -254,6 +256,12 @@ class StandInService:
         ids = sorted(id for where, id in self.people if where == collection and id > (cursor or ""))
         page = tuple(self.people[collection, id] for id in ids[:limit])
         return page, page[-1].id if len(ids) > limit else None
+
+    def subject_page(
+        self, collection: str, *, order: SubjectOrder, after: SubjectPlace | None, limit: int, query: str | None
+    ) -> tuple[tuple[Subject, ...], SubjectPlace | None]:
+        page, last = self.subjects(collection, cursor=after and after.id, limit=limit)
+        return page, None if last is None else SubjectPlace(order, last, last)
 
     def subject(self, collection: str, subject: str) -> Subject:
         if (collection, subject) not in self.people:

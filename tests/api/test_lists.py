@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 from tests.conftest import Small
 from tests.pictures import drawn_photo
 from vultus.api.app import create_app
+from vultus.api.cursors import encode_cursor
 from vultus.records.stored import SCOPES
 from vultus.storage.audit import Audit
 from vultus.wiring.parts import System
@@ -79,6 +81,58 @@ def test_subjects_are_found_by_name_or_by_the_beginning_of_their_id(small_client
         enroll(small_client, subject, i + 1, name)
     answer = small_client.get("/collections/default/subjects", params={"q": query}).json()
     assert [subject["subject"] for subject in answer["subjects"]] == found
+
+
+@pytest.mark.parametrize(
+    ("sort", "found"),
+    [("id", ["a", "b", "c", "d"]), ("name", ["d", "b", "c", "a"]), ("newest", ["a", "d", "c", "b"])],
+)
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_subjects_are_sorted_by_id_name_or_the_newest_first(small_client, sort, found, limit):
+    """A subject without a name is sorted as its id: the names are "beta", "c", "Élan", "alpha"."""
+    for i, (subject, name) in enumerate((("b", "beta"), ("c", ""), ("d", "ALPHA"), ("a", "Élan"))):
+        enroll(small_client, subject, i + 1, name)
+    answer = pages(small_client, f"/collections/default/subjects?sort={sort}", "subjects", limit)
+    assert [subject["subject"] for page in answer for subject in page] == found
+
+
+def test_a_cursor_of_another_order_is_refused(small_client):
+    for i in range(1, 3):
+        enroll(small_client, f"s{i}", i)
+    cursor = small_client.get("/collections/default/subjects?limit=1&sort=name").json()["next_cursor"]
+    answer = small_client.get(f"/collections/default/subjects?limit=1&cursor={cursor}")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert "sorted by name" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        [],
+        ["id", "a"],
+        ["size", "a", "a"],
+        ["newest", "x", "a"],
+        ["newest", "0001-01-01T00:00:00+23:00", "a"],
+        ["newest", "2026-01-01", "a"],
+        ["name", "\0", "a"],
+        ["id", "a", ""],
+        5,
+    ],
+)
+def test_what_is_no_place_in_a_list_of_subjects_is_refused(small_client, place):
+    enroll(small_client, "ada", 1)
+    sort = place[0] if isinstance(place, list) and place and place[0] in ("name", "newest") else "id"
+    cursor = encode_cursor(json.dumps(place))
+    answer = small_client.get(f"/collections/default/subjects?sort={sort}&cursor={cursor}")
+    assert answer.status_code == 400
+    assert "begin without one" in answer.json()["detail"]
+
+
+def test_the_cursor_after_the_longest_name_and_id_is_taken(small_client):
+    for i in range(1, 3):
+        enroll(small_client, "\U00010400" * 255 + str(i), i, "\u0390" * 256)
+    found = pages(small_client, "/collections/default/subjects?sort=name", "subjects", 1)
+    assert [len(page) for page in found] == [1, 1]
 
 
 def test_the_pages_of_a_query_go_on_where_they_were(small_client):

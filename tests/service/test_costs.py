@@ -115,6 +115,19 @@ def test_neither_a_find_nor_an_enrolment_takes_more_statements_in_a_larger_galle
     assert statements() == before
 
 
+@pytest.mark.parametrize("order", ["id", "name", "newest"])
+def test_a_page_of_subjects_takes_as_many_statements_as_one_subject(small, counted, order):
+    def statements(limit: int) -> int:
+        with counted() as listing:
+            found, _ = small.service.galleries.subject_page("default", order=order, limit=limit)
+        assert len(found) == limit
+        assert all(one.cover_face and one.photos for one in found)
+        return listing["statements"]
+
+    grow(small, 50)
+    assert statements(1) == statements(50) == 2  # the collection, and the page
+
+
 def grow(small: Small, faces: int) -> None:
     """Add subjects of one random template each."""
     vectors = np.random.default_rng(0).normal(size=(faces, 32)).astype(np.float32)

@@ -12,6 +12,7 @@ from vultus.records.liveness import LivenessMode
 from vultus.records.seen import Box, ModelEmbedding, Quality
 
 Scope = Literal["enroll", "verify", "find", "represent", "read", "erase", "override", "metrics", "admin"]
+SubjectOrder = Literal["id", "name", "newest"]
 KeyKind = Literal[
     "native", "compreface-recognition", "compreface-detection", "compreface-verification", "deepface", "aws"
 ]
@@ -60,7 +61,8 @@ class Collection:
 class Subject:
     """A person in a collection. `id` is the caller's own identifier, or one made by us.
 
-    expires_at: when the subject is erased; None: never.
+    expires_at: when the subject is erased; None: never. photos: how many different ones are kept. cover_face: the id of
+    the face that shows it: that chosen, or of the best quality; None where no photo is kept.
     """
 
     id: str
@@ -70,6 +72,18 @@ class Subject:
     created_at: datetime
     faces: int = 0
     expires_at: datetime | None = None
+    photos: int = 0
+    cover_face: str | None = None
+
+
+@dataclass(frozen=True)
+class SubjectPlace:
+    """Where a subject stands in a list. key: what the list is sorted by: the id, the name without its letter case, or
+    the moment when the subject was made, ISO 8601."""
+
+    order: SubjectOrder
+    key: str
+    id: str
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +14,7 @@ from vultus.schemas.field_types import (
     Blank,
     CollectionName,
     Count,
+    FaceId,
     Flag,
     FutureMoment,
     JsonObject,
@@ -87,11 +88,15 @@ class SubjectFields(CallFields):
     expires_at: Annotated[FutureMoment | None, Blank] = Field(
         None, description="When the subject is erased, with time zone; an empty text takes the expiry away."
     )
+    cover_face: Literal[""] | FaceId | None = Field(
+        None, description="The face to show it by; an empty text: the one of the best quality again."
+    )
 
     @model_validator(mode="after")
     def _at_least_one_change(self) -> Self:
-        if self.name is None and self.metadata is None and "expires_at" not in self.model_fields_set:
-            raise ValueError("nothing to change was sent; send name, metadata, expires_at or several of them")
+        given = (self.name, self.metadata, self.cover_face)
+        if all(one is None for one in given) and "expires_at" not in self.model_fields_set:
+            raise ValueError("nothing to change was sent; send name, metadata, expires_at, cover_face or several")
         return self
 
     @property

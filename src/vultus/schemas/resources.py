@@ -71,6 +71,11 @@ class SubjectAnswer(BaseModel):
     name: str | None
     metadata: dict[str, Any]
     faces: int
+    photos: int = Field(description="How many different photos of it are kept.")
+    cover_face: str | None = Field(
+        description="The face to show it by: that chosen with PATCH, or the one of the best quality; null where no "
+        "photo is kept."
+    )
     created_at: AwareDatetime
     expires_at: AwareDatetime | None = Field(description="When it is erased; null: never, by itself.")
 
@@ -241,6 +246,8 @@ def subject_answer(subject: Subject) -> SubjectAnswer:
         name=subject.name or None,
         metadata=dict(subject.metadata),
         faces=subject.faces,
+        photos=subject.photos,
+        cover_face=subject.cover_face,
         created_at=subject.created_at,
         expires_at=subject.expires_at,
     )

@@ -9,7 +9,15 @@ from typing import Any
 
 from vultus.errors import NotFound, SubjectExists
 from vultus.records.answers import Deleted
-from vultus.records.stored import Collection, CollectionPolicies, EnrolledFace, Photo, Subject
+from vultus.records.stored import (
+    Collection,
+    CollectionPolicies,
+    EnrolledFace,
+    Photo,
+    Subject,
+    SubjectOrder,
+    SubjectPlace,
+)
 from vultus.search.recall import SearchState
 from vultus.service.context import ServiceContext
 from vultus.storage.lifetimes.expiry import Expired
@@ -68,6 +76,23 @@ class Galleries:
         page = tuple(self._context.gallery.subjects(collection, after=cursor, limit=limit + 1, query=query))
         return page[:limit], page[limit - 1].id if len(page) > limit else None
 
+    def subject_page(
+        self,
+        collection: str,
+        *,
+        order: SubjectOrder = "id",
+        after: SubjectPlace | None = None,
+        limit: int,
+        query: str | None = None,
+    ) -> tuple[tuple[Subject, ...], SubjectPlace | None]:
+        """One page of subjects in one of three orders, and the place after which the next begins (None at the end).
+
+        query: as of `subjects`. Raises CollectionNotFound.
+        """
+        page = self._context.gallery.subject_page(collection, order=order, after=after, limit=limit + 1, query=query)
+        following = page[limit - 1][1] if len(page) > limit else None
+        return tuple(subject for subject, _ in page[:limit]), following
+
     def subject(self, collection: str, subject: str) -> Subject:
         """One subject. Raises CollectionNotFound, SubjectNotFound."""
         return self._context.gallery.subject(collection, subject)
@@ -103,10 +128,20 @@ class Galleries:
         metadata: Mapping[str, Any] | None = None,
         expires_at: datetime | None = None,
         never_expires: bool = False,
+        cover_face: str | None = None,
     ) -> Subject:
-        """Replace name, metadata and expiry; None leaves a field as it is, never_expires takes the expiry away."""
+        """Replace name, metadata, expiry and cover face; None leaves a field as it is.
+
+        never_expires takes the expiry away, an empty cover_face the choice of a face.
+        """
         return self._context.gallery.update_subject(
-            collection, subject, name=name, metadata=metadata, expires_at=expires_at, never_expires=never_expires
+            collection,
+            subject,
+            name=name,
+            metadata=metadata,
+            expires_at=expires_at,
+            never_expires=never_expires,
+            cover_face=cover_face,
         )
 
     def forget(self, collection: str, subject: str) -> Deleted:

@@ -39,6 +39,8 @@ from vultus.storage.photo_records import photo_rows
 from vultus.storage.photo_records.photo_removal import PhotoRemoval
 from vultus.storage.replication.removal_pruning import RemovalPruning
 from vultus.storage.spaces import Spaces
+from vultus.storage.subject_lists.cover_faces import choose_cover
+from vultus.storage.subject_lists.subject_pages import select_subject
 
 
 def _nothing() -> None:
@@ -170,18 +172,24 @@ class Gallery(GalleryReader):
         metadata: Mapping[str, Any] | None = None,
         expires_at: datetime | None = None,
         never_expires: bool = False,
+        cover_face: str | None = None,
     ) -> Subject:
         """Replace name, metadata and expiry; None leaves a field as it is, never_expires takes the expiry away.
 
-        Raises: CollectionNotFound, SubjectNotFound, InvalidRequest (metadata that is no JSON object).
+        cover_face: the id of the face that shows the subject; an empty text takes the choice away.
+        Raises: CollectionNotFound, SubjectNotFound, InvalidRequest (metadata that is no JSON object, a cover face
+        without a photo), FaceNotFound (a cover face that the subject has not).
         """
         with self._database.writing() as connection:
             row = c.collection_row(connection, collection, lock=True)
-            subject_pk = s.subject_row(connection, row, subject_id).pk
+            subject = s.subject_row(connection, row, subject_id)
+            subject_pk = subject.pk
+            if cover_face is not None:
+                choose_cover(connection, subject, cover_face or None)
             s.update_subject_row(connection, subject_pk, name, metadata, expires_at, never_expires=never_expires)
             its_faces = f.face_ids(connection, lambda faces: faces.c.subject_pk == subject_pk)
             record(connection, self._act, "subject.update", collection=collection, objects=its_faces)
-            return s.select_subject(connection, row, subject_id)
+            return select_subject(connection, row, subject_id)
 
     def delete_subject(self, collection: str, subject_id: str) -> tuple[Deleted, PhotoKeys]:
         """Erase a subject, its faces and embeddings. Returns also the keys of photos that no face uses any more.
@@ -244,7 +252,7 @@ class Gallery(GalleryReader):
             photo_rows.lock(connection, photo_keys_of(faces))
             person: dict[str, Any] = {"name": name, "metadata": metadata, "expires_at": expires_at}
             added = add_to_subject(connection, row, subject_id, faces, datetime.now(UTC), **person)
-            answer = s.select_subject(connection, row, added.subject_id)
+            answer = select_subject(connection, row, added.subject_id)
             if added.changed:
                 ids = face_ids_of([added])
                 record(connection, self._act, "enroll", collection=collection, objects=ids, decisions=decisions)

@@ -8,7 +8,7 @@ from functools import cached_property
 from sqlalchemy import true
 
 from vultus.records.seen import Float32
-from vultus.records.stored import Collection, EnrolledFace, Subject
+from vultus.records.stored import Collection, EnrolledFace, Subject, SubjectOrder, SubjectPlace
 from vultus.search.segments import empty_rows
 from vultus.search.source import Allocate, ChangeSet, Fits, Mark, Owner, StoredEmbeddings, none_fits
 from vultus.storage import collections as c
@@ -18,6 +18,7 @@ from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 from vultus.storage.database import Database
 from vultus.storage.search_source import SearchSelects
+from vultus.storage.subject_lists.subject_pages import select_subject, select_subjects
 
 COLLECTIONS_NAMED = 5  # in a sentence
 
@@ -77,15 +78,28 @@ class GalleryReader:
 
         query: only subjects whose id begins with it, or whose name contains it, in any letter case.
         """
+        place = None if after is None else SubjectPlace("id", after, after)
+        return tuple(one for one, _ in self.subject_page(collection, after=place, limit=limit, query=query))
+
+    def subject_page(
+        self,
+        collection: str,
+        *,
+        order: SubjectOrder = "id",
+        after: SubjectPlace | None = None,
+        limit: int,
+        query: str | None = None,
+    ) -> tuple[tuple[Subject, SubjectPlace], ...]:
+        """As `subjects`, in this order; each with its place, after which another page begins."""
         with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
-            return s.select_subjects(connection, row, after, limit, query)
+            return select_subjects(connection, row, order=order, after=after, limit=limit, query=query)
 
     def subject(self, collection: str, subject_id: str) -> Subject:
         """Raises: CollectionNotFound, SubjectNotFound."""
         with self._database.reading() as connection:
             row = c.collection_row(connection, collection)
-            return s.select_subject(connection, row, subject_id)
+            return select_subject(connection, row, subject_id)
 
     def look_alikes(self, collection: str, subject_id: str) -> tuple[str, ...]:
         """The ids of some other subjects that look like this one, see `lookalikes`. Raises: CollectionNotFound."""
@@ -224,7 +238,7 @@ class GalleryReader:
             embeddings, sources = dict(zip(ids, vectors, strict=True)), f.select_sources(connection, pk)
             faces = f.select_subject_faces(connection, pk)
             parts = tuple((face, sources[face.id], embeddings.get(face.id)) for face in faces)
-            return s.select_subject(connection, row, subject_id), parts
+            return select_subject(connection, row, subject_id), parts
 
     def embeddings_beside(self, face_id: str, *, space: int) -> tuple[str, tuple[str, ...], Float32]:
         """The id of a face's subject, and the ids and embeddings, (N, D) float32, of all its faces.

@@ -12,7 +12,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Select,
     delete,
     func,
     insert,
@@ -24,7 +23,6 @@ from sqlalchemy import (
 from vultus.errors import InvalidRequest, SubjectNotFound
 from vultus.identifiers import canonical
 from vultus.lookalikes import look_alike, skeleton
-from vultus.records.stored import Subject
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted, require_storable
 from vultus.storage.letter_case import folded
@@ -175,29 +173,6 @@ def delete_subject_row(connection: Connection, subject_pk: int) -> None:
     connection.execute(delete(t.subjects).where(t.subjects.c.pk == subject_pk))
 
 
-def select_subject(connection: Connection, collection: Row[Any], subject_id: str) -> Subject:
-    """One subject with its number of faces. Raises: SubjectNotFound."""
-    subject = subject_row(connection, collection, subject_id)
-    return _subject(connection.execute(_COUNTED.where(t.subjects.c.pk == subject.pk)).one(), collection)
-
-
-def select_subjects(
-    connection: Connection, collection: Row[Any], after: str | None, limit: int, query: str | None = None
-) -> tuple[Subject, ...]:
-    """At most `limit` subjects in the order of their ids (by code point), those after the id `after`.
-
-    query: only subjects whose id begins with it, or whose name contains it, in any letter case.
-    """
-    statement = _with_counts(collection.pk).where(alive()).order_by(t.subjects.c.id).limit(limit)
-    if after is not None:
-        statement = statement.where(t.subjects.c.id > after)
-    if query:
-        wanted = canonical(query.casefold())
-        by_id = folded(t.subjects.c.id).startswith(wanted, autoescape=True)
-        statement = statement.where(by_id | folded(t.subjects.c.name).contains(wanted, autoescape=True))
-    return tuple(_subject(row, collection) for row in connection.execute(statement))
-
-
 def select_same_letters(connection: Connection, collection_pk: int, subject_id: str) -> tuple[str, ...]:
     """The ids of subjects that are this one but for the case of letters."""
     c = t.subjects.c
@@ -237,23 +212,3 @@ def _json(metadata: Mapping[str, Any]) -> str:
     except (TypeError, ValueError, RecursionError):  # their messages quote the value
         problem = "metadata is no JSON object; use texts, finite numbers, true, false, null, lists and objects only"
         raise InvalidRequest(problem) from None
-
-
-def _with_counts(collection_pk: int) -> Select[Any]:
-    return _COUNTED.where(t.subjects.c.collection_pk == collection_pk)
-
-
-_FACE_COUNT = select(func.count()).where(t.faces.c.subject_pk == t.subjects.c.pk).scalar_subquery()
-_COUNTED = select(t.subjects, _FACE_COUNT.label("faces"))
-
-
-def _subject(row: Row[Any], collection: Row[Any]) -> Subject:
-    return Subject(
-        id=row.id,
-        collection=collection.name,
-        name=row.name,
-        metadata=json.loads(row.metadata_json),
-        created_at=row.created_at,
-        faces=row.faces,
-        expires_at=row.expires_at,
-    )

@@ -1,6 +1,6 @@
 """The tables, as SQLAlchemy Core; their history is in `migrations/`.
 
-    collections ──< subjects ──< faces ──── embeddings, embeddings_b, image_labels
+    collections ──< subjects ──< faces ──── embeddings, embeddings_b, image_labels, cover_faces
          │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
           │├─────── pruned_removals                                 └──────< aws_secrets
           └───────< undo_log ──< undo_faces
@@ -219,6 +219,15 @@ image_labels = Table(
     Column("image_id", ShortId, nullable=False),
     Column("external_id", Text),
     Index("image_labels_by_image", "image_id"),
+)
+
+# The faces that operators chose to show subjects: see `subject_lists/cover_faces.py`.
+cover_faces = Table(
+    "cover_faces",
+    METADATA,
+    Column("subject_pk", ForeignKey("subjects.pk", ondelete="CASCADE"), primary_key=True),
+    Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), nullable=False),
+    Index("cover_faces_by_face", "face_pk"),
 )
 
 # Erased faces, for the search indexes: only the number of the face.

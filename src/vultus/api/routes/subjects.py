@@ -9,10 +9,11 @@ from pydantic import Field
 
 from vultus.api.auth import Caller, Gate
 from vultus.api.body import read_fields
-from vultus.api.cursors import Page, decode_subject_cursor, encode_cursor
+from vultus.api.cursors import Page, decode_place, encode_place
 from vultus.api.middleware.path_segments import CollectionPath, SubjectPath
 from vultus.api.openapi import RESOURCE_ERRORS, only_json
 from vultus.api.state import State
+from vultus.records.stored import SubjectOrder
 from vultus.schemas import resources
 from vultus.schemas.resource_requests import SubjectFields
 
@@ -29,22 +30,23 @@ class SubjectQuery(Page):
     q: str | None = Field(
         None, max_length=256, description="Only subjects whose id begins with it, or whose name contains it."
     )
+    sort: SubjectOrder = Field("id", description="id, name (of those without one the id), or newest first.")
 
 
 @router.get("/collections/{collection}/subjects")
 async def list_subjects(
     collection: CollectionPath, page: Annotated[SubjectQuery, Query()], caller: MayRead, state: State
 ) -> resources.SubjectPage:
-    """One page of the subjects, in the order of their ids; with q those found by id or name, in any letter case."""
+    """One page of the subjects, sorted; with q those found by id or name, in any letter case."""
     caller.require_collection(collection)
-    cursor = None if page.cursor is None else decode_subject_cursor(page.cursor)
-    service = state.system().service
+    after = None if page.cursor is None else decode_place(page.cursor, page.sort)
+    list_page = state.system().service.galleries.subject_page
     subjects, following = await state.run(
-        service.galleries.subjects, collection, cursor=cursor, limit=page.limit, query=page.q
+        list_page, collection, order=page.sort, after=after, limit=page.limit, query=page.q
     )
     return resources.SubjectPage(
         subjects=[resources.subject_answer(subject) for subject in subjects],
-        next_cursor=None if following is None else encode_cursor(following),
+        next_cursor=None if following is None else encode_place(following),
     )
 
 
@@ -64,12 +66,13 @@ async def get_subject(
 async def patch_subject(
     request: Request, collection: CollectionPath, subject: SubjectPath, caller: MayUpdateSubject, state: State
 ) -> resources.SubjectAnswer:
-    """Change name, metadata or expiry of a subject; what is not sent stays."""
+    """Change name, metadata, expiry or cover face of a subject; what is not sent stays."""
     caller.require_collection(collection)
     fields = await read_fields(request, SubjectFields)
     update = state.system().service.acting_as(caller.act).galleries.update_subject
-    expiry: dict[str, Any] = {"expires_at": fields.expires_at, "never_expires": fields.never_expires}
-    changed = await state.run(update, collection, subject, name=fields.name, metadata=fields.metadata, **expiry)
+    others: dict[str, Any] = {"expires_at": fields.expires_at, "never_expires": fields.never_expires}
+    others["cover_face"] = fields.cover_face
+    changed = await state.run(update, collection, subject, name=fields.name, metadata=fields.metadata, **others)
     return resources.subject_answer(changed)
 
 

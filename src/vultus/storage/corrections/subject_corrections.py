@@ -24,6 +24,7 @@ from vultus.storage.collections import quoted, require_storable
 from vultus.storage.corrections import undo_log as u
 from vultus.storage.corrections.face_moves import move_faces, restore_sources
 from vultus.storage.database import Database
+from vultus.storage.subject_lists.subject_pages import select_subject
 
 
 def _utc_now() -> datetime:
@@ -58,7 +59,7 @@ class Corrections:
             s.change_subject_row(connection, subject.pk, **s.spelled(new_id))
             _, undo = u.add_entry(connection, u.RENAME, subject, now + undo_for, {"was": subject.id, "is": new_id})
             self._record(connection, u.RENAME, row, lambda faces: faces.c.subject_pk == subject.pk)
-            return ChangedSubject(s.select_subject(connection, row, new_id), undo)
+            return ChangedSubject(select_subject(connection, row, new_id), undo)
 
     def merge(self, collection: str, subject_id: str, into: str, *, undo_for: timedelta) -> ChangedSubject:
         """Move all faces of a subject to another one, and remove the emptied subject.
@@ -81,7 +82,7 @@ class Corrections:
             moved = self._record(connection, u.MERGE, row, lambda faces: faces.c.subject_pk == subject.pk)
             _move(connection, entry, lambda faces: faces.c.subject_pk == subject.pk, target, moved)
             s.delete_subject_row(connection, subject.pk)
-            return ChangedSubject(s.select_subject(connection, row, into), undo, moved)
+            return ChangedSubject(select_subject(connection, row, into), undo, moved)
 
     def move(self, face_id: str, subject_id: str, *, undo_for: timedelta) -> MovedFace:
         """Move a face to a subject of its collection, made when new. The subject that it leaves stays, even if emptied.
@@ -130,7 +131,7 @@ class Corrections:
             if entry.kind == u.MOVE and json.loads(entry.payload)["created"]:
                 _remove_if_unused(connection, entry.other_pk)
             u.expire(connection, self._clock())
-            subject = s.select_subject(connection, row, s.subject_by_pk(connection, entry.subject_pk).id)
+            subject = select_subject(connection, row, s.subject_by_pk(connection, entry.subject_pk).id)
             return Undone(entry.kind, subject, 0 if revision is None else moved)
 
     def sweep(self) -> None:

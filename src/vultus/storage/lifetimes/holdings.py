@@ -18,6 +18,7 @@ from vultus.storage import subjects as s
 from vultus.storage import tables as t
 from vultus.storage.audit import Audit, AuditFilter
 from vultus.storage.database import Database
+from vultus.storage.subject_lists.subject_pages import select_subject
 
 EMBEDDINGS_AT_ONCE = 100
 LINES_AT_ONCE = 500
@@ -68,7 +69,7 @@ class HoldingsReader:
             return Holdings(
                 pk,
                 c.collection_of(row),
-                s.select_subject(connection, row, subject_id),
+                select_subject(connection, row, subject_id),
                 f.select_subject_faces(connection, pk),
                 tuple(_undo_entries(connection, pk)),
             )

@@ -70,11 +70,17 @@ def erase_collection(defaults: Defaults, collection: str) -> Call[DeletedCollect
 
 
 def list_subjects(
-    defaults: Defaults, *, query: str | None = None, collection: str | None = None, page_size: int | None = None
+    defaults: Defaults,
+    *,
+    query: str | None = None,
+    sort: Literal["id", "name", "newest"] | None = None,
+    collection: str | None = None,
+    page_size: int | None = None,
 ) -> Call[Page[Subject]]:
-    """All subjects by id; with query those whose id begins with it, or whose name contains it."""
+    """All subjects, sorted by id by default; with query those whose id begins with it, or whose name contains it."""
+    wanted = query_of(q=query, sort=sort, limit=page_size)
     path = f"{_collection(defaults, collection)}/subjects"
-    return Call(method="GET", path=path, read=page_of(Subject, "subjects"), query=query_of(q=query, limit=page_size))
+    return Call(method="GET", path=path, read=page_of(Subject, "subjects"), query=wanted)
 
 
 def get_subject(defaults: Defaults, subject: str, *, collection: str | None = None) -> Call[Subject]:
@@ -90,10 +96,15 @@ def update_subject(
     metadata: Mapping[str, Any] | None = None,
     expires_at: datetime | None = None,
     never_expires: bool = False,
+    cover_face: str | None = None,
     collection: str | None = None,
 ) -> Call[Subject]:
-    """Change name (an empty one removes it), metadata or expiry; what is left out stays."""
-    body = body_of(name=name, metadata=metadata, expires_at="" if never_expires else expires_at)
+    """Change name (an empty one removes it), metadata, expiry or cover face; what is left out stays.
+
+    cover_face: an empty text: the face of the best quality again.
+    """
+    moment = "" if never_expires else expires_at
+    body = body_of(name=name, metadata=metadata, expires_at=moment, cover_face=cover_face)
     path = subject_path(defaults, collection, subject)
     return Call(method="PATCH", path=path, read=record_of(Subject), body=body)
 

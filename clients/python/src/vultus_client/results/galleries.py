@@ -56,13 +56,18 @@ class Collection(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Subject(Record):
-    """A person. faces: how many. expires_at: when it is erased; None: never, by itself."""
+    """A person. faces, photos: how many. expires_at: when it is erased; None: never, by itself.
+
+    cover_face: the face to show it by; None where no photo is kept.
+    """
 
     subject: str
     collection: str
     name: str | None
     metadata: Mapping[str, Any]
     faces: int
+    photos: int
+    cover_face: str | None
     created_at: datetime
     expires_at: datetime | None
 
