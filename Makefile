@@ -10,7 +10,7 @@ IMAGE ?= vultus
 PRECISION ?= int8
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: serve test soak bench lint types lock image clean
+.PHONY: serve test soak bench docs lint types lock image clean
 
 serve: $(VENV)/.serve
 	@$(BIN)/vultus serve
@@ -28,6 +28,11 @@ soak: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
+# The site of docs/ in build/docs, for a browser or any web server: strict, and without anything of other hosts.
+docs: $(VENV)/.docs
+	$(VENV)/docs/bin/python -m sphinx -b html -W --keep-going -q -j auto -c docs/site -d build/docs-cache docs build/docs
+	@echo "build/docs/index.html"
+
 lint: $(VENV)/.test
 	$(BIN)/ruff check src clients tests benchmarks
 	$(BIN)/ruff format --check src clients tests benchmarks
@@ -39,6 +44,7 @@ types: $(VENV)/.test
 lock:
 	printf 'flit_core>=3.12,<4\npython-dateutil<3\n' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
 	uv pip compile pyproject.toml --extra dev --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements-dev.lock
+	printf 'furo>=2025.12\nmyst-parser>=5.1\nsphinx>=9.0\n' | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements-docs.lock
 	echo 'insightface==2.1' | uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file tests/photos.lock
 
 # The container image: ENGINE=podman, IMAGE=registry/vultus:1, PRECISION=auto, OPTIONS="--platform linux/arm64".
@@ -71,3 +77,9 @@ $(VENV)/.compreface: tests/compreface.lock | $(VENV)/bin/python
 	@$(PYTHON) -m venv $(VENV)/compreface
 	@$(VENV)/compreface/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r tests/compreface.lock \
 	  && touch $@ || { rm -rf $(VENV)/compreface; echo "no compreface-sdk: its tests are skipped"; }
+
+# An environment of its own: the docutils of awscli, which tests need, is older than that of Sphinx.
+$(VENV)/.docs: requirements-docs.lock | $(VENV)/bin/python
+	@$(PYTHON) -m venv $(VENV)/docs
+	@$(VENV)/docs/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-docs.lock
+	@touch $@

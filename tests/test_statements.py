@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.api.standin import StandInSystem
+from tests.documents.pages import PAGES, name_of
 from vultus.api.app import create_app
 from vultus.api.errors import STATUS
 from vultus.cli.command_table import COMMANDS, load
 from vultus.config import OF_THE_CLIENT, Settings
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "clients" / "python" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+PAGE = pytest.mark.parametrize("page", PAGES, ids=name_of)
 ROUTE = re.compile(r"`(?:(GET|POST|PUT|PATCH|DELETE) )?(/[a-z][\w/{}.-]*)")
 PUBLIC_FILES = {"/docs", "/openapi.json"}
 # Named as what is not there, or as places of other programs: each with the page that says so.
