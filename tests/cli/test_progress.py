@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from vultus.cli.output import Lines, Rate
+from vultus.cli.terminal.progress import Lines, Rate
 
 
 class Clock:

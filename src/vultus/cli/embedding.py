@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 import typer
 
 from vultus.cli.opening import Vision
-from vultus.cli.output import progress, say
+from vultus.cli.output import say
 from vultus.cli.settings import read_photo
+from vultus.cli.terminal.progress import progress
 from vultus.cli.threads import in_threads
 from vultus.config import Settings
 from vultus.evaluation.cache import Recipe, open_cache
@@ -42,13 +43,17 @@ CacheOption = Annotated[
 
 @dataclass(frozen=True)
 class Choices:
-    """What the command was asked for: see the options. reference: what scores are relative to; None: cosines count."""
+    """What the command was asked for: see the options. reference: what scores are relative to; None: cosines count.
+
+    as_json: whether JSON is printed, so that no bar is shown.
+    """
 
     model: ServedModel
     detector: str | None
     face: FaceChoice
     cache: Path | None
     reference: ReferenceFaces | None = None
+    as_json: bool = False
 
 
 def embed_photos(vision: Vision, paths: Sequence[Path], choices: Choices, settings: Settings) -> EmbeddedPhotos:
@@ -74,7 +79,7 @@ def embed_photos(vision: Vision, paths: Sequence[Path], choices: Choices, settin
             cache,
             reliability_of(choices),
         )
-        outcomes = _run(embedder, list(dict.fromkeys(paths)), settings.compute_slots)
+        outcomes = _run(embedder, list(dict.fromkeys(paths)), settings.compute_slots, bar=not choices.as_json)
     return gather(paths, outcomes, model.dimension)
 
 
@@ -108,9 +113,12 @@ def shown_detector(vision: Vision, choices: Choices) -> str:
     return name if choices.detector else f"{name} with its fallback"
 
 
-def _run(embedder: PhotoEmbedder, paths: Sequence[Path], threads: int) -> list[Outcome]:
+def _run(embedder: PhotoEmbedder, paths: Sequence[Path], threads: int, *, bar: bool) -> list[Outcome]:
     done: list[Outcome] = []
-    with progress("embedding", len(paths)) as advance, closing(in_threads(embedder.embed, paths, threads)) as outcomes:
+    with (
+        progress("embedding", len(paths), bar=bar) as advance,
+        closing(in_threads(embedder.embed, paths, threads)) as outcomes,
+    ):
         for outcome in outcomes:
             done.append(outcome)
             advance()

@@ -93,7 +93,7 @@ def calibrate(
     vision = openers_of(ctx).open_vision(settings)
     served = vision.models.resolve(model)
     of_card = served.scores_of_card()
-    choices = Choices(served, detector, face, cache, None if of_card is None else of_card[1])
+    choices = Choices(served, detector, face, cache, None if of_card is None else of_card[1], as_json)
     embedded = embed_photos(vision, [photo.path for photo in photos.photos], choices, settings)
     if undecided := int(embedded.undecided.sum()):
         say(f"{undecided:,} photos are left out: they are too damaged for the service to decide on")

@@ -99,7 +99,7 @@ def evaluate(
     data = _read(folder, pairs, attributes, column, words)
     vision = openers_of(ctx).open_vision(settings)
     served = vision.models.resolve(model)
-    choices = Choices(served, detector, face, cache, reference_by(served, by))
+    choices = Choices(served, detector, face, cache, reference_by(served, by), as_json)
     in_use = thresholds_in_use(choices)
     photos = embed_photos(vision, data.paths, choices, settings)
     found = _measure(data, photos, _setup(vision, choices, data), choices, in_use, gallery, templates)

@@ -22,7 +22,7 @@ from vultus.cli.options import (
     ModelName,
     check_rate,
 )
-from vultus.cli.output import print_json, print_lines, print_table, say
+from vultus.cli.output import print_json, print_lines, print_states, print_table, say
 from vultus.cli.settings import load_settings, read_photo
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.answers import FindResult, Identification
@@ -104,7 +104,7 @@ def _show_found(result: FindResult, model: str | None, seconds: float, as_json: 
 
 
 def _show_face(face: Identification) -> None:
-    print_lines([f"{face.decision}: {face.reason}"])
+    print_states([(face.decision, f": {face.reason}")])
     if face.liveness is not None:
         print_lines([f"{face.liveness.decision}: {face.liveness.reason}"])
     if face.matches:

@@ -23,8 +23,9 @@ from vultus.cli.opening import opened, openers_of
 from vultus.cli.options import AsJson, DataDir, FromService, InCollection, ModelDir, OnDevice, Strict
 from vultus.cli.other_services.photo_sources import open_source
 from vultus.cli.other_services.rekognition_photos import LabelledImporter, list_labelled_photos
-from vultus.cli.output import print_json, print_lines, progress, say
+from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import progress
 from vultus.cli.threads import in_threads
 from vultus.config import Settings
 from vultus.errors import FILE_FAILED, BadInput, CollectionNotFound, FaceRefused, InvalidRequest, SubjectExists
@@ -79,7 +80,7 @@ def import_folder(
     if folder is None or archive is not None:
         raise typer.BadParameter("name a FOLDER, or a file with --archive")
     if service == "rekognition":
-        report, finished = _import_labelled(ctx, Path(folder), settings, collection, limit)
+        report, finished = _import_labelled(ctx, Path(folder), settings, collection, limit, bar=not as_json)
         _conclude(report, finished, as_json)
         return
     with closing(open_source(service, folder, settings.max_image_bytes)) as source:
@@ -89,14 +90,14 @@ def import_folder(
         with _computing(ctx, settings, count) as (faces, accept):
             enrolment = Enrolment(faces.context, accept)
             importer = Importer(enrolment, faces.context.gallery, collection, face, source.read, strict)
-            finished = _import_all(importer.enroll, photos, _threads(count), report)
+            finished = _import_all(importer.enroll, photos, _threads(count), report, bar=not as_json)
             if finished and limit is None:
                 _add_subjects(faces, collection, source.subjects)
     _conclude(report, finished, as_json)
 
 
 def _import_labelled(
-    ctx: typer.Context, listing: Path, settings: Settings, collection: str, limit: int | None
+    ctx: typer.Context, listing: Path, settings: Settings, collection: str, limit: int | None, *, bar: bool
 ) -> tuple[ImportReport, bool]:
     """Index the photos of a list, and whether all were: in this process, whose threads share the cores."""
     listed = list_labelled_photos(listing)
@@ -104,7 +105,7 @@ def _import_labelled(
     report = ImportReport(collection, left_out=len(listed) - len(photos))
     with _computing(ctx, settings, 1) as (faces, _):
         importer = LabelledImporter(faces, collection, settings.max_image_bytes)
-        return report, _import_all(importer.enroll, photos, settings.compute_slots, report)
+        return report, _import_all(importer.enroll, photos, settings.compute_slots, report, bar=bar)
 
 
 def _conclude(report: ImportReport, finished: bool, as_json: bool) -> None:
@@ -189,12 +190,14 @@ def _valid(subject: str) -> str:
         raise InvalidRequest(f"the name of the person, or the sub-folder, {exc}; rename it") from exc
 
 
-def _import_all(enroll: Callable[[Any], Outcome], photos: Sequence[Photo], threads: int, report: ImportReport) -> bool:
+def _import_all(
+    enroll: Callable[[Any], Outcome], photos: Sequence[Photo], threads: int, report: ImportReport, *, bar: bool
+) -> bool:
     """Import the photos and count them in the report; False when Ctrl-C stopped it."""
     started = perf_counter()
     try:
         with (
-            progress("importing", len(photos)) as advance,
+            progress("importing", len(photos), bar=bar) as advance,
             closing(in_threads(enroll, photos, threads)) as outcomes,
         ):
             for outcome in outcomes:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-from rich.progress import Progress as Bar
 
 from vultus.cli.exit_codes import PARTLY, REFUSED
 from vultus.cli.options import AsJson, ModelDir
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import transferred, working
 from vultus.errors import ModelInvalid, ModelNameNotAllowed, ModelNotInstalled
 from vultus.models.card import ModelCard, find_card
 from vultus.models.repository.installed_files import FileCheck, remove, verify
 from vultus.models.repository.store import ModelStatus, ModelStore, open_store
-
-if TYPE_CHECKING:
-    from vultus.models.repository.download import Progress
 
 app = typer.Typer(help="Models: list, show, pull, prepare, verify, remove.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Id or alias of a model.")]
@@ -79,10 +72,13 @@ def prepare_models(
     """Convert and verify the weights of one model, or of all that are on this machine."""
     store = open_store(load_settings(model_dir=model_dir).model_dir)
     if name is not None:
-        store.prepare(_card_named(store, name))
-        statuses = [store.status(_card_named(store, name))]
+        card = _card_named(store, name)
+        with working(f"converting {card.id}", bar=not as_json):
+            store.prepare(card)
+        statuses = [store.status(card)]
     else:
-        statuses = [_prepared(store, card) for card in store.cards]
+        with working("converting the models", bar=not as_json):
+            statuses = [_prepared(store, card) for card in store.cards]
     if as_json:
         print_json({"models": [_summary(status) for status in statuses]})
     else:
@@ -118,10 +114,11 @@ def pull_model(
     card = _card_named(store, name)
     # Imported here, because it loads httpx, which takes longer than all of `models list`.
     pulling = import_module("vultus.models.repository.pull")
-    with _progress_bar(card.id) as progress:
+    with transferred(card.id, bar=not as_json) as progress:
         for member in store.members(card):
             pulling.pull(store, member, from_file=from_file, sha256=sha256, progress=progress)
-    store.prepare(card)
+    with working(f"converting {card.id}", bar=not as_json):
+        store.prepare(card)
     status = store.status(card)
     if as_json:
         print_json({"model_id": card.id, "state": status.state, "bytes": status.bytes})
@@ -152,7 +149,9 @@ def verify_model(
     """Read every weight file anew and check its SHA-256."""
     store = open_store(load_settings(model_dir=model_dir).model_dir)
     cards = [_card_named(store, name)] if name else _present_cards(store)
-    checks = [(member.id, check) for card in cards for member in store.members(card) for check in verify(store, member)]
+    with working("reading the weights", bar=not as_json):
+        members = [member for card in cards for member in store.members(card)]
+        checks = [(member.id, check) for member in members for check in verify(store, member)]
     if as_json:
         print_json({"files": [_checked(model_id, check) for model_id, check in checks]})
     else:
@@ -169,15 +168,6 @@ def _present_cards(store: ModelStore) -> list[ModelCard]:
 def _checked(model_id: str, check: FileCheck) -> dict[str, object]:
     path = None if check.path is None else check.path.name
     return {"model_id": model_id, "file": check.name, "path": path, "ok": check.ok, "detail": check.detail}
-
-
-@contextmanager
-def _progress_bar(label: str) -> Iterator[Progress]:
-    """A progress bar on stderr if that is a terminal; nothing otherwise."""
-    columns = (TextColumn(label), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bar(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _card_named(store: ModelStore, name: str) -> ModelCard:

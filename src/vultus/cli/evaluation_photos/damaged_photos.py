@@ -9,8 +9,8 @@ from pathlib import Path
 
 from vultus.cli.embedding import Choices, reliability_of
 from vultus.cli.opening import Vision
-from vultus.cli.output import progress
 from vultus.cli.settings import read_photo
+from vultus.cli.terminal.progress import progress
 from vultus.cli.threads import in_threads
 from vultus.config import Settings
 from vultus.evaluation.damage.measure_damage import DamageResult, choose_photos, measure_damage
@@ -48,7 +48,7 @@ def measure_damaged_photos(
     runs = [Copies(NONE), *all_copies()]
     photos = _open_photos(vision, [paths[number] for number in chosen], choices, settings)
     results = []
-    with progress("damaged photos", len(runs) * len(chosen)) as advance:
+    with progress("damaged photos", len(runs) * len(chosen), bar=not choices.as_json) as advance:
         for run in runs:
             unanswered, rates = measure_damage(
                 photos.embed(run, advance), people, thresholds, reference=choices.reference

@@ -11,8 +11,9 @@ from time import perf_counter
 
 from vultus import __version__
 from vultus.cli.opening import Vision
-from vultus.cli.output import print_json, print_lines, print_table, progress, say
+from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import read_photo
+from vultus.cli.terminal.progress import progress
 from vultus.cli.threads import in_threads
 from vultus.config import Settings
 from vultus.errors import BadInput, FaceRefused, InvalidRequest
@@ -45,7 +46,7 @@ def evaluate_liveness(
     Raises InvalidRequest, ModelNotInstalled, OSError.
     """
     model = vision.models.liveness()
-    outcomes, seconds = _judged(vision, read_presentations(folder), settings)
+    outcomes, seconds = _judged(vision, read_presentations(folder), settings, bar=not as_json)
     live, attacks = measure_kinds(outcomes, model.rule.threshold)
     found = LivenessEvaluation(
         words or folder.resolve().name,
@@ -77,7 +78,7 @@ def calibrate_liveness(
     Raises InvalidRequest, ModelNotInstalled, StorageFailed, OSError.
     """
     model = vision.models.liveness()
-    outcomes, _ = _judged(vision, read_presentations(folder), settings)
+    outcomes, _ = _judged(vision, read_presentations(folder), settings, bar=not as_json)
     scores = [one.score for one in outcomes if one.kind == LIVE and one.score is not None]
     threshold = threshold_for(scores, bpcer)
     if threshold <= 0:
@@ -125,12 +126,14 @@ def show_liveness(model_id: str, found: LivenessCalibration, source: str, as_jso
     )
 
 
-def _judged(vision: Vision, photos: Sequence[Presentation], settings: Settings) -> tuple[list[Outcome], float]:
+def _judged(
+    vision: Vision, photos: Sequence[Presentation], settings: Settings, *, bar: bool
+) -> tuple[list[Outcome], float]:
     """The outcomes, and the seconds that the model takes a face."""
     spent: list[float] = []
     work = _judge_one(vision, settings, spent)
     with (
-        progress("judging", len(photos)) as advance,
+        progress("judging", len(photos), bar=bar) as advance,
         closing(in_threads(work, photos, settings.compute_slots)) as outcomes,
     ):
         done = []

@@ -20,8 +20,9 @@ from vultus.backup.last_backup import LastBackup, write_last_backup
 from vultus.backup.restore import restore_backup
 from vultus.backup.retention import backup_name, remove_older
 from vultus.cli.options import AsJson, DataDir
-from vultus.cli.output import print_json, print_lines, progress, say
+from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import progress
 from vultus.config import Settings
 from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
@@ -82,7 +83,7 @@ def backup(
             with_key=with_key,
             recipients=recipients,
             work_dir=settings.data_dir if recipients else None,
-            progress=partial(progress, lines=False),
+            progress=partial(progress, lines=False, bar=not as_json),
         )
         _remember(settings, target, verified)
         Audit(database).add(Act(COMMAND).line("backup"))

@@ -17,8 +17,9 @@ from vultus.backup.last_backup import read_last_backup
 from vultus.cli.exit_codes import REFUSED, sentence_of
 from vultus.cli.opening import SelfTestRun, is_needed, openers_of
 from vultus.cli.options import AsJson, DataDir, ModelDir
-from vultus.cli.output import print_json, print_lines
+from vultus.cli.output import print_json, print_states
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import working
 from vultus.config import Settings
 from vultus.errors import VultusError
 from vultus.models.precision import CPUINFO, cpu_flags
@@ -183,11 +184,12 @@ def models(settings: Settings) -> Iterator[Check]:
 def doctor(ctx: typer.Context, data_dir: DataDir = None, model_dir: ModelDir = None, as_json: AsJson = False) -> None:
     """Check Python, settings, data, models and processor, and run each network once. Changes nothing."""
     settings = load_settings(data_dir=data_dir, model_dir=model_dir)
-    findings = list(_findings(settings, openers_of(ctx).run_self_test))
+    with working("checking", bar=not as_json):
+        findings = list(_findings(settings, openers_of(ctx).run_self_test))
     if as_json:
         print_json({"healthy": not _any_failed(findings), "checks": [asdict(finding) for finding in findings]})
     else:
-        print_lines(f"{finding.state:<4}  {finding.name}: {finding.detail}" for finding in findings)
+        print_states((f"{finding.state:<4}", f"  {finding.name}: {finding.detail}") for finding in findings)
     raise typer.Exit(REFUSED if _any_failed(findings) else 0)
 
 

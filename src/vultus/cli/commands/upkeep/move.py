@@ -11,8 +11,9 @@ import typer
 
 from vultus.backup.restore import refuse_unfinished
 from vultus.cli.options import AsJson, DataDir
-from vultus.cli.output import print_json, print_lines, progress
+from vultus.cli.output import print_json, print_lines
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import progress
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid, StorageFailed
 from vultus.storage.audit import COMMAND, Act
@@ -66,9 +67,9 @@ def move(
             _show_plan(known, done, to, as_json)
             return
         with _target(settings, to) as target, leading(target, "the target"):
-            moved = _move(source, target, known)
+            moved = _move(source, target, known, bar=not as_json)
             if copies is not None:
-                _copy_photos(source, settings, copies)
+                _copy_photos(source, settings, copies, bar=not as_json)
             finish(source, target, Act(COMMAND))
     _show(moved, settings, to, photos, as_json)
 
@@ -111,24 +112,24 @@ def _usable_photos(url: str, settings: Settings) -> PhotoStore:
     return store
 
 
-def _move(source: Database, target: Database, known: Source) -> dict[str, Content]:
+def _move(source: Database, target: Database, known: Source, *, bar: bool) -> dict[str, Content]:
     rows = sum(known.rows.values())
-    with _counting("rows copied", rows) as advance:
+    with _counting("rows copied", rows, bar=bar) as advance:
         advance(rows_there(target, known))
         copy_rows(source, target, known, advance=advance)
-    with _counting("rows compared", 2 * rows) as advance:
+    with _counting("rows compared", 2 * rows, bar=bar) as advance:
         return compare(source, target, advance=advance)
 
 
-def _copy_photos(source: Database, settings: Settings, copies: PhotoStore) -> None:
+def _copy_photos(source: Database, settings: Settings, copies: PhotoStore, *, bar: bool) -> None:
     place = open_photos(photo_location(settings.photo_url, settings.data_dir))
-    with progress("photos copied", photo_count(source), lines=False) as advance:
+    with progress("photos copied", photo_count(source), lines=False, bar=bar) as advance:
         copy_photos(source, place, copies, advance=advance)
 
 
 @contextmanager
-def _counting(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    with progress(label, total, lines=False) as advance:
+def _counting(label: str, total: int, *, bar: bool) -> Iterator[Callable[[int], None]]:
+    with progress(label, total, lines=False, bar=bar) as advance:
 
         def advance_by(rows: int) -> None:
             for _ in range(rows):

@@ -13,7 +13,7 @@ import typer
 
 from vultus.cli.exit_codes import REFUSED
 from vultus.cli.options import AsJson, DataDir
-from vultus.cli.output import print_json, print_lines
+from vultus.cli.output import print_json, print_lines, print_states
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import NotReady
@@ -50,6 +50,7 @@ def status(
         print_json(found)
     else:
         print_lines(_lines(found))
+        print_states(("warning:", f" {warning}") for warning in found.get("warnings", []))
     fine = found.get("status", "ready") == "ready" and not found.get("warnings")
     raise typer.Exit(0 if fine else REFUSED)
 
@@ -107,7 +108,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
             f"{name.replace('_', ' ')} {value}" for name, value in map(_shown, found.get(part, {}).items())
         )
         lines += [f"{part}: {shown}"] if shown else []
-    return [*lines, *(f"warning: {warning}" for warning in found.get("warnings", []))]
+    return lines
 
 
 def _shown(entry: tuple[str, Any]) -> tuple[str, Any]:
