@@ -92,10 +92,3 @@ def test_the_table_of_errors_lists_each_code_with_its_status():
     }
     internal = {"model_invalid", "storage_failed", "settings_invalid"}  # answered as "internal"
     assert listed == {code: status for code, status in STATUS.items() if code not in internal}
-
-
-@PAGE
-def test_nothing_is_promised_that_is_not_there(page):
-    """Extend it with whatever is taken out of the plans."""
-    text = page.read_text("utf-8")
-    assert [word for word in ("the console",) if word in text] == []

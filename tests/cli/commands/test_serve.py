@@ -101,7 +101,7 @@ def test_the_banner_shows_a_new_admin_key_once(tmp_path, surroundings):
     first = banner(settings, "vk_new", 8000)
     second = banner(settings, None, 8000)
     assert first[0] == f"Vultus {__version__} is ready on http://127.0.0.1:8000"
-    assert "http://127.0.0.1:8000/docs" in first[1]
+    assert first[1] == "  Open:    http://127.0.0.1:8000/console (programs: http://127.0.0.1:8000/docs)"
     assert str(tmp_path) in first[2]
     assert first[3] == "  Admin key (shown this once; keep it safe): vk_new"
     assert not any("key" in line for line in second)

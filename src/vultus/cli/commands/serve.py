@@ -81,8 +81,7 @@ def banner(settings: Settings, new_admin_key: str | None, port: int) -> list[str
     url = server_url(settings.host, port)
     lines = [
         f"Vultus {__version__} is ready on {url}",
-        f"  Console: {url}/console",
-        f"  Try it:  {url}/docs",
+        f"  Open:    {url}/console (programs: {url}/docs)",
         f"  Data:    {settings.data_dir.absolute()}",
     ]
     if settings.without_keys:
