@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
 
 import typer
 
 from vultus.cli.id_prefix import full_id
 from vultus.cli.options import AsJson, DataDir, check_collection, check_name
 from vultus.cli.output import print_json, print_lines, print_table
-from vultus.cli.server_address import check_url, console_link, server_url
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.identifiers import DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES
 from vultus.records.stored import SCOPES, ApiKey, Scope
 from vultus.schemas.resources import key_answer, rotated_key_answer
+from vultus.server.address import console_link, server_url
 from vultus.storage.audit import COMMAND, Act
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import ready_database
@@ -40,6 +41,16 @@ def check_scopes(scopes: list[str] | None) -> list[str] | None:
         if scope not in SCOPES:
             raise typer.BadParameter(f"there is no scope {scope!r}; use {', '.join(SCOPES)}")
     return scopes
+
+
+def check_url(url: str | None) -> str | None:
+    """Callback of --url. Raises BadParameter for what a link to the console cannot begin with."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise typer.BadParameter("this is no address of a server; use one like https://faces.example.org")
+    return url
 
 
 @app.command("create")

@@ -13,12 +13,12 @@ import typer
 from vultus import __version__
 from vultus.cli.opening import Openers, openers_of
 from vultus.cli.options import DataDir, ModelDir, OnDevice
-from vultus.cli.server_address import server_url
 from vultus.cli.settings import load_settings
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
 from vultus.files import make_folders
 from vultus.malloc import limit_kept_memory
+from vultus.server.address import server_url
 from vultus.server.log_lines import BoundedHandler, LogFormat
 from vultus.server.process import run_server
 from vultus.server.signals import handling, leave
