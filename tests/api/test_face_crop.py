@@ -10,6 +10,8 @@ from starlette.testclient import TestClient
 from tests.api.standin import StandInAuditSink
 from tests.pictures import drawn_photo, encoded, opened
 from vultus.api.app import create_app
+from vultus.storage.audit import Audit
+from vultus.storage.audit_writer import BackgroundAuditWriter
 from vultus.vision.detected_photo import scaled
 from vultus.wiring.parts import System
 
@@ -80,7 +82,7 @@ def test_a_face_of_an_older_release_is_detected_again(small, small_client):
 
 def test_only_the_callers_own_cache_may_keep_a_crop(small_client, face_id):
     answer = small_client.get(f"/faces/{face_id}/photo?crop=face")
-    assert answer.headers["cache-control"] == "private, max-age=600"
+    assert answer.headers["cache-control"] == "private, no-cache"
     assert answer.headers["vary"] == "Authorization, X-API-Key"
     assert answer.headers["x-content-type-options"] == "nosniff"
     for query in ("", "?crop=other"):
@@ -93,7 +95,7 @@ def test_what_the_caller_holds_already_is_not_sent_again(small_client, face_id):
     for held in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         answer = small_client.get(url, headers={"if-none-match": held})
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
-        assert answer.headers["cache-control"] == "private, max-age=600"
+        assert answer.headers["cache-control"] == "private, no-cache"
     assert small_client.get(url, headers={"if-none-match": '"other"'}).status_code == 200
     assert small_client.get(f"{url}&size=32", headers={"if-none-match": tag}).status_code == 200
 
@@ -139,7 +141,7 @@ def test_a_key_of_other_collections_gets_no_crop(whole, small_client, face_id):
     assert (answer.status_code, answer.json()["error"]) == (403, "collection_not_allowed")
 
 
-def test_a_crop_is_audited_like_the_photo_also_when_it_is_not_sent_again(whole, small_client, face_id):
+def test_a_crop_is_audited_also_when_it_is_not_sent_again(whole, small_client, face_id):
     sink = StandInAuditSink()
     app = create_app(System(**{**vars(whole), "audit_sink": sink}))
     url = f"/faces/{face_id}/photo?crop=face"
@@ -147,4 +149,33 @@ def test_a_crop_is_audited_like_the_photo_also_when_it_is_not_sent_again(whole, 
         tag = client.get(url).headers["etag"]
         client.get(url, headers={"if-none-match": tag})
     lines = [(line.action, line.collection, line.objects, line.outcome) for line in sink.lines]
-    assert lines == [("face.photo", "default", (face_id,), "ok")] * 2
+    assert lines == [("face.crop", "default", (face_id,), "ok")] * 2
+
+
+def test_a_page_of_crops_is_one_line_of_the_audit(small, whole, small_client):
+    ids = [enroll(small_client, drawn_photo(person), f"p{person}") for person in range(3)]
+    database = small.gallery._database
+    writer = BackgroundAuditWriter(database)
+    with TestClient(
+        create_app(System(**{**vars(whole), "audit_sink": writer})), headers=dict(small_client.headers)
+    ) as client:
+        for face_id in (*ids, ids[0]):
+            assert client.get(f"/faces/{face_id}/photo?crop=face").status_code == 200
+        assert client.get("/faces/none/photo?crop=face").status_code == 404
+        client.get(f"/faces/{ids[0]}/photo")
+    writer.close()
+    lines = [(line.action, line.objects, line.outcome) for line in Audit(database).lines()]
+    assert [line for line in lines if line[0] == "face.crop"] == [
+        ("face.crop", (), "face_not_found"),
+        ("face.crop", tuple(ids), "ok"),
+    ]
+    assert ("face.photo", (ids[0],), "ok") in lines
+
+
+def test_a_crop_of_a_collection_that_keeps_no_photos_is_refused_in_words(small_client):
+    small_client.put("/collections/bare", json={"policies": {"store_photos": False}})
+    answer = small_client.post("/enroll", files={"img": drawn_photo(1)}, data={"subject": "a", "collection": "bare"})
+    url = f"/faces/{answer.json()['faces'][0]['face_id']}/photo?crop=face"
+    refused = small_client.get(url)
+    assert (refused.status_code, refused.json()["error"]) == (404, "not_found")
+    assert "no photo is kept" in refused.json()["detail"]

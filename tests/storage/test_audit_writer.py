@@ -10,7 +10,7 @@ import pytest
 from tests.waiting import wait_until
 from vultus.records.stored import AuditLine
 from vultus.storage.audit import Audit
-from vultus.storage.audit_writer import BackgroundAuditWriter
+from vultus.storage.audit_writer import MERGE_SECONDS, BackgroundAuditWriter
 
 NEVER = 3600.0
 
@@ -85,3 +85,49 @@ def test_many_threads_lose_no_line(database, audit):
         thread.join()
     audit_sink.close()
     assert len(audit.lines(limit=10_000)) == 800
+
+
+def crop(*faces: str, actor: str = "k", collection: str = "people") -> AuditLine:
+    return AuditLine(actor, "face.crop", collection, faces, len(faces), request_id=f"of {faces[0]}")
+
+
+def merged(audit: Audit) -> list[tuple[object, ...]]:
+    return [(line.actor, line.collection, line.objects, line.object_count, line.request_id) for line in audit.lines()]
+
+
+def test_small_pictures_read_in_a_while_are_one_line_for_each_actor_and_collection(database, audit):
+    writer = BackgroundAuditWriter(database, flush_seconds=NEVER)
+    for line in (crop("a"), crop("b"), crop("a"), crop("c", actor="l"), crop("d", collection="guests"), crop("e")):
+        writer.add(line)
+    assert writer.waiting == 3
+    writer.flush()
+    assert merged(audit) == [
+        ("k", "people", ("a", "b", "e"), 3, None),
+        ("l", "people", ("c",), 1, "of c"),
+        ("k", "guests", ("d",), 1, "of d"),
+    ]
+    writer.close()
+
+
+def test_no_face_is_left_out_of_a_merged_line(database, audit):
+    writer = BackgroundAuditWriter(database, flush_seconds=NEVER)
+    for number in range(250):
+        writer.add(crop(f"f{number}"))
+    writer.close()
+    assert [line.object_count for line in audit.lines()] == [100, 100, 50]
+    assert [face for line in audit.lines() for face in line.objects] == [f"f{number}" for number in range(250)]
+
+
+def test_reads_are_merged_for_ten_seconds_from_the_first_on(database, audit):
+    now = [0.0]
+    writer = BackgroundAuditWriter(database, flush_seconds=0.01, clock=lambda: now[0])
+    writer.add(crop("a"))
+    now[0] = MERGE_SECONDS - 1
+    writer.add(crop("b"))
+    writer.add(AuditLine("k", "find"))
+    wait_until(audit.lines, "the other line to be written")
+    assert [line.action for line in audit.lines()] == ["find"]
+    now[0] = MERGE_SECONDS + 1
+    wait_until(lambda: len(audit.lines()) == 2, "the merged line to be written")
+    assert audit.lines()[-1].objects == ("a", "b")
+    writer.close()

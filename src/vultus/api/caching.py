@@ -1,4 +1,4 @@
-"""Answers that only the caller's own cache may keep: how long, and when they are still the same."""
+"""Answers that only the caller's own cache may keep; before it uses one, it asks whether that is still the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
-MAX_AGE_SECONDS = 600  # how long a face that was erased since may go on being shown by the cache of a browser
 # A browser keeps answers by address: without Vary, one key's answer would be shown to the next key in it.
 VARY = "Authorization, X-API-Key"
 
@@ -19,8 +18,8 @@ def entity_tag(*parts: object) -> str:
 
 
 def cache_headers(tag: str) -> dict[str, str]:
-    """The headers of such an answer."""
-    return {"Cache-Control": f"private, max-age={MAX_AGE_SECONDS}", "ETag": tag, "Vary": VARY}
+    """The headers of such an answer. Without asking, a cache would go on showing a face that was erased since."""
+    return {"Cache-Control": "private, no-cache", "ETag": tag, "Vary": VARY}
 
 
 def not_modified(request: Request, tag: str) -> Response | None:

@@ -19,7 +19,7 @@ PAGE = (
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 CACHEABLE = ("/static-", "/console")  # files of /docs and of the console; any other answer may be about people
-OF_THE_CALLER = "private, max-age="  # how the Cache-Control of an answer begins that the caller's own cache may keep
+OF_THE_CALLER = "private, no-cache"  # see `vultus.api.caching`
 
 
 class SecurityHeadersMiddleware:

@@ -17,6 +17,7 @@ from vultus.records.stored import EnrolledFace
 from vultus.schemas import resources
 from vultus.schemas.field_types import PlainInteger
 from vultus.service.galleries import CROP_VERSION, stored_photo_of
+from vultus.storage.audit import CROP
 
 router = APIRouter(tags=["galleries"], responses=RESOURCE_ERRORS)
 
@@ -81,6 +82,8 @@ async def get_photo(
     request: Request, face_id: IdPath, query: Annotated[PhotoQuery, Query()], caller: MayReadPhoto, state: State
 ) -> Response:
     """The stored photo of a face, a JPEG; with crop=face only the face, which the caller's own cache may keep."""
+    if query.crop is not None:
+        caller.act.action = CROP
     face = await _face(face_id, caller, state)
     galleries = state.system().service.galleries
     if query.crop is not None:
