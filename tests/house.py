@@ -38,6 +38,7 @@ REPEATED = {
     "answers": "what the use cases answer, and its JSON shapes",
     "damage": "what a photo has lost of a face, and the copies of photos that are damaged to measure it",
     "jobs": "background work: the folder that runs it, the routes, their shapes, the commands, the rows",
+    "bulk_jobs": "POST /jobs: the route and its fields",
     "reembedding": "re-embedding: the routes, their shapes, the use case",
     "calibrate": "the command, and the measurement behind it",
     "status": "how the service is: the folder that finds out, the shape of the answer, the command",

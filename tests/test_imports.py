@@ -37,6 +37,7 @@ MAY_KNOW = {
     "vision": GROUND | {"matching"},
     "models": GROUND,
     "search": GROUND,
+    "outgoing": GROUND,
     "status": GROUND | {"search", "storage", "backup"},
     "schemas": GROUND | {"matching", "search"},
     "storage": GROUND | {"search"},
@@ -50,11 +51,11 @@ MAY_KNOW = {
     "model_registry": GROUND
     | {"loaded_models", "model_loading", "model_references", "liveness_models", "matching", "vision", "models"},
     "portable": GROUND | {"storage"},
-    "jobs": GROUND | {"vision", "storage", "service"},
+    "jobs": GROUND | {"vision", "storage", "service", "outgoing"},
     "wiring": FLOOR
-    | {"config", "storage", "backup", "status", "service", "jobs", "model_registry"}
+    | {"config", "outgoing", "storage", "backup", "status", "service", "jobs", "model_registry"}
     | {"liveness_models"},
-    "api": GROUND | {"config", "schemas", "matching", "search", "storage", "status", "service"},
+    "api": GROUND | {"config", "outgoing", "schemas", "matching", "search", "storage", "status", "service"},
     "server": GROUND | {"config", "wiring", "api"},
     "cli": FLOOR
     | {"config", "schemas", "storage", "backup", "portable", "status", "service", "jobs"}

@@ -6,6 +6,7 @@ Settings are read at the top only: wiring, the HTTP application, the command lin
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,9 @@ OF_THE_CLIENT = frozenset({"url", "key"})  # variables that vultus_client reads
 ALIKE = 0.75  # of difflib: a letter more, less or other, a word more or less; "service_host" is not like "host"
 CORES_OF_A_WORKER = 4  # fewer leave Python's lock no work for another process
 ROOT_PATH = r"^(/[A-Za-z0-9._~-]+)*$"
+WEBHOOK_ADDRESS = r"https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+;=:@/-]*)?"
+WEBHOOK_SECRET_PREFIX = "whsec_"
+WEBHOOK_SECRET_BYTES = (24, 64)  # standardwebhooks.com, "Signature scheme"
 ORIGIN = r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}  # which browsers leave out
 MAX_AUDIT_DAYS = 36_500
@@ -53,10 +57,41 @@ def _origin(value: str) -> str:
     return value
 
 
+def _webhook_address(value: str) -> str:
+    """Refuses what is no beginning of a URL of a server."""
+    if not re.fullmatch(WEBHOOK_ADDRESS, value) or {".", ".."} & set(value.split("/")):
+        raise ValueError(
+            f"{value[:80]!a} is no address of a server; write scheme, host, port if it has one, and a path if only "
+            "what is below it may be told: https://hr.example/hooks"
+        )
+    return value
+
+
+def _texts(value: Any) -> Any:
+    return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
+
+
+def _webhook_secrets(value: SecretStr | None) -> SecretStr | None:
+    """Refuses what is no secret of Standard Webhooks, without repeating it."""
+    for one in [] if value is None else value.get_secret_value().split(","):
+        try:
+            key = b64decode(one.strip().removeprefix(WEBHOOK_SECRET_PREFIX), validate=True)
+        except ValueError:
+            key = b""
+        if not WEBHOOK_SECRET_BYTES[0] <= len(key) <= WEBHOOK_SECRET_BYTES[1]:
+            raise ValueError(
+                "is no secret of 24 to 64 bytes in base64; make one by: echo whsec_$(openssl rand -base64 32)"
+            )
+    return value
+
+
 HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.:-]+$", max_length=253)]  # with colons: IPv6
 HostNames = Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_names)]
 Origin = Annotated[str, StringConstraints(max_length=300), AfterValidator(_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_names), Field(max_length=100)]
+
+WebhookAddress = Annotated[str, StringConstraints(max_length=500), AfterValidator(_webhook_address)]
+WebhookAddresses = Annotated[tuple[WebhookAddress, ...], NoDecode, BeforeValidator(_texts), Field(max_length=100)]
 
 DialectName = Literal["compreface", "rekognition", "deepface"]
 DialectNames = Annotated[tuple[DialectName, ...], NoDecode, BeforeValidator(_names)]
@@ -314,6 +349,44 @@ class Settings(BaseSettings):
         10.0, gt=0, description="Longest that fetching all images of one request may take, seconds."
     )
 
+    max_job_bytes: int = Field(
+        1024 * MIB,
+        gt=0,
+        description="Largest archive of POST /jobs, bytes. It is stored beside the database until its job has ended, "
+        "see [bulk jobs](jobs.md).",
+    )
+    max_job_items: int = Field(10_000, gt=0, le=100_000, description="Most photos in one POST /jobs.")
+    max_job_unpacked_bytes: int = Field(
+        4096 * MIB,
+        gt=0,
+        description="Most bytes that the photos of an archive may have unpacked, all together. They are unpacked one "
+        "by one, in memory.",
+    )
+    job_upload_seconds: float = Field(
+        600.0, gt=0, description="Longest that an archive of POST /jobs may take to arrive, seconds."
+    )
+    max_waiting_jobs: int = Field(
+        20, gt=0, description="Most bulk jobs that are queued or running; beyond it, callers are told queue_full."
+    )
+    job_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="How long a job is kept once it has ended, with the outcomes of its photos, which name subjects "
+        "and files; days.",
+    )
+    webhook_addresses: WebhookAddresses = Field(
+        default_factory=tuple,
+        description="Addresses that may be told when a bulk job has ended, separated by commas: "
+        "`https://hr.example/hooks,http://10.0.0.7:9000`. Scheme, host and port must be equal, and a path begins with "
+        "that of the address. Default: none, and a request with a webhook is refused.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="Signs what is sent to them, as Standard Webhooks says: `whsec_` and 24 to 64 bytes in base64. "
+        "Two, with a comma between, while receivers change from the one to the other.",
+    )
+
     @field_validator("*", mode="before")
     @classmethod
     def _numbers_are_plain(cls, value: object, info: ValidationInfo) -> object:
@@ -322,6 +395,11 @@ class Settings(BaseSettings):
         if int in kinds:
             return plain_integer(value)
         return plain_number(value) if float in kinds else value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _signs(cls, value: SecretStr | None) -> SecretStr | None:
+        return _webhook_secrets(value)
 
     @cached_property
     def grace_seconds(self) -> float:

@@ -29,7 +29,7 @@ from vultus.storage.audit_writer import BackgroundAuditWriter
 from vultus.storage.photo_stores.location import open_photos, photo_location
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.compute_slots import ComputeSlots
-from vultus.wiring.background import job_runner
+from vultus.wiring.background import bulk_runner, job_runner, webhook_sweeper
 from vultus.wiring.parts import SERVER, Duties, System
 
 
@@ -64,6 +64,11 @@ def opened(settings: Settings, duties: Duties = SERVER) -> Iterator[System]:
         if duties.jobs and url:
             runner = stack.enter_context(closing(job_runner(small.service)))
             runner.start()
+        if duties.jobs:
+            stack.enter_context(closing(bulk := bulk_runner(small.service, settings)))
+            stack.enter_context(closing(sweeper := webhook_sweeper(small.service, settings)))
+            bulk.start()
+            sweeper.start()
         parts: Any = small
         sink = stack.enter_context(closing(BackgroundAuditWriter(parts.gallery._database)))
         pipeline, audit = parts.service.context.pipeline, Audit(parts.gallery._database)

@@ -39,6 +39,7 @@ ACTIONS = {
     "patch_collection": ("collection.policy", CHANGE),
     "delete_collection": ("collection.erase", CHANGE),
     "rename_subject": ("subject.rename", CHANGE),
+    "create_job": ("job.create", CHANGE),
     "cancel_job": ("job.cancel", CHANGE),
     "start_reembedding": ("reembed", CHANGE),
     "finish_reembedding": ("reembed.finish", CHANGE),

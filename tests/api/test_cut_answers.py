@@ -16,6 +16,7 @@ CUT = {
     "AuditPage.lines": "next_cursor",
     "FacePage.faces": "next_cursor",
     "JobPage.jobs": "next_cursor",
+    "JobDetailsAnswer.items": "next_cursor",
     "SubjectPage.subjects": "next_cursor",
     "ReembeddingAnswer.missing": "next_cursor",
     "AuditLineAnswer.objects": "object_count",
@@ -33,6 +34,7 @@ WHOLE = {
     *("CompareAnswer.results", "EnrollAnswer.rejected"),  # one for each that was sent
     *("RenamedSubject.cautions", "MovedFaceAnswer.cautions", "Representation.cautions"),
     "DeletedSubject.other_spellings",
+    "JobItemAnswer.cautions",
     *("AuditLineAnswer.decisions", "DecisionAnswer.chosen"),  # one for each face, and for each photo
     "DecisionAnswer.face_ids",  # the best five are what decided, and are said to be five at most
     *("CompareAnswer.cautions", "EnrollAnswer.cautions", "FoundFace.cautions", "VerifyAnswer.cautions"),

@@ -15,10 +15,10 @@ from starlette.testclient import TestClient
 from tests.api.standin import StandInService, StandInSystem, photo
 from tests.waiting import patient, wait_until
 from vultus.api.app import create_app
-from vultus.api.image_urls.fetch import FETCHES_AT_ONCE, Fetcher
 from vultus.api.state import AppState
 from vultus.config import Settings
 from vultus.errors import BadInput, InvalidImage, InvalidRequest, QueueFull, RequestTooLarge, VultusError
+from vultus.outgoing.image_fetch import FETCHES_AT_ONCE, Fetcher
 
 PUBLIC = "93.184.216.34"
 Answer = Callable[[bytes], bytes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vultus.api.image_urls.public_addresses import is_public
+from vultus.outgoing.public_addresses import is_public
 
 INSIDE = [
     "127.0.0.1",

@@ -20,7 +20,7 @@ from vultus.backup.seal_check import broken_seals
 from vultus.errors import InstallationKeyMissing, SealBroken, StorageFailed
 from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.records.embedding_spaces import Space
-from vultus.records.stored import ImageLabel
+from vultus.records.stored import ImageLabel, JobItem
 from vultus.search.index import FlatIndex
 from vultus.storage import tables as t
 from vultus.storage.audit import Act
@@ -57,6 +57,8 @@ def fill(gallery: Gallery, keys: KeyStore) -> None:
     keys.register("aws", "shop", "s" * 40, ["find"], access_key_id="AKIAIOSFODNN7EXAMPLE")
     gallery.request_tokens.add(key.id, "token", "f" * 64, datetime.now(UTC))
     gallery.jobs.add("reembed", {"model": "model-b"}, collection="people")
+    bulk = gallery.jobs.add("enroll", {}, collection="people", webhook="http://hr.example/hook")
+    gallery.jobs.advance(bulk.id, 1, 2, [JobItem(0, "s9/1.jpg", "s9", "refused", None, "low_quality", "it is dark")])
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +286,7 @@ def test_an_undo_that_was_changed_is_refused_and_a_job_is_not_run(file, gallery)
     tamper(file, "UPDATE undo_log SET subject_pk = 1 WHERE id = ?", undo.id)
     with pytest.raises(SealBroken):
         gallery.corrections.undo(undo.id)
-    tamper(file, "UPDATE jobs SET parameters = '{}'")
+    tamper(file, "UPDATE jobs SET parameters = '{\"to\": 1}'")
     assert gallery.jobs.start_next() is None
 
 

@@ -27,9 +27,8 @@ from vultus.api.dialects.native import NATIVE
 from vultus.api.dialects.rekognition import REKOGNITION
 from vultus.api.docs_page import add_docs_page
 from vultus.api.framework_errors import answer_framework_error
-from vultus.api.image_urls.fetch import Fetcher
 from vultus.api.middleware.audit import AuditMiddleware
-from vultus.api.middleware.body_limit import BodyLimitMiddleware
+from vultus.api.middleware.body_limit import BodyLimit, BodyLimitMiddleware
 from vultus.api.middleware.cors import CorsMiddleware
 from vultus.api.middleware.cross_site import CrossSiteMiddleware
 from vultus.api.middleware.disconnect import DisconnectMiddleware
@@ -46,6 +45,7 @@ from vultus.api.rate_limiting.rate_limits import RateLimiter
 from vultus.api.request_context import OpenSystem, System
 from vultus.api.routes import (
     audit,
+    bulk_jobs,
     collections,
     compare,
     corrections,
@@ -63,6 +63,7 @@ from vultus.api.server_work import ServerWork
 from vultus.api.state import AppState, stop_process, utc_now
 from vultus.config import Settings
 from vultus.errors import SettingsInvalid
+from vultus.outgoing.image_fetch import Fetcher
 
 DESCRIPTION = """
 Enroll, verify (1:1), find (1:N), represent and detect faces.
@@ -128,7 +129,7 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
     add_docs_page(app)
     add_console(app)
     parts = (
-        *(recognition, compare, collections, subjects, exports, faces, corrections, reembedding, jobs),
+        *(recognition, compare, collections, subjects, exports, faces, corrections, reembedding, bulk_jobs, jobs),
         *(system, monitoring, keys, audit),
     )
     routers = tuple(part.router for part in parts)
@@ -183,6 +184,7 @@ def _middleware(state: AppState, dialects: Sequence[Dialect]) -> list[Middleware
             seconds=settings.request_seconds,
             max_held_bytes=settings.max_held_bytes,
             in_flight=state.work.in_flight,
+            streamed={"/jobs": BodyLimit(settings.max_job_bytes, settings.job_upload_seconds, held=False)},
         ),
         Middleware(PathSegmentsMiddleware),
     ]

@@ -44,7 +44,15 @@ async def read_fields(request: Request, kind: type[Fields]) -> Fields:
 
 def parse_fields(body: bytes, content_type: str, kind: type[Fields], limits: ImageLimits) -> Fields:
     """Validated fields from a body. content_type: as in the HTTP header, "" when there was none."""
-    values = _read(body, content_type, kind)
+    return _validated(_read(body, content_type, kind), kind, limits)
+
+
+def fields_of_form(parts: Iterable[tuple[str, str | FilePart]], kind: type[Fields], limits: ImageLimits) -> Fields:
+    """Validated fields from the parts of a form. Raises as `read_fields`."""
+    return _validated(_from_form(parts, kind), kind, limits)
+
+
+def _validated(values: dict[str, Any], kind: type[Fields], limits: ImageLimits) -> Fields:
     if kind.takes_unknown:
         values = {name: value for name, value in values.items() if name in kind.model_fields}
     _refuse_unknown(values, kind)
@@ -60,7 +68,7 @@ def _read(body: bytes, content_type: str, kind: type[CallFields]) -> dict[str, A
     if not body:
         return {}
     if media_type == b"multipart/form-data":
-        return _from_form(_Form(options.get(b"boundary", b"")).parts(body), kind)
+        return _from_form(Form(options.get(b"boundary", b"")).parts(body), kind)
     if kind.takes_unknown and media_type == URLENCODED and not body.lstrip().startswith(b"{"):
         return _from_form(_urlencoded(body), kind)
     return _from_json(body, media_type, kind)
@@ -134,7 +142,7 @@ def _from_form(parts: Iterable[tuple[str, str | FilePart]], kind: type[CallField
     return values
 
 
-class _Form:
+class Form:
     """One multipart/form-data body. A part with a file name or an image's content type is a file, any other is text.
 
     So is a part of declared JSON: browsers give each part with a content type a file name.
@@ -150,12 +158,18 @@ class _Form:
 
     def parts(self, body: bytes) -> list[tuple[str, str | FilePart]]:
         """Name and content of each part, in the order sent. Raises InvalidRequest or RequestTooLarge."""
-        if not self._boundary:
-            raise InvalidRequest("the Content-Type names no boundary; let the HTTP client set this header")
+        self._require_boundary()
         try:
             self._parser().write(body)
         except FormParserError as exc:
             raise InvalidRequest(f"the form is malformed; {SEND_JSON_OR_FORM}") from exc
+        return self._whole()
+
+    def _require_boundary(self) -> None:
+        if not self._boundary:
+            raise InvalidRequest("the Content-Type names no boundary; let the HTTP client set this header")
+
+    def _whole(self) -> list[tuple[str, str | FilePart]]:
         if not self._ended:
             raise InvalidRequest("the form is cut off: its closing boundary is missing; send it again whole")
         return self._parts
@@ -168,6 +182,7 @@ class _Form:
                 "on_header_field": self._header_name,
                 "on_header_value": self._header_value,
                 "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_end,
                 "on_part_data": self._data,
                 "on_part_end": self._end,
                 "on_end": self._finish,
@@ -189,6 +204,9 @@ class _Form:
         name, value = self._header
         self._headers[name.lower()] = value
         self._header = (b"", b"")
+
+    def _headers_end(self) -> None:
+        """The headers of a part are known; its content follows."""
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         self._content += data[start:end]

@@ -67,6 +67,19 @@ def form_or_json(
     }
 
 
+def form_and_json(form: type[CallFields], kind: type[CallFields], example: Mapping[str, Any]) -> dict[str, Any]:
+    """`openapi_extra` of a call whose form and JSON have different fields. example: of the JSON."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": _schema(form, _form_field)},
+                JSON: {"schema": _schema(kind, _json_field), "example": dict(example)},
+            },
+        }
+    }
+
+
 def only_json(kind: type[CallFields], example: Mapping[str, Any], *, required: bool = True) -> dict[str, Any]:
     """`openapi_extra` of a call with a JSON body."""
     content = {JSON: {"schema": _schema(kind, _json_field), "example": dict(example)}}

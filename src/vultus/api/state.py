@@ -17,7 +17,6 @@ import anyio.to_thread
 from fastapi import Depends, FastAPI, Request
 
 from vultus import __version__
-from vultus.api.image_urls.fetch import Fetcher
 from vultus.api.middleware.shutdown import ShutdownState
 from vultus.api.rate_limiting.rate_limits import RateLimiter
 from vultus.api.request_context import OpenSystem, System
@@ -26,6 +25,9 @@ from vultus.caller import waiting
 from vultus.config import Settings
 from vultus.errors import NotReady, QueueFull, VultusError
 from vultus.metrics.server_metrics import ServerMetrics
+from vultus.outgoing.image_fetch import Fetcher
+from vultus.storage.database import is_sqlite
+from vultus.storage.job_records.upload_place import open_uploads
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -33,6 +35,7 @@ T = TypeVar("T")
 # More threads than photos may run and wait, so that the pipeline, which knows its queue, is the one to raise QueueFull.
 SPARE_THREADS = 16
 PUBLISH_SECONDS = 1.0
+RECEIVING_THREADS = 2  # that write uploads to the disk
 
 
 def utc_now() -> datetime:
@@ -69,6 +72,9 @@ class AppState:
         self.work = work or ServerWork(ServerMetrics())
         self.now = now
         self.fetcher = fetcher or _fetcher(settings)
+        self.uploads = open_uploads(
+            settings.photo_url, settings.data_dir, one_server=is_sqlite(settings.sqlalchemy_url)
+        )
         self.rates = rates or RateLimiter()
         self.shutdown_state = ShutdownState()
         self._system = system
@@ -79,6 +85,7 @@ class AppState:
         self.public_work = anyio.Semaphore(1)  # so strangers take no more than one of the threads
         self._watching = anyio.CapacityLimiter(1)  # a thread of its own, so that a busy service can be watched
         self._probing = anyio.CapacityLimiter(1)
+        self._receiving = anyio.CapacityLimiter(RECEIVING_THREADS)
         self._threads = anyio.CapacityLimiter(settings.compute_slots + settings.queue_size + SPARE_THREADS)
 
     async def probe(self, work: Callable[[], None]) -> None:
@@ -104,6 +111,10 @@ class AppState:
                 return await anyio.to_thread.run_sync(bound, limiter=self._threads, abandon_on_cancel=True)
             finally:
                 caller.leave()  # which ends what a cancelled call still computes
+
+    async def receive(self, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Write what arrived to the disk, in one of the threads that are kept for it; none is abandoned meanwhile."""
+        return await anyio.to_thread.run_sync(partial(write, *args, **kwargs), limiter=self._receiving)
 
     async def watch(self, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Look at the service in the thread that is kept for it, one after the other."""

@@ -17,13 +17,11 @@ from unicodedata import normalize
 from vultus.errors import InvalidRequest
 from vultus.evaluation.csv_list import read_rows
 from vultus.files import open_regular, sha256_of
-from vultus.vision.decoding.formats import PHOTO_SUFFIXES
+from vultus.vision.decoding.formats import PHOTO_SUFFIXES, SYSTEM_FILES, SYSTEM_FOLDERS
 
 OUTSIDE = "not in a sub-folder"
 UNREADABLE = "folder that cannot be read"
 LINKED = "linked folder"  # not followed: it may lead anywhere, also back here
-SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"})
-SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "icon\r"})  # in lower case, as the folders
 OF_THE_SYSTEM = "made by an operating system"
 HIDDEN = "hidden"  # the name begins with a dot: caches, thumbnails and other files that no person put there
 

@@ -1,4 +1,4 @@
-"""Runs the queued jobs, one after the other, in one thread of the server, or in the thread of a command."""
+"""Runs the queued jobs of a lane, one after the other, in one thread of the server, or in the thread of a command."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from vultus.errors import StorageFailed, StorageUnavailable, VultusError
 from vultus.jobs.kinds import JobKind, JobStopped, Outcome, Progress
-from vultus.records.stored import Job
-from vultus.storage.jobs import JobStore
+from vultus.records.stored import Job, JobItem
+from vultus.storage.jobs import EVERY_KIND, JobStore, Lane
 
 log = logging.getLogger(__name__)
 
@@ -19,10 +19,12 @@ STOP_SECONDS = 10.0  # longest wait for the step under way
 
 
 class JobRunner:
-    """Runs jobs while it leads: it takes over what the one that led before left running."""
+    """Runs the jobs of a lane while it leads: it takes over what the one that led before left running."""
 
-    def __init__(self, jobs: JobStore, kinds: Sequence[JobKind], *, poll_seconds: float = POLL_SECONDS) -> None:
-        self._jobs = jobs
+    def __init__(
+        self, jobs: JobStore, kinds: Sequence[JobKind], *, lane: Lane = EVERY_KIND, poll_seconds: float = POLL_SECONDS
+    ) -> None:
+        self._jobs, self._lane = jobs, lane
         self._kinds = {kind.name: kind for kind in kinds}
         self._poll_seconds = poll_seconds
         self._stop = threading.Event()
@@ -46,16 +48,16 @@ class JobRunner:
 
         report: told done and total after each step. Raises StorageFailed.
         """
-        job = self._jobs.start_next()
+        job = self._jobs.start_next(self._lane)
         if job is None:
             return False
 
-        def advance(done: int, total: int) -> bool:
+        def advance(done: int, total: int, items: Sequence[JobItem] = ()) -> bool:
             report(done, total)
-            return self._jobs.advance(job.id, done, total)
+            return self._jobs.advance(job.id, done, total, items)
 
         try:
-            outcome = self._do(job, Progress(advance, self._stop.is_set))
+            outcome = self._do(job, Progress(advance, self._stop))
         except JobStopped as stopped:
             self._jobs.end(job.id, "cancelled" if stopped.cancelled else "queued")
         except StorageUnavailable as exc:
@@ -97,6 +99,6 @@ class JobRunner:
         """Whether this runner leads; when it begins to, what was left running is queued again."""
         leads = self._jobs.leads()
         if leads and not self._led:
-            self._jobs.resume_interrupted()
+            self._jobs.resume_interrupted(self._lane)
         self._led = leads
         return leads

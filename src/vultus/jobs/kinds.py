@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Literal, Protocol
 
-from vultus.records.stored import Job
+from vultus.records.stored import Job, JobItem
 
 
 class JobStopped(Exception):
@@ -25,21 +26,34 @@ class Outcome:
     sentence: str | None = None
 
 
+class Advance(Protocol):
+    """Stores done and total, with the outcomes of what was done; whether the job is to go on."""
+
+    def __call__(self, done: int, total: int, items: Sequence[JobItem] = ()) -> bool: ...
+
+
 class Progress:
     """What a running job calls between its steps."""
 
-    def __init__(self, advance: Callable[[int, int], bool], stopping: Callable[[], bool]) -> None:
-        """advance: stores done and total; whether the job is to go on. stopping: whether the process ends."""
-        self._advance, self._stopping = advance, stopping
+    def __init__(self, advance: Advance, stop: Event) -> None:
+        """stop: set when the process ends."""
+        self._advance, self._stop = advance, stop
 
     def check(self) -> None:
         """Raises JobStopped when the process ends."""
-        if self._stopping():
+        self.wait(0)
+
+    def wait(self, seconds: float) -> None:
+        """Wait. Raises JobStopped when the process ends meanwhile."""
+        if self._stop.wait(seconds) if seconds else self._stop.is_set():
             raise JobStopped(cancelled=False)
 
-    def step(self, done: int, total: int) -> None:
-        """Store the progress. Raises JobStopped when the job was cancelled or the process ends."""
-        if not self._advance(done, total):
+    def step(self, done: int, total: int, items: Sequence[JobItem] = ()) -> None:
+        """Store the progress with the outcomes that belong to it, in one transaction.
+
+        Raises JobStopped when the job was cancelled or the process ends.
+        """
+        if not self._advance(done, total, items):
             raise JobStopped(cancelled=True)
         self.check()
 

@@ -199,7 +199,8 @@ class Job:
     """Work in the background. number: its place in the order of their making.
 
     state: waiting: it ended short of its end, and somebody must decide how it goes on. cancelling: it runs, and will
-    stop. done, total: its progress, in a unit of its kind. problem: why it failed or waits, as a sentence.
+    stop. done, total: its progress, in a unit of its kind. problem: why it failed or waits, as a sentence. creator: the
+    id of the key that made it, or an actor as in the audit; None: of a release that did not keep it.
     """
 
     id: str
@@ -215,6 +216,45 @@ class Job:
     ended_at: datetime | None = None
     problem: str | None = None
     cancelling: bool = False
+    creator: str | None = None
+
+
+ItemOutcome = Literal["enrolled", "already_enrolled", "refused"]
+
+
+@dataclass(frozen=True)
+class JobItem:
+    """What became of one photo of a job. number: its place, from 0. file: its name in the archive, or its address.
+
+    subject: None where none could be told. error, detail: the code and the sentence of a refusal. cautions: codes.
+    """
+
+    number: int
+    file: str
+    subject: str | None
+    outcome: ItemOutcome
+    face_id: str | None = None
+    error: str | None = None
+    detail: str | None = None
+    cautions: tuple[str, ...] = ()
+
+
+WebhookState = Literal["waiting", "delivered", "given_up"]
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An address that is told when a job has ended. attempts: how often it was tried. next_at: when it is tried next.
+
+    status: of its last answer, None where there was none. problem: why the last attempt failed.
+    """
+
+    address: str
+    state: WebhookState = "waiting"
+    attempts: int = 0
+    next_at: datetime | None = None
+    status: int | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vultus.service.bulk.bulk_requests import BulkRequests
 from vultus.service.comparison import VectorComparison
 from vultus.service.context import Model, Models, Policy, ServiceContext
 from vultus.service.corrections import SubjectCorrections
@@ -38,6 +39,7 @@ class FaceService:
         self.indexing = FaceIndexing(context)
         self.face_lists = FaceLists(context)
         self.face_groups = FaceGroups(context)
+        self.bulk = BulkRequests(context)
         self.jobs = context.gallery.jobs
         self.reembedding = ReembeddingRequests(context)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -96,13 +97,19 @@ Accept = Callable[[bytes, str, Acceptance], AcceptedFace]
 """From a photo, the sha256 of its bytes and the rules to its face, as `accept_photo`."""
 
 
-def accept_photo(pipeline: Pipeline, models: Models, photo: bytes, source: str, rules: Acceptance) -> AcceptedFace:
-    """The face of a photo to enroll: all that is computed of it. source: sha256 of its bytes.
+Slot = Callable[[], AbstractContextManager[None]]
+"""Holds a compute slot, as `Pipeline.slot`."""
+
+
+def accept_photo(
+    pipeline: Pipeline, models: Models, photo: bytes, source: str, rules: Acceptance, *, slot: Slot | None = None
+) -> AcceptedFace:
+    """The face of a photo to enroll: all that is computed of it. source: sha256 of its bytes. slot: None: as a request.
 
     Raises BadInput, FaceRefused: it cannot be enrolled; ModelNotInstalled, ModelInvalid.
     """
     refuse_repeated(photo, rules.frames)
-    with pipeline.slot():
+    with (slot or pipeline.slot)():
         model = models.resolve(rules.model_id).at_version(rules.pipeline_version)
         detected = _sure(pipeline.detect(photo, detector=rules.detector), rules.least_detection)
         face = only_face(detected) if rules.face == "only" else largest_face(detected)

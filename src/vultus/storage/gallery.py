@@ -30,6 +30,9 @@ from vultus.storage.erasure_ledger.ledger import Erasure, ErasureLedger, Made
 from vultus.storage.erasure_ledger.noted import erasing
 from vultus.storage.erasure_marks import mark_erased
 from vultus.storage.gallery_reader import GalleryReader
+from vultus.storage.job_records.job_history import JobHistory
+from vultus.storage.job_records.job_items import forget_collection
+from vultus.storage.job_records.webhook_queue import WebhookQueue
 from vultus.storage.jobs import JobStore
 from vultus.storage.lifetimes.emptying import Emptying
 from vultus.storage.lifetimes.erasures import PhotoKeys, erase_faces, erase_subject
@@ -97,6 +100,16 @@ class Gallery(GalleryReader):
         return JobStore(self._database, self._act)
 
     @property
+    def job_history(self) -> JobHistory:
+        """Which jobs are unfinished, and which have ended and are kept for a while."""
+        return JobHistory(self._database)
+
+    @property
+    def webhooks(self) -> WebhookQueue:
+        """Which jobs that have ended are still to be told."""
+        return WebhookQueue(self._database)
+
+    @property
     def request_tokens(self) -> RequestTokens:
         """The tokens of requests that were done."""
         return RequestTokens(self._database)
@@ -155,6 +168,7 @@ class Gallery(GalleryReader):
             gone = c.select_collections(connection, name)[0]
             orphans = f.photos_only_of(connection, lambda faces: faces.c.collection_pk == row.pk)
             mark_erased(connection, name)
+            forget_collection(connection, name)
             c.delete_collection_row(connection, row.pk)
             photo_rows.doom(connection, orphans)
             record(connection, self._act, "collection.erase", collection=name, count=gone.faces)

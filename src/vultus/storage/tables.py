@@ -4,7 +4,8 @@
          │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
           │├─────── pruned_removals                                 └──────< aws_secrets
           └───────< undo_log ──< undo_faces
-                         photos    replicas ──< replica_marks    jobs    installation    erasure_marks    request_tokens
+                         photos    replicas ──< replica_marks    installation    erasure_marks    request_tokens
+                         jobs ──< job_items, webhooks
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 created later under the same name is another collection.
@@ -388,10 +389,40 @@ jobs = Table(
     Index("jobs_by_state", "state", "pk"),
     sqlite_autoincrement=True,
 )
+# What became of each photo of a job, see `job_records/job_items.py`. subject: as it was sent; NULL where none was.
+job_items = Table(
+    "job_items",
+    METADATA,
+    Column("job_pk", ForeignKey("jobs.pk", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("file", Text, nullable=False),
+    Column("subject", Id),
+    Column("outcome", Text, nullable=False),
+    Column("face_id", ShortId),
+    Column("error", Text),
+    Column("detail", Text),
+    Column("cautions", Text, nullable=False),  # a JSON list of codes
+    Index("job_items_by_subject", "subject"),
+    Index("job_items_by_face", "face_id"),
+)
+# Who is told when a job has ended, see `job_records/webhook_rows.py`. status: of the last answer.
+webhooks = Table(
+    "webhooks",
+    METADATA,
+    Column("job_pk", ForeignKey("jobs.pk", ondelete="CASCADE"), primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("status", Integer),
+    Column("problem", Text),
+    Index("webhooks_by_time", "state", "next_at"),
+)
 # Every row of the tables above has its seal, written by triggers: see `sealing/`. On PostgreSQL it is NULL.
 for _table in METADATA.tables.values():
     _table.append_column(Column("seal", LargeBinary))
 subjects.append_column(Column("expires_at", UtcDateTime))
+jobs.append_column(Column("creator", Text))  # the id of the key that made it, or an actor as in the audit
 api_keys.append_column(Column("kind", Text))  # NULL: native; see `client_keys/client_kinds.py`
 audit.append_column(Column("decisions", Text))  # a JSON list; see `records/decisions.py`
 for _name, _type in (("writer", Text), ("number", Number), ("previous", LargeBinary), ("digest", LargeBinary)):

@@ -34,12 +34,14 @@ from vultus.storage.replication.replicas import Replica
 from vultus.storage.server_lock import serving_alone
 from vultus.vision.decoding.isolated import IsolatedDecoder
 from vultus.wiring.background import (
+    bulk_runner,
     catch_up_with_ledger,
     erase_expired,
     finish_what_was_begun,
     job_runner,
     sweeps,
     warn_of_spellings,
+    webhook_sweeper,
 )
 from vultus.wiring.heartbeat import identity_of, replicated
 from vultus.wiring.networks import decode_limits, open_models, open_pipeline, prepare, warm_up
@@ -105,12 +107,12 @@ def open_system(
         else:
             erase_expired(service)
         if duties.jobs:
-            runner = job_runner(service)
-            stack.callback(runner.close)
-            runner.start()
-            sweeper = Sweeper(sweeps(service, audit, settings))
-            stack.callback(sweeper.close)
-            sweeper.start()
+            for runner in (job_runner(service), bulk_runner(service, settings)):
+                stack.callback(runner.close)
+                runner.start()
+            for sweeper in (Sweeper(sweeps(service, audit, settings)), webhook_sweeper(service, settings)):
+                stack.callback(sweeper.close)
+                sweeper.start()
         if duties.serving:
             preparation = SearchPreparation(service.context, preparation_bytes(settings))
             stack.callback(preparation.close)

@@ -28,6 +28,11 @@ def check_settings(settings: Settings) -> None:
         )
     if settings.admin_key is not None and settings.admin_key_file is not None:
         raise SettingsInvalid("VULTUS_ADMIN_KEY and VULTUS_ADMIN_KEY_FILE are both set; leave one of them out")
+    if settings.webhook_addresses and settings.webhook_secret is None:
+        raise SettingsInvalid(
+            "VULTUS_WEBHOOK_ADDRESSES needs VULTUS_WEBHOOK_SECRET, so that receivers can tell who sent what; make one "
+            "by: echo whsec_$(openssl rand -base64 32)"
+        )
     place = photo_location(settings.photo_url, settings.data_dir)
     if isinstance(place, Path) and not is_sqlite(settings.sqlalchemy_url) and not settings.photos_shared:
         raise SettingsInvalid(

@@ -64,6 +64,11 @@ def _fill_the_rest(database: Database) -> None:
         connection.execute(insert(t.pruned_removals).values(collection_pk=pk, revision=1))
         job = {"kind": "reembed", "parameters": "{}", "state": "queued", "cancelling": 0, "done": 0, "total": 3}
         connection.execute(insert(t.jobs).values(id="j1", created_at=NOW, **job))
+        job_pk = connection.execute(select(t.jobs.c.pk)).scalar_one()
+        item = {"number": 0, "file": "ana/1.jpg", "subject": "ana", "outcome": "enrolled", "cautions": "[]"}
+        connection.execute(insert(t.job_items).values(job_pk=job_pk, **item))
+        told = {"address": "https://hr.example/hook", "state": "waiting", "attempts": 0, "next_at": NOW}
+        connection.execute(insert(t.webhooks).values(job_pk=job_pk, **told))
         connection.execute(insert(t.image_labels).values(face_pk=face, image_id="a" * 32, external_id="badge 7"))
         token = {"token_sha256": "b" * 64, "request_sha256": "c" * 64}
         connection.execute(insert(t.request_tokens).values(at=NOW, **token))

@@ -12,6 +12,7 @@ from vultus.storage import faces as f
 from vultus.storage import subjects as s
 from vultus.storage.corrections import undo_log as u
 from vultus.storage.erasure_marks import mark_erased
+from vultus.storage.job_records import job_items
 from vultus.storage.photo_records import photo_rows
 
 PhotoKeys = tuple[str, ...]
@@ -26,6 +27,7 @@ def erase_faces(
     u.expire(connection, datetime.now(UTC))
     if gone:
         u.forget_faces(connection, condition)
+        job_items.forget_faces(connection, gone)
         f.delete_faces(connection, condition, c.raise_revision(connection, collection_pk))
         photo_rows.doom(connection, orphans)
     return gone, orphans
@@ -35,6 +37,7 @@ def erase_subject(connection: Connection, collection: Row[Any], subject: Row[Any
     """Delete a subject with its faces, and what could bring it back; the ids and keys as of `erase_faces`."""
     gone, orphans = erase_faces(connection, collection.pk, lambda faces: faces.c.subject_pk == subject.pk)
     u.forget_subject(connection, subject.pk)
+    job_items.forget_subject(connection, collection.name, subject.id)
     mark_erased(connection, collection.name, subject.id)
     s.delete_subject_row(connection, subject.pk)
     return gone, orphans

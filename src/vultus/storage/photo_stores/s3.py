@@ -36,7 +36,7 @@ class S3PhotoStore:
             raise SettingsInvalid(
                 "photos in S3 need obstore; run: .venv/bin/pip install obstore, and start again"
             ) from exc
-        self._store = _open(bucket, prefix)
+        self._store = open_bucket(bucket, prefix)
         base: type[Exception] = import_module("obstore.exceptions").BaseError
         self._errors = partial(s3_errors, bucket, base)
         self.place = f"s3://{bucket}/{prefix}".rstrip("/")
@@ -109,7 +109,8 @@ class S3PhotoStore:
                 yield from (name for name in names if _KEY.fullmatch(name))
 
 
-def _open(bucket: str, prefix: str) -> Any:
+def open_bucket(bucket: str, prefix: str) -> Any:
+    """The store of obstore there; nothing is contacted yet. Raises SettingsInvalid."""
     retry = {
         "max_retries": MAX_RETRIES,
         "retry_timeout": timedelta(seconds=RETRY_SECONDS),

@@ -22,6 +22,8 @@ SUFFIXES: dict[Format, tuple[str, ...]] = {
     "GIF": (".gif",),
 }
 PHOTO_SUFFIXES = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)  # in lower case
+SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"})
+SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "icon\r"})  # in lower case, as the folders
 READ = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP or GIF"
 SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -40,6 +42,13 @@ HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2"})
 SEQUENCE_BRANDS = frozenset({b"hevc", b"hevx", b"hevm", b"hevs", b"msf1"})
 FIRST_BYTES = 1024  # where the beginning of a text is looked for
 MOST_BRANDS = 64
+
+
+def is_passed_over(parts: tuple[str, ...]) -> bool:
+    """Whether a file below a folder was put there by a system, or is hidden: no person sent it. parts: of its path."""
+    folders, name = parts[:-1], parts[-1]
+    hidden = any(part.startswith(".") and part.strip(".") for part in parts)
+    return hidden or name.lower() in SYSTEM_FILES or any(folder.lower() in SYSTEM_FOLDERS for folder in folders)
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from functools import cached_property
 import httpcore
 import httpx
 
-from vultus.api.image_urls.pinned_connection import PinnedBackend, look_up_in_time
-from vultus.api.image_urls.public_addresses import is_public
 from vultus.errors import InvalidImage, InvalidRequest, QueueFull, RequestTooLarge
+from vultus.outgoing.pinned_connection import PinnedBackend, look_up_in_time
+from vultus.outgoing.public_addresses import is_public
 
 PORTS = {"http": 80, "https": 443}
 MAX_REDIRECTS = 3

@@ -1,1 +1,0 @@
-"""Images from URLs that a caller sends; off unless the operator turns it on."""
