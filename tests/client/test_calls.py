@@ -31,7 +31,8 @@ from vultus_client.parts import Calls
 from vultus_client.request import Call, Defaults
 
 ANNA, ANNA_AGAIN, BEN = drawn_photo(1), drawn_photo(1, noise=6, photo=1), drawn_photo(2)
-DUMMIES = {"image": b"x", "first": b"x", "images": b"x", "targets": [[1.0]], "policies": {}, "scopes": []}
+BYTES = dict.fromkeys(("archive", "image", "first", "images"), b"x")
+DUMMIES = BYTES | {"targets": [[1.0]], "policies": {}, "scopes": []}
 
 
 def builders(kind: type = Calls) -> Iterator[Callable[..., Call[Any]]]:
@@ -47,7 +48,7 @@ def builders(kind: type = Calls) -> Iterator[Callable[..., Call[Any]]]:
 
 def built(build: Callable[..., Call[Any]]) -> Call[Any]:
     parameters = list(inspect.signature(build).parameters.values())[1:]
-    needed = [one for one in parameters if one.default is one.empty or one.name in ("subject", "image")]
+    needed = [one for one in parameters if one.default is one.empty or one.name in ("subject", "image", "archive")]
     positional = [DUMMIES.get(one.name, "x") for one in needed if one.kind is not one.KEYWORD_ONLY]
     named = {one.name: DUMMIES.get(one.name, "x") for one in needed if one.kind is one.KEYWORD_ONLY}
     return build(Defaults("http://x", "x"), *positional, **named)
@@ -182,12 +183,48 @@ def test_collections_keys_audit_jobs_and_status(client):
 
     lines = list(client.audit.lines(action="key.create", page_size=1, since=datetime.now(UTC) - timedelta(minutes=9)))
     assert {line.outcome for line in lines} == {"ok"}
-    assert list(client.jobs.list()) == []
+    assert [one.kind for one in client.jobs.list()] in ([], ["enroll"] * 3)
     assert client.reembeddings.get(collection="visitors").job is None
     assert list(client.reembeddings.missing(collection="visitors")) == []
     assert client.status()
     assert client.readiness().status == "ready"
     assert client.capabilities()["models"]
+
+
+def archive_of(*people: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for person in people:
+            archive.writestr(f"p{person}/1.jpg", drawn_photo(person) if person else b"no photo")
+    return buffer.getvalue()
+
+
+def test_an_archive_is_enrolled_in_the_background(client, tmp_path):
+    tmp_path.joinpath("people.zip").write_bytes(archive_of(61, 0, 62))
+    job = client.jobs.create(tmp_path / "people.zip", collection="bulk")
+    assert (job.kind, job.total, job.collection) == ("enroll", 3, "bulk")
+    ended = client.jobs.wait(job.job_id, poll_seconds=0.1)
+    assert (ended.state, ended.done, ended.counts.enrolled, ended.counts.refused) == ("done", 3, 2, 1)
+    assert [one.subject for one in client.jobs.items(job.job_id, page_size=1)] == ["p61", "p0", "p62"]
+    (refused,) = client.jobs.items(job.job_id, outcome="refused")
+    assert (refused.file, refused.error) == ("p0/1.jpg", "invalid_image")
+    assert client.find(drawn_photo(62), collection="bulk").best.subject == "p62"
+    again = client.jobs.create(archive_of(61), collection="bulk")
+    assert client.jobs.wait(again.job_id, poll_seconds=0.1).counts.already_enrolled == 1
+    assert client.jobs.cancel(again.job_id).state == "done"
+    for wrong in ({}, {"archive": b"x", "images": []}, {"archive": tmp_path}):
+        with pytest.raises(vultus_client.InvalidRequest):
+            client.jobs.create(**wrong)
+    with pytest.raises(vultus_client.InvalidRequest, match="image URLs are off"):
+        client.jobs.create(images=[{"url": "https://example.com/a.jpg", "subject": "anna"}])
+
+    async def run() -> None:
+        async with AsyncClient(client._sender.options.defaults.url, client._sender.options.key) as waiting:
+            made = await waiting.jobs.create(tmp_path / "people.zip", collection="bulk-2")
+            assert (await waiting.jobs.wait(made.job_id, poll_seconds=0.1)).counts.enrolled == 2
+            assert [one.number async for one in waiting.jobs.items(made.job_id)] == [0, 1, 2]
+
+    asyncio.run(run())
 
 
 def test_the_async_client_does_the_same(served):

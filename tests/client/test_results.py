@@ -18,7 +18,7 @@ import vultus.schemas.reembedding as reembedded
 import vultus.schemas.resources as stored
 import vultus.schemas.status as state
 from vultus_client import UnexpectedAnswer
-from vultus_client.results import administration, faces, galleries, recognition, status
+from vultus_client.results import administration, faces, galleries, jobs, recognition, status
 from vultus_client.results.record import Record
 
 PAIRS = [
@@ -70,7 +70,11 @@ PAIRS = [
     (stored.RotatedKeyAnswer, administration.RotatedKey),
     (stored.DecisionAnswer, administration.Decision),
     (stored.AuditLineAnswer, administration.AuditLine),
-    (working.JobAnswer, administration.Job),
+    (working.JobAnswer, jobs.Job),
+    (working.JobCounts, jobs.JobCounts),
+    (working.JobItemAnswer, jobs.JobItem),
+    (working.WebhookAnswer, jobs.JobWebhook),
+    (working.JobDetailsAnswer, jobs.JobDetails),
     (reembedded.OtherSpaceAnswer, administration.OtherSpace),
     (reembedded.MissingFace, administration.MissingFace),
     (reembedded.ReembeddingAnswer, administration.Reembedding),

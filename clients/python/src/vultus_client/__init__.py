@@ -58,9 +58,10 @@ from vultus_client.errors import (
 )
 from vultus_client.folder.report import Outcome, Report
 from vultus_client.images import Image
-from vultus_client.results.administration import AuditLine, Job, Key, NewKey
+from vultus_client.results.administration import AuditLine, Key, NewKey
 from vultus_client.results.faces import Detection
 from vultus_client.results.galleries import Collection, DeletedSubject, Face, Policies, Subject
+from vultus_client.results.jobs import Job, JobDetails, JobItem
 from vultus_client.results.recognition import Comparison, Enrolment, Match, Representations, Search, Verification
 from vultus_client.results.status import Status
 
@@ -91,6 +92,8 @@ __all__ = [
     "InvalidImage",
     "InvalidRequest",
     "Job",
+    "JobDetails",
+    "JobItem",
     "Key",
     "LivenessNotJudged",
     "LooksLikeAnotherSubject",

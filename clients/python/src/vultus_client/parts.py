@@ -5,9 +5,10 @@ from __future__ import annotations
 from copy import copy
 from typing import Self
 
-from vultus_client.calls import administration, corrections, galleries, recognition
+from vultus_client.calls import administration, corrections, galleries, jobs, recognition
 from vultus_client.folder import run
 from vultus_client.methods import Bound, FolderMethod, Listing, Method, S
+from vultus_client.waiting import WaitMethod
 
 
 class Subjects(Bound[S]):
@@ -63,9 +64,12 @@ class Audit(Bound[S]):
 class Jobs(Bound[S]):
     """The work in the background."""
 
-    list = Listing(administration.list_jobs)
-    get = Method(administration.get_job)
-    cancel = Method(administration.cancel_job)
+    create = Method(jobs.create_job)
+    list = Listing(jobs.list_jobs)
+    get = Method(jobs.get_job)
+    items = Listing(jobs.job_items)
+    wait = WaitMethod()
+    cancel = Method(jobs.cancel_job)
 
 
 class Reembeddings(Bound[S]):

@@ -1,4 +1,4 @@
-"""Keys, the audit, background jobs and re-embedding, for admins; and how the service is."""
+"""Keys, the audit and re-embedding, for admins; and how the service is."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from vultus_client.request import (
 from vultus_client.results.administration import (
     AuditLine,
     Health,
-    Job,
     Key,
     MissingFace,
     NewKey,
     Reembedding,
     RotatedKey,
 )
+from vultus_client.results.jobs import Job
 from vultus_client.results.status import Status
 
 
@@ -128,21 +128,6 @@ def audit_lines(
         limit=page_size,
     )
     return Call(method="GET", path="/audit", read=page_of(AuditLine, "lines"), query=query)
-
-
-def list_jobs(defaults: Defaults, *, page_size: int | None = None) -> Call[Page[Job]]:
-    """The work in the background, newest first."""
-    return Call(method="GET", path="/jobs", read=page_of(Job, "jobs"), query=query_of(limit=page_size))
-
-
-def get_job(defaults: Defaults, job_id: str) -> Call[Job]:
-    """One job, with its progress."""
-    return Call(method="GET", path=path_of("jobs", job_id), read=record_of(Job))
-
-
-def cancel_job(defaults: Defaults, job_id: str) -> Call[Job]:
-    """Cancel a job: at once while it is queued, after its present step when it runs."""
-    return Call(method="POST", path=f"{path_of('jobs', job_id)}/cancel", read=record_of(Job))
 
 
 def start_reembedding(

@@ -1,10 +1,11 @@
-"""Results about keys, the audit, background jobs and the service."""
+"""Results about keys, the audit, re-embedding and the service."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from vultus_client.results.jobs import Job
 from vultus_client.results.record import Record
 
 
@@ -77,23 +78,6 @@ class AuditLine(Record):
     object_count: int
     request_id: str | None
     decisions: tuple[Decision, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job(Record):
-    """Work in the background. done: how many of total. problem: why it failed or waits."""
-
-    job_id: str
-    kind: str
-    collection: str | None
-    state: str
-    cancelling: bool
-    done: int
-    total: int
-    problem: str | None
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
