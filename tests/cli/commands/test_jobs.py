@@ -6,6 +6,7 @@ import json
 
 from tests.pictures import drawn_photo
 from tests.standins import OTHER, TINY
+from vultus.records.stored import JobItem
 from vultus.storage.server_lock import serving_alone
 
 
@@ -26,6 +27,21 @@ def test_the_list_says_whether_the_limit_left_out_jobs(run, small):
         assert ("there are older jobs" in run("jobs", "list", "--limit", limit).stderr) is more
         answer = json.loads(run("jobs", "list", "--limit", limit, "--json").stdout)
         assert (len(answer["jobs"]), answer["more"]) == (limit, more)
+
+
+def test_a_job_is_shown_with_the_photos_that_were_refused(run, small):
+    jobs = small.gallery.jobs
+    job = jobs.add("enroll", {}, collection="staff", total=3, webhook="http://10.0.0.7/hook")
+    jobs.start_next()
+    dark = [JobItem(i, f"anna/{i}.jpg", "anna", "refused", None, "low_quality", "it is dark") for i in range(2)]
+    jobs.advance(job.id, 3, 3, [*dark, JobItem(2, "bob/1.jpg", "bob", "enrolled", "f1")])
+    shown = run("jobs", "show", job.id).stdout
+    assert "is running: 3 of 3\n1 enrolled, 0 erased, 2 refused\n" in shown
+    assert "http://10.0.0.7/hook is waiting after 0 attempts\n" in shown
+    assert "anna/1.jpg: it is dark\n" in shown
+    answer = json.loads(run("jobs", "show", job.id, "--limit", 1, "--json").stdout)
+    assert ([one["file"] for one in answer["items"]], answer["more"]) == (["anna/0.jpg"], True)
+    assert run("jobs", "show", "none").exit_code == 1
 
 
 def test_an_unknown_job_is_refused(run, small):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -18,18 +18,18 @@ from vultus.config import Settings
 from vultus.errors import ServedAlready
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.embedding_spaces import Reembedding
-from vultus.records.stored import Job
-from vultus.schemas.jobs import job_answer
+from vultus.records.stored import Job, JobItem
+from vultus.schemas.jobs import job_answer, job_details_answer
 from vultus.schemas.reembedding import reembedding_answer
 from vultus.service.reembedding import ReembeddingRequests
 from vultus.storage.audit import COMMAND, Act
-from vultus.storage.jobs import JobStore
+from vultus.storage.jobs import JobDetails, JobStore
 from vultus.storage.migrations.runner import ready_database
 from vultus.storage.server_lock import serving_alone
 from vultus.wiring.background import job_runner
 from vultus.wiring.parts import System
 
-app = typer.Typer(help="Work in the background: list, cancel.", no_args_is_help=True)
+app = typer.Typer(help="Work in the background: list, show, cancel.", no_args_is_help=True)
 SHOWN_FACES = 100
 COLUMNS = ("id", "kind", "collection", "state", "done", "of", "created (UTC)", "ended (UTC)", "problem")
 
@@ -58,6 +58,27 @@ def list_jobs(
         print_table(COLUMNS, [_row(job) for job in known])
     if more:
         say(f"there are older jobs; show more of them by --limit, which is {limit}, or all by GET /jobs")
+
+
+@app.command("show")
+def show_job(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="The id in `vultus jobs list`.")],
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Most refused photos.")] = 20,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a job: its progress, how many photos had which outcome, and why photos were refused."""
+    with open_jobs(data_dir) as jobs:
+        found = jobs.details(job_id)
+        refused = jobs.items(found.job, limit=limit + 1, outcome="refused")
+    shown, more = refused[:limit], len(refused) > limit
+    if as_json:
+        answer = job_details_answer(found.job, found.counts, found.webhook, shown, None)
+        print_json(answer.model_dump(mode="json", exclude={"next_cursor"}) | {"more": more})
+    else:
+        print_lines(_details(found, shown))
+    if more:
+        say(f"more photos were refused; show more of them by --limit, which is {limit}")
 
 
 @app.command("cancel")
@@ -157,6 +178,20 @@ def _lines(found: Reembedding) -> Iterator[str]:
         yield f"face {one.face_id}: {one.reason}"
     if found.next_missing is not None:
         yield f"and more; all by GET /collections/{bound.name}/reembed"
+
+
+def _details(found: JobDetails, refused: Sequence[JobItem]) -> Iterator[str]:
+    job = found.job
+    yield f"job {job.id} ({job.kind}, {job.collection}) is {shown_state(job)}: {job.done} of {job.total}"
+    if job.problem is not None:
+        yield job.problem
+    if found.counts:
+        yield ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(found.counts.items()))
+    if (told := found.webhook) is not None:
+        problem = f": {told.problem}" if told.problem else ""
+        yield f"webhook {told.address} is {told.state.replace('_', ' ')} after {told.attempts} attempts{problem}"
+    for item in refused:
+        yield f"{item.file}: {item.detail}"
 
 
 def shown_state(job: Job) -> str:
