@@ -9,8 +9,8 @@ from rich.console import Console
 
 from vultus.cli.id_prefix import full_id
 from vultus.cli.output import print_states, print_table
-from vultus.cli.terminal.console import console
-from vultus.cli.terminal.tables import table_of
+from vultus.cli.terminal.colours import console
+from vultus.cli.terminal.table_layout import table_of
 from vultus.errors import InvalidRequest
 
 IDS = ("0f7b6a52-8a3e-4a55-9e0e-3a9a1c6f1c11", "0f7b6a99-8a3e-4a55-9e0e-3a9a1c6f1c11")

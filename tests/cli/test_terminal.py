@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -41,12 +42,12 @@ for command in sys.argv[1:]:
 """
 
 
-def on_terminal(arguments: list[str], columns: int = COLUMNS) -> str:
-    """All that a Python process writes to a terminal of this width."""
+def on_terminal(arguments: list[str], columns: int = COLUMNS, **more: str) -> str:
+    """All that a Python process writes to a terminal of this width. more: environment variables."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
-    environment["TERM"] = "xterm-256color"
+    environment |= {"TERM": "xterm-256color", **more}
     process = subprocess.Popen(
         [sys.executable, *arguments], stdin=follower, stdout=follower, stderr=follower, env=environment
     )
@@ -78,7 +79,7 @@ def enrolled(small, run) -> list[str]:
 
 
 def without_colours(text: str) -> str:
-    return "".join(part if not place else part.partition("m")[2] for place, part in enumerate(text.split("\x1b[")))
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
 def test_every_table_fits_80_columns_and_no_id_is_broken(enrolled, surroundings: Path):
@@ -101,3 +102,26 @@ def test_every_table_fits_80_columns_and_no_id_is_broken(enrolled, surroundings:
         ("jobs list", job),
     ):
         assert known in outputs[command], command
+
+
+def test_work_shows_a_bar_on_a_terminal_and_none_with_json(enrolled, surroundings: Path):
+    commands = (
+        "export one.tar",
+        "check",
+        "backup copy.tar",
+        "restore copy.tar --data-dir new",
+    )
+    shown = without_colours(on_terminal(["-c", SCRIPT, *commands]))
+    outputs = dict(part.split("\n", 1) for part in shown.split("$ ")[1:])
+    for command, label in zip(
+        commands, ("faces written", "photos compared", "photos copied", "photos unpacked"), strict=True
+    ):
+        assert f"{label} \u2501" in outputs[command], command  # the bar
+        assert re.search("1/[1?]", outputs[command]) or command == "check"
+    silent = without_colours(on_terminal(["-c", SCRIPT, "export two.tar --json", "check --json"]))
+    assert "\u2501" not in silent
+
+
+def test_a_dumb_terminal_gets_no_bar(enrolled, surroundings: Path):
+    assert "\u2501" not in on_terminal(["-c", SCRIPT, "check"], TERM="dumb")
+    assert "\x1b" not in on_terminal(["-c", SCRIPT, "check", "models list"], TERM="dumb")

@@ -252,3 +252,33 @@ def test_who_is_erased_before_is_not_in_it(run, small, archive):
 def test_a_folder_and_an_archive_together_are_refused(run, archive):
     assert run("import", "photos", "--archive", archive).exit_code == 2
     assert run("import").exit_code == 2
+
+
+def test_what_callers_call_their_images_comes_along(run, small, surroundings, known):
+    small.service.galleries.create_collection("default")
+    indexed = small.service.indexing.index(
+        pictures.drawn_photo(1), collection="default", external_id="badge-17", most=1, floor=0.0
+    )
+    label = indexed.faces[0].stored.label
+    small.service.enrolment.enroll([pictures.drawn_photo(2)], subject="berta")
+    assert run("export", "out.tar").exit_code == 0
+    held = contents(surroundings / "out.tar")
+    lines = [json.loads(line) for line in held[part_of(held)].splitlines()]
+    assert [line.get("image") for line in lines if line["type"] == "face" and line["subject"] != "berta"] == [
+        {"id": label.image_id, "external_id": "badge-17"}
+    ]
+    assert all("image" not in line for line in lines if line["subject" if line["type"] == "face" else "id"] == "berta")
+    assert run("import", "--archive", "out.tar", "--data-dir", "new").exit_code == 0
+    with closing(sqlite3.connect(surroundings / "new" / "vultus.db")) as database:
+        assert database.execute("SELECT image_id, external_id FROM image_labels").fetchall() == [
+            (label.image_id, "badge-17")
+        ]
+
+
+def test_an_image_that_is_none_is_refused(run, archive, known):
+    held = contents(archive)
+    lines = [json.loads(line) for line in held[part_of(held)].splitlines()]
+    next(line for line in lines if line["type"] == "face")["image"] = {"id": "../x", "external_id": None}
+    held[part_of(held)] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    write(archive, held)
+    assert "image" in refused(run, archive)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, Literal
@@ -115,8 +115,16 @@ class Fault:
     repairable: bool = False
 
 
-def faults(database: Database, photos: StoredPhotos, *, digests: bool = True) -> Iterator[Fault]:
+def faults(
+    database: Database,
+    photos: StoredPhotos,
+    *,
+    digests: bool = True,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[Fault]:
     """All disagreements, those of the database first. digests: also read every photo and compare its sha256.
+
+    report: called with how many photos were compared, and of how many.
 
     Raises StorageFailed, when the database cannot be read at all.
     """
@@ -129,20 +137,22 @@ def faults(database: Database, photos: StoredPhotos, *, digests: bool = True) ->
         broken = list(_seals(database, connection))
         yield from broken
     try:
-        yield from _compared(database, photos, digests)
+        yield from _compared(database, photos, digests, report)
     except (StorageFailed, TypeError, ValueError):
         if not broken:
             raise
         yield Fault("database", "the rest could not be compared, because of these rows")
 
 
-def _compared(database: Database, photos: StoredPhotos, digests: bool) -> Iterator[Fault]:
+def _compared(
+    database: Database, photos: StoredPhotos, digests: bool, report: Callable[[int, int], None]
+) -> Iterator[Fault]:
     with database.reading() as connection:
         yield from _rows(connection)
         yield from _vectors(connection)
         yield from _audit(database, connection)
         yield from _secrets(database, connection)
-    yield from _missing_photos(database, photos, digests)
+    yield from _missing_photos(database, photos, digests, report)
     yield from _unreferenced(database, photos)
 
 
@@ -233,12 +243,15 @@ def _audit(database: Database, connection: Connection) -> Iterator[Fault]:
 # --- photos -------------------------------------------------------------------------------------------------------
 
 
-def _missing_photos(database: Database, photos: StoredPhotos, digests: bool) -> Iterator[Fault]:
+def _missing_photos(
+    database: Database, photos: StoredPhotos, digests: bool, report: Callable[[int, int], None]
+) -> Iterator[Fault]:
     with database.reading() as connection:
         columns = (t.faces.c.id, t.faces.c.photo_sha256, t.faces.c.photo_bytes)
         kept = t.faces.c.photo_sha256.is_not(None)
         rows: Sequence[Any] = connection.execute(select(*columns).where(kept)).all()
-    for row in rows:
+    for place, row in enumerate(rows):
+        report(place, len(rows))
         problem = _photo_problem(row, photos, digests)
         if problem and _is_there(database, row.id):  # not erased since
             yield Fault("photos", f"the photo of face {row.id} {problem}; restore a backup, or erase the face")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,12 +60,13 @@ def restore_backup(
     identities: Sequence[Identity] = (),
     ledger: ErasureLedger | None = None,
     store: PhotoStore | None = None,
+    report: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Restored:
     """Put a backup in place. The caller holds the data folder (`server_lock.serving_alone`).
 
     key_file: of the installation key; None: in the folder of the database. A key in the backup goes there. identities:
     that open an encrypted backup. ledger: of erasures, which are done again. store: takes the photos at the end, in
-    place of the folder; those that it has already stay.
+    place of the folder; those that it has already stay. report: called with how many photos were unpacked, and None.
     Raises StorageFailed, when the folder is not empty, or the backup is damaged; then nothing is in place.
     """
     _require_empty(database, photo_folder)
@@ -75,7 +76,7 @@ def restore_backup(
     had_key = key.exists()
     try:
         reader = ArchiveReader(archive, identities)
-        manifest = _unpack(reader, new_database, new_photos)
+        manifest = _unpack(reader, new_database, new_photos, report)
         settle_key(reader, key)
         sound = make_sound(new_database, LocalPhotoStore(new_photos), act, key, ledger)
         os.sync()  # once, instead of for each photo
@@ -123,10 +124,11 @@ def _discard(database: Path, photos: Path) -> None:
     shutil.rmtree(photos, ignore_errors=True)
 
 
-def _unpack(reader: ArchiveReader, database: Path, photos: Path) -> Manifest:
+def _unpack(reader: ArchiveReader, database: Path, photos: Path, report: Callable[[int, int | None], None]) -> Manifest:
     make_folders(database.parent)
     make_folders(photos)
-    for key, data in reader.photos(database):
+    for number, (key, data) in enumerate(reader.photos(database), 1):
+        report(number, None)  # the manifest, which has their number, comes after them
         place = photos / key[:2] / key[2:4] / key
         make_folders(place.parent, synced=False)
         with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ import typer
 
 from vultus.cli.context import context_of
 from vultus.cli.output import say
+from vultus.cli.terminal.progress import working
 from vultus.config import Settings
 from vultus.errors import ModelInvalid
 from vultus.model_loading import SelfTest
@@ -142,7 +143,11 @@ def opened(ctx: typer.Context, settings: Settings, *, may_create: bool = False, 
         require_database(settings.sqlalchemy_url)
     act = Act(COMMAND, may_override=True)
     openers = openers_of(ctx)
-    with openers.open_system(settings) if warm else openers.open_worker(settings, WITHOUT_NETWORKS) as system:
+    with ExitStack() as stack:
+        with working("starting", bar=not context_of(ctx).as_json):
+            system = stack.enter_context(
+                openers.open_system(settings) if warm else openers.open_worker(settings, WITHOUT_NETWORKS)
+            )
         yield replace(system, service=system.service.acting_as(act))
         if act.overridden:
             system.audit_sink.add(act.line(OVERRIDE))

@@ -11,8 +11,8 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from vultus.cli.terminal.console import console, style_of
-from vultus.cli.terminal.tables import file_table, table_of
+from vultus.cli.terminal.colours import console, style_of
+from vultus.cli.terminal.table_layout import file_table, table_of
 from vultus.identifiers import JOINERS
 
 SHOWN = "\n" + JOINERS  # joiners: Persian, Malayalam and other names are written with them

@@ -93,6 +93,11 @@ def _why_ignored(relative: Path) -> str | None:
     return OUTSIDE if len(relative.parts) == 1 else None
 
 
+def lies_flat(path: Path) -> bool:
+    """Whether a file beside the sub-folders is a photo."""
+    return not path.is_dir() and _why_ignored(Path(path.name)) == OUTSIDE
+
+
 @dataclass(frozen=True)
 class LabelledPhoto:
     """A photo of a subject; `attribute` is its group, None where none was given."""

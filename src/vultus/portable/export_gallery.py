@@ -7,7 +7,7 @@ file, from which Vultus cannot erase.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from vultus.portable.lines import (
     CollectionFile,
     FaceLine,
     FormatFile,
+    ImageValue,
     ManifestFile,
     PhotoValue,
     PoliciesValue,
@@ -37,8 +38,17 @@ from vultus.storage.photos import PhotoStore
 SUBJECTS_AT_ONCE = 500
 
 
-def export_gallery(gallery: GalleryReader, photos: PhotoStore, target: Path, names: Sequence[str]) -> ManifestFile:
+def export_gallery(
+    gallery: GalleryReader,
+    photos: PhotoStore,
+    target: Path,
+    names: Sequence[str],
+    *,
+    advance: Callable[[], None] = lambda: None,
+) -> ManifestFile:
     """Write these collections to a new file, which gets its name once it is complete. Returns what is in it.
+
+    advance: called after each face.
 
     Raises: StorageFailed, when the file is there already, or a photo is missing or damaged; CollectionNotFound,
     SpaceChanged; OSError, when the target cannot be written.
@@ -50,7 +60,7 @@ def export_gallery(gallery: GalleryReader, photos: PhotoStore, target: Path, nam
         with ArchiveWriter(path) as writer:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             writer.add_value(FORMAT, FormatFile(created_at=now, vultus=__version__))
-            exports = [_Export(gallery, photos, writer, gallery.binding(name)) for name in names]
+            exports = [_Export(gallery, photos, writer, gallery.binding(name), advance) for name in names]
             for export in exports:
                 export.run()
             manifest = ManifestFile(
@@ -73,6 +83,7 @@ class _Export:
     photos: PhotoStore
     writer: ArchiveWriter
     collection: Collection
+    advance: Callable[[], None]
     subjects: int = 0
     faces: int = 0
     left_out: int = 0
@@ -107,6 +118,7 @@ class _Export:
             yield _subject_line(subject), None
             for face, source, embedding in faces:
                 photo = self._photo(face)
+                self.advance()
                 if embedding is None or (face.photo is not None and photo is None):
                     self.left_out += 1
                     continue
@@ -145,7 +157,8 @@ class _Part:
         self.photos: dict[str, bytes] = {}
 
     def add(self, line: SubjectLine | FaceLine, photo: bytes | None) -> None:
-        self.lines.append(line.model_dump_json().encode("utf-8") + b"\n")
+        without = {"image"} if isinstance(line, FaceLine) and line.image is None else None
+        self.lines.append(line.model_dump_json(exclude=without).encode("utf-8") + b"\n")
         if isinstance(line, FaceLine) and line.photo is not None and photo is not None:
             self.photos[line.photo.sha256] = photo
 
@@ -196,4 +209,5 @@ def _face_line(face: EnrolledFace, source: str, embedding: Float32) -> FaceLine:
         else None,
         source_size=list(face.source_size) if face.source_size is not None else None,
         created_at=face.created_at.isoformat(),
+        image=None if face.label is None else ImageValue(id=face.label.image_id, external_id=face.label.external_id),
     )

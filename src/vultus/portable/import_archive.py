@@ -34,7 +34,7 @@ from vultus.portable.lines import (
     read_value,
 )
 from vultus.records.seen import Face, ModelEmbedding, Quality, Template
-from vultus.records.stored import CollectionPolicies, NewFace, Photo
+from vultus.records.stored import CollectionPolicies, ImageLabel, NewFace, Photo
 from vultus.storage.gallery import Gallery
 from vultus.storage.photos import PhotoStore
 from vultus.vectors import require_embedding
@@ -54,15 +54,24 @@ class Imported:
     erased: int = 0
 
 
-def import_archive(path: Path, gallery: Gallery, photos: PhotoStore, require_model: RequireModel) -> Imported:
+def import_archive(
+    path: Path,
+    gallery: Gallery,
+    photos: PhotoStore,
+    require_model: RequireModel,
+    *,
+    report: Callable[[int, int | None], None] = lambda done, total: None,
+) -> Imported:
     """Import all collections of an archive.
+
+    report: called with how many faces were verified, and None; then with how many were imported, and of how many.
 
     Raises: InvalidRequest, ModelMismatch and what `require_model` raises, when the archive cannot be imported; then
     nothing was written. StorageFailed, OSError: run it again, and it goes on.
     """
-    found = _verify(path, gallery, require_model)
+    found = _verify(path, gallery, require_model, report)
     filling: _Filling | None = None
-    new = erased = 0
+    new = erased = done = 0
     for member in members(path):
         if member.kind == "collection":
             collection = _Collection(member.owner, read_value(CollectionFile, member.data, member.name))
@@ -75,6 +84,8 @@ def import_archive(path: Path, gallery: Gallery, photos: PhotoStore, require_mod
                     new += filling.add(subject, faces)
                 except SubjectErased:
                     erased += len(faces)
+                done += len(faces)
+                report(done, found.faces)
     return replace(found, new_faces=new, erased=erased)
 
 
@@ -84,7 +95,9 @@ class _Collection:
     file: CollectionFile
 
 
-def _verify(path: Path, gallery: Gallery, require_model: RequireModel) -> Imported:
+def _verify(
+    path: Path, gallery: Gallery, require_model: RequireModel, report: Callable[[int, int | None], None]
+) -> Imported:
     """Read the whole archive, every line and every photo, and compare it with this gallery. Writes nothing."""
     collection: _Collection | None = None
     manifest: ManifestFile | None = None
@@ -103,6 +116,7 @@ def _verify(path: Path, gallery: Gallery, require_model: RequireModel) -> Import
             for subject, of_subject in _groups(collection, member):
                 subjects += subject.line is not None
                 faces += len(of_subject)
+                report(faces, None)
                 _require_photos(member, of_subject, photos)
             _require_used(member.name, photos)
             photos = {}
@@ -194,7 +208,8 @@ def _new_face(collection: _Collection, line: FaceLine, place: str) -> NewFace:
         raise InvalidRequest(f"{place}: box, landmarks, detector_score and quality must be there together, or be null")
     photo = Photo(line.photo.sha256, line.source_sha256, line.photo.width, line.photo.height, 0) if line.photo else None
     size = None if line.source_size is None else (line.source_size[0], line.source_size[1])
-    return NewFace(template, photo, line.source_sha256, size)
+    label = None if line.image is None else ImageLabel(line.image.id, line.image.external_id)
+    return NewFace(template, photo, line.source_sha256, size, label)
 
 
 class _Filling:

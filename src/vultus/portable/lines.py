@@ -98,11 +98,19 @@ class QualityValue(_Value):
     version: Annotated[int, Field(ge=1)] = 1
 
 
+class ImageValue(_Value):
+    """What a caller of Rekognition's protocol calls the image of a face. id: of all faces of one image."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+    external_id: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_.\-:]{1,255}$")] | None = None
+
+
 class FaceLine(_Value):
     """A face of a subject. embedding: base64 of little-endian float32. source_sha256: of what was sent to enroll it.
 
     box: x_min, y_min, x_max, y_max; landmarks: five of x, y; both in pixels of the upright original photo. box,
-    landmarks, detector_score and quality are all there or all null.
+    landmarks, detector_score and quality are all there or all null. image: left out where there is none, so that
+    earlier releases read the archive.
     """
 
     type: Literal["face"]
@@ -120,6 +128,7 @@ class FaceLine(_Value):
     quality: QualityValue | None = None
     source_size: Annotated[list[Pixels], Field(min_length=2, max_length=2)] | None = None
     created_at: str | None = None
+    image: ImageValue | None = None
 
 
 class ManifestFile(_Value):

@@ -147,7 +147,7 @@ def test_a_folder_without_sub_folders_is_refused(run, tmp_path):
     answer = run("import", folder)
     assert answer.exit_code == 1
     assert "make one sub-folder per person" in answer.stderr
-    assert "1 of: not in a sub-folder" in answer.stderr
+    assert "do not say who is on them: 1.png" in answer.stderr
 
 
 def test_a_folder_that_is_not_there_is_named(run):

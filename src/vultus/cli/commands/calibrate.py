@@ -17,6 +17,7 @@ from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName, check_rate
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import working
 from vultus.config import Settings
 from vultus.errors import InvalidRequest, ModelNameNotAllowed
 from vultus.evaluation.calibrate import Thresholds, measure_thresholds
@@ -97,7 +98,8 @@ def calibrate(
     embedded = embed_photos(vision, [photo.path for photo in photos.photos], choices, settings)
     if undecided := int(embedded.undecided.sum()):
         say(f"{undecided:,} photos are left out: they are too damaged for the service to decide on")
-    calibration = _calibrate(vision, choices, photos, embedded, data)
+    with working("measuring", bar=not as_json):
+        calibration = _calibrate(vision, choices, photos, embedded, data)
     path = out or operator_calibration_path(settings.data_dir, choices.model.id)
     write_operator_calibration(path, choices.model.id, calibration)
     say(f"calibration written to {path}" + ("" if out else "; the service uses it from its next start on"))

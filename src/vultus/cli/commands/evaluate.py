@@ -26,6 +26,7 @@ from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, ModelDir, ModelName
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import working
 from vultus.cli.thresholds_in_use import IN_USE_FMRS, ThresholdsInUse, reference_by, thresholds_in_use
 from vultus.config import Settings
 from vultus.evaluation.damage.measure_damage import DamageResult
@@ -102,7 +103,8 @@ def evaluate(
     choices = Choices(served, detector, face, cache, reference_by(served, by), as_json)
     in_use = thresholds_in_use(choices)
     photos = embed_photos(vision, data.paths, choices, settings)
-    found = _measure(data, photos, _setup(vision, choices, data), choices, in_use, gallery, templates)
+    with working("measuring", bar=not as_json):
+        found = _measure(data, photos, _setup(vision, choices, data), choices, in_use, gallery, templates)
     if degrade:
         found = replace(found, damage=_damage(vision, data, photos, choices, settings, found))
     _publish(found, report, as_json)

@@ -11,6 +11,7 @@ import typer
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import counted, progress
 from vultus.config import Settings
 from vultus.errors import ModelMismatch, StorageFailed
 from vultus.files import make_folders
@@ -39,7 +40,9 @@ def export(
         names = tuple(dict.fromkeys(collections or [one.name for one in gallery.collections()]))
         if not names:
             raise StorageFailed(f"there is no collection in {settings.data_dir.absolute()}; name the right --data-dir")
-        held = export_gallery(gallery, opened_photos(settings), file, names)
+        faces = sum(one.faces for one in gallery.collections() if one.name in names)
+        with progress("faces written", faces, lines=False, bar=not as_json) as advance:
+            held = export_gallery(gallery, opened_photos(settings), file, names, advance=advance)
         Audit(database).add(Act(COMMAND).line("export"))
     if as_json:
         print_json({"file": str(file), **held.model_dump()})
@@ -61,7 +64,8 @@ def import_from(file: Path, settings: Settings, as_json: bool) -> None:
     with ready_database(settings.sqlalchemy_url, settings.key_file, may_create=True) as database:
         gallery = Gallery(database).acting_as(Act(COMMAND))
         photos = opened_photos(settings)
-        done = import_archive(file, gallery, photos, lambda *model: _require_model(cards, *model))
+        with counted("faces", bar=not as_json) as report:
+            done = import_archive(file, gallery, photos, lambda *model: _require_model(cards, *model), report=report)
     if as_json:
         print_json({"file": str(file), **asdict(done)})
         return

@@ -6,9 +6,7 @@ Processes compute, one a core; this one stores what they find, so that the datab
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from hashlib import sha256
+from contextlib import closing, contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -18,7 +16,9 @@ import typer
 from vultus.cli.analysis_pool import AnalysisPool
 from vultus.cli.commands.exchange import import_from
 from vultus.cli.exit_codes import INTERRUPTED, PARTLY
-from vultus.cli.import_report import ALREADY_THERE, ENROLLED, ImportReport, Photo
+from vultus.cli.import_lists.photo_importer import Importer, add_subjects, describe
+from vultus.cli.import_lists.preview import confirm_names, show_plan
+from vultus.cli.import_report import ImportReport, Photo
 from vultus.cli.opening import opened, openers_of
 from vultus.cli.options import AsJson, DataDir, FromService, InCollection, ModelDir, OnDevice, Strict
 from vultus.cli.other_services.photo_sources import open_source
@@ -28,13 +28,11 @@ from vultus.cli.settings import load_settings
 from vultus.cli.terminal.progress import progress
 from vultus.cli.threads import in_threads
 from vultus.config import Settings
-from vultus.errors import FILE_FAILED, BadInput, CollectionNotFound, FaceRefused, InvalidRequest, SubjectExists
-from vultus.identifiers import DEFAULT_COLLECTION, check_subject
+from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.cautions import Caution
 from vultus.service import FaceService
 from vultus.service.accepted_faces import Accept, WhichFace
 from vultus.service.enrolment import Enrolment
-from vultus.storage.gallery_reader import GalleryReader
 
 MOST_PROCESSES = 256
 Outcome = tuple[Photo, str, str, Sequence[Caution]]
@@ -45,7 +43,10 @@ def import_folder(
     ctx: typer.Context,
     folder: Annotated[
         str | None,
-        typer.Argument(metavar="[FOLDER]", help="One sub-folder per person, named by the id; with --from: the source."),
+        typer.Argument(
+            metavar="[FOLDER]",
+            help="One sub-folder per person; or photos named like anna_1.jpg; or a CSV; with --from: the source.",
+        ),
     ] = None,
     service: FromService = None,
     archive: Annotated[
@@ -55,6 +56,10 @@ def import_folder(
     collection: InCollection = DEFAULT_COLLECTION,
     face: Annotated[WhichFace, typer.Option("--face", help="Take the largest face, or allow one only.")] = "largest",
     strict: Strict = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show who is on which photos, and enroll nobody.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask whether names of files were understood.")
+    ] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Look at this many photos at most.")] = None,
     processes: Annotated[
         int | None,
@@ -66,6 +71,9 @@ def import_folder(
     as_json: AsJson = False,
 ) -> None:
     """Enroll a folder: one sub-folder per person, photos inside.
+
+    Photos without sub-folders are of the people they are named for: anna_1.jpg and anna_2.jpg of anna. A CSV has the
+    columns file and subject, and where wanted name; what is more becomes metadata. `--dry-run` shows who is on what.
 
     What is already there is skipped, so a stopped import goes on where it was. `--from compreface URL` reads the people
     of a CompreFace server; the key of its recognition service is asked for, or read from standard input. `--from
@@ -79,20 +87,28 @@ def import_folder(
         return
     if folder is None or archive is not None:
         raise typer.BadParameter("name a FOLDER, or a file with --archive")
+    if dry_run and service == "rekognition":
+        raise typer.BadParameter("is for people, and --from rekognition indexes faces", param_hint="--dry-run")
     if service == "rekognition":
         report, finished = _import_labelled(ctx, Path(folder), settings, collection, limit, bar=not as_json)
         _conclude(report, finished, as_json)
         return
     with closing(open_source(service, folder, settings.max_image_bytes)) as source:
         photos = source.photos[:limit]
+        if dry_run:
+            show_plan(photos, source.people, as_json)
+            return
+        if source.guessed:
+            confirm_names(photos, yes=yes or as_json)
         report = ImportReport(collection, ignored=source.ignored, left_out=len(source.photos) - len(photos))
         count = min(processes or settings.compute_slots, max(len(photos), 1))
         with _computing(ctx, settings, count) as (faces, accept):
             enrolment = Enrolment(faces.context, accept)
-            importer = Importer(enrolment, faces.context.gallery, collection, face, source.read, strict)
+            importer = Importer(enrolment, faces.context.gallery, collection, face, source.read, source.people, strict)
             finished = _import_all(importer.enroll, photos, _threads(count), report, bar=not as_json)
             if finished and limit is None:
-                _add_subjects(faces, collection, source.subjects)
+                add_subjects(faces, collection, source.subjects)
+                describe(faces, collection, source.people)
     _conclude(report, finished, as_json)
 
 
@@ -120,13 +136,6 @@ def _conclude(report: ImportReport, finished: bool, as_json: bool) -> None:
     raise typer.Exit(PARTLY if report.refused else 0)
 
 
-def _add_subjects(service: FaceService, collection: str, subjects: Sequence[str]) -> None:
-    """Those without photos, unless they are there."""
-    for subject in subjects:
-        with suppress(SubjectExists):
-            service.galleries.create_subject(collection, _valid(subject))
-
-
 @contextmanager
 def _computing(ctx: typer.Context, settings: Settings, count: int) -> Iterator[tuple[FaceService, Accept | None]]:
     """The service, and what computes faces in `count` processes; None: this process does."""
@@ -141,53 +150,6 @@ def _computing(ctx: typer.Context, settings: Settings, count: int) -> Iterator[t
 def _threads(count: int) -> int:
     """How many photos are under way at once, computed by so many processes."""
     return 1 if count == 1 else THREADS_A_PROCESS * count
-
-
-@dataclass(frozen=True)
-class Importer:
-    """Enrolls photos, one with each call. Used by several threads."""
-
-    enrolment: Enrolment
-    gallery: GalleryReader
-    collection: str
-    face: WhichFace
-    read: Callable[[Any], bytes]
-    strict: bool = False
-
-    def enroll(self, photo: Photo) -> tuple[Photo, str, str, tuple[Caution, ...]]:
-        """The photo; its outcome: ENROLLED, ALREADY_THERE or the code of the refusal; its sentence; the cautions.
-
-        Raises errors that concern all photos, such as StorageFailed or ModelMismatch.
-        """
-        try:
-            outcome, cautions = self._enroll(_valid(photo.subject), self.read(photo))
-        except (BadInput, FaceRefused) as refusal:
-            return photo, refusal.code, str(refusal), ()
-        except OSError as exc:
-            return photo, FILE_FAILED, exc.strerror or type(exc).__name__, ()
-        return photo, outcome, "", cautions
-
-    def _enroll(self, subject: str, data: bytes) -> tuple[str, tuple[Caution, ...]]:
-        if self._has(subject, sha256(data).hexdigest()):  # before detection: a resumed import is quick
-            return ALREADY_THERE, ()
-        result = self.enrolment.enroll(
-            [data], collection=self.collection, subject=subject, face=self.face, strict=self.strict
-        )
-        outcome = ENROLLED if result.faces[0].created else ALREADY_THERE
-        return outcome, result.cautions
-
-    def _has(self, subject: str, source: str) -> bool:
-        try:
-            return source in self.gallery.find_faces_by_source(self.collection, subject, [source])
-        except CollectionNotFound:
-            return False
-
-
-def _valid(subject: str) -> str:
-    try:
-        return check_subject(subject)
-    except ValueError as exc:
-        raise InvalidRequest(f"the name of the person, or the sub-folder, {exc}; rename it") from exc
 
 
 def _import_all(

@@ -14,6 +14,7 @@ from vultus.cli.opening import opened
 from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName, check_collection
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import counted
 from vultus.config import Settings
 from vultus.errors import ServedAlready
 from vultus.identifiers import DEFAULT_COLLECTION
@@ -126,16 +127,12 @@ def reembed(
         else:
             requests.start(collection, model_name=model, drop_missing=drop_missing)
         if not finish:
-            _run_here(system, settings)
+            _run_here(system, settings, as_json)
         _show(requests, collection, as_json)
 
 
-def _run_here(system: System, settings: Settings) -> None:
+def _run_here(system: System, settings: Settings, as_json: bool) -> None:
     """Run what is queued, unless a server does."""
-
-    def report(done: int, total: int) -> None:
-        say(f"{done} of {total} faces")
-
     with ExitStack() as stack:
         try:
             stack.enter_context(serving_alone(settings.data_dir))
@@ -147,8 +144,13 @@ def _run_here(system: System, settings: Settings) -> None:
             return
         system.gallery.jobs.resume_interrupted()
         runner = job_runner(system.service)
+        report = stack.enter_context(counted("faces embedded again", bar=not as_json, otherwise=_say_faces))
         while runner.run_next(report):
             pass
+
+
+def _say_faces(done: int, total: int | None) -> None:
+    say(f"{done} of {total} faces")
 
 
 def _show(requests: ReembeddingRequests, collection: str, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from vultus.cli.opening import opened
 from vultus.cli.options import AsJson, DataDir, check_collection
 from vultus.cli.output import print_json, print_lines
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import working
 from vultus.config import Settings
 from vultus.errors import InvalidRequest, SettingsInvalid, StorageUnavailable
 from vultus.search.pq_builder import LEAST_RECALL
@@ -43,14 +44,16 @@ def search_recall(
         assert isinstance(index, DatabaseIndex)
         reference = context.model_of(context.gallery.binding(name)).reference
         rule = None if reference is None else reference.rule
-        index.prepare(name, rule)
+        with working("preparing", bar=not as_json):
+            index.prepare(name, rule)
         state = index.read_state(name)
         if not index.use.is_wanted(state):
             raise InvalidRequest(
                 f"the collection has {state.faces} faces and is searched exactly: its recall is 1; one gets an index "
                 f"from {settings.hnsw_from_faces} faces on, see VULTUS_HNSW_FROM_FACES"
             )
-        found = index.background.measure_index(name, rule, probes=probes, k=top_k)
+        with working("measuring", bar=not as_json):
+            found = index.background.measure_index(name, rule, probes=probes, k=top_k)
     if found is None:
         raise StorageUnavailable("a server builds or measures an index just now; try again when it is done")
     _show(found, state.faces, settings, as_json)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from vultus.evaluation.labelled_folder import OUTSIDE, PhotoFile, PhotoListing, list_photos
-from vultus.vision.decoding.formats import PHOTO_SUFFIXES
+from vultus.evaluation.labelled_folder import OUTSIDE, PhotoFile, PhotoListing, lies_flat, list_photos
 
 # What DeepFace writes beside the photos; a name of an old and of a new release: representations_vgg_face.pkl,
 # ds_model_facenet_detector_opencv_aligned_normalization_base_expand_0.npz, and a signature in .ldsa.
@@ -27,7 +26,7 @@ def list_deepface_photos(root: Path) -> PhotoListing:
     for path in sorted(root.iterdir()):
         if _is_cache(path):
             listing.ignored.update({path.suffix.lower(): -1, CACHE: 1})
-        elif _is_flat_photo(path):
+        elif lies_flat(path):
             listing.ignored[OUTSIDE] -= 1
             listing.photos.append(PhotoFile(path.stem, path, path.name))
     return replace(listing, ignored=+listing.ignored)
@@ -35,8 +34,3 @@ def list_deepface_photos(root: Path) -> PhotoListing:
 
 def _is_cache(path: Path) -> bool:
     return path.name.startswith(CACHE_NAMES) and path.suffix.lower() in CACHE_SUFFIXES and not path.is_dir()
-
-
-def _is_flat_photo(path: Path) -> bool:
-    is_photo = path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
-    return is_photo and not path.is_dir()

@@ -18,11 +18,13 @@ from rich.progress import (
 )
 
 from vultus.cli.output import say
-from vultus.cli.terminal.console import can_redraw, console
+from vultus.cli.terminal.colours import can_redraw, console
 
 SECONDS_BETWEEN_LINES = 30.0
 RATE_SECONDS = 60.0  # over which the rate is taken: photos that were there already go by much faster
 LEAST_RATE_SECONDS = 5.0  # below it no rate is shown
+
+Report = Callable[[int, int | None], None]  # called with how many are done, and of how many; None: not known
 
 
 @contextmanager
@@ -47,19 +49,22 @@ def progress(label: str, total: int, *, lines: bool = True, bar: bool = True) ->
 
 
 @contextmanager
-def counted(label: str, *, bar: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """Yields a function to call with how many are done, and of how many, for work that counts by itself."""
+def counted(label: str, *, bar: bool = True, otherwise: Report | None = None) -> Iterator[Report]:
+    """Yields a function to call with how many are done, and of how many, where the work counts by itself.
+
+    otherwise: called in its place where no bar is shown.
+    """
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn())
     with _totalled(label, columns, bar=bar) as update:
-        yield update
+        yield update or otherwise or _nothing
 
 
 @contextmanager
-def transferred(label: str, *, bar: bool = True) -> Iterator[Callable[[int, int | None], None]]:
+def transferred(label: str, *, bar: bool = True) -> Iterator[Report]:
     """Yields a function to call with the bytes that are here, and all of them; None where that is not known."""
     columns = (TextColumn(label), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with _totalled(label, columns, bar=bar) as update:
-        yield update
+        yield update or _nothing
 
 
 @contextmanager
@@ -73,9 +78,9 @@ def working(label: str, *, bar: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def _totalled(label: str, columns: tuple[ProgressColumn, ...], *, bar: bool) -> Iterator[Callable[..., None]]:
+def _totalled(label: str, columns: tuple[ProgressColumn, ...], *, bar: bool) -> Iterator[Report | None]:
     if not (bar and can_redraw()):
-        yield _nothing
+        yield None
         return
     with Progress(*columns, console=console(stderr=True)) as shown:
         task = shown.add_task(label, total=None)

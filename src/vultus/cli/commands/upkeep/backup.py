@@ -22,7 +22,7 @@ from vultus.backup.retention import backup_name, remove_older
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
-from vultus.cli.terminal.progress import progress
+from vultus.cli.terminal.progress import counted, progress, working
 from vultus.config import Settings
 from vultus.errors import StorageFailed
 from vultus.storage.audit import COMMAND, Act, Audit
@@ -137,13 +137,15 @@ def restore(
         database = database_file(settings.sqlalchemy_url)
         ledger = open_ledger(settings.erasure_ledger, settings.data_dir, may_make=False)
         photos = photo_location(settings.photo_url, settings.data_dir)
-        restored = restore_backup(
-            *(file, database, photos if isinstance(photos, Path) else settings.data_dir / "photos"),
-            *(Act(COMMAND), settings.key_file),
-            identities=identities,
-            ledger=ledger,
-            store=None if isinstance(photos, Path) else open_photos(photos),
-        )
+        with counted("photos unpacked", bar=not as_json) as report:
+            restored = restore_backup(
+                *(file, database, photos if isinstance(photos, Path) else settings.data_dir / "photos"),
+                *(Act(COMMAND), settings.key_file),
+                identities=identities,
+                ledger=ledger,
+                store=None if isinstance(photos, Path) else open_photos(photos),
+                report=report,
+            )
         if ledger is not None:
             remember_ledger(settings.data_dir, ledger)
     if not restored.sealed:
@@ -162,7 +164,8 @@ def restore(
 def _examine(file: Path, settings: Settings, identities: Sequence[Identity], as_json: bool) -> None:
     """Show what a restore would do."""
     ledger = open_ledger(settings.erasure_ledger, settings.data_dir, may_make=False)
-    found = examine_backup(file, Act(COMMAND), settings.key_file, identities=identities, ledger=ledger)
+    with working("verifying", bar=not as_json):
+        found = examine_backup(file, Act(COMMAND), settings.key_file, identities=identities, ledger=ledger)
     in_place = _in_place(settings)
     after = {"subjects": found.subjects, "faces": found.faces}
     more = {"dry_run": True, "sealed": found.sealed, "erasures": found.erasures, "after": after, "in_place": in_place}

@@ -13,6 +13,7 @@ from vultus.cli.exit_codes import REFUSED
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
+from vultus.cli.terminal.progress import counted, working
 from vultus.config import Settings
 from vultus.storage.audit import COMMAND, Act, Audit
 from vultus.storage.database import Database, open_database, require_database
@@ -50,11 +51,14 @@ def check(
     photos = open_photos(photo_location(settings.photo_url, settings.data_dir))
     with closing(open_database(settings.sqlalchemy_url, settings.key_file)) as database:
         if seal:
-            _seal_anew(database, settings)
+            with working("sealing all rows", bar=not as_json):
+                _seal_anew(database, settings)
         if repair:
-            removed = _repaired(database, photos)
+            with working("removing photos that belong to no face", bar=not as_json):
+                removed = _repaired(database, photos)
             say(f"removed {removed} photos that belonged to no face")
-        found = list(faults(database, photos, digests=not quick))
+        with counted("photos compared", bar=not as_json) as report:
+            found = list(faults(database, photos, digests=not quick, report=report))
         notes = [] if any(fault.kind == "database" for fault in found) else _notes(database)
     if as_json:
         print_json({"sound": not found, "faults": [asdict(fault) for fault in found], "notes": notes})

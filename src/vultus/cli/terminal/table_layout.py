@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from vultus.cli.terminal.console import style_of
+from vultus.cli.terminal.colours import style_of
 
 FILE_MARGIN, MARGIN = 3, 2  # between two columns, in a file and on a terminal
 MOST_LINES = 6  # of a row: a sentence in a narrow column is hard to read
