@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Timer
+from typing import IO
 
 import httpx
 from PIL import ImageEnhance
@@ -41,33 +43,33 @@ def environment(model_dir: Path) -> dict[str, str]:
     return kept | {"VULTUS_MODEL_DIR": str(model_dir.absolute()), "VULTUS_ADMIN_KEY": ADMIN_KEY}
 
 
-def start(folder: Path, model_dir: Path) -> subprocess.Popen[str]:
-    """`vultus serve` on a data folder; what it says goes into pipes."""
+def start(folder: Path, model_dir: Path, log: IO[str] | int = subprocess.PIPE) -> subprocess.Popen[str]:
+    """`vultus serve` on a data folder; its banner goes into a pipe. log: where its log goes."""
     command = [sys.executable, "-m", "vultus", "serve", "--port", "0", "--data-dir", str(folder)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = {"stdout": subprocess.PIPE, "stderr": log}
     return subprocess.Popen(command, cwd=folder.parent, env=environment(model_dir), text=True, **pipes)
 
 
 @contextmanager
 def serving(folder: Path, model_dir: Path) -> Iterator[Server]:
     """A ready server, killed in the end."""
-    with start(folder, model_dir) as process:
+    with TemporaryFile("w+") as log, start(folder, model_dir, log) as process:  # a pipe that nobody reads would fill
         deadline = Timer(patient(START_SECONDS), process.kill)
         deadline.start()
         try:
-            yield Server(process, _url_of(process))
+            yield Server(process, _url_of(process, log))
         finally:
             deadline.cancel()
             process.kill()
             process.communicate()
 
 
-def _url_of(process: subprocess.Popen[str]) -> str:
+def _url_of(process: subprocess.Popen[str], log: IO[str]) -> str:
     """The address in the banner, once /readiness is 200."""
     banner = ""
     while "Stop it" not in banner:
         line = process.stdout.readline()
-        assert line, process.stderr.read()
+        assert line, log.seek(0) or log.read()
         banner += line
     url = banner.split(" is ready on ")[1].split()[0]
     wait_until(lambda: httpx.get(f"{url}/readiness", timeout=patient()).status_code == 200, "the server to be ready")

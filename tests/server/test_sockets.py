@@ -14,6 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 import httpx
 import pytest
@@ -33,6 +35,7 @@ class Served:
     process: subprocess.Popen[str]
     port: int
     folder: Path
+    log: IO[str]
 
     @property
     def url(self) -> str:
@@ -49,31 +52,38 @@ class Served:
     def stop(self) -> str:
         """Stop the process; returns everything that it wrote."""
         self.process.send_signal(signal.SIGTERM)
-        out, err = self.process.communicate(timeout=patient())
-        return out + err
+        out, _ = self.process.communicate(timeout=patient())
+        return out + whole(self.log)
+
+
+def whole(log: IO[str]) -> str:
+    """All that an ended process wrote to a file."""
+    log.seek(0)
+    return log.read()
 
 
 @contextmanager
 def serving(folder: Path, **environment: str) -> Iterator[Served]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VULTUS_")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.api.small_server", str(folder)],
-        env={**kept, "VULTUS_ADMIN_KEY": KEY, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", **environment},
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        server = Served(process, int(line), folder)
-        wait_until(lambda: server.get("/readiness").status_code == 200, "the server to be ready")
-        yield server
-    finally:
-        process.kill()
-        process.communicate()
+    with TemporaryFile("w+") as log:  # not a pipe: nobody reads that while the server runs, and a full one stops it
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.api.small_server", str(folder)],
+            env={**kept, "VULTUS_ADMIN_KEY": KEY, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", **environment},
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line, whole(log)
+            server = Served(process, int(line), folder, log)
+            wait_until(lambda: server.get("/readiness").status_code == 200, "the server to be ready")
+            yield server
+        finally:
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +211,14 @@ def test_a_full_queue_and_a_long_wait_are_said_and_the_server_goes_on(tmp_path: 
             assert all(answer.status_code == 503 and answer.headers["retry-after"] for answer in others)
         assert calls[0].result().status_code == 200
         assert ask(server, str(uuid.uuid4())).status_code == 200
+
+
+def test_a_server_whose_log_nobody_reads_goes_on(tmp_path: Path) -> None:
+    """More lines than a pipe holds: 64 KiB on Linux."""
+    with serving(tmp_path) as server, httpx.Client(base_url=server.url, timeout=patient()) as client:
+        for _ in range(400):
+            client.get("/" + "x" * 200)
+        assert len(server.stop()) > 1 << 16
 
 
 def test_what_was_accepted_is_finished_when_the_server_is_told_to_stop(tmp_path: Path) -> None:
