@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tarfile
 import threading
+import tracemalloc
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -268,6 +269,40 @@ def test_every_flipped_byte_of_content_is_noticed(tmp_path, database, photos, fi
     for place in places:
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         assert "cannot be used" in refused(file, tmp_path / "new")
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_a_long_extended_header_is_refused_before_it_is_read(tmp_path, kind):
+    file = tmp_path / "hostile.vultus"
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, 32 << 20
+    with file.open("wb") as out:
+        out.write(member.tobuf(tarfile.GNU_FORMAT))
+        out.truncate(member.size + 4096)
+    tracemalloc.start()
+    try:
+        with pytest.raises(StorageFailed, match="it is no backup, or it is cut off"):
+            list(ArchiveReader(file).photos(None))
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_headers_of_headers_and_files_of_holes_are_refused(tmp_path):
+    endless, holes = tmp_path / "endless.vultus", tmp_path / "holes.vultus"
+    member = tarfile.TarInfo("x")
+    member.type, member.size = tarfile.GNUTYPE_LONGNAME, 1
+    endless.write_bytes((member.tobuf(tarfile.GNU_FORMAT) + b"x".ljust(512, b"\0")) * 3000)
+    sparse = bytearray(tarfile.TarInfo("vultus.db").tobuf(tarfile.GNU_FORMAT))
+    sparse[156:157] = tarfile.GNUTYPE_SPARSE
+    sparse[483:495] = b"77777777777\0"  # 8 GiB of nothing
+    sparse[148:156] = b" " * 8
+    sparse[148:156] = f"{sum(sparse):06o}\0 ".encode()
+    holes.write_bytes(sparse + bytes(1024))
+    for file, sentence in ((endless, "no backup"), (holes, "does not belong there")):
+        with pytest.raises(StorageFailed, match=sentence):
+            list(ArchiveReader(file).photos(tmp_path / "vultus.db"))
+    assert not (tmp_path / "vultus.db").exists()
 
 
 @pytest.mark.parametrize("kind", ["path", "link", "device", "twice"])

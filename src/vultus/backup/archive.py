@@ -35,6 +35,10 @@ DATABASE, KEY, MANIFEST, SUMS = "vultus.db", "installation.key", "manifest.json"
 KEY_MEMBER_BYTES = 2 * KEY_BYTES + 1
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_PHOTO_BYTES = 64 << 20  # a photo is read into memory as a whole
+EXTENSIONS = frozenset(
+    {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
+)
+MAX_EXTENSION_BYTES = 4096  # what is written has one only for the size of a database of 8 GiB and more
 _PHOTO = re.compile(r"photos/([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 
 
@@ -112,6 +116,18 @@ class ArchiveWriter:
         _forget_members(self._tar)
 
 
+class _Header(tarfile.TarInfo):
+    """A header of a tar that may be hostile. tarfile reads the content of an extension, a long name, as a whole."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """The header in a block. Raises tarfile.ReadError, where an extension is larger than any that is written."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in EXTENSIONS and header.size > MAX_EXTENSION_BYTES:
+            raise tarfile.ReadError("an extended header is too large")
+        return header
+
+
 class ArchiveReader:
     """Reads the members in their order. Names, sizes and digests are verified: the file may be hostile.
 
@@ -136,10 +152,19 @@ class ArchiveReader:
         try:
             with open_regular(self.path) as file:
                 hashed = _Hashed(file)
-                with self._decrypted(file, hashed) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+                with (
+                    self._decrypted(file, hashed) as stream,
+                    tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tar,
+                ):
                     yield from self._members(tar, database)
                 self.sha256 = hashed.hexdigest()
-        except (tarfile.TarError, EOFError, ValueError, TypeError) as exc:
+        except (
+            tarfile.TarError,
+            EOFError,
+            ValueError,
+            TypeError,
+            RecursionError,
+        ) as exc:  # the last: headers of headers
             raise self._damaged("it is no backup, or it is cut off") from exc
 
     @contextmanager
@@ -159,8 +184,8 @@ class ArchiveReader:
         sums, complete = hashlib.sha256(), False
         while (member := tar.next()) is not None:
             _forget_members(tar)
-            content = tar.extractfile(member) if member.isreg() else None
-            if content is None or complete:  # a link or device, or something after the checksums
+            content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+            if content is None or complete:  # a link, a device or a file of holes, or something after the checksums
                 raise self._damaged(f"it holds {member.name[:80]!a}, which does not belong there")
             if member.name == SUMS:
                 complete = sha256_of_stream(content) == sums.hexdigest()

@@ -258,10 +258,21 @@ class Webhook:
 
 
 @dataclass(frozen=True)
+class ChainPlace:
+    """The place of an audit line in the chain of its writer. previous, digest: SHA-256 in hex, "" before the first."""
+
+    writer: str
+    number: int
+    previous: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class AuditLine:
     """One line of the audit. outcome: "ok" or the code of an error. number: its place, 0 before it is stored.
 
-    decisions: what a comparison or a search decided about each face.
+    decisions: what a comparison or a search decided about each face. chain: None before it is stored, and for lines of
+    releases without chains.
     """
 
     actor: str
@@ -274,3 +285,4 @@ class AuditLine:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     number: int = 0
     decisions: tuple[Decision, ...] = ()
+    chain: ChainPlace | None = field(default=None, compare=False)

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, or_, select
 
 from vultus.records.decisions import Decision
-from vultus.records.stored import AuditLine
+from vultus.records.stored import AuditLine, ChainPlace
 from vultus.storage import tables as t
 from vultus.storage.collections import collection_row
 from vultus.storage.database import Database
@@ -237,10 +237,16 @@ def _values(line: AuditLine) -> dict[str, Any]:
     }
 
 
+def _place(row: Row[Any]) -> ChainPlace | None:
+    if row.writer is None or row.digest is None:
+        return None
+    return ChainPlace(row.writer, row.number, (row.previous or b"").hex(), row.digest.hex())
+
+
 def _line(row: Row[Any]) -> AuditLine:
     objects = tuple(json.loads(row.objects))
     decisions = tuple(map(Decision.from_json, json.loads(row.decisions or "[]")))
     return AuditLine(
         *(row.actor, row.action, row.collection, objects, row.object_count, row.outcome, row.request_id),
-        *(row.at, row.pk, decisions),
+        *(row.at, row.pk, decisions, _place(row)),
     )

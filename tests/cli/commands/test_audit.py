@@ -49,7 +49,9 @@ def test_it_says_whether_the_limit_left_out_lines(run, audit, limit, more):
 
 
 def test_json_has_all_of_a_line(run, audit):
-    assert shown(run, "--action", "find") == [
+    (line,) = shown(run, "--action", "find")
+    assert len(line.pop("chain")["digest"]) == 64
+    assert [line] == [
         {
             "actor": "k1",
             "action": "find",
@@ -109,3 +111,13 @@ def test_what_commands_change_is_audited_as_done_by_a_command(run, small, surrou
     lines = [(line["actor"], line["action"]) for line in shown(run)]
     actions = ("collection.create", "enroll", "key.create", "key.rotate", "key.revoke")
     assert lines == [("command", action) for action in actions]
+
+
+def test_json_has_the_chain_of_digests(run, audit):
+    """Each line names its writer, its number and the digest before it, so that a copy elsewhere shows a change here."""
+    run("keys", "create", "door", "--scope", "read")
+    run("keys", "create", "gate", "--scope", "read")
+    for line in shown(run):
+        chain = line["chain"]
+        assert (len(chain["digest"]), len(chain["writer"]), chain["number"] >= 1) == (64, 32, True)
+        assert (chain["previous"] == "") is (chain["number"] == 1)

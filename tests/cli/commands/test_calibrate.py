@@ -10,6 +10,11 @@ import pytest
 from tests import pictures
 from tests.relative import RELATIVE, made_reference
 from vultus.models.card import find_card, in_box_cards
+from vultus.models.liveness_calibration import (
+    LivenessCalibration,
+    liveness_calibration_path,
+    write_liveness_calibration,
+)
 from vultus.models.operator_calibration import calibration_text, operator_calibration_path
 
 MODEL = "facenet512-casia-webface"
@@ -92,6 +97,20 @@ def test_show_says_where_the_calibration_comes_from(run, surroundings):
     shown = run("calibrate", "--show", "--model", MODEL)
     assert str(path) in shown.stdout
     assert "87,307,271 non-mated comparisons, all pairs" in shown.stdout
+
+
+def test_show_says_which_liveness_threshold_is_in_use(run, surroundings):
+    (of_card,) = json.loads(run("calibrate", "--show", "--json").stdout)["liveness"]
+    assert (of_card["model_id"], of_card["source"]) == ("minifasnet", "the model card")
+    threshold = of_card["liveness"]["threshold"]
+    assert (
+        f"Liveness threshold of minifasnet, from the model card: {threshold:.4f}" in run("calibrate", "--show").stdout
+    )
+    card = find_card(in_box_cards(), "minifasnet")
+    own = LivenessCalibration(0.25, 0.05, 100, 5, "our door", "2026-01-02", card.pipeline_version)
+    path = liveness_calibration_path(surroundings, "minifasnet")
+    write_liveness_calibration(path, "minifasnet", own)
+    assert f"Liveness threshold of minifasnet, from {path}: 0.2500" in run("calibrate", "--show").stdout
 
 
 def test_show_says_that_cosines_decide_in_place_of_the_scores_of_the_card(run, surroundings, monkeypatch):

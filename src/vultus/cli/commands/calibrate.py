@@ -12,7 +12,12 @@ import typer
 from pydantic import ValidationError
 
 from vultus.cli.embedding import CacheOption, Choices, DataOption, DetectorOption, FaceOption, embed_photos
-from vultus.cli.evaluation_photos.liveness_photos import calibrate_liveness
+from vultus.cli.evaluation_photos.liveness_photos import (
+    LivenessInUse,
+    calibrate_liveness,
+    liveness_in_use,
+    show_liveness,
+)
 from vultus.cli.opening import Vision, openers_of
 from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName, check_rate
 from vultus.cli.output import print_json, print_lines, print_table, say
@@ -188,7 +193,7 @@ def _show(settings: Settings, as_json: bool) -> None:
     if calibration is None:
         raise InvalidRequest(f"{card.id} has no calibration; run: vultus calibrate FOLDER --model {card.id}")
     source = str(own[0]) if own else "the model card"
-    _print(card.id, calibration, source, as_json)
+    _print(card.id, calibration, source, as_json, liveness_in_use(settings.data_dir, known_cards(settings.model_dir)))
     if own and own[0].parent == settings.model_dir:
         say(why_shared(own[0], settings.data_dir))
     if (why := why_by_cosine(card, calibration)) is not None:
@@ -202,9 +207,15 @@ def _card(settings: Settings) -> ModelCard:
     return card
 
 
-def _print(model_id: str, calibration: Calibration, source: str, as_json: bool) -> None:
+def _print(
+    model_id: str, calibration: Calibration, source: str, as_json: bool, liveness: Sequence[LivenessInUse] = ()
+) -> None:
     if as_json:
-        print_json({"model_id": model_id, "source": source, "calibration": asdict(calibration)})
+        shown = {"model_id": model_id, "source": source, "calibration": asdict(calibration)}
+        of_liveness = [
+            {"model_id": one.model_id, "source": one.source, "liveness": asdict(one.calibration)} for one in liveness
+        ]
+        print_json(shown | ({"liveness": of_liveness} if of_liveness else {}))
         return
     print_lines([f"Calibration of {model_id}, from {source}", f"  {calibration.data}; {calibration.date}"])
     search = dict(calibration.search.thresholds) if calibration.search else {}
@@ -216,6 +227,9 @@ def _print(model_id: str, calibration: Calibration, source: str, as_json: bool) 
     print_lines(_remarks(calibration))
     if calibration.relative is not None:
         _print_scores(calibration.relative)
+    for one in liveness:
+        print_lines([""])
+        show_liveness(one.model_id, one.calibration, one.source, as_json)
 
 
 def _print_scores(relative: RelativeCalibration) -> None:

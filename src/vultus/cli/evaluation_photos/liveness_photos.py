@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -28,6 +28,8 @@ from vultus.evaluation.liveness.measure_liveness import (
 )
 from vultus.evaluation.liveness.presentations import LIVE, Presentation, read_presentations
 from vultus.evaluation.presentation.liveness_pages import liveness_as_json, liveness_as_tables, render_liveness_report
+from vultus.liveness_models import read_liveness_calibrations
+from vultus.models.card import ModelCard, cards_of
 from vultus.models.liveness_calibration import (
     LivenessCalibration,
     MeasuredAttacks,
@@ -108,6 +110,27 @@ def calibrate_liveness(
     if (note := why_not_claimed(bpcer, len(scores), "BPCER", "live photos")) is not None:
         say(note)
     show_liveness(model.id, found, str(path), as_json)
+
+
+@dataclass(frozen=True)
+class LivenessInUse:
+    """The threshold of a liveness model that the service uses. source: a file, or the model card."""
+
+    model_id: str
+    source: str
+    calibration: LivenessCalibration
+
+
+def liveness_in_use(data_dir: Path, cards: Sequence[ModelCard]) -> tuple[LivenessInUse, ...]:
+    """The thresholds of all liveness models that have one; the operator's win over the card's. Raises ModelInvalid."""
+    own = read_liveness_calibrations(data_dir, cards)
+    found = []
+    for card in cards_of(cards, "liveness"):
+        if card.id in own:
+            found.append(LivenessInUse(card.id, str(liveness_calibration_path(data_dir, card.id)), own[card.id]))
+        elif card.liveness is not None:
+            found.append(LivenessInUse(card.id, "the model card", card.liveness))
+    return tuple(found)
 
 
 def show_liveness(model_id: str, found: LivenessCalibration, source: str, as_json: bool) -> None:
