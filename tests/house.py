@@ -40,6 +40,8 @@ REPEATED = {
     "jobs": "background work: the folder that runs it, the routes, their shapes, the commands, the rows",
     "bulk_jobs": "POST /jobs: the route and its fields",
     "reembedding": "re-embedding: the routes, their shapes, the use case",
+    "duplicates": "subjects that may be one person: the routes, their shapes, the use case",
+    "review": "what a person should look at: the folders of the use cases and the rows, the records",
     "calibrate": "the command, and the measurement behind it",
     "status": "how the service is: the folder that finds out, the shape of the answer, the command",
     "metrics": "the folder that counts and times, the layer of each request that does",

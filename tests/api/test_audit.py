@@ -44,6 +44,8 @@ ACTIONS = {
     "start_reembedding": ("reembed", CHANGE),
     "finish_reembedding": ("reembed.finish", CHANGE),
     "abandon_reembedding": ("reembed.abandon", CHANGE),
+    "search_duplicates": ("duplicates", CHANGE),
+    "dismiss_duplicate": ("duplicates.dismiss", CHANGE),
     "merge_subject": ("subject.merge", CHANGE),
     "move_face": ("face.move", CHANGE),
     "undo_change": ("undo", CHANGE),
@@ -68,6 +70,7 @@ NOT_AUDITED = {
     "list_jobs",
     "get_job",
     "get_reembedding",
+    "list_duplicates",
 }
 
 

@@ -184,6 +184,7 @@ def test_collections_keys_audit_jobs_and_status(client):
     lines = list(client.audit.lines(action="key.create", page_size=1, since=datetime.now(UTC) - timedelta(minutes=9)))
     assert {line.outcome for line in lines} == {"ok"}
     assert [one.kind for one in client.jobs.list()] in ([], ["enroll"] * 3)
+    assert client.duplicates.get(collection="visitors").pairs == ()
     assert client.reembeddings.get(collection="visitors").job is None
     assert list(client.reembeddings.missing(collection="visitors")) == []
     assert client.status()

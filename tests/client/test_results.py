@@ -10,6 +10,7 @@ import pytest
 
 import vultus.schemas.comparison as compared
 import vultus.schemas.corrections as corrected
+import vultus.schemas.duplicates as doubled
 import vultus.schemas.faces as seen
 import vultus.schemas.jobs as working
 import vultus.schemas.liveness as alive
@@ -18,7 +19,7 @@ import vultus.schemas.reembedding as reembedded
 import vultus.schemas.resources as stored
 import vultus.schemas.status as state
 from vultus_client import UnexpectedAnswer
-from vultus_client.results import administration, faces, galleries, jobs, recognition, status
+from vultus_client.results import administration, faces, galleries, jobs, recognition, review, status
 from vultus_client.results.record import Record
 
 PAIRS = [
@@ -78,6 +79,10 @@ PAIRS = [
     (reembedded.OtherSpaceAnswer, administration.OtherSpace),
     (reembedded.MissingFace, administration.MissingFace),
     (reembedded.ReembeddingAnswer, administration.Reembedding),
+    (doubled.PairedSubjectAnswer, review.PairedSubject),
+    (doubled.SimilarPairAnswer, review.SimilarPair),
+    (doubled.DuplicatesAnswer, review.Duplicates),
+    (doubled.DismissedAnswer, review.Dismissed),
     (state.WorkersStatus, status.Workers),
     (state.ModelStatus, status.LoadedModel),
     (state.EnrolledStatus, status.Enrolled),

@@ -49,6 +49,7 @@ from vultus.api.routes import (
     collections,
     compare,
     corrections,
+    duplicates,
     exports,
     faces,
     jobs,
@@ -130,7 +131,7 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
     add_console(app)
     parts = (
         *(recognition, compare, collections, subjects, exports, faces, corrections, reembedding, bulk_jobs, jobs),
-        *(system, monitoring, keys, audit),
+        *(duplicates, system, monitoring, keys, audit),
     )
     routers = tuple(part.router for part in parts)
     others = tuple(router for dialect in dialects for router in dialect.routers)

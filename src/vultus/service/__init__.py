@@ -18,6 +18,7 @@ from vultus.service.loose_faces.indexing import FaceIndexing
 from vultus.service.plain_scores.photo_scores import PhotoScores
 from vultus.service.recognition import Recognition
 from vultus.service.reembedding import ReembeddingRequests
+from vultus.service.review.duplicates import Duplicates
 from vultus.storage.audit import Act
 
 __all__ = ["FaceService", "Model", "Models", "Policy", "ServiceContext"]
@@ -42,6 +43,7 @@ class FaceService:
         self.bulk = BulkRequests(context)
         self.jobs = context.gallery.jobs
         self.reembedding = ReembeddingRequests(context)
+        self.duplicates = Duplicates(context)
 
     def acting_as(self, act: Act) -> FaceService:
         """The same service on behalf of an actor: each change has its audit line, in the same transaction."""

@@ -41,6 +41,7 @@ from vultus.storage.lifetimes.holdings import HoldingsReader
 from vultus.storage.photo_records import photo_rows
 from vultus.storage.photo_records.photo_removal import PhotoRemoval
 from vultus.storage.replication.removal_pruning import RemovalPruning
+from vultus.storage.review.similar_pairs import SimilarPairStore
 from vultus.storage.spaces import Spaces
 from vultus.storage.subject_lists.cover_faces import choose_cover
 from vultus.storage.subject_lists.subject_pages import select_subject
@@ -113,6 +114,11 @@ class Gallery(GalleryReader):
     def request_tokens(self) -> RequestTokens:
         """The tokens of requests that were done."""
         return RequestTokens(self._database)
+
+    @property
+    def similar_pairs(self) -> SimilarPairStore:
+        """Subjects that may be one person, on behalf of the same actor."""
+        return SimilarPairStore(self._database, self._act)
 
     @property
     def spaces(self) -> Spaces:

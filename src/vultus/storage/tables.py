@@ -4,6 +4,7 @@
          │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
           │├─────── pruned_removals                                 └──────< aws_secrets
           └───────< undo_log ──< undo_faces
+                      similar_pairs    dismissed_pairs (of two subjects)
                          photos    replicas ──< replica_marks    installation    erasure_marks    request_tokens
                          jobs ──< job_items, webhooks
 
@@ -229,6 +230,37 @@ cover_faces = Table(
     Column("subject_pk", ForeignKey("subjects.pk", ondelete="CASCADE"), primary_key=True),
     Column("face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), nullable=False),
     Index("cover_faces_by_face", "face_pk"),
+)
+
+# Subjects that may be one person, as the last search found them: see `review/similar_pairs.py`. first_pk < second_pk.
+similar_pairs = Table(
+    "similar_pairs",
+    METADATA,
+    Column("pk", Number, primary_key=True),
+    Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
+    Column("first_pk", ForeignKey("subjects.pk", ondelete="CASCADE"), nullable=False),
+    Column("second_pk", ForeignKey("subjects.pk", ondelete="CASCADE"), nullable=False),
+    Column("first_face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), nullable=False),
+    Column("second_face_pk", ForeignKey("faces.pk", ondelete="CASCADE"), nullable=False),
+    Column("similarity", Float, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("above", Integer, nullable=False),
+    UniqueConstraint("first_pk", "second_pk"),
+    Index("similar_pairs_by_collection_pk", "collection_pk"),
+    Index("similar_pairs_by_second_pk", "second_pk"),
+    Index("similar_pairs_by_first_face_pk", "first_face_pk"),
+    Index("similar_pairs_by_second_face_pk", "second_face_pk"),
+)
+
+# Those that somebody said are different people.
+dismissed_pairs = Table(
+    "dismissed_pairs",
+    METADATA,
+    Column("first_pk", ForeignKey("subjects.pk", ondelete="CASCADE"), primary_key=True),
+    Column("second_pk", ForeignKey("subjects.pk", ondelete="CASCADE"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Index("dismissed_pairs_by_second_pk", "second_pk"),
 )
 
 # Erased faces, for the search indexes: only the number of the face.

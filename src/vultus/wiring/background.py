@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from vultus.config import Settings
 from vultus.errors import StorageFailed
+from vultus.jobs.duplicates_job import DuplicatesJob
 from vultus.jobs.enroll_job import EnrollJob, remove_uploads
 from vultus.jobs.job_runner import JobRunner
 from vultus.jobs.reembed_job import ReembedJob
@@ -71,7 +72,7 @@ def erase_expired(service: FaceService) -> None:
 def job_runner(service: FaceService) -> JobRunner:
     """Runs the jobs in the background of this service, but bulk jobs; not started yet."""
     ours = service.acting_as(Act(THE_SERVER))
-    return JobRunner(ours.jobs, [ReembedJob(ours.context)], lane=Lane(BULK))
+    return JobRunner(ours.jobs, [ReembedJob(ours.context), DuplicatesJob(ours.context)], lane=Lane(BULK))
 
 
 def bulk_runner(service: FaceService, settings: Settings) -> JobRunner:

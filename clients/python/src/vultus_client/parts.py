@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import Self
 
-from vultus_client.calls import administration, corrections, galleries, jobs, recognition
+from vultus_client.calls import administration, corrections, galleries, jobs, recognition, review
 from vultus_client.folder import run
 from vultus_client.methods import Bound, FolderMethod, Listing, Method, S
 from vultus_client.waiting import WaitMethod
@@ -82,6 +82,14 @@ class Reembeddings(Bound[S]):
     abandon = Method(administration.abandon_reembedding)
 
 
+class Duplicates(Bound[S]):
+    """Subjects that may be one person."""
+
+    search = Method(review.search_duplicates)
+    get = Method(review.get_duplicates)
+    dismiss = Method(review.dismiss_duplicate)
+
+
 class Calls(Bound[S]):
     """What `Client` and `AsyncClient` have in common: all calls of the service."""
 
@@ -126,6 +134,10 @@ class Calls(Bound[S]):
     @property
     def reembeddings(self) -> Reembeddings[S]:
         return Reembeddings(self._sender)
+
+    @property
+    def duplicates(self) -> Duplicates[S]:
+        return Duplicates(self._sender)
 
     def with_options(
         self, *, timeout: float | None = None, max_retries: int | None = None, collection: str | None = None
