@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vultus_client.request import Call, Defaults, body_of, path_of, query_of, record_of
-from vultus_client.results.administration import Job
+from vultus_client.results.jobs import Job
 from vultus_client.results.review import Dismissed, Duplicates
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vultus_client.results.administration import Job
+from vultus_client.results.jobs import Job
 from vultus_client.results.record import Record
 
 
