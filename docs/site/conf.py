@@ -1,11 +1,15 @@
 """The site of the documents, as Sphinx builds it: `make docs`. Nothing is fetched, while it is built or read."""
 
+import sys
 import tomllib
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from screenshots import with_screenshots  # noqa: E402 - beside this file
+
 ROOT = HERE.parents[1]
 CLIENT_README = ROOT / "clients" / "python" / "README.md"
 CLIENT_PAGE = "reference/python-client"
@@ -21,7 +25,6 @@ html_theme = "furo"
 html_title = f"Vultus {release}"
 html_show_sphinx = False
 html_copy_source = False
-html_static_path = [str(ROOT / "build" / "screenshots")] if (ROOT / "build" / "screenshots").is_dir() else []
 
 
 def complete(app: Sphinx, page: str, source: list[str]) -> None:
@@ -35,7 +38,7 @@ def complete(app: Sphinx, page: str, source: list[str]) -> None:
             .replace("](../../docs/", "](../")
             .replace("](../../README.md", "](../index.md")
         )
-    source[0] = text
+    source[0] = with_screenshots(text, ROOT / "build" / "screenshots", above="../" * (page.count("/") + 1))
 
 
 def _toctree(section: dict[str, list[str]]) -> str:
