@@ -20,7 +20,14 @@ from vultus.records.seen import Float32
 from vultus.search.index import FlatIndex
 from vultus.storage.database import open_database
 from vultus.storage.gallery import Gallery
-from vultus.storage.migrations.runner import VERSIONS, migrate, newest_schema, revisions, schema_version
+from vultus.storage.migrations.runner import (
+    FIRST_ON_POSTGRES,
+    VERSIONS,
+    migrate,
+    newest_schema,
+    revisions,
+    schema_version,
+)
 from vultus.storage.tables import METADATA
 
 VERSION = newest_schema()
@@ -41,7 +48,8 @@ def test_the_revisions_are_one_line_with_one_head_and_numbered_without_gaps():
     line = [(script.revision, script.down_revision) for script in scripts.walk_revisions()][::-1]
     numbers = [f"{number:04d}" for number in range(1, VERSION + 1)]
     assert line == list(zip(numbers, [None, *numbers[:-1]], strict=True))
-    assert len(list(VERSIONS.glob("rev_*.py"))) == VERSION
+    assert len(list(VERSIONS.rglob("rev_*.py"))) == VERSION
+    assert len(list((VERSIONS / "before_postgres").glob("rev_*.py"))) == FIRST_ON_POSTGRES
 
 
 def test_a_start_that_finds_nothing_to_do_does_not_wait_for_writers(database, other_database):

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from vultus.errors import NotFound, SettingsInvalid
+from vultus.errors import NotFound
 from vultus.storage.job_records.uploads import GONE, FolderUploads, disk_errors
-from vultus.storage.photo_stores.s3 import PAGE_OBJECTS, open_bucket
+from vultus.storage.photo_stores.s3 import PAGE_OBJECTS, installed_obstore, open_bucket
 from vultus.storage.photo_stores.s3_errors import s3_errors
 
 PREFIX = ".uploads"
@@ -24,10 +23,7 @@ class S3Uploads:
 
     def __init__(self, bucket: str, prefix: str, folder: Path) -> None:
         """Contacts nothing yet. Raises SettingsInvalid, without obstore or when the AWS_* variables cannot be used."""
-        try:
-            self._obstore: Any = import_module("obstore")  # not at the top: it is optional
-        except ImportError as exc:
-            raise SettingsInvalid("photos in S3 need obstore; run: .venv/bin/pip install obstore") from exc
+        self._obstore = installed_obstore()
         self._store = open_bucket(bucket, prefix)
         self._errors = partial(s3_errors, bucket, import_module("obstore.exceptions").BaseError)
         self._here = FolderUploads(folder)

@@ -25,17 +25,20 @@ PROBE = ".vultus-probe-"
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
+def installed_obstore() -> Any:
+    """The package, which is optional. Raises SettingsInvalid without it."""
+    try:
+        return import_module("obstore")
+    except ImportError as exc:
+        raise SettingsInvalid("photos in S3 need obstore; run: .venv/bin/pip install obstore, and start again") from exc
+
+
 class S3PhotoStore:
     """Photos as objects of a bucket. Requests are retried a few times; methods may raise NotReady, StorageFailed."""
 
     def __init__(self, bucket: str, prefix: str = "") -> None:
         """Contacts nothing yet. Raises SettingsInvalid, without obstore or when the AWS_* variables cannot be used."""
-        try:
-            self._obstore = import_module("obstore")  # not at the top: it is optional
-        except ImportError as exc:
-            raise SettingsInvalid(
-                "photos in S3 need obstore; run: .venv/bin/pip install obstore, and start again"
-            ) from exc
+        self._obstore = installed_obstore()
         self._store = open_bucket(bucket, prefix)
         base: type[Exception] = import_module("obstore.exceptions").BaseError
         self._errors = partial(s3_errors, bucket, base)

@@ -1,0 +1,1 @@
+"""The revisions of before PostgreSQL, whose databases begin with the tables that the last one leaves."""
