@@ -10,8 +10,8 @@ revisions get their `Operations` as an argument: the proxies behind `alembic.op`
 would mix up two threads.
 
 A database of PostgreSQL begins with the tables as `tables.py` describes them, and the number of the newest revision:
-there is none of before. The revisions up to FIRST_ON_POSTGRES, in `versions/before_postgres`, never run there. Those after it
-run on both, so they are written with `op`, or ask `op.get_bind().dialect.name`.
+there is none of before. The revisions up to FIRST_ON_POSTGRES, in `versions/before_postgres`, never run there. Those
+after it run on both, so they are written with `op`, or ask `op.get_bind().dialect.name`.
 
 Up to schema 3, releases kept the number in a table of their own, `schema_version`. It is still written: such a release
 then refuses a database that is newer than itself, instead of migrating it again.
