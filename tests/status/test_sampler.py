@@ -50,6 +50,9 @@ class CountingGallery:
     def database_bytes(self) -> tuple[int, int]:
         return 88, 99
 
+    def waiting_photos(self) -> tuple[int, None]:
+        return 0, None
+
 
 def sampler_of(tmp_path, clock: Clock) -> tuple[Sampler, CountingGallery]:
     gallery = CountingGallery(clock)
@@ -190,3 +193,23 @@ def test_a_database_with_tools_of_its_own_needs_no_backup_by_vultus(tmp_path):
     )
     elsewhere = replace(SAMPLE, last_backup=None, own_backups=False)
     assert [one for one in concerns(elsewhere, now) if "backup" in one] == []
+
+
+def test_photos_of_erased_faces_that_wait_are_counted_since_when_they_do(small: Small, tmp_path):
+    small.service.enrolment.enroll([drawn_photo(1)], subject="anna")
+    small.gallery.delete_subject("default", "anna")  # without its second step, which removes the photo
+
+    def fails(key: str) -> None:
+        raise StorageFailed("the disk failed")
+
+    sampler = Sampler(small.gallery, None, data_dir=tmp_path)
+    before = sampler.take()
+    assert before.photos_waiting == 1
+    assert small.gallery.photos.step(fails).left == 1
+    after = sampler.take()
+    assert (after.photos_waiting, after.photos_waiting_since) == (1, before.photos_waiting_since)
+    late = before.photos_waiting_since + timedelta(hours=2)
+    assert any("1 photos of erased faces wait to be removed" in line for line in concerns(after, late))
+    assert not any("wait to be removed" in line for line in concerns(after, before.photos_waiting_since))
+    assert small.gallery.photos.step(lambda key: None).removed == 1
+    assert (sampler.take().photos_waiting, sampler.take().photos_waiting_since) == (0, None)

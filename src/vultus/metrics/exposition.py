@@ -90,6 +90,10 @@ def of_sample(sample: Sample, version: str, now: datetime) -> Iterator[Metric]:
     yield _gauge("vultus_database_bytes", "Size of the database file.", sample.database_bytes)
     yield _gauge("vultus_database_wal_bytes", "Size of its write-ahead log.", sample.wal_bytes)
     yield _gauge("vultus_photos_bytes", "Size of the stored photos.", sample.photo_bytes)
+    yield _gauge("vultus_photos_waiting", "Photos of erased faces still to be removed.", sample.photos_waiting)
+    since = sample.photos_waiting_since
+    waited = 0.0 if since is None else max(0.0, (now - since).total_seconds())
+    yield _gauge("vultus_photos_waiting_seconds", "How long the oldest of these waits.", waited)
     yield _gauge("vultus_disk_free_bytes", "Free space on the disk of the data folder.", sample.disk_free_bytes)
     yield _gauge("vultus_disk_size_bytes", "Size of that disk.", sample.disk_bytes)
     if sample.own_backups:

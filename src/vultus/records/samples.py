@@ -58,6 +58,7 @@ class Sample:
     made, None where none is known of. own_backups: whether `vultus backup` makes them. disk_*: of the disk of the data
     folder, 0 while it is away. device, arithmetic:
     as the settings and the processor choose them. failed_self_tests: of models as they were loaded, in words.
+    photos_waiting: photos of erased faces that are still to be removed, the oldest of them photos_waiting_since.
     without_liveness: collections whose policy asks for liveness while its model is not installed.
     """
 
@@ -76,6 +77,8 @@ class Sample:
     failed_self_tests: tuple[str, ...] = ()
     own_backups: bool = True
     without_liveness: int = 0
+    photos_waiting: int = 0
+    photos_waiting_since: datetime | None = None
 
 
 @dataclass(frozen=True)

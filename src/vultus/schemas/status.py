@@ -58,6 +58,8 @@ class StorageStatus(BaseModel):
     disk_free_bytes: int
     disk_bytes: int
     last_backup: AwareDatetime | None = Field(description="Of the last verified backup; null: none is known of.")
+    photos_waiting: int = Field(description="Photos of erased faces that are still to be removed.")
+    photos_waiting_since: AwareDatetime | None = Field(description="Since when the oldest of them waits.")
     audit_lines_waiting: int
     audit_lines_lost: int
     as_of: AwareDatetime
@@ -152,6 +154,8 @@ def _storage(sample: Sample, workers: Workers) -> StorageStatus:
         disk_free_bytes=sample.disk_free_bytes,
         disk_bytes=sample.disk_bytes,
         last_backup=sample.last_backup,
+        photos_waiting=sample.photos_waiting,
+        photos_waiting_since=sample.photos_waiting_since,
         audit_lines_waiting=workers.work.audit_waiting,
         audit_lines_lost=workers.work.audit_lost,
         as_of=sample.at,

@@ -10,6 +10,7 @@ from vultus.records.samples import Sample, Workers
 LEAST_FREE = 0.10  # of the disk
 OLDEST_BACKUP = timedelta(hours=26)  # a daily one, and two hours to make it
 LARGEST_WAL = 1 << 30  # bytes
+LONGEST_REMOVAL = timedelta(hours=1)  # of a photo; a sweep tries every few seconds
 COLLECTIONS_NAMED = 5  # in a sentence
 GIB = 1 << 30
 
@@ -31,6 +32,12 @@ def concerns(sample: Sample, now: datetime) -> Iterator[str]:
         yield (
             f"the write-ahead log of the database is {sample.wal_bytes / GIB:.1f} GiB large: something has been "
             "reading the database for long; end commands that hang"
+        )
+    since = sample.photos_waiting_since
+    if since is not None and now - since > LONGEST_REMOVAL:
+        yield (
+            f"{sample.photos_waiting} photos of erased faces wait to be removed, the oldest since "
+            f"{since:%Y-%m-%d %H:%M} UTC; the server's log says what fails, and vultus check --repair removes them"
         )
     if sample.without_liveness:
         yield (

@@ -122,6 +122,7 @@ class Sampler:
             sizes = tuple(CollectionSize(one.name, one.subjects, one.faces) for one in found)
             asking = sum(one.policies.liveness in ("report", "require") for one in found)
             stored, log_bytes = self._gallery.database_bytes()
+            waiting, since = self._gallery.waiting_photos()
             return replace(
                 sample,
                 database_up=True,
@@ -130,6 +131,8 @@ class Sampler:
                 photo_bytes=self._gallery.photo_bytes(),
                 database_bytes=stored,
                 wal_bytes=log_bytes,
+                photos_waiting=waiting,
+                photos_waiting_since=since,
             )
         except StorageFailed as exc:
             log.warning("no figures of the database: %s", exc)

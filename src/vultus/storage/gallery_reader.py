@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 
 from sqlalchemy import true
@@ -17,6 +18,7 @@ from vultus.storage import subjects as s
 from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 from vultus.storage.database import Database
+from vultus.storage.photo_records import photo_rows
 from vultus.storage.search_source import SearchSelects
 from vultus.storage.subject_lists.subject_pages import select_subject, select_subjects
 
@@ -289,6 +291,11 @@ class GalleryReader:
         """The bytes of all photos that a face uses, each photo once."""
         with self._database.reading() as connection:
             return f.photo_bytes(connection)
+
+    def waiting_photos(self) -> tuple[int, datetime | None]:
+        """How many photos of erased faces are still to be removed, and since when the oldest waits."""
+        with self._database.reading() as connection:
+            return photo_rows.waiting(connection), photo_rows.oldest_waiting(connection)
 
     def photo_keys(self) -> frozenset[str]:
         """The keys of all photos that a face uses."""

@@ -27,6 +27,7 @@ def test_a_data_folder_says_what_it_holds_and_that_it_has_no_backup(run, small, 
     found = json.loads(run("status", "--json").stdout)
     assert (found["enrolled"]["faces"], found["warnings"]) == (1, [])
     assert found["storage"]["last_backup"] is not None
+    assert (found["storage"]["photos_waiting"], found["storage"]["photos_waiting_since"]) == (0, None)
 
 
 def test_a_folder_without_a_gallery_is_refused_and_none_is_made(run, tmp_path):

@@ -74,6 +74,11 @@ def waiting(connection: Connection) -> int:
     return int(connection.execute(doomed).scalar_one())
 
 
+def oldest_waiting(connection: Connection) -> datetime | None:
+    """Since when the oldest of them waits; None where none does."""
+    return connection.scalars(select(ROW.since).where(ROW.state == DOOMED).order_by(ROW.since).limit(1)).first()
+
+
 def take_doomed(connection: Connection, keys: Sequence[str] | None, limit: int) -> tuple[str, ...]:
     """Lock the rows of photos that are to be removed now, and that nobody else has locked; at most `limit` keys.
 
@@ -96,23 +101,28 @@ def forget(connection: Connection, keys: Sequence[str]) -> None:
 
 
 def put_last(connection: Connection, key: str) -> None:
-    """Let a photo that could not be removed wait behind the others."""
-    _replace(connection, [key], DOOMED)
+    """Let a photo that could not be removed wait behind the others, since when the last of them does."""
+    last = connection.scalars(select(func.max(ROW.since)).where(ROW.state == DOOMED, ROW.sha256 != key)).one()
+    own = connection.scalars(select(ROW.since).where(ROW.sha256 == key)).one()
+    _replace(connection, [key], DOOMED, since=own if last is None else max(own, last + timedelta(microseconds=1)))
 
 
-def _replace(connection: Connection, keys: Sequence[str], state: str) -> None:
-    """Write the rows of these photos again, those that are not there too; a change would need their seals to match."""
+def _replace(connection: Connection, keys: Sequence[str], state: str, *, since: datetime | None = None) -> None:
+    """Write the rows of these photos again, those that are not there too; a change would need their seals to match.
+
+    since: None for now.
+    """
     rows = connection.execute(select(ROW.sha256, ROW.bytes).where(ROW.sha256.in_(keys)))
     sizes = dict.fromkeys(keys, 0) | {row.sha256: row.bytes for row in rows}
     forget(connection, keys)
     if sizes:
-        connection.execute(insert(t.photos), _rows(sizes, state))
+        connection.execute(insert(t.photos), _rows(sizes, state, since))
 
 
-def _rows(sizes: Mapping[str, int], state: str) -> list[dict[str, Any]]:
+def _rows(sizes: Mapping[str, int], state: str, since: datetime | None = None) -> list[dict[str, Any]]:
     """In one order for all, so that writers which lock several rows never wait for each other in a circle."""
-    now = datetime.now(UTC)
-    return [{"sha256": key, "bytes": sizes[key], "state": state, "since": now} for key in sorted(sizes)]
+    moment = since or datetime.now(UTC)
+    return [{"sha256": key, "bytes": sizes[key], "state": state, "since": moment} for key in sorted(sizes)]
 
 
 def _insert(connection: Connection) -> Any:

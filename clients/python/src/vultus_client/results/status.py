@@ -60,6 +60,8 @@ class Storage(Record):
     disk_free_bytes: int
     disk_bytes: int
     last_backup: datetime | None
+    photos_waiting: int
+    photos_waiting_since: datetime | None
     audit_lines_waiting: int
     audit_lines_lost: int
     as_of: datetime

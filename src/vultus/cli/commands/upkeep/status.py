@@ -25,6 +25,7 @@ from vultus.storage.migrations.runner import ready_database
 
 ASK_SECONDS = 10.0
 MIB = 1 << 20
+STORED = ("database_up", "last_backup", "photos_waiting", "photos_waiting_since")  # of a sample, beside sizes
 
 
 def _check_url(url: str | None) -> str | None:
@@ -88,11 +89,7 @@ def _of_folder(settings: Settings) -> dict[str, Any]:
             "subjects": sum(one.subjects for one in sizes),
             "faces": sum(one.faces for one in sizes),
         },
-        "storage": {
-            name: value
-            for name, value in asdict(sample).items()
-            if name.endswith("_bytes") or name in ("database_up", "last_backup")
-        },
+        "storage": {name: value for name, value in asdict(sample).items() if name.endswith("_bytes") or name in STORED},
     }
 
 
