@@ -19,6 +19,7 @@ from vultus import __version__
 from vultus.cli.context import CommandContext
 from vultus.cli.exit_codes import EXIT_CODES, Guarded
 from vultus.cli.options import read_numbers_plainly
+from vultus.cli.terminal.help_pages import GROUPS, usage_text
 from vultus.server.signals import handling, leave
 
 MARKUP: Literal["markdown"] = "markdown"
@@ -79,7 +80,11 @@ class LazyCommands(Guarded):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """The help page of all commands; none of them is imported for it."""
-        outlines = [TyperCommand(name, help=command.short_help) for name, command in COMMANDS.items()]
+        outlines = [
+            TyperCommand(name, help=COMMANDS[name].short_help, rich_help_panel=group)
+            for group, names in GROUPS.items()
+            for name in names
+        ]
         page = TyperGroup(
             name=self.name,
             commands=outlines,
@@ -104,6 +109,7 @@ def load(name: str) -> Any:
         found = single
     command = typer.main.get_command(found)
     command.name = name
+    command.epilog = usage_text(name)
     read_numbers_plainly(command)
     _show_flags_without_type(command)
     return command
