@@ -28,7 +28,7 @@ AT_THE_ROOT = pytest.mark.parametrize("open_page", [""], indirect=True, ids=["ro
 OpenPage = Callable[[], Any]
 
 
-@pytest.fixture(scope="module", params=["", "/vultus"], ids=["root", "prefix"])
+@pytest.fixture(scope="module")
 def open_page(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[OpenPage]:
@@ -70,11 +70,19 @@ def authorise(page: Any, key: str) -> None:
     page.locator("button.btn-done").first.click()
 
 
+@AT_THE_ROOT
 @pytest.mark.parametrize("path", CALLS)
 def test_every_form_is_answered_when_it_is_executed_untouched(page, path):
     block = opened(page, path)
     attach_photos(block, path)
     assert execute(page, block, path)[0] == "2"
+
+
+@pytest.mark.parametrize("open_page", ["/vultus"], indirect=True, ids=["prefix"], scope="module")
+def test_a_form_is_answered_behind_a_prefix(page):
+    block = opened(page, "/verify")
+    attach_photos(block, "/verify")
+    assert execute(page, block, "/verify")[0] == "2"
 
 
 @AT_THE_ROOT
@@ -132,8 +140,10 @@ def execute(page: Any, block: Any, path: str) -> str:
         block.locator("button.execute").click()
     status = block.locator(".live-responses-table .response-col_status").last
     status.wait_for()
+    shown = str(status.inner_text())
     if folder := os.environ.get("VULTUS_TEST_SCREENSHOTS"):
         prefix = "prefix" if "/vultus/" in page.url else "root"
         body = block.locator(".opblock-section-request-body select.content-type").input_value().rpartition("/")[2]
         block.screenshot(path=f"{folder}/{prefix}-{path[1:]}-{body}.png")
-    return str(status.inner_text())
+    block.locator(".opblock-summary-control").click()  # folded: the page draws all that is open at each change
+    return shown

@@ -7,6 +7,7 @@ Every test that uses them runs on SQLite and on PostgreSQL, unless it or its mod
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("url", engines, indirect=True)
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database with all tables, to be copied."""
+    name = postgres.create_database()
+    key_file = tmp_path_factory.mktemp("migrated") / "installation.key"
+    with closing(open_database(postgres.url(name), key_file)) as database:
+        migrate(database)
+    return name
+
+
 @pytest.fixture
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Of a database without tables."""
+    """Of a database without tables, but for tests that take `database` too."""
     if getattr(request, "param", "sqlite") == "sqlite":  # other folders have these fixtures too
         yield f"sqlite:///{tmp_path / 'data' / 'vultus.db'}"
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    name = server.create_database()
+    has_tables = "database" in request.fixturenames
+    name = server.create_database(*([request.getfixturevalue("migrated_postgres")] if has_tables else []))
     yield server.url(name)
     server.drop_database(name)
 
