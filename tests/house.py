@@ -42,6 +42,7 @@ REPEATED = {
     "reembedding": "re-embedding: the routes, their shapes, the use case",
     "duplicates": "subjects that may be one person: the routes, their shapes, the use case",
     "review": "what a person should look at: the folders of the use cases and the rows, the records",
+    "unknown_faces": "faces of nobody known: the routes, their shapes, the use case, the rows",
     "calibrate": "the command, and the measurement behind it",
     "status": "how the service is: the folder that finds out, the shape of the answer, the command",
     "metrics": "the folder that counts and times, the layer of each request that does",

@@ -19,6 +19,7 @@ MAX_NAME_CHARACTERS = 256
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 32  # pydantic cannot write an answer nested deeper than 255
 MIN_ADMIN_KEY_CHARACTERS = 32
+MAX_UNKNOWN_DAYS = 365  # faces of people who are not enrolled are kept for review, no longer
 MAX_RETENTION_DAYS = 36_500
 DEFAULT_OVERLAP_MINUTES, MAX_OVERLAP_MINUTES = 60, 30 * 24 * 60  # how long the old secret of a rotated key works
 ADMIN_BY_COMMAND = (

@@ -46,6 +46,10 @@ ACTIONS = {
     "abandon_reembedding": ("reembed.abandon", CHANGE),
     "search_duplicates": ("duplicates", CHANGE),
     "dismiss_duplicate": ("duplicates.dismiss", CHANGE),
+    "get_unknown_photo": ("unknown.photo", READ),
+    "assign_unknown": ("unknown.assign", CHANGE),
+    "erase_unknown": ("unknown.erase", CHANGE),
+    "erase_all_unknown": ("unknown.erase", CHANGE),
     "merge_subject": ("subject.merge", CHANGE),
     "move_face": ("face.move", CHANGE),
     "undo_change": ("undo", CHANGE),
@@ -71,6 +75,7 @@ NOT_AUDITED = {
     "get_job",
     "get_reembedding",
     "list_duplicates",
+    "list_unknown",
 }
 
 

@@ -45,6 +45,7 @@ def test_a_collection_is_made_once(client: TestClient) -> None:
             "store_photos": True,
             "retention_days": None,
             "liveness": None,
+            "keep_unknown_days": None,
         },
     }
     assert client.get("/collections").json() == {"collections": [first.json()]}

@@ -20,6 +20,7 @@ CUT = {
     "SubjectPage.subjects": "next_cursor",
     "ReembeddingAnswer.missing": "next_cursor",
     "DuplicatesAnswer.pairs": "more_pairs",
+    "UnknownAnswer.groups": "more_groups",
     "AuditLineAnswer.objects": "object_count",
     "FoundFace.matches": "more_matches",
     "DetectAnswer.faces": "faces_found",
@@ -36,6 +37,7 @@ WHOLE = {
     *("RenamedSubject.cautions", "MovedFaceAnswer.cautions", "Representation.cautions"),
     "DeletedSubject.other_spellings",
     "JobItemAnswer.cautions",
+    *("UnknownGroupAnswer.faces", "AssignedAnswer.face_ids"),
     *("AuditLineAnswer.decisions", "DecisionAnswer.chosen"),  # one for each face, and for each photo
     "DecisionAnswer.face_ids",  # the best five are what decided, and are said to be five at most
     *("CompareAnswer.cautions", "EnrollAnswer.cautions", "FoundFace.cautions", "VerifyAnswer.cautions"),
@@ -75,7 +77,7 @@ def test_every_call_with_a_limit_answers_what_says_so(document):
             if any(one["name"] == "limit" for one in call.get("parameters", ())):
                 answer = call["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
                 fields = set(document["components"]["schemas"][answer]["properties"])
-                assert fields & {"next_cursor", "more_pairs"}, path
+                assert fields & {"next_cursor", "more_pairs", "more_groups"}, path
 
 
 def test_a_bare_array_says_it_in_a_header(document, small_client):

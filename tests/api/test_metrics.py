@@ -218,7 +218,7 @@ def test_without_a_key_the_status_says_little(anonymous: TestClient) -> None:
 @pytest.mark.parametrize("scope", ["read", "metrics", "find"])
 def test_with_any_key_it_says_all(anonymous: TestClient, key: Callable[..., str], scope: str) -> None:
     answer = anonymous.get("/status", headers={"x-api-key": key(scope)}).json()
-    assert answer["enrolled"] == {"collections": 2, "subjects": 21, "faces": 32}
+    assert answer["enrolled"] == {"collections": 2, "subjects": 21, "faces": 32, "unknown_faces": 0}
     assert answer["models"] == [{"model": "tiny", "precision": "int8"}]
     assert answer["workers"]["serving"] == 1
     assert answer["storage"]["last_backup"] == "2026-01-02T03:04:05Z"
@@ -228,7 +228,7 @@ def test_with_any_key_it_says_all(anonymous: TestClient, key: Callable[..., str]
 def test_a_key_of_some_collections_counts_those(anonymous: TestClient, key: Callable[..., str]) -> None:
     header = {"x-api-key": key("read", collections=("guests",))}
     answer = anonymous.get("/status", headers=header).json()
-    assert answer["enrolled"] == {"collections": 1, "subjects": 1, "faces": 2}
+    assert answer["enrolled"] == {"collections": 1, "subjects": 1, "faces": 2, "unknown_faces": 0}
 
 
 def test_a_service_whose_slots_are_stuck_says_why(anonymous: TestClient, system: StandInSystem) -> None:

@@ -24,6 +24,7 @@ NONE = {
     "store_photos": True,
     "retention_days": None,
     "liveness": None,
+    "keep_unknown_days": None,
 }
 STRICT = {"min_quality": 30, "target_fmr": 1e-4, "target_fpir": 1e-3}
 

@@ -185,6 +185,8 @@ def test_collections_keys_audit_jobs_and_status(client):
     assert {line.outcome for line in lines} == {"ok"}
     assert [one.kind for one in client.jobs.list()] in ([], ["enroll"] * 3)
     assert client.duplicates.get(collection="visitors").pairs == ()
+    assert client.unknown_faces.list(collection="visitors").groups == ()
+    assert client.unknown_faces.erase_all(collection="visitors").erased == 0
     assert client.reembeddings.get(collection="visitors").job is None
     assert list(client.reembeddings.missing(collection="visitors")) == []
     assert client.status()

@@ -18,6 +18,7 @@ import vultus.schemas.recognition as recognised
 import vultus.schemas.reembedding as reembedded
 import vultus.schemas.resources as stored
 import vultus.schemas.status as state
+import vultus.schemas.unknown_faces as strangers
 from vultus_client import UnexpectedAnswer
 from vultus_client.results import administration, faces, galleries, jobs, recognition, review, status
 from vultus_client.results.record import Record
@@ -83,6 +84,11 @@ PAIRS = [
     (doubled.SimilarPairAnswer, review.SimilarPair),
     (doubled.DuplicatesAnswer, review.Duplicates),
     (doubled.DismissedAnswer, review.Dismissed),
+    (strangers.UnknownFaceAnswer, review.UnknownFace),
+    (strangers.UnknownGroupAnswer, review.UnknownGroup),
+    (strangers.UnknownAnswer, review.Unknown),
+    (strangers.AssignedAnswer, review.Assigned),
+    (strangers.ForgottenAnswer, review.Forgotten),
     (state.WorkersStatus, status.Workers),
     (state.ModelStatus, status.LoadedModel),
     (state.EnrolledStatus, status.Enrolled),

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
 from vultus.records.answers import Candidate
+from vultus.records.review import KeptFace, SimilarFaces
 from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.records.stored import NewFace, Photo
 from vultus.search.int8_codes import quantise
 from vultus.search.segments import Rows, empty_rows
 from vultus.search.source import Allocate, ChangeSet, Fits, Mark, Owner, StoredEmbeddings, none_fits
+from vultus.storage.gallery import Gallery
 
 MODEL = "model-a"
 DIMENSION = 16
@@ -37,6 +40,19 @@ def new_face(
     template = Template(unit(seed) if embedding is None else embedding, model_id, seen, Quality(81.5, {"size": 90.0}))
     stored = sha256(f"photo {seed}" if photo is None else photo)
     return NewFace(template, Photo(stored, sha256(f"source {seed}"), width=640, height=480, size_bytes=12_345))
+
+
+def fill_review(gallery: Gallery, first: str, second: str) -> None:
+    """Something of all that people look at and decide, about two subjects of the collection "people"."""
+    (face, *_), (other, *_) = (gallery.face_ids("people", one) for one in (first, second))
+    gallery.update_subject("people", first, cover_face=face)
+    gallery.similar_pairs.replace("people", [SimilarFaces((face, other), 0.75, 0.5, 0.625, True)])
+    gallery.similar_pairs.dismiss("people", first, second, dismissed=True)
+    gallery.change_policies("people", {"keep_unknown_days": 365})
+    template = new_face(70).template
+    assert isinstance(template, Template)
+    space, seen_at = gallery.binding("people").space, datetime.now(UTC)
+    gallery.unknown_faces.keep("people", KeptFace(template, b"jpeg", 64), space=space, seen_at=seen_at)
 
 
 def rows_of(

@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.storage.synthetic import DIMENSION, MODEL, new_face, unit
+from tests.storage.synthetic import DIMENSION, MODEL, fill_review, new_face, unit
 from vultus.backup.integrity import faults
 from vultus.backup.seal_check import broken_seals
 from vultus.errors import InstallationKeyMissing, SealBroken, StorageFailed
 from vultus.installation_key import FILE_NAME, InstallationKey
 from vultus.records.embedding_spaces import Space
-from vultus.records.review import SimilarFaces
 from vultus.records.stored import ImageLabel, JobItem
 from vultus.search.index import FlatIndex
 from vultus.storage import tables as t
@@ -53,10 +52,6 @@ def fill(gallery: Gallery, keys: KeyStore) -> None:
     gallery.delete_subject("people", "s5")
     gallery.corrections.rename("people", "s2", "s two", undo_for=HOUR)
     gallery.corrections.move(gallery.faces("people", "s two")[0].id, "s0", undo_for=HOUR)
-    first, second = (gallery.faces("people", subject)[0].id for subject in ("s0", "s1"))
-    gallery.update_subject("people", "s0", cover_face=first)
-    gallery.similar_pairs.replace("people", [SimilarFaces((first, second), 0.5, 0.4, 0.6, above=False)])
-    gallery.similar_pairs.dismiss("people", "s0", "s1", dismissed=True)
     key, _ = keys.create("door", ["find"], collections=["people"])
     keys.rotate(key.id, overlap=HOUR)
     keys.register("aws", "shop", "s" * 40, ["find"], access_key_id="AKIAIOSFODNN7EXAMPLE")
@@ -64,6 +59,7 @@ def fill(gallery: Gallery, keys: KeyStore) -> None:
     gallery.jobs.add("reembed", {"model": "model-b"}, collection="people")
     bulk = gallery.jobs.add("enroll", {}, collection="people", webhook="http://hr.example/hook")
     gallery.jobs.advance(bulk.id, 1, 2, [JobItem(0, "s9/1.jpg", "s9", "refused", None, "low_quality", "it is dark")])
+    fill_review(gallery, "s0", "s1")
 
 
 @pytest.fixture(scope="module")

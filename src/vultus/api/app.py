@@ -59,6 +59,7 @@ from vultus.api.routes import (
     reembedding,
     subjects,
     system,
+    unknown_faces,
 )
 from vultus.api.server_work import ServerWork
 from vultus.api.state import AppState, stop_process, utc_now
@@ -131,7 +132,7 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
     add_console(app)
     parts = (
         *(recognition, compare, collections, subjects, exports, faces, corrections, reembedding, bulk_jobs, jobs),
-        *(duplicates, system, monitoring, keys, audit),
+        *(duplicates, unknown_faces, system, monitoring, keys, audit),
     )
     routers = tuple(part.router for part in parts)
     others = tuple(router for dialect in dialects for router in dialect.routers)

@@ -172,6 +172,7 @@ def _collection_file(collection: Collection) -> CollectionFile:
         store_photos=held.store_photos,
         retention_days=held.retention_days,
         liveness=held.liveness,
+        keep_unknown_days=held.keep_unknown_days,
     )
     return CollectionFile(
         model_id=collection.model_id,

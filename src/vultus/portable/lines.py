@@ -21,7 +21,7 @@ from pydantic import (
 
 from vultus.errors import InvalidRequest, VultusError
 from vultus.findings import Steps, Wording, sentence_of
-from vultus.identifiers import MAX_RETENTION_DAYS, check_known_subject, check_metadata, check_name
+from vultus.identifiers import MAX_RETENTION_DAYS, MAX_UNKNOWN_DAYS, check_known_subject, check_metadata, check_name
 from vultus.json_text import parse_json
 from vultus.portable.layout import VERSION
 from vultus.records.liveness import LivenessMode
@@ -59,6 +59,7 @@ class PoliciesValue(_Value):
     store_photos: bool = True
     retention_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] | None = None
     liveness: LivenessMode | None = None
+    keep_unknown_days: Annotated[int, Field(ge=1, le=MAX_UNKNOWN_DAYS)] | None = None
 
 
 class CollectionFile(_Value):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.records.stored import Job
 
 
@@ -52,3 +54,35 @@ class SimilarPairs:
     pairs: tuple[SimilarPair, ...]
     more: bool
     job: Job | None
+
+
+@dataclass(frozen=True, eq=False)
+class KeptFace:
+    """A face of nobody known, to keep. template: with the face in pixels of the crop, upright.
+
+    crop: a square JPEG of crop_side pixels; None where the collection keeps no photos.
+    """
+
+    template: Template
+    crop: bytes | None
+    crop_side: int
+
+
+@dataclass(frozen=True, eq=False)
+class UnknownFace:
+    """A face that a search found to be of nobody known, as it is kept. space: of its embedding, (D,)."""
+
+    id: str
+    space: int
+    embedding: Float32
+    face: Face
+    quality: Quality
+    crop_side: int
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
+class UnknownGroup:
+    """Faces that look like one person, the one of the best quality first."""
+
+    faces: tuple[UnknownFace, ...]

@@ -8,11 +8,12 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class CollectionSize:
-    """How many are enrolled in one collection."""
+    """How many are enrolled in one collection. unknown_faces: of nobody known, kept for review."""
 
     name: str
     subjects: int
     faces: int
+    unknown_faces: int = 0
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ class CollectionPolicies:
     A request may be stricter; a looser one needs the scope `override`. min_quality: the lowest floor of an enrolment,
     0..100. target_fmr, target_fpir: the highest error rates of /verify and /find, in (0, 1). store_photos: whether the
     photos of its faces are kept. retention_days: a subject is erased so many days after the last enrolment of a face
-    of it; None: never. liveness: what is at least done about it, see `records.liveness`.
+    of it; None: never. liveness: what is at least done about it, see `records.liveness`. keep_unknown_days: how long
+    faces that searches find to be of nobody known are kept for review; None: none is kept.
     """
 
     min_quality: float | None = None
@@ -35,6 +36,7 @@ class CollectionPolicies:
     store_photos: bool = True
     retention_days: int | None = None
     liveness: LivenessMode | None = None
+    keep_unknown_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Collection:
     faces: int = 0
     policies: CollectionPolicies = CollectionPolicies()
     space: int = 0
+    unknown_faces: int = 0
 
 
 @dataclass(frozen=True)

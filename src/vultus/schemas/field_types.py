@@ -19,6 +19,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Vali
 from vultus.errors import InvalidImage, RequestTooLarge
 from vultus.identifiers import (
     MAX_RETENTION_DAYS,
+    MAX_UNKNOWN_DAYS,
     check_collection,
     check_id,
     check_known_subject,
@@ -220,6 +221,7 @@ PlainInteger = Annotated[int, BeforeValidator(plain_integer)]
 Score = Annotated[float, Field(ge=0, le=100), BeforeValidator(plain_number)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(plain_integer)]
 CountTo100 = Annotated[int, Field(ge=1, le=100), BeforeValidator(plain_integer)]
+UnknownDays = Annotated[int, Field(ge=1, le=MAX_UNKNOWN_DAYS), BeforeValidator(plain_integer)]
 RetentionDays = Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS), BeforeValidator(plain_integer)]
 Index = Annotated[int, Field(ge=0), BeforeValidator(plain_integer)]
 ModelName = Annotated[str | None, BeforeValidator(_usable_model_name)]

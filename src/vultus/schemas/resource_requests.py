@@ -25,6 +25,7 @@ from vultus.schemas.field_types import (
     Rate,
     RetentionDays,
     Score,
+    UnknownDays,
 )
 from vultus.schemas.requests import CallFields
 
@@ -46,6 +47,9 @@ class PolicyFields(BaseModel):
     )
     liveness: LivenessMode | None = Field(
         None, description="The least liveness of /verify with a subject, /find and /enroll: report, or require."
+    )
+    keep_unknown_days: UnknownDays | None = Field(
+        None, description="Keep faces that /find found to be of nobody known for review, so many days. Default: none."
     )
 
 

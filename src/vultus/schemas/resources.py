@@ -48,6 +48,7 @@ class PoliciesAnswer(BaseModel):
         description="A subject is erased so many days after the last enrolment of a face of it."
     )
     liveness: LivenessMode | None = Field(description="The least liveness of /verify with a subject, /find, /enroll.")
+    keep_unknown_days: int | None = Field(description="How long faces of nobody known are kept for review; null: not.")
 
 
 class CollectionAnswer(BaseModel):

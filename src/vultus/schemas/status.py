@@ -33,6 +33,7 @@ class EnrolledStatus(BaseModel):
     collections: int
     subjects: int
     faces: int
+    unknown_faces: int = Field(description="Of nobody known, kept for review.")
 
 
 class QueueStatus(BaseModel):
@@ -128,6 +129,7 @@ def _enrolled(sizes: Sequence[CollectionSize]) -> EnrolledStatus:
         collections=len(sizes),
         subjects=sum(one.subjects for one in sizes),
         faces=sum(one.faces for one in sizes),
+        unknown_faces=sum(one.unknown_faces for one in sizes),
     )
 
 

@@ -19,6 +19,7 @@ from vultus.service.plain_scores.photo_scores import PhotoScores
 from vultus.service.recognition import Recognition
 from vultus.service.reembedding import ReembeddingRequests
 from vultus.service.review.duplicates import Duplicates
+from vultus.service.review.unknown_faces import UnknownFaces
 from vultus.storage.audit import Act
 
 __all__ = ["FaceService", "Model", "Models", "Policy", "ServiceContext"]
@@ -44,6 +45,7 @@ class FaceService:
         self.jobs = context.gallery.jobs
         self.reembedding = ReembeddingRequests(context)
         self.duplicates = Duplicates(context)
+        self.unknown_faces = UnknownFaces(context)
 
     def acting_as(self, act: Act) -> FaceService:
         """The same service on behalf of an actor: each change has its audit line, in the same transaction."""

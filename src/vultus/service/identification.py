@@ -21,6 +21,7 @@ from vultus.service.evidence import Seen, unusual_vectors, weigh
 from vultus.service.liveness.checks import liveness_check, refuse_without_picture
 from vultus.service.liveness.frames import read_frames, refuse_repeated
 from vultus.service.liveness.judging import liveness_cautions
+from vultus.service.review.unknown_faces import UnknownFaces
 from vultus.vectors import require_embedding
 from vultus.vision.face_selection import largest_face
 
@@ -39,6 +40,7 @@ class GallerySearch:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
+        self._unknown = UnknownFaces(context)
 
     @in_one_space
     def find(
@@ -81,7 +83,10 @@ class GallerySearch:
         probes = [Seen.of("img", template) for template in templates]
         candidates = self._candidates(gallery, model, probes, options.top_k)
         found = self._answers(gallery, model, detected.detector, probes, candidates, options)
-        return with_choice(_with_liveness(found, verdicts), detected, choice)
+        answer = with_choice(_with_liveness(found, verdicts), detected, choice)
+        seen = list(zip(wanted, templates, answer.faces, candidates, strict=True))
+        self._unknown.keep(gallery, model, detected, seen, answer.collection.faces)
+        return answer
 
     @in_one_space
     def find_face(

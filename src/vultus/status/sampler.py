@@ -119,7 +119,7 @@ class Sampler:
         )
         try:
             found = self._gallery.collections()
-            sizes = tuple(CollectionSize(one.name, one.subjects, one.faces) for one in found)
+            sizes = tuple(CollectionSize(one.name, one.subjects, one.faces, one.unknown_faces) for one in found)
             asking = sum(one.policies.liveness in ("report", "require") for one in found)
             stored, log_bytes = self._gallery.database_bytes()
             waiting, since = self._gallery.waiting_photos()

@@ -32,7 +32,7 @@ from vultus.storage.subjects import subject_row
 COMMAND, SERVER, ANYONE = "command", "server", "anyone"  # the command line; the service itself; served without keys
 OK = "ok"
 PRUNE = "audit.prune"
-CROP = "face.crop"  # a face read as a small picture; see `audit_writer.py`
+CROP, UNKNOWN_PHOTO = "face.crop", "unknown.photo"  # small pictures; see `audit_writer.py`
 OVERRIDE = "policy.override"  # a line beside that of the action itself
 MAX_OBJECTS = 100
 LINES_AT_ONCE = 20_000  # pruned in one transaction, which other writers wait for

@@ -20,14 +20,14 @@ from typing import Protocol
 
 from vultus.errors import StorageFailed
 from vultus.records.stored import AuditLine
-from vultus.storage.audit import CROP, MAX_OBJECTS, OK, SERVER, insert_lines
+from vultus.storage.audit import CROP, MAX_OBJECTS, OK, SERVER, UNKNOWN_PHOTO, insert_lines
 from vultus.storage.database import Database
 
 log = logging.getLogger(__name__)
 FLUSH_SECONDS = 1.0
 MAX_WAITING = 100_000  # lines
 LOST = "audit.lost"
-MERGED = frozenset({CROP})
+MERGED = frozenset({CROP, UNKNOWN_PHOTO})
 MERGE_SECONDS = 10.0
 
 

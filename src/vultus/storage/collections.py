@@ -163,7 +163,9 @@ def _binding(collection: Collection) -> str:
 def _with_counts() -> Select[Any]:
     subjects = select(func.count()).where(t.subjects.c.collection_pk == t.collections.c.pk)
     faces = select(func.count()).where(t.faces.c.collection_pk == t.collections.c.pk)
-    return select(t.collections, subjects.scalar_subquery().label("subjects"), faces.scalar_subquery().label("faces"))
+    unknown = select(func.count()).where(t.unknown_faces.c.collection_pk == t.collections.c.pk)
+    counts = {"subjects": subjects, "faces": faces, "unknown_faces": unknown}
+    return select(t.collections, *(count.scalar_subquery().label(name) for name, count in counts.items()))
 
 
 def collection_of(row: Any) -> Collection:
@@ -179,4 +181,5 @@ def collection_of(row: Any) -> Collection:
         faces=getattr(row, "faces", 0),
         policies=_policies(row),
         space=row.space,
+        unknown_faces=getattr(row, "unknown_faces", 0),
     )

@@ -42,6 +42,7 @@ from vultus.storage.photo_records import photo_rows
 from vultus.storage.photo_records.photo_removal import PhotoRemoval
 from vultus.storage.replication.removal_pruning import RemovalPruning
 from vultus.storage.review.similar_pairs import SimilarPairStore
+from vultus.storage.review.unknown_faces import UnknownFaceStore, erase_unknown
 from vultus.storage.spaces import Spaces
 from vultus.storage.subject_lists.cover_faces import choose_cover
 from vultus.storage.subject_lists.subject_pages import select_subject
@@ -121,6 +122,11 @@ class Gallery(GalleryReader):
         return SimilarPairStore(self._database, self._act)
 
     @property
+    def unknown_faces(self) -> UnknownFaceStore:
+        """Faces of nobody known, on behalf of the same actor."""
+        return UnknownFaceStore(self._database, self._act)
+
+    @property
     def spaces(self) -> Spaces:
         """The second spaces of collections, on behalf of the same actor."""
         return Spaces(self._database, self._act)
@@ -155,12 +161,14 @@ class Gallery(GalleryReader):
 
     def change_policies(self, name: str, changes: Mapping[str, Any]) -> Collection:
         """Replace some policies of a collection, by name; None takes one away. Raises: CollectionNotFound."""
-        with self._database.writing() as connection:
+        with self._database.erasing() as connection:  # also of unknown faces, where none is kept any more
             row = c.collection_row(connection, name, lock=True)
             old = c.collection_of(row).policies
             new = c.changed_policies(old, changes)
             if new != old:
                 c.update_policies(connection, row.pk, new)
+                if new.keep_unknown_days is None:
+                    erase_unknown(connection, row.pk)
                 record(connection, self._act, "collection.policy", collection=name)
             return c.select_collections(connection, name)[0]
 

@@ -2,7 +2,7 @@
 
     collections ──< subjects ──< faces ──── embeddings, embeddings_b, image_labels, cover_faces
          │├──────< removals        │├────── codes, codes_b      api_keys ──< replaced_secrets        audit
-          │├─────── pruned_removals                                 └──────< aws_secrets
+          │├─────── pruned_removals, unknown_faces                                 └──────< aws_secrets
           └───────< undo_log ──< undo_faces
                       similar_pairs    dismissed_pairs (of two subjects)
                          photos    replicas ──< replica_marks    installation    erasure_marks    request_tokens
@@ -261,6 +261,27 @@ dismissed_pairs = Table(
     Column("second_pk", ForeignKey("subjects.pk", ondelete="CASCADE"), primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Index("dismissed_pairs_by_second_pk", "second_pk"),
+)
+
+# Faces of nobody known, for review: see `review/unknown_faces.py`. box, landmarks: in pixels of the crop.
+unknown_faces = Table(
+    "unknown_faces",
+    METADATA,
+    Column("pk", Number, primary_key=True),
+    Column("id", ShortId, nullable=False, unique=True),
+    Column("collection_pk", ForeignKey("collections.pk", ondelete="CASCADE"), nullable=False),
+    Column("space", Number, nullable=False),
+    Column("embedding", Embedding, nullable=False),
+    Column("crop", LargeBinary),
+    Column("crop_side", Integer, nullable=False),
+    Column("box", Text, nullable=False),
+    Column("landmarks", Text, nullable=False),
+    Column("detector_score", Float, nullable=False),
+    Column("quality_score", Float, nullable=False),
+    Column("quality_parts", Text, nullable=False),
+    Column("quality_version", Integer, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Index("unknown_faces_by_time", "collection_pk", "seen_at"),
 )
 
 # Erased faces, for the search indexes: only the number of the face.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,6 +25,21 @@ def crop_face(pixels: RGB, box: Box, *, size: int) -> RGB:
     left = _moved_inside((x_min + x_max - side) / 2, side, width)
     top = _moved_inside((y_min + y_max - side) / 2, side, height)
     return crop_square(pixels, left, top, side, size=size)
+
+
+def cut_out(pixels: RGB, face: Face, *, margin: float, most: int) -> tuple[RGB, Face]:
+    """A square picture around a face, at most `most` pixels wide, and the face in it.
+
+    margin: side of the picture / side of the box.
+    """
+    x_min, y_min, x_max, y_max = face.box
+    side = max(face.width, face.height, 1.0) * margin
+    left, top = (x_min + x_max - side) / 2, (y_min + y_max - side) / 2
+    size = max(1, min(round(side), most))
+    scale = size / side
+    box = ((x_min - left) * scale, (y_min - top) * scale, (x_max - left) * scale, (y_max - top) * scale)
+    landmarks = (face.landmarks - np.array([left, top], np.float32)) * np.float32(scale)
+    return crop_square(pixels, left, top, side, size=size), replace(face, box=box, landmarks=landmarks, rotation=0)
 
 
 def scale_to(found: Sequence[Face], face: EnrolledFace) -> float | None:

@@ -22,7 +22,7 @@ from vultus.vision.decoding.isolated import Decode
 from vultus.vision.detect import Detector
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.embed import Recogniser
-from vultus.vision.face_crop import crop_face, scale_to, scaled_box
+from vultus.vision.face_crop import crop_face, cut_out, scale_to, scaled_box
 from vultus.vision.face_selection import by_prominence, choice_of
 from vultus.vision.image import encode_jpeg
 from vultus.vision.orientation import looks_upright, tilted_faces, turn, turned, upright_faces
@@ -31,6 +31,7 @@ from vultus.vision.whole_head import with_border
 
 LANDMARKS = 5
 PHOTO_SIDE = 512  # pixels: long side of a stored photo
+KEPT_MARGIN, KEPT_SIDE = 1.8, 256  # of the picture of an unknown face: side / side of the box; pixels
 LARGEST_BATCH = 8  # faces: larger batches are no faster a face, and take more memory
 
 
@@ -199,6 +200,12 @@ class Pipeline:
     def stored_photo(self, detected: DetectedPhoto) -> tuple[bytes, int, int]:
         """The JPEG to store, at most PHOTO_SIDE pixels on the long side, with its width and height."""
         return encode_jpeg(detected.photograph.pixels, max_side=PHOTO_SIDE)
+
+    def kept_crop(self, detected: DetectedPhoto, face: Face) -> tuple[bytes, int, Face]:
+        """A square JPEG around a face, its side in pixels, and the face in it: enough to show it and embed it again."""
+        photograph, near = detected.closer(face)
+        pixels, inside = cut_out(photograph.pixels, near, margin=KEPT_MARGIN, most=KEPT_SIDE)
+        return encode_jpeg(pixels, max_side=KEPT_SIDE)[0], pixels.shape[0], inside
 
     def face_picture(self, photo: bytes, face: EnrolledFace, *, size: int) -> bytes:
         """The JPEG of a face, size x size pixels, from the photo stored of it. Raises NotFound, InvalidImage."""

@@ -118,12 +118,14 @@ def sweeps(
 ) -> Sequence[Sweep]:
     """What the server repeats for as long as it serves."""
     act = Act(THE_SERVER)
-    galleries = service.acting_as(act).galleries
+    ours = service.acting_as(act)
+    galleries, unknown = ours.galleries, ours.unknown_faces
     removals = service.context.gallery.removal_pruning()
     found = [
         Sweep("expired subjects", SECOND, lambda: galleries.erase_expired(now())),
         Sweep("photos of erased faces", PHOTO_SECONDS, galleries.remove_erased_photos),
         Sweep("followed removals", MINUTE, removals.prune),
+        Sweep("unknown faces that are kept no longer", HOUR_SECONDS, lambda: unknown.erase_old(now())),
         Sweep("subjects that are kept no longer", HOUR_SECONDS, lambda: galleries.erase_not_renewed(now())),
     ]
     history, job_days = service.context.gallery.job_history, timedelta(days=settings.job_days)

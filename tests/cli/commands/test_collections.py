@@ -36,6 +36,7 @@ def test_policies_are_set_one_by_one_and_taken_away(run, anna):
         "store_photos": False,
         "retention_days": None,
         "liveness": None,
+        "keep_unknown_days": None,
     }
     run("collections", "set", "default", "--unset", "target_fmr", "--unset", "store_photos")
     assert policies(run) == {
@@ -45,6 +46,7 @@ def test_policies_are_set_one_by_one_and_taken_away(run, anna):
         "store_photos": True,
         "retention_days": None,
         "liveness": None,
+        "keep_unknown_days": None,
     }
 
 

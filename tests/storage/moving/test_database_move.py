@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from tests.storage.synthetic import DIMENSION, MODEL, new_face, sha256, unit
+from tests.storage.synthetic import DIMENSION, MODEL, fill_review, new_face, sha256, unit
 from vultus.errors import SealBroken, StorageFailed
 from vultus.search.index import FlatIndex
 from vultus.storage import tables as t
@@ -42,6 +42,7 @@ def source(database: Database) -> Database:
     gallery.update_subject("people", "Zoë 1", expires_at=NOW + timedelta(days=900))
     gallery.delete_subject("people", "Zoë 0")
     gallery.delete_collection("gone")
+    fill_review(gallery, "Zoë 2", "Zoë 3")
     key = keys.create("door", ["find"], expires_at=NOW + timedelta(days=900))[0]
     keys.rotate(key.id, overlap=timedelta(hours=1))
     keys.register(

@@ -90,6 +90,16 @@ class Duplicates(Bound[S]):
     dismiss = Method(review.dismiss_duplicate)
 
 
+class UnknownFaces(Bound[S]):
+    """Faces of nobody known."""
+
+    list = Method(review.list_unknown)
+    photo = Method(review.unknown_photo)
+    assign = Method(review.assign_unknown)
+    erase = Method(review.erase_unknown)
+    erase_all = Method(review.erase_all_unknown)
+
+
 class Calls(Bound[S]):
     """What `Client` and `AsyncClient` have in common: all calls of the service."""
 
@@ -138,6 +148,10 @@ class Calls(Bound[S]):
     @property
     def duplicates(self) -> Duplicates[S]:
         return Duplicates(self._sender)
+
+    @property
+    def unknown_faces(self) -> UnknownFaces[S]:
+        return UnknownFaces(self._sender)
 
     def with_options(
         self, *, timeout: float | None = None, max_retries: int | None = None, collection: str | None = None

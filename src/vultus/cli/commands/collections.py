@@ -14,7 +14,7 @@ from vultus.cli.opening import opened
 from vultus.cli.options import AsJson, DataDir, ModelDir, ModelName, check_collection, check_rate
 from vultus.cli.output import print_json, print_lines, print_table
 from vultus.cli.settings import load_settings
-from vultus.identifiers import MAX_RETENTION_DAYS
+from vultus.identifiers import MAX_RETENTION_DAYS, MAX_UNKNOWN_DAYS
 from vultus.records.liveness import LivenessMode
 from vultus.records.stored import Collection, CollectionPolicies
 from vultus.schemas.resources import collection_answer
@@ -51,6 +51,15 @@ Retention = Annotated[
 Liveness = Annotated[
     LivenessMode | None,
     typer.Option("--liveness", help="The least liveness of verifications, searches and enrolments."),
+]
+KeepUnknown = Annotated[
+    int | None,
+    typer.Option(
+        "--keep-unknown-days",
+        min=1,
+        max=MAX_UNKNOWN_DAYS,
+        help="Keep faces that searches find to be of nobody known for review, so many days.",
+    ),
 ]
 Unset = Annotated[
     list[str] | None,
@@ -97,6 +106,7 @@ def create_collection(
     store_photos: StorePhotos = None,
     retention_days: Retention = None,
     liveness: Liveness = None,
+    keep_unknown_days: KeepUnknown = None,
     data_dir: DataDir = None,
     model_dir: ModelDir = None,
     as_json: AsJson = False,
@@ -109,6 +119,7 @@ def create_collection(
         store_photos=store_photos,
         retention_days=retention_days,
         liveness=liveness,
+        keep_unknown_days=keep_unknown_days,
     )
     policies = CollectionPolicies(**sent) if sent else None
     with opened(ctx, load_settings(data_dir=data_dir, model_dir=model_dir)) as system:
@@ -125,6 +136,7 @@ def set_policies(
     store_photos: StorePhotos = None,
     retention_days: Retention = None,
     liveness: Liveness = None,
+    keep_unknown_days: KeepUnknown = None,
     unset: Unset = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -137,6 +149,7 @@ def set_policies(
         store_photos=store_photos,
         retention_days=retention_days,
         liveness=liveness,
+        keep_unknown_days=keep_unknown_days,
     )
     changes = _changes(sent, unset or ())
     with open_gallery(data_dir) as gallery:

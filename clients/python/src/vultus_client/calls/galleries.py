@@ -37,6 +37,7 @@ class PolicyChanges(TypedDict, total=False):
     store_photos: bool | None
     retention_days: int | None
     liveness: Literal["report", "require"] | None
+    keep_unknown_days: int | None
 
 
 def list_collections(defaults: Defaults) -> Call[tuple[Collection, ...]]:

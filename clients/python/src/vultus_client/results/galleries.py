@@ -38,6 +38,7 @@ class Policies(Record):
     store_photos: bool
     retention_days: int | None
     liveness: str | None
+    keep_unknown_days: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

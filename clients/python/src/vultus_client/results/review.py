@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from vultus_client.results.jobs import Job
 from vultus_client.results.record import Record
@@ -46,3 +47,50 @@ class Dismissed(Record):
     subject: str
     other: str
     dismissed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownFace(Record):
+    """A face of nobody known, seen by a search. quality: 0..100."""
+
+    id: str
+    seen_at: datetime
+    quality: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownGroup(Record):
+    """Unknown faces that look like one person, that of the best quality first."""
+
+    faces: tuple[UnknownFace, ...]
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown(Record):
+    """The unknown faces that a collection keeps. keep_days: how long; None: it keeps none. faces: how many in all."""
+
+    collection: str
+    keep_days: int | None
+    faces: int
+    groups: tuple[UnknownGroup, ...]
+    more_groups: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assigned(Record):
+    """Whose the faces are now. face_ids: as they are enrolled."""
+
+    subject: str
+    name: str | None
+    collection: str
+    face_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgotten(Record):
+    """How many unknown faces were erased."""
+
+    collection: str
+    erased: int

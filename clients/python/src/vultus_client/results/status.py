@@ -33,6 +33,7 @@ class Enrolled(Record):
     collections: int
     subjects: int
     faces: int
+    unknown_faces: int
 
 
 @dataclass(frozen=True, kw_only=True)

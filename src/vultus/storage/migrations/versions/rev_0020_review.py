@@ -1,4 +1,4 @@
-"""Revision 0020: what people look at and decide: faces that show subjects, pairs of subjects that may be one."""
+"""Revision 0020: what people look at and decide: faces that show subjects, pairs that may be one, unknown faces."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ TABLES = {
     "threshold FLOAT NOT NULL, above INTEGER NOT NULL, seal {BYTES}, UNIQUE (first_pk, second_pk)",
     "dismissed_pairs": f"first_pk {SUBJECT}, second_pk {SUBJECT}, at {{MOMENT}} NOT NULL, seal {{BYTES}}, "
     "PRIMARY KEY (first_pk, second_pk)",
+    "unknown_faces": f"pk {{PK}}, id {{ID}} NOT NULL UNIQUE, collection_pk {COLLECTION}, "
+    "space {NUMBER} NOT NULL, embedding {BYTES} NOT NULL, crop {BYTES}, crop_side INTEGER NOT NULL, box TEXT NOT NULL, "
+    "landmarks TEXT NOT NULL, detector_score FLOAT NOT NULL, quality_score FLOAT NOT NULL, "
+    "quality_parts TEXT NOT NULL, quality_version INTEGER NOT NULL, seen_at {MOMENT} NOT NULL, seal {BYTES}",
 }
 INDEXES = {
     "cover_faces_by_face": "cover_faces (face_pk)",
@@ -31,12 +35,15 @@ INDEXES = {
     "similar_pairs_by_first_face_pk": "similar_pairs (first_face_pk)",
     "similar_pairs_by_second_face_pk": "similar_pairs (second_face_pk)",
     "dismissed_pairs_by_second_pk": "dismissed_pairs (second_pk)",
+    "unknown_faces_by_time": "unknown_faces (collection_pk, seen_at)",
 }
 SEALED = {
     "cover_faces": "subject_pk face_pk",
     "similar_pairs": "pk collection_pk first_pk second_pk first_face_pk second_face_pk similarity score threshold "
     "above",
     "dismissed_pairs": "first_pk second_pk at",
+    "unknown_faces": "pk id collection_pk space embedding crop crop_side box landmarks detector_score quality_score "
+    "quality_parts quality_version seen_at",
 }
 
 
