@@ -1,6 +1,7 @@
 // Calls of the public API, with the key in a header. A failure is a Problem: its code, sentence and request id.
 import { currentKey } from "./key.mjs";
 
+const LARGE_BYTES = 10 * 2 ** 20;
 let refused = () => {};
 // follow(problem) is told of each 401: the key was revoked, rotated or is over while the page is open.
 export const whenKeyIsRefused = (follow) => (refused = follow);
@@ -49,9 +50,13 @@ async function reached(url, options) {
     return await fetch(url, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, "unreachable", String(error.message));
+    // A server that refuses a large body may answer, and close, before it has been sent: browsers say no more than this.
+    throw new Problem(0, bytesOf(options.body) > LARGE_BYTES ? "request_too_large" : "unreachable", String(error.message));
   }
 }
+
+const bytesOf = (body) =>
+  body instanceof FormData ? [...body.values()].reduce((bytes, one) => bytes + (one.size ?? 0), 0) : 0;
 
 async function problemOf(answer) {
   const said = await answer.json().catch(() => ({}));

@@ -22,11 +22,25 @@ export function Layout() {
   return html`
     <a class="skip" href="#main" onClick=${toMain}>${t("layout.skip")}</a>
     <${TopBar} />
-    <nav class="pages" aria-label=${t("layout.pages")}>
-      ${pages.map((page) => html`<${PageLink} key=${page.name} page=${page} current=${page === current} />`)}
-      <a class="page-link" href="docs"><${Icon} name="code" />${t("layout.api")}</a>
-    </nav>
+    <${Pages} pages=${pages} current=${current} />
     <main id="main" tabindex="-1" ref=${main}><${Page} page=${current} at=${at} main=${main} /></main>
+  `;
+}
+
+// On a narrow page the list is folded behind a button with the name of the page.
+function Pages({ pages, current }) {
+  const [open, setOpen] = useState(false);
+  useEffect(() => setOpen(false), [current]);
+  return html`
+    <nav class=${open ? "pages open" : "pages"} aria-label=${t("layout.pages")}>
+      <button type="button" class="page-link menu" aria-expanded=${open} aria-controls="page-list" onClick=${() => setOpen(!open)}>
+        <${Icon} name="menu" />${current ? t(`nav.${current.name}`) : t("layout.pages")}
+      </button>
+      <div id="page-list">
+        ${pages.map((page) => html`<${PageLink} key=${page.name} page=${page} current=${page === current} />`)}
+        <a class="page-link" href="docs"><${Icon} name="code" />${t("layout.api")}</a>
+      </div>
+    </nav>
   `;
 }
 

@@ -6,12 +6,21 @@ import { t } from "../i18n.mjs";
 import { useBlobUrl } from "./photo.mjs";
 
 const QUALITY = 0.95;
+const made = new WeakMap(); // photo -> its cuts, as each of them decodes the photo
 export const TIGHT = 0.15; // as the crops of the server: 1.3 times the longer side
 export const WITH_ROOM = 0.75; // what a detector needs around a face
 
 // A JPEG of a square around the face, with a margin as a share of its longer side on each side; null where the browser
 // cannot read the photo. facial_area: in pixels of the upright photo, as createImageBitmap gives it.
-export async function cutFace(file, { x, y, w, h }, margin) {
+export function cutFace(file, area, margin) {
+  if (!made.has(file)) made.set(file, new Map());
+  const cuts = made.get(file);
+  const name = [area.x, area.y, area.w, area.h, margin].join();
+  if (!cuts.has(name)) cuts.set(name, cut(file, area, margin));
+  return cuts.get(name);
+}
+
+async function cut(file, { x, y, w, h }, margin) {
   const photo = await createImageBitmap(file).catch(() => null);
   if (!photo) return null;
   const side = Math.min(Math.max(w, h) * (1 + 2 * margin), photo.width, photo.height);
