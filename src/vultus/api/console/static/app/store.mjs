@@ -18,6 +18,11 @@ export function store(value) {
 
 export function useStore(followed) {
   const [, draw] = useState(0);
-  useEffect(() => followed.follow(() => draw((times) => times + 1)), [followed]);
-  return followed.get();
+  const drawn = followed.get();
+  useEffect(() => {
+    const again = () => draw((times) => times + 1);
+    if (followed.get() !== drawn) again(); // it was set after it was drawn, and before it was followed
+    return followed.follow(again);
+  }, [followed]);
+  return drawn;
 }

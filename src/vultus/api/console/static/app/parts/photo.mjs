@@ -32,7 +32,7 @@ function Face({ face, chosen, unit, onChoose }) {
     <g class=${chosen ? "face chosen" : "face"} onClick=${onChoose}>
       <rect class="halo" x=${x} y=${y} width=${w} height=${h} rx=${w / 12} />
       <rect x=${x} y=${y} width=${w} height=${h} rx=${w / 12} />
-      ${chosen && points.map(([px, py]) => html`<circle cx=${px} cy=${py} r=${Math.max(2.2 * unit, w / 40)} />`)}
+      ${chosen && points.map(([px, py]) => html`<circle cx=${px} cy=${py} r=${Math.max(2.5 * unit, w / 22)} />`)}
     </g>
   `;
 }
