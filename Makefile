@@ -30,6 +30,7 @@ bench: $(VENV)/.test
 
 # The site of docs/ in build/docs, for a browser or any web server: strict, and without anything of other hosts.
 docs: $(VENV)/.docs
+	@rm -rf build/docs build/docs-cache
 	$(VENV)/docs/bin/python -m sphinx -b html -W --keep-going -q -j auto -c docs/site -d build/docs-cache docs build/docs
 	@echo "build/docs/index.html"
 
