@@ -7,6 +7,7 @@ import { loadSentences } from "./i18n.mjs";
 export const PAGES = [
   { name: "who", scope: "find", icon: "search" },
   { name: "same", scope: "verify", icon: "pair" },
+  { name: "people", scope: "read", icon: "people" },
 ];
 
 export const pagesOf = (session) => PAGES.filter(({ scope }) => session.may(scope));

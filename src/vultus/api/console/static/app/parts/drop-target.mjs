@@ -9,14 +9,15 @@ import { lazy } from "../lazy.mjs";
 const Webcam = lazy(() => import("./webcam.mjs"), "Webcam");
 const TYPES = "image/*,.heic,.heif,.avif,.tif,.tiff";
 
-// onPhoto(file). pastes: whether it takes what is pasted anywhere on the page. children: the photo that it holds.
-export function DropTarget({ label, onPhoto, pastes = true, children }) {
+// onPhoto(file); several: called for each of the files. pastes: whether it takes what is pasted anywhere on the page.
+// children: the photo that it holds.
+export function DropTarget({ label, onPhoto, several = false, pastes = true, children }) {
   const id = useId();
   const input = useRef();
   const [over, setOver] = useState(false);
   const [films, setFilms] = useState(false);
   usePaste(pastes, onPhoto);
-  const take = (files) => files?.length && onPhoto(files[0]);
+  const take = (files) => files.slice(0, several ? files.length : 1).forEach(onPhoto);
   const drop = (event) => {
     event.preventDefault();
     setOver(false);
@@ -29,7 +30,7 @@ export function DropTarget({ label, onPhoto, pastes = true, children }) {
   return html`
     <div class=${over ? "drop over" : "drop"} onDragOver=${(event) => (event.preventDefault(), setOver(true))}
       onDragLeave=${() => setOver(false)} onDrop=${drop}>
-      <input class="unseen" type="file" id=${id} accept=${TYPES} ref=${input}
+      <input class="unseen" type="file" id=${id} accept=${TYPES} multiple=${several} ref=${input}
         onChange=${({ target }) => (take([...target.files]), (target.value = ""))} />
       ${children ?? html`<label class="drop-label" for=${id}><${Icon} name="photo" /><strong>${label}</strong><span>${t("drop.how")}</span></label>`}
       <div class="drop-ways">

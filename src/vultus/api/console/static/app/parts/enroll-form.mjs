@@ -27,7 +27,7 @@ export function EnrollForm({ file, area, collection, onClose, onEnrolled }) {
       (problem) => setSent({ problem }),
     );
   };
-  if (sent.answer) return html`<${Enrolled} answer=${sent.answer} onClose=${() => (onClose(), onEnrolled())} />`;
+  if (sent.answer) return html`<${Enrolled} answer=${sent.answer} onClose=${() => (onClose(), onEnrolled(sent.answer))} />`;
   return html`
     <${Dialog} title=${t("enroll.title")} onClose=${onClose}>
       <form class="stack" onSubmit=${enroll}>
