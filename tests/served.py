@@ -14,9 +14,9 @@ from vultus.api.app import create_app
 
 
 @contextmanager
-def serving(system: Any) -> Iterator[int]:
-    """The port at which the application answers."""
-    server = uvicorn.Server(uvicorn.Config(create_app(system), port=0, log_level="error", access_log=False))
+def serving(system: Any, port: int = 0) -> Iterator[int]:
+    """The port at which the application answers. port: 0: a free one."""
+    server = uvicorn.Server(uvicorn.Config(create_app(system), port=port, log_level="error", access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

@@ -8,6 +8,7 @@ export const PAGES = [
   { name: "who", scope: "find", icon: "search" },
   { name: "same", scope: "verify", icon: "pair" },
   { name: "people", scope: "read", icon: "people" },
+  { name: "add", scope: "enroll", icon: "add" },
 ];
 
 export const pagesOf = (session) => PAGES.filter(({ scope }) => session.may(scope));

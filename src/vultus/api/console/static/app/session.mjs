@@ -34,6 +34,7 @@ export const signOut = () => leave(null);
 
 function leave(problem) {
   const had = currentKey() !== null;
+  if (!had && session.get().phase === "out") return; // of several calls under way, the first one says why
   forgetKey();
   session.set({ ...nobody, phase: "out", problem: had ? problem : null });
 }
