@@ -9,6 +9,7 @@ export const PAGES = [
   { name: "same", scope: "verify", icon: "pair" },
   { name: "people", scope: "read", icon: "people" },
   { name: "add", scope: "enroll", icon: "add" },
+  { name: "activity", scope: "admin", icon: "list" },
 ];
 
 export const pagesOf = (session) => PAGES.filter(({ scope }) => session.may(scope));

@@ -1,0 +1,70 @@
+"""The pages for whoever runs the server, in a real browser: activity, system, keys, collections, help."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests import pictures
+from tests.console.watching import scrolls_sideways, serious_findings
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def searched(served):
+    """The ids of the requests of a search that names Anna, and of one that was refused."""
+    photo, none = pictures.astronaut(), pictures.no_face()
+    answers = [served.http.post("/find", files={"img": each}) for each in (photo, none)]
+    return [answer.headers["x-request-id"] for answer in answers]
+
+
+def read_well(open_console, keep, name):
+    """At 320 pixels in the dark in the script that runs the other way, and wide."""
+    for width, scheme, locale in ((320, "dark", "ar"), (1280, "light", "en-US")):
+        page = open_console(name, width=width, scheme=scheme, locale=locale)
+        page.locator("main [aria-busy=false], main .page").first.wait_for()
+        page.locator(".busy").wait_for(state="detached")
+        assert serious_findings(page) == []
+        assert not scrolls_sideways(page)
+        keep(page, f"{name}-{width}-{scheme}")
+
+
+def test_activity_says_who_did_what_and_what_was_decided(open_console, searched, keep):
+    page = open_console(f"activity?request_id={searched[0]}")
+    row = page.locator(".data tbody tr")
+    row.wait_for()
+    said = row.inner_text()
+    assert "Front desk" in said
+    assert "Search for a face" in said
+    assert "named" in said
+    assert "similarity 1.00, needed 0." in said
+    assert "(for an error rate of 1 in 100)" in said
+    page.get_by_label("Request").fill(searched[1])
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.locator(".data", has_text="No face was found").wait_for()
+    page.go_back()
+    page.locator(".data", has_text="named").wait_for()
+    page.get_by_label("Until").fill("2000-01-01T00:00")
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.get_by_text("Nothing fits these filters.").wait_for()
+    read_well(open_console, keep, "activity")
+
+
+def test_activity_comes_as_csv_without_formulas(open_console, served):
+    """The name of a key is what somebody typed."""
+    secret = served.system.keys.create('=HYPERLINK("x";"y")', ("find",))[1]
+    served.http.post("/find", files={"img": pictures.astronaut()}, headers={"x-api-key": secret})
+    page = open_console("activity?action=find")
+    page.locator(".data").wait_for()
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Save as CSV").click()
+    path = Path(saving.value.path())
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfnumber,at,")
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert rows[0]["key_name"] == '\'=HYPERLINK("x";"y")'
+    assert rows[0]["decision"] == "match"
+    assert {row["action"] for row in rows} == {"find"}
