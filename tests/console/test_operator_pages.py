@@ -68,3 +68,45 @@ def test_activity_comes_as_csv_without_formulas(open_console, served):
     assert rows[0]["key_name"] == '\'=HYPERLINK("x";"y")'
     assert rows[0]["decision"] == "match"
     assert {row["action"] for row in rows} == {"find"}
+
+
+def test_system_says_first_what_to_look_at(open_console, served, keep):
+    served.http.post("/find", files={"img": pictures.astronaut()}).raise_for_status()
+    page = open_console("system")
+    page.locator(".verdict").wait_for()
+    assert page.locator(".verdict h2").inner_text() == "Ready"
+    assert "no verified backup" in page.locator(".note.warn").inner_text()
+    calls = page.locator("section", has=page.get_by_role("heading", name="How long calls take"))
+    assert "POST /find" in calls.inner_text()
+    models = page.locator("section", has=page.get_by_role("heading", name="Models", exact=True)).inner_text()
+    assert "sface-facenet512-fused" in models
+    assert "Apache-2.0" in models
+    read_well(open_console, keep, "system")
+
+
+def test_system_asks_again_by_itself_but_not_while_it_is_paused_or_hidden(open_console):
+    page = open_console()
+    page.clock.install()
+    page.evaluate("location.hash = '#/system'")
+    page.locator(".verdict").wait_for()
+    asked: list[str] = []
+    page.on("request", lambda request: request.url.endswith("/status") and asked.append(request.url))
+    page.clock.run_for(10_500)
+    page.wait_for_function("document.querySelector('.verdict')")
+    assert len(asked) == 1
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_load_state("networkidle")
+    before = len(asked)
+    page.clock.run_for(60_000)
+    page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")
+    page.get_by_role("button", name="Go on by itself").click()
+    page.wait_for_load_state("networkidle")
+    page.clock.run_for(60_000)
+    assert len(asked) == before + 1  # once, as it was told to go on
+
+
+def test_a_key_for_searches_sees_the_system_but_no_times_of_calls(open_console, served):
+    page = open_console("system", key=served.new_key("find", collections=["twins"]))
+    page.locator(".verdict").wait_for()
+    assert "is shown the times here" in page.locator("main").inner_text()
+    assert page.get_by_role("link", name="Activity").count() == 0

@@ -10,6 +10,7 @@ export const PAGES = [
   { name: "people", scope: "read", icon: "people" },
   { name: "add", scope: "enroll", icon: "add" },
   { name: "activity", scope: "admin", icon: "list" },
+  { name: "system", scope: null, icon: "gauge" },
 ];
 
 export const pagesOf = (session) => PAGES.filter(({ scope }) => session.may(scope));
