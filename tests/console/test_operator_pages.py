@@ -110,3 +110,57 @@ def test_a_key_for_searches_sees_the_system_but_no_times_of_calls(open_console, 
     page.locator(".verdict").wait_for()
     assert "is shown the times here" in page.locator("main").inner_text()
     assert page.get_by_role("link", name="Activity").count() == 0
+
+
+def test_a_key_is_made_shown_once_and_signs_in_by_its_link(open_console, served, keep):
+    page = open_console("keys")
+    assert "you are signed in with it" in page.locator(".data tr", has_text="Front desk").first.inner_text()
+    page.get_by_role("button", name="New key").click()
+    dialog = page.get_by_role("dialog", name="New key")
+    assert serious_findings(page) == []
+    keep(page, "keys-new")
+    dialog.get_by_label("What is it for?").fill("Gate <b>2</b>")
+    dialog.get_by_label("See people").uncheck()
+    dialog.get_by_label("In all collections").uncheck()
+    dialog.get_by_label("twins").check()
+    dialog.get_by_label("How long does it work?").select_option("7")
+    dialog.get_by_role("button", name="Make the key").click()
+    made = page.get_by_role("dialog", name="The key is made")
+    secret, link = (made.locator(".snippet pre").nth(i).inner_text() for i in (0, 1))
+    keep(page, "keys-made")
+    own = served.http.get("/keys/self", headers={"x-api-key": secret}).json()
+    assert (own["name"], own["scopes"], own["collections"]) == ("Gate <b>2</b>", ["find"], ["twins"])
+    assert own["expires_at"] is not None
+    assert link == f"{served.url}/console#key={secret}"
+    page.get_by_role("button", name="I have kept it").click()
+    made.wait_for(state="detached")
+    assert secret not in page.content()
+    other = open_console("who", key=secret)
+    assert other.locator(".key-name").inner_text() == "Gate <b>2</b>"
+
+
+def test_a_key_is_renewed_and_revoked(open_console, served, keep):
+    secret = served.system.keys.create("Old door", ("find",))[1]
+    page = open_console("keys")
+    row = page.locator(".data tr", has_text="Old door")
+    row.get_by_role("button", name="Renew").click()
+    page.get_by_label("How long does the old secret work?").select_option("0")
+    page.get_by_role("dialog").get_by_role("button", name="Renew", exact=True).click()
+    new = page.get_by_role("dialog", name="The key is made").locator(".snippet pre").first.inner_text()
+    assert served.http.get("/keys/self", headers={"x-api-key": secret}).status_code == 401
+    page.get_by_role("button", name="I have kept it").click()
+    row.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke it").click()
+    page.get_by_text("1 key that no longer works").wait_for()
+    assert served.http.get("/keys/self", headers={"x-api-key": new}).status_code == 401
+    read_well(open_console, keep, "keys")
+
+
+def test_who_revokes_the_own_key_is_warned_and_signed_out(open_console, served):
+    secret = served.system.keys.create("Second admin", ("admin",))[1]
+    page = open_console("keys", key=secret)
+    page.locator(".data tr", has_text="Second admin").get_by_role("button", name="Revoke").click()
+    dialog = page.get_by_role("dialog")
+    assert "You are signed in with this key." in dialog.inner_text()
+    dialog.get_by_role("button", name="Revoke it").click()
+    page.get_by_role("button", name="Sign in").wait_for()

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { get } from "../api.mjs";
 import { html } from "../html.mjs";
 import { t } from "../i18n.mjs";
-import { useAnswer } from "../parts/answer.mjs";
+import { useAnswer } from "../parts/records/answer.mjs";
 import { AsCode } from "../parts/as-code.mjs";
 import { ProblemNote } from "../parts/problem.mjs";
 import { Announced } from "../parts/verdict.mjs";

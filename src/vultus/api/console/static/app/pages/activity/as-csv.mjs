@@ -3,7 +3,7 @@ import { useRef, useState } from "preact/hooks";
 import { get } from "../../api.mjs";
 import { html } from "../../html.mjs";
 import { t } from "../../i18n.mjs";
-import { csvOf, saveCsv } from "../../parts/csv.mjs";
+import { csvOf, saveCsv } from "../../parts/records/csv.mjs";
 import { ProblemNote } from "../../parts/problem.mjs";
 
 const A_PAGE = 1000;

@@ -2,7 +2,7 @@
 import { html } from "../../html.mjs";
 import { t } from "../../i18n.mjs";
 import { Icon } from "../../icons.mjs";
-import { useAnswer } from "../../parts/answer.mjs";
+import { useAnswer } from "../../parts/records/answer.mjs";
 import { link } from "../../router.mjs";
 import { listCollections } from "../../session.mjs";
 import { ACTIONS, ACTORS, DECISIONS, actionName } from "./words.mjs";

@@ -1,7 +1,7 @@
 // Lines of the audit as a table: when, who, what, and the outcome or the decisions in words.
 import { html } from "../../html.mjs";
 import { has, moment, oneIn, similarity, t } from "../../i18n.mjs";
-import { DataTable } from "../../parts/data-table.mjs";
+import { DataTable } from "../../parts/records/data-table.mjs";
 import { actionName, actorName } from "./words.mjs";
 
 const EXACT = { dateStyle: "medium", timeStyle: "medium" };

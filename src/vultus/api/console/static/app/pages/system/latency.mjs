@@ -1,8 +1,8 @@
 // How long each call takes, from the histograms of /metrics: since the start of the server.
 import { html } from "../../html.mjs";
 import { number, t } from "../../i18n.mjs";
-import { DataTable } from "../../parts/data-table.mjs";
-import { took } from "../../parts/units.mjs";
+import { DataTable } from "../../parts/records/data-table.mjs";
+import { took } from "../../parts/records/units.mjs";
 
 const SAMPLE = /^vultus_http_request_duration_seconds_bucket\{([^}]*)\} (\S+)/gm;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;

@@ -2,8 +2,8 @@
 import { get } from "../../api.mjs";
 import { html } from "../../html.mjs";
 import { number, t } from "../../i18n.mjs";
-import { useAnswer } from "../../parts/answer.mjs";
-import { DataTable } from "../../parts/data-table.mjs";
+import { useAnswer } from "../../parts/records/answer.mjs";
+import { DataTable } from "../../parts/records/data-table.mjs";
 import { ProblemNote } from "../../parts/problem.mjs";
 
 // used: those in memory, with their arithmetic.

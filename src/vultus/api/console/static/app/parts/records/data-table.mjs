@@ -1,5 +1,5 @@
 // A table of records. On a narrow page each row is a block, with the heading of its column before each value.
-import { html } from "../html.mjs";
+import { html } from "../../html.mjs";
 
 // heads: what stands above the columns; rows: [{key, cells, quiet?}], cells as many as heads. The roles are said again, as a
 // browser drops those of a table that is drawn as blocks.

@@ -1,5 +1,5 @@
 // Bytes and durations as people read them, in the language of the page.
-import { language, number } from "../i18n.mjs";
+import { language, number } from "../../i18n.mjs";
 
 const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 const SPANS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
