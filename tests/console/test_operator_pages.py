@@ -164,3 +164,49 @@ def test_who_revokes_the_own_key_is_warned_and_signed_out(open_console, served):
     assert "You are signed in with this key." in dialog.inner_text()
     dialog.get_by_role("button", name="Revoke it").click()
     page.get_by_role("button", name="Sign in").wait_for()
+
+
+def test_a_collection_is_made_with_rules_changed_and_deleted_by_its_name(open_console, served, keep):
+    page = open_console("collections")
+    page.get_by_role("button", name="New collection").click()
+    page.get_by_label("Name").fill("visitors")
+    page.get_by_label("Keep the photos").uncheck()
+    page.get_by_label("Days until a person is erased").fill("30")
+    keep(page, "collections-new")
+    page.get_by_role("button", name="Make the collection").click()
+    row = page.locator(".data tr", has_text="visitors")
+    row.get_by_text("No photos are kept.").wait_for()
+    assert "People are erased 30 days after their last enrolment." in row.inner_text()
+    assert page.get_by_label("Collection").input_value() == "visitors"
+    row.get_by_role("button", name="Rules").click()
+    page.get_by_label("How often may a search name a stranger?").select_option("0.001")
+    page.get_by_label("Days until a person is erased").fill("")
+    page.get_by_role("button", name="Change the rules").click()
+    row.get_by_text("A stranger may be named in 1 of 1,000 searches.").wait_for()
+    policies = served.http.get("/collections/visitors").json()["policies"]
+    assert (policies["target_fpir"], policies["retention_days"], policies["store_photos"]) == (0.001, None, False)
+    served.enroll(pictures.portrait(), subject="guest", collection="visitors")
+    page.reload()
+    row.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog", name="Delete this collection?")
+    assert "1 person" in dialog.inner_text()
+    assert serious_findings(page) == []
+    keep(page, "collections-delete")
+    delete = dialog.get_by_role("button", name="Delete for good")
+    assert delete.is_disabled()
+    dialog.get_by_label("Type visitors to go on").fill("visitors")
+    delete.click()
+    assert "1 person" in page.get_by_role("dialog", name="Deleted").inner_text()
+    assert served.http.get("/collections/visitors").status_code == 404
+    page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
+    row.wait_for(state="detached")
+    read_well(open_console, keep, "collections")
+
+
+def test_what_a_key_may_not_do_with_collections_is_not_offered(open_console, served):
+    page = open_console("collections", key=served.new_key("read", collections=["twins"]))
+    row = page.locator(".data tbody tr")
+    row.wait_for()
+    assert "twins" in row.inner_text()
+    assert page.get_by_role("button", name="New collection").count() == 0
+    assert row.get_by_role("button", name="Delete").count() == row.get_by_role("button", name="Rules").count() == 0

@@ -9,6 +9,7 @@ export const PAGES = [
   { name: "same", scope: "verify", icon: "pair" },
   { name: "people", scope: "read", icon: "people" },
   { name: "add", scope: "enroll", icon: "add" },
+  { name: "collections", scope: "read", icon: "folder" },
   { name: "keys", scope: "admin", icon: "key" },
   { name: "activity", scope: "admin", icon: "list" },
   { name: "system", scope: null, icon: "gauge" },
