@@ -66,6 +66,7 @@ def test_a_merge_is_seen_by_the_next_search_and_undone(small_client):
     assert small_client.get(f"{SUBJECTS}/ana").status_code == 404
     undone = small_client.post(f"/undo/{answer['undo']['id']}").json()
     assert (undone["undone"], undone["subject"]["subject"], undone["moved"]) == ("subject.merge", "ana", 1)
+    assert undone["other"] == "anna"
     assert best(small_client, 1) == "ana"
     assert small_client.get(f"{SUBJECTS}/anna").json()["name"] is None
 
@@ -78,6 +79,7 @@ def test_a_moved_face_is_found_under_its_new_subject_and_moved_back(small_client
     assert small_client.get(f"{SUBJECTS}/ana").json()["faces"] == 0
     undone = small_client.post(f"/undo/{answer['undo']['id']}").json()
     assert (undone["undone"], undone["subject"]["subject"], undone["moved"]) == ("face.move", "ana", 1)
+    assert undone["other"] == "new"
     assert (best(small_client, 1), subjects(small_client)) == ("ana", ["ana"])
 
 

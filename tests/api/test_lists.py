@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +15,10 @@ from tests.conftest import Small
 from tests.pictures import drawn_photo
 from vultus.api.app import create_app
 from vultus.api.cursors import encode_cursor
-from vultus.records.stored import SCOPES
+from vultus.records.decisions import Decision
+from vultus.records.stored import SCOPES, AuditLine
+from vultus.schemas.audit_csv import audit_csv
+from vultus.schemas.resources import audit_line_answer
 from vultus.storage.audit import Audit
 from vultus.wiring.parts import System
 
@@ -195,3 +201,39 @@ def test_only_an_unlimited_admin_key_reads_the_audit(audited: System):
         _, secret = audited.keys.create("key", scopes, collections=collections)
         with TestClient(create_app(audited), headers={"x-api-key": secret}) as client:
             assert client.get("/audit").status_code == status
+
+
+def test_the_audit_is_read_as_csv_with_the_same_filters(audited: System):
+    _, secret = audited.keys.create("boss", SCOPES)
+    with TestClient(create_app(audited), headers={"x-api-key": secret}) as client:
+        faces = [enroll(client, f"s{person}", person) for person in (1, 2, 3)]
+        client.post("/verify", files={"img1": drawn_photo(1), "img2": drawn_photo(1)})
+        whole = client.get("/audit", params={"format": "csv", "action": "enroll"})
+        accepted = client.get("/audit", params={"action": "enroll"}, headers={"accept": "text/csv, */*"})
+        first = client.get("/audit", params={"format": "csv", "action": "enroll", "limit": 2})
+        rest = client.get(
+            "/audit", params={"format": "csv", "action": "enroll", "cursor": first.headers["x-next-cursor"]}
+        )
+        json_wanted = client.get("/audit", params={"format": "json"}, headers={"accept": "text/csv"})
+    assert (whole.headers["content-type"], accepted.text) == ("text/csv; charset=utf-8", whole.text)
+    rows = list(csv.DictReader(io.StringIO(whole.text)))
+    assert [(row["action"], row["objects"], row["outcome"]) for row in rows] == [
+        ("enroll", face, "ok") for face in faces[::-1]
+    ]
+    assert "x-next-cursor" not in whole.headers
+    pages_of_rows = [list(csv.DictReader(io.StringIO(page.text))) for page in (first, rest)]
+    assert [*pages_of_rows[0], *pages_of_rows[1]] == rows
+    assert json_wanted.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("query", ["limit=1001", "limit=1001&format=json", "limit=10001&format=csv", "format=xml"])
+def test_more_lines_than_the_bound_are_refused(small_client, query):
+    assert small_client.get(f"/audit?{query}").json()["error"] == "invalid_request"
+
+
+def test_a_line_of_csv_has_its_decisions():
+    decision = Decision("match", 0.9, 0.5, 0.7, "target_fpir", 0.01, "m", ("f1",), (0,))
+    line = AuditLine("k", "find", "staff", ("f1", "f2"), 2, at=datetime(2026, 1, 1, tzinfo=UTC), decisions=(decision,))
+    (row,) = csv.DictReader(io.StringIO(audit_csv([audit_line_answer(line)])))
+    assert (row["objects"], row["decision"], row["request_id"]) == ("f1 f2", "match", "")
+    assert json.loads(row["decisions"])[0]["similarity"] == 0.9

@@ -245,11 +245,15 @@ class MovedFace:
 
 @dataclass(frozen=True)
 class Undone:
-    """The answer to an undo. action: what was undone. subject: the one that has its id or faces again."""
+    """The answer to an undo. action: what was undone. subject: the one that has its id or faces again.
+
+    other: the id of the subject that had the faces meanwhile; of a rename, the id that the subject had meanwhile.
+    """
 
     action: str
     subject: Subject
     moved: int
+    other: str
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,10 @@ class UndoneAnswer(BaseModel):
     undone: Action
     subject: SubjectAnswer = Field(description="The subject that has its id, or its faces, again.")
     moved: int = Field(description="How many faces came back to it.")
+    other: str = Field(
+        description="The subject that had the faces meanwhile: that of the merge or the move; of a rename, the id "
+        "that it had meanwhile."
+    )
 
 
 def renamed_subject(changed: ChangedSubject) -> RenamedSubject:
@@ -89,4 +93,5 @@ def undo_answer(undo: Undo) -> UndoAnswer:
 
 
 def undone_answer(undone: Undone) -> UndoneAnswer:
-    return UndoneAnswer(undone=cast(Action, undone.action), subject=subject_answer(undone.subject), moved=undone.moved)
+    subject = subject_answer(undone.subject)
+    return UndoneAnswer(undone=cast(Action, undone.action), subject=subject, moved=undone.moved, other=undone.other)

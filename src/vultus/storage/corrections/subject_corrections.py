@@ -126,13 +126,14 @@ class Corrections:
             row = c.collection_row(connection, c.collection_name(connection, entry.collection_pk), lock=True)
             moved = self._record(connection, "undo", row, u.named_faces(entry))
             _UNDO[entry.kind](connection, row, entry)
+            other = _other_id(connection, entry)
             revision = None if entry.kind == u.RENAME or not moved else _move_back(connection, entry)
             u.close_entry(connection, entry, revision)
             if entry.kind == u.MOVE and json.loads(entry.payload)["created"]:
                 _remove_if_unused(connection, entry.other_pk)
             u.expire(connection, self._clock())
             subject = select_subject(connection, row, s.subject_by_pk(connection, entry.subject_pk).id)
-            return Undone(entry.kind, subject, 0 if revision is None else moved)
+            return Undone(entry.kind, subject, 0 if revision is None else moved, other)
 
     def sweep(self) -> None:
         """Remove from the undo log what can no longer be undone, as its time is over."""
@@ -234,6 +235,13 @@ _UNDO: dict[str, Callable[[Connection, Row[Any], Row[Any]], None]] = {
     u.MERGE: _undo_merge,
     u.MOVE: _undo_move,
 }
+
+
+def _other_id(connection: Connection, entry: Row[Any]) -> str:
+    """By which id the faces were known between the change and its undo."""
+    if entry.kind == u.RENAME:
+        return str(json.loads(entry.payload)["is"])
+    return s.subject_id(connection, entry.other_pk)
 
 
 def _require_there(connection: Connection, subject_pk: int) -> Row[Any]:

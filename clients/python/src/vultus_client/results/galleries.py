@@ -165,8 +165,12 @@ class MovedFace(Face):
 
 @dataclass(frozen=True, kw_only=True)
 class Undone(Record):
-    """What was undone, and the subject that has its id or its faces again. moved: how many faces came back."""
+    """What was undone, and the subject that has its id or its faces again. moved: how many faces came back.
+
+    other: the subject that had the faces meanwhile; of a rename, the id that it had meanwhile.
+    """
 
     undone: str
     subject: Subject
     moved: int
+    other: str
