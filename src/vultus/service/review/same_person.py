@@ -31,19 +31,15 @@ class SamePerson:
             return np.zeros(len(embeddings))
         return self._reference.rule.weight * self._reference.terms(embeddings)
 
-    def alike(self, one: Float32, term: float, others: Float32, terms: Float64) -> Marks:
-        """Whether each of (N, D) shows the person of (D,), (N,). Terms: of the same."""
-        marks: Marks = self.scores(one, term, others, terms) >= self._threshold
+    def are_same(self, scores: Float64) -> Marks:
+        """Whether pairs of these scores show one person."""
+        marks: Marks = scores >= self._threshold
         return marks
-
-    def scores(self, one: Float32, term: float, others: Float32, terms: Float64) -> Float64:
-        """The score of each pair, (N,)."""
-        scores: Float64 = others.astype(np.float64) @ one.astype(np.float64) - terms - term
-        return scores
 
     def is_among(self, one: Float32, others: Float32) -> bool:
         """Whether one of (N, D) shows the person of (D,)."""
-        return bool(self.alike(one, float(self.terms(one[None])[0]), others, self.terms(others)).any())
+        wide = others.astype(np.float64)
+        return bool(self.are_same(wide @ one.astype(np.float64) - self.terms(others) - self.terms(one[None])).any())
 
 
 def grouped(model: Model, faces: Sequence[UnknownFace]) -> tuple[UnknownGroup, ...]:
@@ -55,13 +51,13 @@ def grouped(model: Model, faces: Sequence[UnknownFace]) -> tuple[UnknownGroup, .
         return ()
     ordered = sorted(faces, key=lambda face: (-face.quality.version, -face.quality.score, face.id))
     vectors, same = np.stack([face.embedding for face in ordered]), SamePerson(model)
-    terms, leaders = same.terms(vectors), list[int]()
+    terms, wide, leaders = same.terms(vectors), vectors.astype(np.float64), list[int]()
     best, owner = np.full(len(ordered), -np.inf), np.full(len(ordered), -1)
     for place in range(len(ordered)):
         if owner[place] >= 0:
             continue
-        scores = same.scores(vectors[place], float(terms[place]), vectors, terms)
-        alike = same.alike(vectors[place], float(terms[place]), vectors, terms) & (scores > best)
+        scores = wide @ wide[place] - terms - terms[place]
+        alike = same.are_same(scores) & (scores > best)
         alike[[*leaders, place]] = False
         owner[alike], best[alike] = place, scores[alike]
         owner[place] = place
