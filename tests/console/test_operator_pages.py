@@ -169,7 +169,7 @@ def test_who_revokes_the_own_key_is_warned_and_signed_out(open_console, served):
 def test_a_collection_is_made_with_rules_changed_and_deleted_by_its_name(open_console, served, keep):
     page = open_console("collections")
     page.get_by_role("button", name="New collection").click()
-    page.get_by_label("Name").fill("visitors")
+    page.get_by_label("Name", exact=True).fill("visitors")
     page.get_by_label("Keep the photos").uncheck()
     page.get_by_label("Days until a person is erased").fill("30")
     keep(page, "collections-new")
@@ -177,7 +177,7 @@ def test_a_collection_is_made_with_rules_changed_and_deleted_by_its_name(open_co
     row = page.locator(".data tr", has_text="visitors")
     row.get_by_text("No photos are kept.").wait_for()
     assert "People are erased 30 days after their last enrolment." in row.inner_text()
-    assert page.get_by_label("Collection").input_value() == "visitors"
+    assert page.get_by_label("Collection", exact=True).input_value() == "visitors"
     row.get_by_role("button", name="Rules").click()
     page.get_by_label("How often may a search name a stranger?").select_option("0.001")
     page.get_by_label("Days until a person is erased").fill("")
@@ -210,3 +210,17 @@ def test_what_a_key_may_not_do_with_collections_is_not_offered(open_console, ser
     assert "twins" in row.inner_text()
     assert page.get_by_role("button", name="New collection").count() == 0
     assert row.get_by_role("button", name="Delete").count() == row.get_by_role("button", name="Rules").count() == 0
+
+
+def test_help_has_what_to_do_for_each_code_and_leads_to_a_section(open_console, keep):
+    page = open_console("help/reverse-proxy")
+    heading = page.get_by_role("heading", name="Webcam and https")
+    heading.wait_for()
+    page.wait_for_function("document.activeElement.textContent === 'Webcam and https'")
+    assert "reverse_proxy 127.0.0.1:8000" in page.locator("main").inner_text()
+    page.get_by_role("navigation", name="On this page").get_by_role("link", name="Messages").click()
+    row = page.get_by_role("row").filter(has=page.get_by_text("no_face_detected", exact=True)).first
+    assert "Use one on which the face is larger" in row.inner_text()
+    assert page.get_by_role("row").filter(has=page.get_by_text("1 in 10,000", exact=True)).count() == 1
+    assert page.get_by_role("link", name="docs", exact=True).get_attribute("href") == "docs"
+    read_well(open_console, keep, "help")

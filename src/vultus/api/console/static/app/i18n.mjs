@@ -41,6 +41,8 @@ async function catalogue(chosen, part) {
 const fill = (read) => Object.entries(read).forEach(([key, sentence]) => sentences.set(key, sentence));
 
 export const has = (key) => sentences.has(key);
+// All keys of a family, like "error.".
+export const keysOf = (family) => [...sentences.keys()].filter((key) => key.startsWith(family));
 
 // A sentence, or one for each plural category of the language (Intl.PluralRules), chosen by the value `count`.
 function sentence(key, values) {

@@ -13,6 +13,7 @@ export const PAGES = [
   { name: "keys", scope: "admin", icon: "key" },
   { name: "activity", scope: "admin", icon: "list" },
   { name: "system", scope: null, icon: "gauge" },
+  { name: "help", scope: null, icon: "help" },
 ];
 
 export const pagesOf = (session) => PAGES.filter(({ scope }) => session.may(scope));
