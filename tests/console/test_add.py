@@ -1,4 +1,4 @@
-"""Add people in a real browser: a folder on the real models; how it is sent on a stand-in that answers when it is told to."""
+"""Add people in a real browser: a folder on the real models; how it is sent on a stand-in that answers when told."""
 
 from __future__ import annotations
 

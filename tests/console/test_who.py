@@ -107,6 +107,16 @@ def test_a_photo_over_the_limit_is_said_to_be_too_large(open_console):
     assert "The photo is too large." in page.get_by_role("alert").inner_text()
 
 
+def test_what_a_server_that_is_away_did_not_answer_is_asked_again(open_console):
+    page = open_console("who")
+    page.route("**/find", lambda route: route.abort())
+    page.locator(FILE).set_input_files(photo_file(pictures.astronaut()))
+    assert "The server cannot be reached." in page.get_by_role("alert").inner_text()
+    page.unroute("**/find")
+    page.get_by_role("button", name="Try again").click()
+    page.locator(".verdict h2", has_text="This is Anna").wait_for()
+
+
 def test_somebody_else_shows_the_enrolled_face_and_changes_nothing(open_console, served):
     before = served.http.get("/collections/default").json()["faces"]
     page = open_console("who")

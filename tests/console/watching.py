@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 
-# A browser itself notes each answer that is a refusal. Pages expect those, and say so in words of their own.
-REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|503)")
+# A browser itself notes each call that is refused or fails. Pages expect those, and say so in words of their own.
+REFUSED = re.compile(r"Failed to load resource: (the server responded with a status of (4\d\d|503)|net::ERR_)")
 TELL_OF_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
   console.error("policy violated", event.violatedDirective, event.blockedURI, event.sourceFile, event.lineNumber))"""
 WIDTHS = (320, 768, 1280)  # of a phone, a tablet, a desktop, pixels
@@ -29,6 +29,7 @@ class Watch:
         context.on("weberror", lambda fault: self.faults.append(f"uncaught: {fault.error}"))
         context.on("request", self._request)
         context.on("response", self._response)
+        context.on("requestfailed", self._failed)
 
     def _console(self, message: Any) -> None:
         if message.type in ("error", "warning") and not REFUSED.match(message.text):
@@ -38,6 +39,11 @@ class Watch:
         address = urlsplit(request.url)
         if address.scheme not in ("blob", "data") and address.netloc != self._host:
             self.faults.append(f"request to {address.netloc}")
+
+    def _failed(self, request: Any) -> None:
+        """A file of the console that does not come; a page that is closed gives up its requests."""
+        if "/console/" in request.url and "ERR_ABORTED" not in (request.failure or ""):
+            self.faults.append(f"{request.failure} for {request.url}")
 
     def _response(self, response: Any) -> None:
         if response.status >= 400 and "/console/" in response.url:

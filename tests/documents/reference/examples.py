@@ -105,4 +105,29 @@ ADMINISTRATION = ReferencePage(
     ),
 )
 
-PAGES = (RECOGNITION, GALLERIES, ADMINISTRATION)
+REVIEW = ReferencePage(
+    "http-review",
+    "Calls: many photos, people to look at",
+    (
+        Example('vultus.jobs.create("team.zip")'),
+        Example('vultus.enroll("ben.jpg", subject="benjamin")\nvultus.duplicates.search()'),
+        Example("vultus.duplicates.get()", runs_jobs=True),
+        Example('vultus.duplicates.dismiss("ben", "benjamin")'),
+        Example(
+            'vultus.collections.create("lobby", policies={"keep_unknown_days": 7})\n'
+            'vultus.find("ben.jpg", collection="lobby")\n'
+            'vultus.unknown_faces.list(collection="lobby")',
+            {"UNKNOWN_ID": "groups.0.faces.0.id"},
+        ),
+        Example('vultus.unknown_faces.photo("UNKNOWN_ID", collection="lobby")'),
+        Example('vultus.unknown_faces.assign(["UNKNOWN_ID"], subject="ben", name="Ben", collection="lobby")'),
+        Example(
+            'vultus.find("anna1.jpg", collection="lobby")\n'
+            '[group] = vultus.unknown_faces.list(collection="lobby").groups\n'
+            'vultus.unknown_faces.erase([group.faces[0].id], collection="lobby")'
+        ),
+        Example('vultus.unknown_faces.erase_all(collection="lobby")'),
+    ),
+)
+
+PAGES = (RECOGNITION, GALLERIES, ADMINISTRATION, REVIEW)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -111,6 +112,8 @@ def write_photos(folder: Path) -> None:
     }
     for name, content in photos.items():
         (folder / name).write_bytes(content)
+    with zipfile.ZipFile(folder / "team.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("ben/ben.jpg"), photos["ben.jpg"])
 
 
 def record(examples: tuple[Example, ...], server: Served, photos: Path, kept: Kept) -> list[Recorded]:

@@ -76,7 +76,7 @@ function Page({ page, at, main }) {
     if (!name) return;
     let left = false;
     const open = (what) => !left && setOpened({ name, ...what });
-    openPage(name).then((Component) => open({ Component }), (problem) => open({ problem }));
+    openPage(page).then((Component) => open({ Component }), (problem) => open({ problem }));
     if (!first.current) main.current.focus();
     first.current = false;
     return () => (left = true);

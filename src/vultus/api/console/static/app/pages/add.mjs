@@ -1,16 +1,13 @@
-// Add people: photos of a folder, or files, sorted by person, looked at before anything is sent, then sent with an outcome for each.
+// Add people: photos of a folder, or files, sorted by person, looked at first, then sent with an outcome for each.
 import { useEffect, useState } from "preact/hooks";
 import { html } from "../html.mjs";
 import { t } from "../i18n.mjs";
 import { AsCode } from "../parts/as-code.mjs";
-import { loadStyle } from "../style.mjs";
 import { useStore } from "../store.mjs";
 import { Choose } from "./add/choose.mjs";
 import { importing } from "./add/import.mjs";
 import { Preview } from "./add/preview.mjs";
 import { Sending } from "./add/sending.mjs";
-
-await loadStyle("add");
 
 export default function Add({ collection }) {
   const now = useStore(importing);

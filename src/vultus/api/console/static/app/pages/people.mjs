@@ -1,10 +1,8 @@
 // People: everybody who is enrolled in the collection, or one of them.
 import { html } from "../html.mjs";
 import { lazy } from "../lazy.mjs";
-import { loadStyle } from "../style.mjs";
 import { Everybody } from "./people/everybody.mjs";
 
-await Promise.all(["people", "person"].map(loadStyle));
 const Person = lazy(() => import("./people/person.mjs"), "Person");
 
 export default function People({ route, collection }) {

@@ -18,7 +18,7 @@ export default function Same() {
   const [sides, setSides] = useState([EMPTY, EMPTY]);
   const [rate, setRate] = useState("");
   const change = (i) => (changed) => setSides((now) => now.map((side, j) => (i === j ? { ...side, ...changed } : side)));
-  const { answer, problem, busy } = useComparison(sides, rate, (found) =>
+  const { answer, problem, busy, again } = useComparison(sides, rate, (found) =>
     ["img1", "img2"].forEach((image, i) => sides[i].cut || change(i)({ faces: facesOf(found, image) })),
   );
   const free = sides.findIndex(({ file }) => !file); // the side that takes what is pasted
@@ -33,7 +33,7 @@ export default function Same() {
       <${Announced} busy=${busy}>
         <div class="stack">
           ${busy && html`<p class="hint busy">${t("same.comparing")}</p>`}
-          ${problem && html`<${NoAnswer} problem=${problem} />`}
+          ${problem && html`<${NoAnswer} problem=${problem} onAgain=${again} />`}
           ${answer && html`<${Result} answer=${answer} />`}
         </div>
       <//>
@@ -46,6 +46,7 @@ export default function Same() {
 // The answer of /verify for both photos, or the faces that were cut out of them, asked again for another rate.
 function useComparison([first, second], rate, onAnswer) {
   const [found, setFound] = useState({});
+  const [times, setTimes] = useState(0);
   const images = [first, second].map(({ file, cut }) => cut ?? file);
   useEffect(() => {
     const [img1, img2] = images;
@@ -57,8 +58,8 @@ function useComparison([first, second], rate, onAnswer) {
       (problem) => problem.name !== "AbortError" && setFound({ problem }),
     );
     return () => stop.abort();
-  }, [...images, rate]);
-  return found;
+  }, [...images, rate, times]);
+  return { ...found, again: () => setTimes(times + 1) };
 }
 
 const RateChoice = ({ rate, onRate }) => html`
@@ -83,10 +84,10 @@ const Result = ({ answer }) => html`
   <${Cautions} answer=${answer} />
 `;
 
-const NoAnswer = ({ problem }) =>
+const NoAnswer = ({ problem, onAgain }) =>
   NOT_JUDGED.includes(problem.code)
     ? html`
         <${Verdict} kind="unreliable" title=${t("same.unreliable")}><p>${sentenceOf(problem)}</p><//>
         <p class="hint" lang="en" dir="auto">${problem.detail}</p>
       `
-    : html`<${ProblemNote} problem=${problem} />`;
+    : html`<${ProblemNote} problem=${problem} onAgain=${onAgain} />`;

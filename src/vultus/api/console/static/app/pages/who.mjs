@@ -6,12 +6,14 @@ import { t } from "../i18n.mjs";
 import { lazy } from "../lazy.mjs";
 import { AsCode } from "../parts/as-code.mjs";
 import { DropTarget } from "../parts/drop-target.mjs";
+import { FaceCut } from "../parts/face-cut.mjs";
 import { Photo } from "../parts/photo.mjs";
 import { ProblemNote, sentenceOf } from "../parts/problem.mjs";
 import { Tabs } from "../parts/tabs.mjs";
 import { Announced, Verdict } from "../parts/verdict.mjs";
 
 const FaceResult = lazy(() => import("./who/face-result.mjs"), "FaceResult");
+const MOST_SHOWN = 12; // faces with a picture each
 const NOT_JUDGED = ["no_face_detected", "low_quality", "presentation_attack_suspected", "liveness_not_judged"];
 
 export default function Who({ collection }) {
@@ -33,7 +35,7 @@ export default function Who({ collection }) {
         <${Announced} busy=${busy}>
           <div class="stack">
             ${busy && html`<p class="hint busy">${t("who.searching")}</p>`}
-            ${problem && html`<${NoAnswer} problem=${problem} />`}
+            ${problem && html`<${NoAnswer} problem=${problem} onAgain=${again} />`}
             ${answer && html`<${Faces} answer=${answer} file=${file} chosen=${chosen} onChoose=${setChosen} onEnrolled=${again} />`}
           </div>
         <//>
@@ -62,13 +64,13 @@ function useSearch(file, collection) {
   return { ...found, again: () => setTimes(times + 1) };
 }
 
-const NoAnswer = ({ problem }) =>
+const NoAnswer = ({ problem, onAgain }) =>
   NOT_JUDGED.includes(problem.code)
     ? html`
         <${Verdict} kind="unreliable" title=${t("who.not_judged")}><p>${sentenceOf(problem)}</p><//>
         <p class="hint" lang="en" dir="auto">${problem.detail}</p>
       `
-    : html`<${ProblemNote} problem=${problem} />`;
+    : html`<${ProblemNote} problem=${problem} onAgain=${onAgain} />`;
 
 function Faces({ answer, file, chosen, onChoose, onEnrolled }) {
   const { faces } = answer;
@@ -76,14 +78,15 @@ function Faces({ answer, file, chosen, onChoose, onEnrolled }) {
     <${FaceResult} key=${chosen} answer=${answer} face=${faces[chosen]} file=${file} alone=${answer.faces_found === 1} onEnrolled=${onEnrolled} />
   `;
   if (faces.length === 1) return result;
-  const names = faces.map((face, i) => html`<${TabName} face=${face} place=${i + 1} />`);
+  const names = faces.map((face, i) => html`<${TabName} face=${face} place=${i + 1} file=${faces.length <= MOST_SHOWN && file} />`);
   return html`
     <p>${t("who.several", { count: answer.faces_found })}</p>
     <${Tabs} label=${t("who.faces")} names=${names} chosen=${chosen} onChoose=${onChoose}>${result}<//>
   `;
 }
 
-const TabName = ({ face, place }) => {
+// file: of the picture of the face; false: none is shown.
+const TabName = ({ face, place, file }) => {
   const best = face.matches[0];
-  return html`${place}: ${face.decision === "match" ? html`<bdi>${best.name ?? best.subject}</bdi>` : t(`who.short_${face.decision}`)}`;
+  return html`${file && html`<${FaceCut} file=${file} area=${face.facial_area} alt="" />`} ${place}: ${face.decision === "match" ? html`<bdi>${best.name ?? best.subject}</bdi>` : t(`who.short_${face.decision}`)}`;
 };

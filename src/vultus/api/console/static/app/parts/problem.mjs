@@ -5,7 +5,11 @@ import { Icon } from "../icons.mjs";
 
 export const sentenceOf = ({ code, detail, message }) => (has(`error.${code}`) ? t(`error.${code}`) : detail ?? message);
 
-export function ProblemNote({ problem }) {
+// What may go well the next time.
+const PASSING = ["unreachable", "not_ready", "queue_full", "queue_timeout", "rate_limited", "internal"];
+
+// onAgain: asks once more, for failures that may pass.
+export function ProblemNote({ problem, onAgain }) {
   const { code, detail, requestId } = problem;
   const more = has(`error.${code}`) && code !== "unreachable";
   return html`
@@ -13,6 +17,7 @@ export function ProblemNote({ problem }) {
       <${Icon} name="unreliable" />
       <div>
         <p>${sentenceOf(problem)}</p>
+        ${onAgain && PASSING.includes(code) && html`<button type="button" class="button" onClick=${onAgain}>${t("problem.again")}</button>`}
         ${(more || requestId) && html`
           <details>
             <summary>${t("problem.more")}</summary>
