@@ -13,9 +13,10 @@ import pytest
 
 from tests import pictures
 from tests.api.standin import StandInService, StandInSystem, photo
+from tests.console.own_page import signed_in_at
 from tests.console.watching import scrolls_sideways, serious_findings
 from tests.served import serving
-from tests.waiting import patient, wait_until
+from tests.waiting import wait_until
 from vultus.config import Settings
 from vultus.errors import NotReady, RateLimited
 
@@ -85,7 +86,7 @@ def test_a_folder_is_looked_at_and_then_enrolled_with_an_outcome_for_each_photo(
     assert page.get_by_role("tab", name="Refused (2)").count() == 1
     keep(page, "add-done")
     page.get_by_role("button", name="Several faces: take the largest (1)").click()
-    page.get_by_role("tab", name="Refused (1)").wait_for()
+    page.get_by_role("tab", name="Enrolled (4)").wait_for()
     found = served.http.get("/collections/team/subjects").json()["subjects"]
     assert {one["subject"]: (one["name"], one["faces"]) for one in found} == {
         "Eileen_Collins": ("Eileen Collins", 2),
@@ -156,18 +157,9 @@ def gated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StandInSystem:
 
 @contextmanager
 def signed_in(browser: Any, system: StandInSystem, port: int) -> Iterator[Any]:
-    """A page of its own, as a server that is away is an error in the console of any browser."""
-    _, secret = system.keys.create("Front desk", ("enroll", "read"))
-    context = browser.new_context(locale="en-US")
-    context.set_default_timeout(1000 * patient())
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{port}/console#key={secret}")
-    page.locator(".bar").wait_for()
-    page.evaluate("location.hash = '#/add'")
-    page.locator(".drop").wait_for()
-    yield page
-    system.service.stops = system.service.stops or NotReady("stopping")
-    context.close()
+    with signed_in_at("add", browser, system, port, "enroll", "read") as page:
+        yield page
+        system.service.stops = system.service.stops or NotReady("stopping")
 
 
 def begin(page: Any, folder: Path) -> None:

@@ -120,8 +120,8 @@ def test_every_page_has_its_file_of_sentences_and_its_line():
     table = re.findall(r"name: \"(\w+)\"", (FOLDER / "app" / "pages.mjs").read_text("utf-8"))
     assert sorted(table) == PAGES
     for language in LANGUAGES:
-        files = [path.stem for path in (FOLDER / "languages" / language).glob("*.json")]
-        assert sorted(files) == sorted(["common", *PAGES])
+        files = {path.stem for path in (FOLDER / "languages" / language).glob("*.json")}
+        assert files == {"common", *PAGES}
 
 
 def test_a_page_uses_its_own_sentences_and_the_common_ones():

@@ -11,6 +11,7 @@ export const PAGES = [
   { name: "same", scope: "verify", icon: "pair", styles: ["results"] },
   { name: "people", scope: "read", icon: "people", styles: ["people", "person"] },
   { name: "add", scope: "enroll", icon: "add", styles: ["add"] },
+  { name: "door", scope: "find", icon: "door", styles: ["door"] },
   { name: "collections", scope: "read", icon: "folder", styles: ["records"] },
   { name: "keys", scope: "admin", icon: "key", styles: ["records"] },
   { name: "activity", scope: "admin", icon: "list", styles: ["records"] },

@@ -33,25 +33,31 @@ export function Webcam({ onPhoto, onClose }) {
 }
 
 // The key of the sentence that says why there is no picture; null while there is one. The camera goes off at the end.
-export function useWebcam(video) {
+// camera: the deviceId of one of several; on: whether it is wanted now.
+export function useWebcam(video, { camera = "", on = true } = {}) {
   const [fault, setFault] = useState(null);
   useEffect(() => {
+    if (!on) return;
+    setFault(null);
     if (!navigator.mediaDevices?.getUserMedia) return setFault(isSecureContext ? "webcam.none" : "webcam.plain_http");
     let stream = null;
     let left = false;
     const stop = () => stream?.getTracks().forEach((track) => track.stop());
-    navigator.mediaDevices.getUserMedia(WANTED).then(
+    navigator.mediaDevices.getUserMedia(wantedOf(camera)).then(
       (opened) => {
         stream = opened;
+        for (const track of opened.getTracks()) track.onended = () => left || setFault("webcam.in_use"); // pulled out
         if (left) stop();
         else video.current.srcObject = opened;
       },
       (problem) => left || setFault(REASONS[problem.name] ?? "webcam.in_use"),
     );
     return () => ((left = true), stop());
-  }, []);
+  }, [camera, on]);
   return fault;
 }
+
+const wantedOf = (camera) => (camera ? { ...WANTED, video: { ...WANTED.video, deviceId: { exact: camera } } } : WANTED);
 
 export const WebcamFault = ({ fault }) => html`
   <div class="note bad" role="alert">

@@ -5,7 +5,7 @@ import { html } from "../../html.mjs";
 import { number, t } from "../../i18n.mjs";
 import { Paged } from "../../parts/paged.mjs";
 import { Import, importing } from "./import.mjs";
-import { isMarked } from "./marks.mjs";
+import { interrupted, isMarked } from "./marks.mjs";
 import { PersonLine } from "./person-line.mjs";
 import { likelyMode, peopleOf, sortFiles } from "./sort.mjs";
 
@@ -27,7 +27,7 @@ export function Preview({ found, collection }) {
   const name = one ?? likely.root ?? "";
   const people = useMemo(() => peopleOf(photos, { ...likely, mode: by }, name), [photos, likely, by, name]);
   const chosen = people.filter(({ skipped }) => !skipped).flatMap((person) => person.photos);
-  const earlier = chosen.filter((photo) => isMarked(photo, collection));
+  const earlier = interrupted() ? chosen.filter((photo) => isMarked(photo, collection)) : [];
   const unnamed = people.some(({ skipped, subject }) => !skipped && !subject);
   const start = () => {
     if (!resend) for (const photo of earlier) photo.state = "earlier";
