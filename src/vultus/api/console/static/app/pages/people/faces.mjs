@@ -22,7 +22,7 @@ export function Faces({ person, faces, onChanged }) {
     <section class="stack">
       <h2>${t("people.photos")}</h2>
       ${faces.length === 0 && html`<p class="note warn">${t("people.no_faces")}</p>`}
-      <ul class="faces">
+      <ul class="photos">
         ${faces.map((face, i) => html`<${FaceCard} key=${face.face_id} person=${person} face=${face} place=${i + 1} onOpen=${(name) => setOpen({ name, face })} />`)}
       </ul>
       ${chosen && html`<${chosen.Dialog} person=${person} face=${open.face} last=${faces.length === 1} onChanged=${onChanged} onClose=${() => setOpen(null)} />`}
