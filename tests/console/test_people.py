@@ -1,4 +1,4 @@
-"""People in a real browser: the grid, the page of a person, corrections and their undo, and an erasure in two windows."""
+"""People in a real browser: the grid, the page of a person, corrections and undo, and an erasure in two windows."""
 
 from __future__ import annotations
 
