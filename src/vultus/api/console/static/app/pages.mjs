@@ -17,6 +17,10 @@ export const PAGES = [
   { name: "activity", scope: "admin", icon: "list", styles: ["records"] },
   { name: "system", scope: null, icon: "gauge", styles: ["records"] },
   { name: "help", scope: null, icon: "help", styles: ["records"] },
+  { name: "who", scope: "find", icon: "search" },
+  { name: "same", scope: "verify", icon: "pair" },
+  { name: "people", scope: "read", icon: "people" },
+  { name: "review", scope: "read", icon: "review" },
 ];
 
 export const pagesOf = (session) => PAGES.filter(({ scope }) => session.may(scope));
