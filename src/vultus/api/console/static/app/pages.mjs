@@ -10,6 +10,7 @@ export const PAGES = [
   { name: "who", scope: "find", icon: "search", styles: ["results"] },
   { name: "same", scope: "verify", icon: "pair", styles: ["results"] },
   { name: "people", scope: "read", icon: "people", styles: ["people", "person"] },
+  { name: "review", scope: "read", icon: "review", styles: ["people", "person", "review"] },
   { name: "add", scope: "enroll", icon: "add", styles: ["add"] },
   { name: "door", scope: "find", icon: "door", styles: ["door"] },
   { name: "collections", scope: "read", icon: "folder", styles: ["records"] },
@@ -17,10 +18,6 @@ export const PAGES = [
   { name: "activity", scope: "admin", icon: "list", styles: ["records"] },
   { name: "system", scope: null, icon: "gauge", styles: ["records"] },
   { name: "help", scope: null, icon: "help", styles: ["records"] },
-  { name: "who", scope: "find", icon: "search" },
-  { name: "same", scope: "verify", icon: "pair" },
-  { name: "people", scope: "read", icon: "people" },
-  { name: "review", scope: "read", icon: "review" },
 ];
 
 export const pagesOf = (session) => PAGES.filter(({ scope }) => session.may(scope));

@@ -4,10 +4,7 @@ import { html } from "../html.mjs";
 import { t } from "../i18n.mjs";
 import { lazy } from "../lazy.mjs";
 import { Tabs } from "../parts/tabs.mjs";
-import { loadStyle } from "../style.mjs";
 import { Unknown } from "./review/unknown.mjs";
-
-await Promise.all(["people", "person", "review"].map(loadStyle));
 const Doubles = lazy(() => import("./review/doubles.mjs"), "Doubles");
 
 export default function Review({ collection }) {
