@@ -41,8 +41,8 @@ export default function Door({ collection }) {
         <${Liveness} live=${live} onLive=${setLive} />
       </div>
       ${hidden && html`<p class="note warn" role="alert"><${Icon} name="unreliable" />${t("door.hidden")}</p>`}
-      ${!on && fault && html`<${WebcamFault} fault=${fault} />`}
-      ${!on && problem && html`<${ProblemNote} problem=${problem} />`}
+      ${fault && html`<${WebcamFault} fault=${fault} />`}
+      ${problem && html`<${ProblemNote} problem=${problem} />`}
       ${runs && html`
         <div class="door" ref=${screen}>
           <${Sign} seen=${seen} waits=${waits} />
@@ -78,7 +78,7 @@ function Cameras({ on, camera, onCamera }) {
   const [known, setKnown] = useState([]);
   useEffect(() => {
     if (!on) return;
-    const look = () => navigator.mediaDevices.enumerateDevices().then((all) => setKnown(all.filter(({ kind, label }) => kind === "videoinput" && label)));
+    const look = () => navigator.mediaDevices?.enumerateDevices().then((all) => setKnown(all.filter(({ kind, label }) => kind === "videoinput" && label)));
     const timer = setInterval(look, 2000);
     look();
     return () => clearInterval(timer);
