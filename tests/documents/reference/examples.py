@@ -116,16 +116,13 @@ REVIEW = ReferencePage(
         Example(
             'vultus.collections.create("lobby", policies={"keep_unknown_days": 7})\n'
             'vultus.find("ben.jpg", collection="lobby")\n'
+            'vultus.find("anna1.jpg", collection="lobby")\n'
             'vultus.unknown_faces.list(collection="lobby")',
-            {"UNKNOWN_ID": "groups.0.faces.0.id"},
+            {"UNKNOWN_ID": "groups.0.faces.0.id", "OTHER_ID": "groups.1.faces.0.id"},
         ),
         Example('vultus.unknown_faces.photo("UNKNOWN_ID", collection="lobby")'),
-        Example('vultus.unknown_faces.assign(["UNKNOWN_ID"], subject="ben", name="Ben", collection="lobby")'),
-        Example(
-            'vultus.find("anna1.jpg", collection="lobby")\n'
-            '[group] = vultus.unknown_faces.list(collection="lobby").groups\n'
-            'vultus.unknown_faces.erase([group.faces[0].id], collection="lobby")'
-        ),
+        Example('vultus.unknown_faces.assign(["UNKNOWN_ID"], subject="visitor-1", collection="lobby")'),
+        Example('vultus.unknown_faces.erase(["OTHER_ID"], collection="lobby")'),
         Example('vultus.unknown_faces.erase_all(collection="lobby")'),
     ),
 )
