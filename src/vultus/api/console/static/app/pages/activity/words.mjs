@@ -6,8 +6,10 @@ export const ACTIONS = [
   ...["face.photo", "face.crop", "face.move", "face.erase"],
   ...["subject.update", "subject.rename", "subject.merge", "subject.erase", "subject.export", "subject.expire", "subject.retention", "undo"],
   ...["collection.create", "collection.policy", "collection.erase", "policy.override"],
+  ...["duplicates", "duplicates.dismiss", "duplicates.recall"],
+  ...["unknown.keep", "unknown.photo", "unknown.assign", "unknown.erase", "unknown.retention"],
   ...["key.create", "key.rotate", "key.revoke"],
-  ...["backup", "restore", "export", "erasure.replay", "job.cancel"],
+  ...["backup", "restore", "export", "erasure.replay", "move", "job.create", "job.cancel"],
   ...["reembed", "reembed.switch", "reembed.finish", "reembed.abandon", "seals.anew", "audit.prune", "audit.lost"],
 ];
 export const DECISIONS = ["match", "ambiguous", "unknown", "verified", "not_verified", "unreliable", "live", "attack", "unjudged"];
