@@ -76,12 +76,32 @@ def test_system_says_first_what_to_look_at(open_console, served, keep):
     page.locator(".verdict").wait_for()
     assert page.locator(".verdict h2").inner_text() == "Ready"
     assert "no verified backup" in page.locator(".note.warn").inner_text()
+    facts = page.locator(".facts").all_inner_texts()
+    assert any("Faces of strangers, kept for review\n0" in part for part in facts)
+    assert any("Photos of erased faces, still to be removed\n0" in part for part in facts)
     calls = page.locator("section", has=page.get_by_role("heading", name="How long calls take"))
     assert "POST /find" in calls.inner_text()
     models = page.locator("section", has=page.get_by_role("heading", name="Models", exact=True)).inner_text()
     assert "sface-facenet512-fused" in models
     assert "Apache-2.0" in models
     read_well(open_console, keep, "system")
+
+
+def test_system_says_since_when_photos_of_erased_faces_wait(open_console):
+    """As the server answers while the storage of photos is away."""
+    page = open_console()
+
+    def later(route):
+        status = route.fetch().json()
+        status["storage"] |= {"photos_waiting": 3, "photos_waiting_since": "2000-01-01T00:00:00Z"}
+        route.fulfill(json=status)
+
+    page.route("**/status", later)
+    page.evaluate("location.hash = '#/system'")
+    fact = page.locator(".facts div", has_text="Photos of erased faces, still to be removed")
+    fact.wait_for()
+    assert "3 (the first erased " in fact.inner_text()
+    assert " days ago)" in fact.inner_text()
 
 
 def test_system_asks_again_by_itself_but_not_while_it_is_paused_or_hidden(open_console):

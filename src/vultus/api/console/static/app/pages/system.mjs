@@ -78,6 +78,7 @@ const serviceOf = ({ version, uptime_seconds, device, precision, workers, enroll
   [t("system.memory"), bytes(workers.memory_bytes)],
   [t("system.people"), number(enrolled.subjects)],
   [t("system.faces"), number(enrolled.faces)],
+  [t("system.unknown_faces"), number(enrolled.unknown_faces)],
   [t("system.collections"), number(enrolled.collections)],
 ];
 
@@ -92,8 +93,12 @@ const storageOf = ({ storage }) => [
   [t("system.database"), t(storage.database_up ? "system.answers" : "system.silent")],
   [t("system.database_size"), bytes(storage.database_bytes + storage.wal_bytes)],
   [t("system.photos"), bytes(storage.photo_bytes)],
+  [t("system.photos_left"), photosLeft(storage)],
   [t("system.disk_free"), t("system.of", { part: bytes(storage.disk_free_bytes), whole: bytes(storage.disk_bytes) })],
   [t("system.backup"), storage.last_backup ? since(storage.last_backup) : t("system.no_backup")],
   [t("system.audit_waiting"), number(storage.audit_lines_waiting)],
   [t("system.audit_lost"), storage.audit_lines_lost > 0 ? number(storage.audit_lines_lost) : null],
 ];
+
+const photosLeft = ({ photos_waiting: count, photos_waiting_since: first }) =>
+  first ? t("system.photos_left_since", { photos: number(count), time: since(first) }) : number(count);
