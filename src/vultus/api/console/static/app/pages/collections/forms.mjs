@@ -63,7 +63,7 @@ export function ChangeRules({ of: one, onClose, onDone }) {
     <${Form} title=${t("collections.change")} button=${t("collections.change_it")} ready=${Object.keys(policies).length > 0} onSend=${send} onClose=${onClose}>
       <p><strong><bdi>${one.collection}</bdi></strong></p>
       <p class="hint">${t("collections.change_what")}</p>
-      <${RuleFields} fields=${fields} onChange=${setFields} />
+      <${RuleFields} fields=${fields} before=${before} onChange=${setFields} />
       <${AsCode} method="PATCH" path=${path} json=${{ policies }}
         python=${`client.collections.set_policies(${python(policies)}, collection="${one.collection}")`} />
     <//>

@@ -4,10 +4,11 @@ import { oneIn, t } from "../../i18n.mjs";
 
 const RATES = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 
-export const rulesInWords = ({ store_photos, retention_days, liveness, min_quality, target_fpir, target_fmr }) =>
+export const rulesInWords = ({ store_photos, retention_days, keep_unknown_days, liveness, min_quality, target_fpir, target_fmr }) =>
   [
     t(store_photos ? "collections.photos_kept" : "collections.photos_not_kept"),
     retention_days !== null && t("collections.retention", { count: retention_days }),
+    keep_unknown_days !== null && t("collections.unknown", { count: keep_unknown_days }),
     liveness && t(liveness === "require" ? "collections.liveness_require" : "collections.liveness_report"),
     min_quality !== null && t("collections.quality", { count: min_quality }),
     target_fpir !== null && t("collections.fpir", { count: oneIn(target_fpir) }),
@@ -15,7 +16,7 @@ export const rulesInWords = ({ store_photos, retention_days, liveness, min_quali
   ].filter(Boolean);
 
 // What the fields of a form hold: texts, "" where there is no rule.
-export const NO_RULES = { store_photos: true, retention_days: "", liveness: "", min_quality: "", target_fpir: "", target_fmr: "" };
+export const NO_RULES = { store_photos: true, retention_days: "", keep_unknown_days: "", liveness: "", min_quality: "", target_fpir: "", target_fmr: "" };
 export const fieldsOf = (policies) =>
   Object.fromEntries(Object.entries(NO_RULES).map(([name, none]) => [name, policies[name] === null ? none : typeof policies[name] === "number" ? String(policies[name]) : policies[name]]));
 
@@ -28,7 +29,7 @@ function valueOf(name, value) {
   return typeof value === "string" && name !== "liveness" ? Number(value) : value;
 }
 
-export function RuleFields({ fields, onChange }) {
+export function RuleFields({ fields, before = NO_RULES, onChange }) {
   const change = (name) => (event) => onChange({ ...fields, [name]: event.target.value });
   return html`
     <fieldset class="choices stack">
@@ -43,6 +44,12 @@ export function RuleFields({ fields, onChange }) {
         <input type="number" min="1" max="36500" step="1" inputmode="numeric" placeholder=${t("collections.for_ever")} value=${fields.retention_days} onInput=${change("retention_days")} />
       </label>
       ${fields.retention_days && html`<p class="note warn">${t("collections.retention_hint")}</p>`}
+      <label class="field">
+        <span>${t("collections.unknown_of")}</span>
+        <input type="number" min="1" max="365" step="1" inputmode="numeric" placeholder=${t("collections.unknown_none")} value=${fields.keep_unknown_days} onInput=${change("keep_unknown_days")} />
+      </label>
+      ${fields.keep_unknown_days && html`<p class="note warn">${t("collections.unknown_hint")}</p>`}
+      ${before.keep_unknown_days && !fields.keep_unknown_days && html`<p class="note warn">${t("collections.unknown_gone")}</p>`}
       <label class="field">
         <span>${t("collections.liveness_of")}</span>
         <select value=${fields.liveness} onChange=${change("liveness")}>
