@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from pygments.lexers import get_all_lexers
 
 from tests.documents.pages import DOCS, PAGES, anchors, links, name_of, navigation
 
@@ -25,6 +26,13 @@ def test_links_lead_to_a_file_and_a_heading_of_it(page):
 def test_a_page_begins_with_its_only_title(page):
     titles = [line for line in page.read_text("utf-8").splitlines() if line.startswith("#")]
     assert titles[0].startswith("# ")
+
+
+def test_the_language_of_every_block_of_code_is_one_that_the_site_knows():
+    """The site is built with warnings as errors, and warns of others."""
+    pages = DOCS.rglob("*.md")
+    named = {language for page in pages for language in re.findall(r"^```(\w+)", page.read_text("utf-8"), re.MULTILINE)}
+    assert named - {alias for _, aliases, *_ in get_all_lexers() for alias in aliases} == set()
 
 
 def test_every_page_stands_in_the_navigation_once():
