@@ -25,6 +25,9 @@ export default function Door({ collection }) {
   }, [fault, problem]);
   useStopWhenHidden(runs, () => (setOn(false), setHidden(true)));
   useScreenStaysOn(runs);
+  useEffect(() => {
+    if (runs) screen.current.scrollIntoView({ block: "nearest" }); // of a video outside the window browsers draw no frame
+  }, [runs]);
   const start = () => (setHidden(false), setOn(true));
   const openFull = () => screen.current.requestFullscreen().catch(() => {}); // the browser may not allow it
   return html`
