@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -102,6 +102,16 @@ def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL, one for each process that runs tests."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database with all tables, to be copied."""
+    name = postgres.create_database()
+    key_file = tmp_path_factory.mktemp("migrated") / "installation.key"
+    with closing(open_database(postgres.url(name), key_file)) as database:
+        migrate(database)
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -147,13 +147,16 @@ def test_compute_calls_document_form_and_json_with_the_same_fields(document: dic
     assert not [rule for rule in ("'gt':", "'lt':", "'ge':", "'le':") if rule in str(content)]
 
 
+NOT_OF_THE_STAND_IN = ("{subject}", "{face_id}", "{key_id}", "/jobs", "/duplicates", "/unknown")
+
+
 def test_the_examples_can_be_sent_as_they_are(client: TestClient, document: dict[str, Any]) -> None:
     assert base64.b64decode(EXAMPLE_PHOTO).startswith(JPEG)
     sent = 0
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             body = call.get("requestBody", {}).get("content", {}).get("application/json")
-            if body is None or any(f"{{{one}}}" in path for one in ("subject", "face_id", "key_id")):
+            if body is None or any(one in path for one in NOT_OF_THE_STAND_IN):
                 continue
             sent += 1
             answer = client.request(method, path.replace("{collection}", "c"), json=body["example"])

@@ -61,5 +61,5 @@ def test_the_parameters_of_a_route_are_those_of_its_model(small_client):
     named = {
         route.path: query_parameters(route) for route in small_client.app.state.routes if hasattr(route, "dependant")
     }
-    assert named["/collections/{collection}/subjects"] == ["cursor", "limit", "q"]
+    assert named["/collections/{collection}/subjects"] == ["cursor", "limit", "q", "sort"]
     assert named["/collections"] == []

@@ -7,7 +7,6 @@ Every test that uses them runs on SQLite and on PostgreSQL, unless it or its mod
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,16 +26,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "url" in metafunc.fixturenames:
         engines = [one for one in ENGINES if metafunc.definition.get_closest_marker(one)] or ENGINES
         metafunc.parametrize("url", engines, indirect=True)
-
-
-@pytest.fixture(scope="session")
-def migrated_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a database with all tables, to be copied."""
-    name = postgres.create_database()
-    key_file = tmp_path_factory.mktemp("migrated") / "installation.key"
-    with closing(open_database(postgres.url(name), key_file)) as database:
-        migrate(database)
-    return name
 
 
 @pytest.fixture

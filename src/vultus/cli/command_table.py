@@ -53,7 +53,7 @@ COMMANDS = {
     "keys": LazyCommand("key_import", "app", "API keys: create, import, list, rotate, revoke."),
     "audit": LazyCommand("audit", "app", "The audit: who did what."),
     "reembed": LazyCommand("jobs", "reembed", "Embed a collection again by another model or version."),
-    "jobs": LazyCommand("jobs", "app", "Work in the background: list, cancel."),
+    "jobs": LazyCommand("jobs", "app", "Work in the background: list, show, cancel."),
     "search-recall": LazyCommand(
         "search_recall", "search_recall", "Measure how much the search index of a collection in the database finds."
     ),

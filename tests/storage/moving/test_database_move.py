@@ -180,7 +180,7 @@ def test_what_is_stored_next_is_numbered_on_as_in_the_source(source, target):
     gallery.create_collection("new", model_id=MODEL, pipeline_version=1, dimension=DIMENSION)
     gallery.add_faces("new", "cora", [new_face(500)])
     assert gallery.mark("new").collection_pk == 4
-    assert len(NUMBERED) == 7
+    assert len(NUMBERED) == 9
 
 
 def test_keys_work_afterwards_and_undo_too(database, source, target):
