@@ -251,6 +251,7 @@ def test_a_limit_of_the_key_is_waited_out_and_a_cancelled_import_sends_no_more(b
 def test_ten_thousand_files_are_listed_a_page_at_a_time(browser, gated):
     """Only the photos that are seen have an address, which is given back when they are not."""
     with serving(gated) as port, signed_in(browser, gated, port) as page:
+        page.locator(".drop").wait_for()
         page.evaluate(
             """() => {
               const [made, gone] = [URL.createObjectURL, URL.revokeObjectURL];
