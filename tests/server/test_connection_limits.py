@@ -126,9 +126,8 @@ def test_waiting_requests_are_answered_not_ready_when_the_shutdown_time_is_over(
         assert [(one.status_code, one.json()["error"]) for one in answers] == [(503, "not_ready")] * 4
         assert all(one.headers["retry-after"] for one in answers)
         assert received(slow).startswith(b"HTTP/1.1 503")
-        out, err = server.process.communicate(timeout=patient())
-    assert server.process.returncode == 0
-    assert "Traceback" not in out + err
+        assert server.process.wait(timeout=patient()) == 0
+        assert "Traceback" not in server.stop()
 
 
 def test_the_shutdown_time_follows_from_the_longest_wait(tmp_path: Path) -> None:
