@@ -87,6 +87,7 @@ def test_of_two_erasures_on_one_photo_one_names_it(url):
         assert [len(erase_both(first, second, number)) for number in range(RACES)] == [1] * RACES
 
 
+@pytest.mark.soak
 def test_without_the_lock_of_the_writers_a_photo_stays(url):
     """The test above would notice: PostgreSQL alone lets each erasure see the face of the other one."""
     with replicas(url, 2) as (ours, theirs):
