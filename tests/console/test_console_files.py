@@ -167,6 +167,7 @@ def test_vendored_files_have_the_digests_that_are_written_down_and_there_are_no_
     assert found == wanted
 
 
+@pytest.mark.soak  # the one test that asks a registry: by default tests talk to this machine alone
 @pytest.mark.parametrize("package", packages(), ids=lambda package: package["name"])
 def test_vendored_files_are_those_of_the_npm_package(package, tmp_path):
     tarball = tmp_path / fetched(f"{package['name']}@{package['version']}", tmp_path)

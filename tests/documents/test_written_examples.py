@@ -14,6 +14,7 @@ import pytest
 
 from tests.client.conftest import KEY, Served, serving
 from tests.documents.pages import DOCS, ROOT
+from tests.documents.reference.javascript_runner import NODE
 from tests.pictures import drawn_photo, encoded, opened
 
 FIRST_CALLS = DOCS / "start" / "first-calls.md"
@@ -89,9 +90,8 @@ def test_the_first_calls_in_python(server, folder):
 
 
 def test_the_first_calls_in_javascript(server, folder):
-    node = pytest.importorskip("tests.documents.reference.javascript_runner", reason="Node is not installed")
     (program,) = blocks(FIRST_CALLS, "javascript")
-    said = run([str(node.NODE), "--input-type=module", "--eval", program], server, folder)
+    said = run([str(NODE), "--input-type=module", "--eval", program], server, folder)
     assert said == "the same person: match\nmatch Anna\n{ faces: 1, photos: 1 }\n"
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.documents.pages import DOCS
 from tests.documents.reference.examples import PAGES
 from tests.documents.reference.http_pages import CUT, curl, javascript, page_of, route_of
+from tests.documents.reference.javascript_runner import javascript_runner
 from tests.documents.reference.models_page import MEGABYTES
 from tests.documents.reference.pages import calls_of, document_of, still_pages
 from tests.documents.reference.recording import Kept, Recorded, Served, served, write_photos
@@ -90,8 +91,7 @@ def test_the_lines_for_curl_are_answered_as_the_pages_say(calls, server, photos)
 
 
 def test_the_lines_in_javascript_are_answered_as_the_pages_say(calls, server, photos):
-    node = pytest.importorskip("tests.documents.reference.javascript_runner", reason="Node is not installed")
-    with node.javascript_runner(photos, variables(server)) as runner:
+    with javascript_runner(photos, variables(server)) as runner:
 
         def run(code: str) -> tuple[int, bytes]:
             status, answer = runner.run(code)
