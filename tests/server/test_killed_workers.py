@@ -168,9 +168,9 @@ def outcome_of(answer) -> int | str:
 # --- load -----------------------------------------------------------------------------------------------------------
 
 
-def enroll_until(server: Served, client: int, stop: Event) -> tuple[list[str], Counter[int | str]]:
-    """Enroll people until the event or the last one; whose enrolment was acknowledged, and all outcomes."""
-    acknowledged, outcomes = [], Counter()
+def enroll_until(server: Served, client: int, stop: Event, acknowledged: set[str]) -> Counter[int | str]:
+    """Enroll people until the event or the last one; all outcomes. acknowledged: gets those whose enrolment was."""
+    outcomes: Counter[int | str] = Counter()
     photo = drawn_photo(client)
     with httpx.Client(base_url=server.url, headers={"x-api-key": KEY}, timeout=patient()) as caller:
         for number in range(PEOPLE):
@@ -185,25 +185,23 @@ def enroll_until(server: Served, client: int, stop: Event) -> tuple[list[str], C
                 code = "closed"
             outcomes[code] += 1
             if code == 201:
-                acknowledged.append(subject)
-    return acknowledged, outcomes
+                acknowledged.add(subject)
+    return outcomes
 
 
 def under_load(server: Served, disturb) -> tuple[set[str], Counter[int | str]]:
     """The acknowledged subjects and the outcomes of a load during which `disturb` is called once."""
-    stop, acknowledged, outcomes = Event(), set(), Counter()
+    stop, acknowledged, outcomes = Event(), set[str](), Counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
-        running = [pool.submit(enroll_until, server, client, stop) for client in range(CLIENTS)]
+        running = [pool.submit(enroll_until, server, client, stop, acknowledged) for client in range(CLIENTS)]
         try:
             wait_until(lambda: len(connected(server.port)) >= CLIENTS, "all clients")
-            time.sleep(0.5)  # some of the load
+            wait_until(lambda: len(acknowledged) >= CLIENTS, "some of the load")
             disturb()
         finally:
             stop.set()
         for one in running:
-            subjects, codes = one.result()
-            acknowledged |= set(subjects)
-            outcomes += codes
+            outcomes += one.result()
     return acknowledged, outcomes
 
 
