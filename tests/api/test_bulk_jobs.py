@@ -257,6 +257,8 @@ def test_addresses_are_refused_unless_the_operator_allows_them(small_client):
     one = {"url": "https://example.com/a.jpg", "subject": "anna"}
     answer = small_client.post("/jobs", json={"images": [one]})
     assert "image URLs are off" in answer.json()["detail"]
+    nothing = small_client.post("/jobs").json()["detail"]
+    assert nothing.endswith('send an archive as the file of the field "zip"')
     for wrong in ({}, {"images": []}, {"images": [{"url": "https://a.example/"}]}, {"images": [one | {"x": 1}]}):
         assert small_client.post("/jobs", json=wrong).status_code == 400
 

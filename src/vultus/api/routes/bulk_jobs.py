@@ -59,11 +59,12 @@ async def _from_archive(request: Request, caller: Caller, state: AppState) -> Jo
 
 
 async def _from_urls(request: Request, caller: Caller, state: AppState) -> Job:
-    fields = await read_fields(request, UrlFields)
     if state.fetcher is None:
         raise InvalidRequest(
-            "image URLs are off: the operator allows them by VULTUS_IMAGE_URLS; send an archive as zip"
+            "image URLs are off: the operator allows them by VULTUS_IMAGE_URLS; "
+            'send an archive as the file of the field "zip"'
         )
+    fields = await read_fields(request, UrlFields)
     options = _options(fields, caller, state)
     photos = [UrlPhoto(one.url, one.subject, one.name) for one in fields.images]
     start = state.system().service.acting_as(caller.act).bulk.start_urls
