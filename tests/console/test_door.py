@@ -67,6 +67,20 @@ def test_a_stranger_is_unknown_and_the_liveness_is_asked_for_where_there_is_its_
         assert answer.value.json()["faces"][0]["liveness"]["model_id"]
 
 
+def test_a_caution_stands_under_the_name(open_console):
+    def cautioned(route: Any) -> None:
+        answer = route.fetch()
+        found = answer.json()
+        found["faces"][0]["cautions"] = [{"code": "looks_like_a_child", "detail": "it looks like a child"}]
+        route.fulfill(response=answer, json=found)
+
+    page = open_console("door")
+    page.route("**/find", cautioned)
+    start(page)
+    page.locator(".sign.match .sign-more", has_text="This looks like a small child.").wait_for()
+    page.unroute_all(behavior="wait")
+
+
 def test_it_stops_when_the_tab_is_hidden_and_says_so(open_console):
     page = open_console("door")
     start(page)

@@ -33,7 +33,7 @@ SEARCHES = 3  # at most for one answer, where the subject of the face searched f
 
 
 class GallerySearch:
-    """Searches collections; nothing is stored.
+    """Searches collections; nothing is stored, but faces of nobody known where a collection asks for it.
 
     Every search may raise PolicyLoosened: target_fpir and threshold may only be stricter than the collection's policy.
     """

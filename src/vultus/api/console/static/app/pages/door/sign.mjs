@@ -34,8 +34,16 @@ function wordOf(kind, seen) {
 function moreOf(kind, seen, waits) {
   if (waits) return t(waits.code === "rate_limited" ? "door.waits_rate" : AWAY.includes(waits.code) ? "door.waits_server" : "door.waits_busy");
   if (seen?.code) return sentenceOf(seen);
+  const doubt = kind === "match" && doubtOf(seen.face);
+  if (doubt) return doubt;
   const live = seen?.face?.liveness?.decision;
   if (live === "live" && kind === "match") return t("door.live_yes");
   if (live === "unjudged") return t("caution.liveness_not_judged");
   return kind === "match" ? "" : t(`door.more_${kind}`);
+}
+
+// Why a name deserves less trust than its letters are big: a child, say.
+function doubtOf({ cautions = [], beyond }) {
+  if (cautions.length) return t(`caution.${cautions[0].code}`);
+  return beyond ? t("evidence.beyond") : "";
 }

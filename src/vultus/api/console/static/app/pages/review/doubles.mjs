@@ -1,14 +1,14 @@
 // People of the collection who may be one and the same, pair by pair: merge them, or say that they are different.
 import { useEffect, useState } from "preact/hooks";
-import { address, post } from "../../api.mjs";
+import { address, get, post } from "../../api.mjs";
 import { html } from "../../html.mjs";
 import { moment, t } from "../../i18n.mjs";
 import { useAction } from "../../parts/action.mjs";
 import { AsCode } from "../../parts/as-code.mjs";
 import { LastChange } from "../../parts/person/last-change.mjs";
 import { ProblemNote } from "../../parts/problem.mjs";
+import { useAnswer } from "../../parts/records/answer.mjs";
 import { session } from "../../session.mjs";
-import { useAnswer } from "./answer.mjs";
 import { Pair } from "./pair.mjs";
 
 const MOST = 100; // pairs at a time
@@ -17,7 +17,7 @@ const UNDER_WAY = ["queued", "running"];
 
 export function Doubles({ collection }) {
   const path = address`collections/${collection}/duplicates`;
-  const { answer, problem, again } = useAnswer(path, { limit: MOST });
+  const { answer, problem, again } = useAnswer((signal) => get(path, { limit: MOST }, { signal }), [path]);
   const running = UNDER_WAY.includes(answer?.job?.state);
   useEffect(() => {
     if (!running) return;

@@ -1,23 +1,23 @@
 // Faces of nobody known, grouped by who they may show: to assign, or to erase. Kept only where the collection says so.
 import { useState } from "preact/hooks";
-import { address } from "../../api.mjs";
+import { address, get } from "../../api.mjs";
 import { html } from "../../html.mjs";
 import { rich, t } from "../../i18n.mjs";
 import { AsCode } from "../../parts/as-code.mjs";
 import { ProblemNote } from "../../parts/problem.mjs";
+import { useAnswer } from "../../parts/records/answer.mjs";
 import { link } from "../../router.mjs";
 import { session } from "../../session.mjs";
 import { Assign } from "./assign.mjs";
 import { EraseUnknown } from "./erase-unknown.mjs";
 import { Group } from "./group.mjs";
 import { Keep } from "./keep.mjs";
-import { useAnswer } from "./answer.mjs";
 
 const MOST = 50; // groups at a time
 
 export function Unknown({ collection }) {
   const path = address`collections/${collection}/unknown`;
-  const { answer, problem, again } = useAnswer(path, { limit: MOST });
+  const { answer, problem, again } = useAnswer((signal) => get(path, { limit: MOST }, { signal }), [path]);
   const [open, setOpen] = useState(null);
   const [said, setSaid] = useState(null);
   const close = () => setOpen(null);

@@ -1,4 +1,5 @@
 // Tables as files that a spreadsheet opens, without a cell that it would run as a formula.
+import { saveFile } from "../save-file.mjs";
 
 // Texts that begin like this are formulas to Excel, LibreOffice or Google Sheets (OWASP, CSV Injection), also behind
 // blanks and in full width. An apostrophe before them makes them text.
@@ -15,11 +16,4 @@ function cell(value) {
 }
 
 // The mark of the byte order tells a spreadsheet that it is UTF-8.
-export const saveCsv = (name, text) => save(name, new Blob(["\ufeff", text], { type: "text/csv;charset=utf-8" }));
-
-// Gives a blob to whoever looks at the page, as a file of this name.
-export function save(name, blob) {
-  const url = URL.createObjectURL(blob);
-  Object.assign(document.createElement("a"), { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
+export const saveCsv = (name, text) => saveFile("\ufeff" + text, name, "text/csv;charset=utf-8");
