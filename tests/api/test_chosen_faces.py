@@ -144,6 +144,54 @@ def test_an_own_choice_of_the_face_is_kept_without_a_caution(small_client):
     assert (answer["results"][0]["verified"], codes(answer)) == (True, [])
 
 
+def test_verify_compares_the_faces_that_are_asked_for(small_client):
+    """Ada is the second face of one photo, and the first of the other."""
+    photos = {"img1": drawn_photo(2, 1), "img2": drawn_photo(1, 3)}
+    form = {"img1_face_index": "1", "img2_face_index": "0"}
+    answer = small_client.post("/verify", files=photos, data=form).json()
+    assert (answer["verified"], answer["faces_found"], codes(answer)) == (True, {"img1": 2, "img2": 2}, [])
+    assert [answer["chosen"][image]["rule"] for image in photos] == ["face_index", "face_index"]
+    assert [answer["chosen"][image]["index"] for image in photos] == [1, 0]
+    assert answer["facial_areas"]["img1"]["chosen"] == "face_index 1 of 2"
+    other = small_client.post("/verify", files=photos, data={"img1_face_index": "1", "img2_face_index": "1"}).json()
+    assert (other["verified"], other["chosen"]["img2"]["index"]) == (False, 1)
+
+
+def test_verify_with_a_subject_compares_the_face_that_is_asked_for(small_client):
+    form, photo = {"subject": "ada", "face_index": "1"}, {"img": drawn_photo(2, 1)}
+    answer = small_client.post("/verify", files=photo, data=form).json()
+    assert (answer["verified"], answer["chosen"]["img1"]["index"], codes(answer)) == (True, 1, [])
+    assert small_client.post("/verify", files=photo, data={"subject": "ada"}).json()["verified"] is False
+
+
+def test_a_damaged_face_is_kept_where_it_is_asked_for(small_client):
+    """Without the index the good one is taken in its place."""
+    form = {"subject": "ada", "face_index": "0", "accept_low_quality": "true"}
+    answer = small_client.post("/verify", files={"img": DAMAGED_AND_GOOD}, data=form).json()
+    assert (answer["chosen"]["img1"]["rule"], answer["chosen"]["img1"]["index"]) == ("face_index", 0)
+
+
+TWO, ONE = drawn_photo(1, 2), drawn_photo(1)
+
+
+@pytest.mark.parametrize(
+    ("photos", "form", "words"),
+    [
+        ({"img1": TWO, "img2": ONE}, {"img1_face_index": "2"}, "img1_face_index is 2, but img1 has 2 faces"),
+        ({"img1": TWO, "img2": ONE}, {"img2_face_index": "1"}, "img2_face_index is 1, but img2 has 1 face; count"),
+        ({"img": ONE}, {"subject": "ada", "face_index": "9" * 30}, "but img has 1 face; count from 0"),
+        ({"img": ONE}, {"subject": "ada", "face_index": "-1"}, "face_index"),
+        ({"img1": TWO, "img2": ONE}, {"img1_face_index": "1.5"}, "img1_face_index"),
+        ({"img1": TWO, "img2": ONE}, {"face_index": "0"}, "send img1_face_index"),
+        ({"img": ONE}, {"subject": "ada", "img2_face_index": "0"}, "send face_index"),
+    ],
+)
+def test_a_face_that_the_photo_has_not_is_refused_with_the_number_of_faces(small_client, photos, form, words):
+    answer = small_client.post("/verify", files=photos, data=form)
+    assert answer.status_code in {400, 422}
+    assert words in answer.json()["detail"]
+
+
 def test_what_had_no_photo_says_that_none_was_looked_at(small_client):
     vector = small_client.post("/represent", files={"img": drawn_photo(1)}).json()[0]["embedding"]
     found = small_client.post("/find", json={"embedding": vector, "model_name": TINY}).json()

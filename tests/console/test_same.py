@@ -43,6 +43,7 @@ def test_another_face_of_a_photo_is_compared_when_it_is_chosen(open_console, kee
     assert compare(page, pictures.group(), pictures.group()) == "The same person"
     page.get_by_role("group", name="The photo shows 6 faces").first.get_by_label("face 2").check()
     page.locator(".verdict h2", has_text="Not the same person").wait_for()
+    assert "img1_face_index=1" in page.locator(".as-code").text_content()
     assert page.locator(".photo").first.locator("svg .face").nth(1).get_attribute("class") == "face chosen"
     keep(page, "same-another-face")
 

@@ -14,9 +14,9 @@ from vultus.schemas.faces import CHOSEN, FOUND, OTHERS, ChosenFace, OtherFaceAns
 from vultus.schemas.field_types import (
     Blank,
     DetectorName,
+    FaceIndex,
     Flag,
     Image,
-    Index,
     ModelName,
     Normalization,
     Number,
@@ -32,6 +32,7 @@ from vultus.schemas.requests import (
     ENFORCE,
     MODEL,
     NORMALIZATION,
+    WHICH_FACE,
     CallFields,
     refuse_both,
 )
@@ -65,7 +66,7 @@ class CompareFields(CallFields):
     align: Flag = Field(True, description=ALIGN)
     normalization: Normalization = Field(None, description=NORMALIZATION)
     accept_low_quality: Flag = Field(False, description=ACCEPT_LOW_QUALITY)
-    face_index: Annotated[Index | None, Blank] = Field(None, description="Which face of img, largest first, from 0.")
+    face_index: FaceIndex = Field(None, description=WHICH_FACE)
 
     @model_validator(mode="after")
     def _one_source_one_target(self) -> Self:

@@ -25,6 +25,7 @@ from vultus.schemas.field_types import (
     DetectorName,
     Embeddings,
     FaceId,
+    FaceIndex,
     Flag,
     FutureMoment,
     Image,
@@ -52,6 +53,7 @@ ACCEPT_LOW_QUALITY = (
     "Decide on a photo that is too damaged all the same, with a caution; the error rates do not hold for it."
 )
 IMAGE = "A photo."
+WHICH_FACE = "Which face of the photo, by its place in the answer of /detect, from 0. Default: the most prominent."
 
 
 class CallFields(BaseModel):
@@ -168,6 +170,9 @@ class VerifyFields(CallFields):
         description="With img1 and img2: a collection of people like these two; the score is then relative to its "
         "faces in place of the model's mean faces.",
     )
+    img1_face_index: FaceIndex = Field(None, description=f"With img1. {WHICH_FACE}")
+    img2_face_index: FaceIndex = Field(None, description=f"With img2. {WHICH_FACE}")
+    face_index: FaceIndex = Field(None, description=f"With subject. {WHICH_FACE}")
     accept_low_quality: Flag = Field(False, description=ACCEPT_LOW_QUALITY)
     liveness: LivenessField = Field(None, description=LIVENESS)
     liveness_of: Annotated[Literal["both", "img1", "img2"], Blank] = Field("both", description=LIVENESS_OF)
@@ -185,12 +190,20 @@ class VerifyFields(CallFields):
             raise ValueError("frames are of img, with subject; img1 and img2 are judged each by itself")
         if self.liveness_of != "both" and any(person):
             raise ValueError("liveness_of is for img1 and img2; of a subject the photo sent is judged")
+        self._refuse_index_of_other_pair(with_subject=any(person))
         names = ("img", "subject") if any(person) else ("img1", "img2")
         missing = [name for name in names if getattr(self, name) is None]
         if missing:
             fields = " and ".join(f'field "{name}"' for name in missing)
             raise ValueError(f"{fields} missing; send img1 and img2, or img and subject")
         return self
+
+    def _refuse_index_of_other_pair(self, *, with_subject: bool) -> None:
+        """A face index of a photo that is not sent would be ignored."""
+        if with_subject and (self.img1_face_index is not None or self.img2_face_index is not None):
+            raise ValueError("img1_face_index and img2_face_index are for img1 and img2; with img send face_index")
+        if not with_subject and self.face_index is not None:
+            raise ValueError("face_index is of img, with subject; of two photos send img1_face_index, img2_face_index")
 
 
 class FindFields(CallFields):

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from vultus.errors import InvalidRequest
 from vultus.records.answers import FindResult
 from vultus.records.cautions import Caution
 from vultus.records.chosen import FaceChoice, OtherFace
 from vultus.records.seen import Face, Quality, Template
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.embed import Recogniser
+from vultus.vision.face_selection import largest_face
 from vultus.vision.pipeline import Pipeline
 
 UNUSABLE = 20.0  # quality, 0..100: below it a photo is not enrolled by default, and flagged
@@ -22,11 +24,36 @@ AS_PROMINENT = 0.5  # another face may as well be the one that is meant
 BETTER = 20.0  # of quality, 0..100: so much more makes another face worth a caution
 
 
+def requested_face(detected: DetectedPhoto, index: int | None, *, which: str, field: str, enforce: bool) -> Face:
+    """The face that the caller asks for by its place, most prominent first, from 0; None: the most prominent.
+
+    which, field: the names of the image and of the index in the sentence. Raises NoFaceDetected, InvalidRequest.
+    """
+    face = largest_face(detected, which=which, enforce=enforce)
+    if not index:
+        return face
+    count = len(detected.faces)
+    if index >= count:
+        shown = "1 face" if count == 1 else f"{count} faces"
+        raise InvalidRequest(f"{field} is {index}, but {which} has {shown}; count from 0, in the order of /detect")
+    return detected.faces[index]
+
+
 def settle(
-    pipeline: Pipeline, detected: DetectedPhoto, face: Face, template: Template, model: Recogniser[Any], *, align: bool
+    pipeline: Pipeline,
+    detected: DetectedPhoto,
+    face: Face,
+    template: Template,
+    model: Recogniser[Any],
+    *,
+    align: bool,
+    requested: bool = False,
 ) -> tuple[Template, FaceChoice]:
     """The template to decide on: that of the most prominent face, or, where this is unusable, of the most prominent
-    one that is usable and not much less prominent. Needs a compute slot."""
+    one that is usable and not much less prominent. requested: the caller asked for this face, so it stays. Needs a
+    compute slot."""
+    if requested and detected.faces:
+        return template, pipeline.choice(detected, face, "face_index")
     choice = pipeline.choice(detected, face)
     if not _is_unusable(template.quality):
         return template, choice
@@ -50,7 +77,10 @@ def _is_unusable(quality: Quality) -> bool:
 
 
 def cautions_about(image: str, choice: FaceChoice, quality: Quality, *, how: str = "") -> Iterator[Caution]:
-    """What to say of the faces that were not chosen. quality: of the chosen face. how: another way to ask for it."""
+    """What to say of the faces that were not chosen, unless the caller chose. quality: of the chosen face. how: another
+    way to ask for it."""
+    if choice.rule == "face_index":
+        return
     rival = next((other for other in choice.others if _rivals(other, quality)), None)
     if rival is not None:
         x, y = (max(round(value), 0) for value in rival.face.box[:2])

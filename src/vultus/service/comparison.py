@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from vultus.errors import InvalidRequest, VectorMismatch
+from vultus.errors import VectorMismatch
 from vultus.records.answers import Comparison, Metric
 from vultus.records.cautions import Caution
 from vultus.records.chosen import FaceChoice
 from vultus.records.seen import Float32, Template
-from vultus.service.chosen_faces import cautions_about, settle
+from vultus.service.chosen_faces import cautions_about, requested_face, settle
 from vultus.service.context import Model, ServiceContext
 from vultus.service.deciding.pair_decisions import pair_rule
 from vultus.service.evidence import Seen, unusual_vectors, weigh
 from vultus.service.unavailable_models import model_of_vectors
 from vultus.vectors import has_direction, lengths, unit_length
-from vultus.vision.face_selection import largest_face
 
 UNKNOWN_QUALITY = (
     "compared without a photo: the quality of the face is not known, and of a bad one the error rates do not hold; "
@@ -83,7 +82,7 @@ class VectorComparison:
             yield Caution("no_photo", probe.image, UNKNOWN_QUALITY)
         else:
             yield from self._context.cautions({probe.image: probe.quality})
-        if probe.quality is not None and choice is not None and choice.rule != "face_index":
+        if probe.quality is not None and choice is not None:
             yield from cautions_about(probe.image, choice, probe.quality, how=", or send face_index")
 
     def _photo_template(
@@ -91,17 +90,11 @@ class VectorComparison:
     ) -> tuple[Template, FaceChoice]:
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
-            faces = detected.faces or (largest_face(detected, which="img", enforce=enforce),)
-            index = face_index or 0
-            if index >= len(faces):
-                raise InvalidRequest(
-                    f"face_index is {index}, but img has {len(faces)} faces; count from 0, largest first"
-                )
-            face, embedder, pipeline = faces[index], model.embedder(), self._context.pipeline
+            face = requested_face(detected, face_index, which="img", field="face_index", enforce=enforce)
+            embedder, pipeline = model.embedder(), self._context.pipeline
             (template,) = pipeline.embed([(detected, face)], embedder, align=align)
-            if face_index is not None and detected.faces:
-                return template, pipeline.choice(detected, face, "face_index")
-            return settle(pipeline, detected, face, template, embedder, align=align)
+            requested = face_index is not None
+            return settle(pipeline, detected, face, template, embedder, align=align, requested=requested)
 
 
 def unit_vectors(

@@ -16,7 +16,7 @@ from vultus.records.chosen import PhotoFaces
 from vultus.records.liveness import LivenessMode
 from vultus.records.seen import Face, Float32, Quality, Template
 from vultus.records.stored import Collection
-from vultus.service.chosen_faces import cautions_about, chosen_face, settle
+from vultus.service.chosen_faces import cautions_about, chosen_face, requested_face, settle
 from vultus.service.context import Model, ServiceContext, in_one_space
 from vultus.service.deciding.pair_decisions import pair_rule, verdict
 from vultus.service.evidence import Seen, weigh
@@ -50,16 +50,17 @@ class Recognition:
         enforce_detection: bool = True,
         align: bool = True,
         cohort: str | None = None,
+        face_indexes: tuple[int | None, int | None] = (None, None),
         accept_low_quality: bool = False,
         liveness: LivenessMode = "off",
         liveness_of: Judged = ("img1", "img2"),
     ) -> Verification:
-        """Compare two photos 1:1, the most prominent face of each.
+        """Compare two photos 1:1, the most prominent face of each, or those of face_indexes, as `detect` lists them.
 
         threshold: a distance in `metric`; excludes target_fmr (default: the policy's). cohort: a collection that the
         score is relative to, in place of the mean faces of the model. accept_low_quality: decide on a photo that is too
         bad all the same. liveness_of: which of the photos are judged, img1 and img2. Raises CollectionNotFound,
-        ModelMismatch, for the cohort; NotLive, ModelNotInstalled, for liveness.
+        ModelMismatch, for the cohort; NotLive, ModelNotInstalled, for liveness; InvalidRequest, for an index.
         """
         check = liveness_check(self._context, liveness)
         model, instead = deciding_model(self._context, model_name, threshold)
@@ -68,14 +69,16 @@ class Recognition:
         asked = pair_rule(self._context, model, metric, target_fmr, threshold, faces=faces)
         with self._context.pipeline.slot():
             one, two = self._context.pipeline.detect_all([first, second], detector=detector)
-            face_one = largest_face(one, which="img1", enforce=enforce_detection)
-            face_two = largest_face(two, which="img2", enforce=enforce_detection)
+            face_one, face_two = (
+                requested_face(photo, index, which=image, field=f"{image}_face_index", enforce=enforce_detection)
+                for image, photo, index in zip(("img1", "img2"), (one, two), face_indexes, strict=True)
+            )
             both = [(one, face_one), (two, face_two)]
             embedder = model.embedder()
             both_templates = self._context.pipeline.embed(both, embedder, align=align)
             (reference, choice_one), (probe, choice_two) = (
-                settle(self._context.pipeline, *one, template, embedder, align=align)
-                for one, template in zip(both, both_templates, strict=True)
+                settle(self._context.pipeline, *seen, template, embedder, align=align, requested=index is not None)
+                for seen, template, index in zip(both, both_templates, face_indexes, strict=True)
             )
             shown = {
                 "img1": (one, chosen_face(one, choice_one, face_one)),
@@ -105,8 +108,8 @@ class Recognition:
                 *instead,
                 *self._context.cautions({"img1": reference.quality, "img2": probe.quality}),
                 *evidence.cautions,
-                *cautions_about("img1", choice_one, reference.quality),
-                *cautions_about("img2", choice_two, probe.quality),
+                *cautions_about("img1", choice_one, reference.quality, how=", or send img1_face_index"),
+                *cautions_about("img2", choice_two, probe.quality, how=", or send img2_face_index"),
                 *liveness_cautions(verdicts),
             ),
             liveness=verdicts,
@@ -135,13 +138,15 @@ class Recognition:
         threshold: float | None = None,
         enforce_detection: bool = True,
         align: bool = True,
+        face_index: int | None = None,
         accept_low_quality: bool = False,
         liveness: LivenessMode | None = None,
         frames: Sequence[bytes] = (),
     ) -> Verification:
         """Compare a photo with an enrolled subject: the best of its faces counts.
 
-        frames: further photos of the same moment, for liveness alone. Raises PolicyLoosened; NotLive, FramesDiffer.
+        face_index: which face of the photo, as `detect` lists them; None: the most prominent. frames: further photos of
+        the same moment, for liveness alone. Raises PolicyLoosened; NotLive, FramesDiffer; InvalidRequest, as `verify`.
         """
         refuse_repeated(photo, frames)
         gallery, model, instead = bound_model(self._context, collection, model_name, threshold)
@@ -152,10 +157,13 @@ class Recognition:
         self._require_faces(gallery, subject)
         with self._context.pipeline.slot():
             detected = self._context.pipeline.detect(photo, detector=detector)
-            face = largest_face(detected, which="img", enforce=enforce_detection)
+            face = requested_face(detected, face_index, which="img", field="face_index", enforce=enforce_detection)
             embedder = model.embedder()
             (template,) = self._context.pipeline.embed([(detected, face)], embedder, align=align)
-            probe, choice = settle(self._context.pipeline, detected, face, template, embedder, align=align)
+            requested = face_index is not None
+            probe, choice = settle(
+                self._context.pipeline, detected, face, template, embedder, align=align, requested=requested
+            )
             more = read_frames(self._context.pipeline, frames, probe, model, detector=detector, align=align)
             verdicts = check.judged(("img", [(detected, chosen_face(detected, choice, face)), *more]))
         best, compared = self._compared(gallery, subject, probe, reference)
@@ -179,7 +187,7 @@ class Recognition:
                 *instead,
                 *self._context.cautions({"img": probe.quality}, gallery.policies),
                 *evidence.cautions,
-                *cautions_about("img", choice, probe.quality),
+                *cautions_about("img", choice, probe.quality, how=", or send face_index"),
                 *liveness_cautions(verdicts),
             ),
             liveness=verdicts,

@@ -86,8 +86,9 @@ async def _enrolled(fields: EnrollFields, enrolment: Enrolment, state: State) ->
 async def verify(request: Request, caller: MayVerify, state: State) -> VerifyAnswer:
     """Compare two photos, or a photo with an enrolled subject: the same person?
 
-    Send `img1` and `img2`, or `img` and `subject`. Of several faces in a photo the largest is used, and
-    `facial_areas` says so. With a subject, `img1` of the answer is the photo and `img2` the enrolled face, or null.
+    Send `img1` and `img2`, or `img` and `subject`. Of several faces in a photo the most prominent is used,
+    or the one asked for by its place in the answer of `/detect`; `chosen` and `faces_found` say so. With a subject,
+    `img1` of the answer is the photo and `img2` the enrolled face, or null.
 
         curl -H "x-api-key: $KEY" -F img1=@a.jpg -F img2=@b.jpg http://127.0.0.1:8000/verify
     """
@@ -105,10 +106,12 @@ async def _verification(fields: VerifyFields, caller: Caller, state: State) -> V
             caller.require_collection(fields.cohort)
         judged = ("img1", "img2") if fields.liveness_of == "both" else (fields.liveness_of,)
         options |= {"cohort": fields.cohort, "liveness": fields.liveness or "off", "liveness_of": judged}
+        options["face_indexes"] = (fields.img1_face_index, fields.img2_face_index)
         return await state.run(service.recognition.verify, fields.img1, fields.img2, **options)
     caller.require_collection(fields.collection)
     probe, subject = fields.img or b"", fields.subject or ""  # VerifyFields checks that both are present
     options |= {"collection": fields.collection, "liveness": fields.liveness, "frames": fields.frames or ()}
+    options["face_index"] = fields.face_index
     found = await state.run(service.recognition.verify_subject, probe, subject, **options)
     caller.act.objects = () if found.enrolled is None else (found.enrolled.face_id,)
     return found

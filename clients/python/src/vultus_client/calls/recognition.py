@@ -97,6 +97,9 @@ def verify(
     threshold: float | None = None,
     distance_metric: Metric | None = None,
     cohort: str | None = None,
+    img1_face_index: int | None = None,
+    img2_face_index: int | None = None,
+    face_index: int | None = None,
     liveness: LivenessMode | None = None,
     liveness_of: Literal["both", "img1", "img2"] | None = None,
     frames: Sequence[Image] = (),
@@ -109,8 +112,10 @@ def verify(
 ) -> Call[Verification]:
     """Compare two photos, or a photo with an enrolled subject; the result is true when it is the same person.
 
-    target_fmr: how often a stranger may pass, like 1e-4; or threshold: a distance in distance_metric. liveness: whether
-    the faces have to be live, of two photos those of liveness_of; frames: with subject, further photos of the moment.
+    target_fmr: how often a stranger may pass, like 1e-4; or threshold: a distance in distance_metric. img1_face_index,
+    img2_face_index, with subject face_index: which face of a photo, by its place in the answer of `detect`. liveness:
+    whether the faces have to be live, of two photos those of liveness_of; frames: with subject, further photos of the
+    moment.
     """
     if (second is None) == (subject is None):
         raise InvalidRequest("verify takes two photos, or one photo and subject=")
@@ -130,6 +135,9 @@ def verify(
             threshold=threshold,
             distance_metric=distance_metric,
             cohort=cohort,
+            img1_face_index=img1_face_index,
+            img2_face_index=img2_face_index,
+            face_index=face_index,
             liveness=liveness,
             liveness_of=liveness_of,
             accept_low_quality=accept_low_quality,

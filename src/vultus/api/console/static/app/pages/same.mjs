@@ -8,18 +8,18 @@ import { Cautions, RateNote } from "../parts/evidence.mjs";
 import { ProblemNote, sentenceOf } from "../parts/problem.mjs";
 import { Scale } from "../parts/scale.mjs";
 import { Announced, Verdict } from "../parts/verdict.mjs";
-import { Side, facesOf } from "./same/side.mjs";
+import { EMPTY, Side, facesOf } from "./same/side.mjs";
 
 const RATES = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 const NOT_JUDGED = ["no_face_detected", "low_quality", "presentation_attack_suspected", "liveness_not_judged"];
-const EMPTY = { file: null, cut: null, faces: null, chosen: 0 };
+const IMAGES = ["img1", "img2"];
 
 export default function Same() {
   const [sides, setSides] = useState([EMPTY, EMPTY]);
   const [rate, setRate] = useState("");
   const change = (i) => (changed) => setSides((now) => now.map((side, j) => (i === j ? { ...side, ...changed } : side)));
   const { answer, problem, busy, again } = useComparison(sides, rate, (found) =>
-    ["img1", "img2"].forEach((image, i) => sides[i].cut || change(i)({ faces: facesOf(found, image) })),
+    IMAGES.forEach((image, i) => change(i)(facesOf(found, image))),
   );
   const free = sides.findIndex(({ file }) => !file); // the side that takes what is pasted
   const side = (i, name) => html`
@@ -37,28 +37,35 @@ export default function Same() {
           ${answer && html`<${Result} answer=${answer} />`}
         </div>
       <//>
-      <${AsCode} method="POST" path="verify" form=${{ img1: "@a.jpg", img2: "@b.jpg", target_fmr: rate || undefined }}
-        python=${`same = client.verify("a.jpg", "b.jpg"${rate && `, target_fmr=${rate}`})\nprint(bool(same), same.decision, same.similarity)`} />
+      <${AsCode} method="POST" path="verify" form=${{ img1: "@a.jpg", img2: "@b.jpg", ...optionsOf(sides, rate) }}
+        python=${`same = client.verify("a.jpg", "b.jpg"${named(optionsOf(sides, rate))})\nprint(bool(same), same.decision, same.similarity)`} />
     </div>
   `;
 }
 
-// The answer of /verify for both photos, or the faces that were cut out of them, asked again for another rate.
-function useComparison([first, second], rate, onAnswer) {
+// What is asked beside the photos: a rate, and which of their faces.
+function optionsOf(sides, rate) {
+  const indexes = IMAGES.map((image, i) => [`${image}_face_index`, sides[i].index]);
+  return Object.fromEntries([...indexes, ["target_fmr", rate]].filter(([, value]) => (value ?? "") !== ""));
+}
+
+const named = (options) => Object.entries(options).map(([name, value]) => `, ${name}=${value}`).join("");
+
+// The answer of /verify for both photos, asked again for another rate or another face of them.
+function useComparison(sides, rate, onAnswer) {
   const [found, setFound] = useState({});
   const [times, setTimes] = useState(0);
-  const images = [first, second].map(({ file, cut }) => cut ?? file);
+  const [img1, img2] = sides.map(({ file }) => file);
   useEffect(() => {
-    const [img1, img2] = images;
     if (!img1 || !img2) return setFound({});
     const stop = new AbortController();
     setFound({ busy: true });
-    postForm("verify", { img1, img2, target_fmr: rate || undefined }, { signal: stop.signal }).then(
+    postForm("verify", { img1, img2, ...optionsOf(sides, rate) }, { signal: stop.signal }).then(
       (answer) => (setFound({ answer }), onAnswer(answer)),
       (problem) => problem.name !== "AbortError" && setFound({ problem }),
     );
     return () => stop.abort();
-  }, [...images, rate, times]);
+  }, [img1, img2, ...sides.map(({ index }) => index), rate, times]);
   return { ...found, again: () => setTimes(times + 1) };
 }
 

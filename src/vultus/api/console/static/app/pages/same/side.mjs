@@ -2,26 +2,28 @@
 import { html } from "../../html.mjs";
 import { t } from "../../i18n.mjs";
 import { DropTarget } from "../../parts/drop-target.mjs";
-import { FaceCut, WITH_ROOM, cutFace } from "../../parts/face-cut.mjs";
+import { FaceCut } from "../../parts/face-cut.mjs";
 import { Photo } from "../../parts/photo.mjs";
 
 const MOST_SHOWN = 12; // faces with a picture each
 
-// The faces of an image of an answer: the one that was compared first, then the others, most prominent first.
-export const facesOf = ({ chosen, other_faces }, image) => [chosen[image], ...other_faces[image]].filter(Boolean);
+// A photo, its faces, which of them was compared, and which was asked for: places in the answer of /detect.
+export const EMPTY = { file: null, faces: null, chosen: 0, index: undefined };
 
-// side: {file, cut, faces, chosen}; cut: the face that was chosen, as a photo of its own.
+// The faces of an image of an answer, most prominent first, and the place of the one that was compared.
+export function facesOf({ chosen, other_faces }, image) {
+  const place = chosen[image]?.index ?? 0;
+  return { faces: other_faces[image].toSpliced(place, 0, chosen[image]).filter(Boolean), chosen: place };
+}
+
 export function Side({ label, side, pastes, onChange }) {
   const { file, faces, chosen } = side;
-  const choose = async (i) => {
-    const cut = i === 0 ? null : await cutFace(file, faces[i].facial_area, WITH_ROOM);
-    if (i === 0 || cut) onChange({ chosen: i, cut });
-  };
+  const choose = (i) => onChange({ chosen: i, index: i });
   const several = faces?.length > 1;
   return html`
     <section class="stack" aria-label=${label}>
       <h2>${label}</h2>
-      <${DropTarget} label=${t("same.drop")} pastes=${pastes} onPhoto=${(taken) => onChange({ file: taken, cut: null, faces: null, chosen: 0 })}>
+      <${DropTarget} label=${t("same.drop")} pastes=${pastes} onPhoto=${(taken) => onChange({ ...EMPTY, file: taken })}>
         ${file && html`<${Photo} file=${file} faces=${faces ?? []} chosen=${chosen} onChoose=${several ? choose : undefined} />`}
       <//>
       ${several && html`<${FaceChoice} file=${file} faces=${faces} chosen=${chosen} onChoose=${choose} label=${label} />`}
