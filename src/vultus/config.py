@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         default_factory=_default_model_dir,
         description="Folder of the prepared model files, shared by all data folders. Default: the user's cache folder.",
     )
+    documents_dir: Path = Field(
+        Path("./build/docs"),
+        description="Folder of the site of the documents, as `make docs` builds it. Where there is one, the console "
+        "shows it, at /console/documents; nobody needs a key to read it.",
+    )
     database_url: SecretStr | None = Field(
         None,
         description="SQLAlchemy URL of the database: `sqlite:///folder/vultus.db` or "

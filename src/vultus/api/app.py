@@ -129,7 +129,7 @@ def _application(state: AppState, dialects: Sequence[Dialect]) -> FastAPI:
     app.state.vultus = state
     app.state.dialects = tuple(dialect.name for dialect in dialects)
     add_docs_page(app)
-    add_console(app)
+    add_console(app, documents=state.settings.documents_dir)
     parts = (
         *(recognition, compare, collections, subjects, exports, faces, corrections, reembedding, bulk_jobs, jobs),
         *(duplicates, unknown_faces, system, monitoring, keys, audit),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import FastAPI, Request, Response
 from starlette.responses import RedirectResponse
 
 from vultus.api.caching import holds
+from vultus.api.console.documents import add_documents
 from vultus.api.console.static_files import PAGE, ConsoleFiles
 from vultus.errors import NotFound
 
@@ -15,11 +18,15 @@ CACHE = {"Cache-Control": "no-cache"}
 PERMISSIONS = "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), display-capture=()"
 
 
-def add_console(app: FastAPI) -> None:
-    """Serve the page at /console, its files below it, and lead browsers from / to it."""
+def add_console(app: FastAPI, *, documents: Path) -> None:
+    """Serve the page at /console, its files and the documents below it, and lead browsers from / to it.
+
+    documents: the folder of the built site of the documents; it may be missing.
+    """
     served = _ServedConsole(ConsoleFiles())
     app.add_api_route("/console", served.page, methods=READ, include_in_schema=False, response_class=Response)
     app.add_api_route("/console/", _without_slash, methods=READ, include_in_schema=False, response_class=Response)
+    add_documents(app, documents)  # before the files, as of several routes that fit the first one answers
     app.add_api_route("/console/{path:path}", served.file, methods=READ, include_in_schema=False)
     app.add_api_route("/", _home, include_in_schema=False, response_class=RedirectResponse)
 

@@ -16,7 +16,7 @@ NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 # their icons as data: URLs.
 PAGE = (
     "default-src 'none'; script-src 'self'{scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'"
 )
 CACHEABLE = ("/static-", "/console")  # files of /docs and of the console; any other answer may be about people
 OF_THE_CALLER = "private, no-cache"  # see `vultus.api.caching`
@@ -83,9 +83,10 @@ def set_security_headers(headers: MutableHeaders, *, keep: bool = False) -> None
         headers["cache-control"] = "no-store"
 
 
-def page_policy(page: bytes) -> str:
-    """The content security policy of an HTML page, which allows its own inline scripts only."""
-    return PAGE.format(scripts="".join(f" '{digest}'" for digest in _digests(INLINE_SCRIPT.findall(page))))
+def page_policy(page: bytes, *, forms: str = "'none'") -> str:
+    """The content security policy of an HTML page, which allows its own inline scripts only. forms: where they lead."""
+    scripts = "".join(f" '{digest}'" for digest in _digests(INLINE_SCRIPT.findall(page)))
+    return PAGE.format(scripts=scripts, forms=forms)
 
 
 def _digests(scripts: Iterable[bytes]) -> list[str]:

@@ -80,5 +80,5 @@ const Codes = ({ family, title }) => html`
 const More = () => html`
   <p>${t("help.more_api")} <a href="docs">docs</a></p>
   <p>${t("help.more_python")}</p>
-  <p>${t("help.more_documents")}</p>
+  <p>${t("help.more_documents")} <a href="console/documents">console/documents</a></p>
 `;
