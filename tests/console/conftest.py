@@ -31,7 +31,6 @@ QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP faces.example 127.0.0.1"),
 )
-WEBCAM = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "console"  # ignored by git
 OpenConsole = Callable[..., Any]
 
@@ -46,7 +45,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     video.write_bytes(pictures.encoded(pictures.opened(pictures.astronaut()), "JPEG", quality=90))
     with playwright.sync_playwright() as play:
         started = play.chromium.launch(
-            executable_path=executable, args=[*QUIET, *WEBCAM, f"--use-file-for-fake-video-capture={video}"]
+            executable_path=executable,
+            args=[*QUIET, "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={video}"],
         )
         yield started
         started.close()
@@ -99,9 +99,11 @@ def open_console(served: Served, browser: Any) -> Iterator[OpenConsole]:
         width: int = 1280,
         scheme: str = "light",
         locale: str = "en-US",
+        camera: bool = True,
     ) -> Any:
-        """name: of the page. key: None: not signed in. url: of the server."""
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale=locale)
+        """name: of the page. key: None: not signed in. url: of the server. camera: whether the page may use it."""
+        look: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "locale": locale}
+        context = browser.new_context(**look, permissions=["camera"] if camera else [])
         context.set_default_timeout(1000 * patient())
         watch = Watch(context, url)
         watches.append((context, watch))
@@ -127,7 +129,7 @@ def keep() -> Callable[[Any, str], None]:
 
     def take(page: Any, name: str) -> None:
         assert re.fullmatch(r"[\w-]+", name)
-        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")
 
     return take
 

@@ -18,6 +18,7 @@ from vultus.errors import NotReady, RateLimited
 
 pytestmark = pytest.mark.real
 
+MARKUP = "<img src=x onerror=alert(1)> עדה Ада 山田"
 HIDE = """() => {
   Object.defineProperty(document, "hidden", { configurable: true, value: true });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -29,8 +30,9 @@ def start(page: Any) -> None:
 
 
 def test_who_stands_before_the_camera_is_named_and_nothing_is_stored(open_console, served, keep):
+    """With the key of the tutorial, which may only search."""
     before = served.http.get("/collections/default").json()
-    page = open_console("door")
+    page = open_console("door", key=served.new_key("find"))
     under_way: list[int] = [0]
     page.on("request", lambda one: under_way.append(under_way[-1] + one.url.endswith("/find")))
     page.on("requestfinished", lambda one: under_way.append(under_way[-1] - one.url.endswith("/find")))
@@ -67,17 +69,19 @@ def test_a_stranger_is_unknown_and_the_liveness_is_asked_for_where_there_is_its_
         assert answer.value.json()["faces"][0]["liveness"]["model_id"]
 
 
-def test_a_caution_stands_under_the_name(open_console):
+def test_a_caution_stands_under_the_name_which_is_text(open_console):
     def cautioned(route: Any) -> None:
         answer = route.fetch()
         found = answer.json()
         found["faces"][0]["cautions"] = [{"code": "looks_like_a_child", "detail": "it looks like a child"}]
+        found["faces"][0]["matches"][0]["name"] = MARKUP
         route.fulfill(response=answer, json=found)
 
     page = open_console("door")
     page.route("**/find", cautioned)
     start(page)
     page.locator(".sign.match .sign-more", has_text="This looks like a small child.").wait_for()
+    assert page.locator(".sign-word").inner_text() == MARKUP
     page.unroute_all(behavior="wait")
 
 
@@ -90,26 +94,34 @@ def test_it_stops_when_the_tab_is_hidden_and_says_so(open_console):
     assert page.locator("video").count() == 0
 
 
-@pytest.mark.parametrize(
-    ("reason", "sentence"),
-    [("NotAllowedError", "may not use the webcam here"), ("NotFoundError", "There is no webcam on this device.")],
-)
-def test_a_camera_that_is_not_there_is_told_in_words(open_console, reason, sentence):
+def test_a_camera_that_is_denied_is_told_with_the_way_out_and_works_once_it_is_allowed(open_console, keep):
+    page = open_console("door", camera=False)
+    start(page)
+    said = page.get_by_role("alert").filter(has_text="may not use the webcam here")
+    said.filter(has_text="Allow it in the settings of the browser for this page, then try again.").wait_for()
+    keep(page, "door-denied")
+    page.context.grant_permissions(["camera"])
+    start(page)
+    page.locator(".sign.match").wait_for()
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_where_there_is_no_camera_it_is_told_in_words(open_console):
     page = open_console("door")
     page.evaluate(
-        "(name) => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', name) } }", reason
+        "() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError') } }"
     )
     start(page)
-    page.get_by_role("alert").filter(has_text=sentence).wait_for()
+    page.get_by_role("alert").filter(has_text="There is no webcam on this device.").wait_for()
     assert page.get_by_role("button", name="Start the camera").is_enabled()
 
 
-def test_on_plain_http_from_another_host_it_says_why_there_is_no_camera(open_console, served):
+def test_on_plain_http_from_another_host_it_says_why_there_is_no_camera_and_what_to_do(open_console, served):
     page = open_console("door", url=served.url.replace("127.0.0.1", "faces.example"))
     start(page)
-    said = page.get_by_role("alert").inner_text()
-    assert "This page came from faces.example" in said
-    assert "reverse proxy" in said
+    said = page.get_by_role("alert").filter(has_text="This page came from faces.example")
+    said.get_by_role("link", name="a reverse proxy").click()
+    page.wait_for_function("document.activeElement.textContent === 'Webcam and https'")
 
 
 @pytest.mark.parametrize(

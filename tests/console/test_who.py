@@ -143,9 +143,22 @@ def test_the_webcam_takes_a_photo(open_console, keep):
 def test_on_plain_http_from_another_host_the_webcam_says_why_it_is_not_there(open_console, served):
     page = open_console("who", url=served.url.replace("127.0.0.1", "faces.example"))
     page.get_by_role("button", name="Webcam").click()
-    said = page.get_by_role("dialog").get_by_role("alert").inner_text()
-    assert "This page came from faces.example" in said
-    assert "reverse proxy" in said
+    said = page.get_by_role("dialog").get_by_role("alert").filter(has_text="This page came from faces.example")
+    said.get_by_role("link", name="a reverse proxy").click()
+    page.wait_for_function("document.activeElement.textContent === 'Webcam and https'")
+
+
+def test_a_webcam_that_is_denied_is_told_with_the_way_out_and_works_once_it_is_allowed(open_console, keep):
+    page = open_console("who", camera=False)
+    page.get_by_role("button", name="Webcam").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("alert").filter(has_text="Allow it in the settings of the browser").wait_for()
+    assert dialog.get_by_role("button", name="Take the photo").count() == 0
+    keep(page, "who-denied")
+    dialog.get_by_role("button", name="Cancel").click()
+    page.context.grant_permissions(["camera"])
+    page.get_by_role("button", name="Webcam").click()
+    page.get_by_role("button", name="Take the photo").and_(page.locator(":enabled")).wait_for()
 
 
 def test_a_pasted_and_a_dropped_photo_are_searched(open_console):
