@@ -11,7 +11,7 @@ const PASSING = ["unreachable", "not_ready", "queue_full", "queue_timeout", "rat
 // onAgain: asks once more, for failures that may pass.
 export function ProblemNote({ problem, onAgain }) {
   const { code, detail, requestId } = problem;
-  const more = has(`error.${code}`) && code !== "unreachable";
+  const more = detail && has(`error.${code}`) && code !== "unreachable";
   return html`
     <div class="note bad" role="alert">
       <${Icon} name="unreliable" />
