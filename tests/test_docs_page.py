@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 from playwright import sync_api as playwright
 
+from tests import served
 from tests.server_process import address_and_key, serving
 from tests.waiting import patient
 from vultus.api.examples import EXAMPLE_PHOTO
+from vultus.config import Settings
+from vultus.records.stored import SCOPES
+from vultus.wiring.open_system import open_system
 
 pytestmark = pytest.mark.real
 
@@ -22,29 +26,25 @@ FORM, JSON = "multipart/form-data", "application/json"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CALLS = ("/enroll", "/verify", "/find", "/represent", "/detect", "/compare")
 PHOTO = {"name": "face.jpg", "mimeType": "image/jpeg", "buffer": base64.b64decode(EXAMPLE_PHOTO)}
+PREFIX = "/vultus"
 PHOTOS_OF = {"/verify": 2}  # of the three that it shows: img1 and img2
-# A prefix changes where the page sends its calls, which the forms show; what it sends is the same.
-AT_THE_ROOT = pytest.mark.parametrize("open_page", [""], indirect=True, ids=["root"], scope="module")
-OpenPage = Callable[[], Any]
+LIGHT = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+OpenPage = Callable[[str, str], Any]
 
 
 @pytest.fixture(scope="module")
-def open_page(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
-) -> Iterator[OpenPage]:
-    """Opens the page of a new server, as a reverse proxy shows it, authorised with the admin key."""
+def open_page() -> Iterator[OpenPage]:
+    """Opens the page of a server in a new tab, authorised with a key."""
     executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if executable is None:
         pytest.skip(f"there is no browser here: none of {', '.join(BROWSERS)}")
-    folder, prefix = tmp_path_factory.mktemp("page"), request.param
-    with serving(folder, model_dir, VULTUS_ROOT_PATH=prefix) as process, playwright.sync_playwright() as play:
-        url, key = address_and_key(process)
-        browser = play.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=executable, args=LIGHT)
 
-        def opened_page() -> Any:
+        def opened_page(url: str, key: str) -> Any:
             page = browser.new_page(viewport={"width": 1280, "height": 1600})
             page.set_default_timeout(1000 * patient())
-            page.goto(f"{url}{prefix}/docs")
+            page.goto(f"{url}/docs")
             authorise(page, key)
             return page
 
@@ -53,14 +53,29 @@ def open_page(
 
 
 @pytest.fixture(scope="module")
-def page(open_page: OpenPage) -> Any:
-    return open_page()
+def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[tuple[str, str]]:
+    """The address and the admin key of a new server."""
+    with serving(tmp_path_factory.mktemp("page"), model_dir) as process:
+        yield address_and_key(process)
 
 
 @pytest.fixture(scope="module")
-def page_without_forms(open_page: OpenPage) -> Any:
+def page(open_page: OpenPage, server: tuple[str, str]) -> Any:
+    return open_page(*server)
+
+
+@pytest.fixture(scope="module")
+def page_without_forms(open_page: OpenPage, server: tuple[str, str]) -> Any:
     """On which no form is opened."""
-    return open_page()
+    return open_page(*server)
+
+
+@pytest.fixture
+def page_behind_a_prefix(open_page: OpenPage, tmp_path: Path, model_dir: Path) -> Iterator[Any]:
+    """As a reverse proxy shows it that hands the prefix on."""
+    settings = Settings(data_dir=tmp_path / "data", model_dir=model_dir, root_path=PREFIX)
+    with open_system(settings) as system, served.serving(system) as port:
+        yield open_page(f"http://127.0.0.1:{port}{PREFIX}", system.keys.create("Page", SCOPES)[1])
 
 
 def authorise(page: Any, key: str) -> None:
@@ -70,7 +85,6 @@ def authorise(page: Any, key: str) -> None:
     page.locator("button.btn-done").first.click()
 
 
-@AT_THE_ROOT
 @pytest.mark.parametrize("path", CALLS)
 def test_every_form_is_answered_when_it_is_executed_untouched(page, path):
     block = opened(page, path)
@@ -78,15 +92,14 @@ def test_every_form_is_answered_when_it_is_executed_untouched(page, path):
     assert execute(page, block, path)[0] == "2"
 
 
-@pytest.mark.parametrize("open_page", ["/vultus"], indirect=True, ids=["prefix"], scope="module")
-def test_a_form_is_answered_behind_a_prefix(page):
-    block = opened(page, "/verify")
+def test_a_form_is_answered_behind_a_prefix(page_behind_a_prefix):
+    """A prefix changes where the page sends its calls; what it sends is the same."""
+    block = opened(page_behind_a_prefix, "/verify")
     attach_photos(block, "/verify")
-    assert execute(page, block, "/verify")[0] == "2"
+    assert execute(page_behind_a_prefix, block, "/verify")[0] == "2"
 
 
-@AT_THE_ROOT
-@pytest.mark.parametrize("path", CALLS)
+@pytest.mark.parametrize("path", ["/enroll", "/compare"])  # fields alone, and a list of photos
 def test_the_json_example_takes_the_place_of_a_form(page, path):
     block = opened(page, path)
     choose(block, FORM)
@@ -95,7 +108,6 @@ def test_the_json_example_takes_the_place_of_a_form(page, path):
     assert execute(page, block, path)[0] == "2"
 
 
-@AT_THE_ROOT
 @pytest.mark.parametrize("path", CALLS)
 def test_every_json_example_is_answered_when_it_is_executed_untouched(page_without_forms, path):
     block = unfolded(page_without_forms, path)
@@ -142,7 +154,7 @@ def execute(page: Any, block: Any, path: str) -> str:
     status.wait_for()
     shown = str(status.inner_text())
     if folder := os.environ.get("VULTUS_TEST_SCREENSHOTS"):
-        prefix = "prefix" if "/vultus/" in page.url else "root"
+        prefix = "prefix" if f"{PREFIX}/" in page.url else "root"
         body = block.locator(".opblock-section-request-body select.content-type").input_value().rpartition("/")[2]
         block.screenshot(path=f"{folder}/{prefix}-{path[1:]}-{body}.png")
     block.locator(".opblock-summary-control").click()  # folded: the page draws all that is open at each change
