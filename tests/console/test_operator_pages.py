@@ -212,7 +212,9 @@ def test_a_collection_is_made_with_rules_changed_and_deleted_by_its_name(open_co
     assert policies["keep_unknown_days"] is None
     assert (policies["target_fpir"], policies["retention_days"], policies["store_photos"]) == (0.001, None, False)
     served.enroll(pictures.portrait(), subject="guest", collection="visitors")
-    page.reload()
+    chooser = page.get_by_label("Collection", exact=True)
+    chooser.select_option("default")
+    row.get_by_text("1 person").wait_for()
     row.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog", name="Delete this collection?")
     assert "1 person" in dialog.inner_text()
@@ -220,12 +222,17 @@ def test_a_collection_is_made_with_rules_changed_and_deleted_by_its_name(open_co
     keep(page, "collections-delete")
     delete = dialog.get_by_role("button", name="Delete for good")
     assert delete.is_disabled()
-    dialog.get_by_label("Type visitors to go on").fill("visitors")
+    dialog.get_by_label("To confirm, type visitors").fill("visitors")
     delete.click()
     assert "1 person" in page.get_by_role("dialog", name="Deleted").inner_text()
     assert served.http.get("/collections/visitors").status_code == 404
     page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
     row.wait_for(state="detached")
+    chooser.locator("option", has_text="visitors").wait_for(state="detached")
+    served.http.put("/collections/made-by-a-program").raise_for_status()
+    chooser.focus()
+    chooser.locator("option", has_text="made-by-a-program").wait_for(state="attached")
+    served.http.delete("/collections/made-by-a-program").raise_for_status()
     read_well(open_console, keep, "collections")
 
 

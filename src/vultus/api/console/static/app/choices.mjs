@@ -1,8 +1,8 @@
 // The choices at the top of every page: language, theme, collection.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { html } from "./html.mjs";
 import { LANGUAGES, language, t, useLanguage } from "./i18n.mjs";
-import { collection, listCollections, useCollection } from "./session.mjs";
+import { collection, collectionNames, refreshCollections, useCollection } from "./session.mjs";
 import { useStore } from "./store.mjs";
 import { THEMES, theme, useTheme } from "./theme.mjs";
 
@@ -25,16 +25,16 @@ export const ThemeChoice = () => html`
 // A list where the key may see the collections, else a field: a key that may only search is told its collection.
 export function CollectionChoice() {
   const chosen = useStore(collection);
-  const [known, setKnown] = useState([]);
+  const known = useStore(collectionNames);
   useEffect(() => {
-    listCollections().then(setKnown, () => setKnown(null)); // what a page then asks says why
+    refreshCollections();
   }, [chosen]);
   const field = { class: "choice", "aria-label": t("layout.collection"), value: chosen };
   if (known === null)
     return html`<input ...${field} pattern="[A-Za-z0-9_-]+" onChange=${(event) => event.target.reportValidity() && useCollection(event.target.value)} />`;
   const names = known.includes(chosen) ? known : [chosen, ...known];
   return html`
-    <select ...${field} onChange=${chosenOf(useCollection)}>
+    <select ...${field} onFocus=${refreshCollections} onChange=${chosenOf(useCollection)}>
       ${names.map((name) => html`<option value=${name}>${name}</option>`)}
     </select>
   `;

@@ -10,6 +10,7 @@ const nobody = { phase: "starting", key: null, problem: null, keyless: false, ma
 
 export const session = store(nobody);
 export const collection = store(sessionStorage.getItem(CHOSEN) ?? "default");
+export const collectionNames = store([]); // null where the key may not list them
 
 export function useCollection(name) {
   sessionStorage.setItem(CHOSEN, name);
@@ -36,6 +37,7 @@ function leave(problem) {
   const had = currentKey() !== null;
   if (!had && session.get().phase === "out") return; // of several calls under way, the first one says why
   forgetKey();
+  collectionNames.set([]);
   session.set({ ...nobody, phase: "out", problem: had ? problem : null });
 }
 
@@ -63,8 +65,12 @@ function waitForServer(problem) {
 
 // The collections that the key may see by name; null where it may not list them.
 export async function listCollections() {
-  const { key } = session.get();
-  if (!session.get().may("read")) return key.collections;
+  const { key, may } = session.get();
+  if (!may("read")) return key.collections;
   const { collections } = await ask("GET", "collections");
   return collections.map((one) => one.collection);
 }
+
+// After one was made or deleted: here, in another tab, or by a program.
+export const refreshCollections = () =>
+  listCollections().then(collectionNames.set, () => collectionNames.set(null)); // what a page then asks says why

@@ -5,8 +5,8 @@ import { html } from "../../html.mjs";
 import { t } from "../../i18n.mjs";
 import { AsCode } from "../../parts/as-code.mjs";
 import { Dialog } from "../../parts/dialog.mjs";
-import { TypedConfirm } from "./typed-confirm.mjs";
-import { collection as chosen } from "../../session.mjs";
+import { TypedConfirm } from "../../parts/typed-confirm.mjs";
+import { collection as chosen, refreshCollections } from "../../session.mjs";
 
 export function DeleteCollection({ of: one, all, onClose, onDone }) {
   const [gone, setGone] = useState(null);
@@ -17,15 +17,14 @@ export function DeleteCollection({ of: one, all, onClose, onDone }) {
   if (gone) return html`<${Receipt} name=${name} gone=${gone} onClose=${done} />`;
   return html`
     <${Dialog} title=${t("collections.delete_it")} onClose=${onClose}>
-      <${TypedConfirm} word=${name} action=${t("collections.delete_now")} onClose=${onClose}
-        onConfirm=${() => erase(path).then(({ deleted }) => setGone(deleted))}>
+      <${TypedConfirm} words=${[name]} hint=${t("collections.for_good")} action=${t("collections.delete_now")} onClose=${onClose}
+        onConfirm=${() => erase(path).then(({ deleted }) => (setGone(deleted), refreshCollections()))}>
         <p>${t("collections.what_goes")}</p>
         <ul class="plain">
           <li>${t("collections.people", { count: one.subjects })}</li>
           <li>${t("collections.faces", { count: one.faces })}</li>
           <li>${t("collections.photos_and_rules")}</li>
         </ul>
-        <p class="note bad">${t("collections.for_good")}</p>
       <//>
       <${AsCode} method="DELETE" path=${path} python=${`client.collections.erase("${name}")`} />
     <//>
