@@ -19,6 +19,7 @@ import pytest
 from playwright import sync_api as playwright
 
 from tests import pictures
+from tests.console.own_page import browser_limit
 from tests.console.watching import Watch
 from tests.served import serving
 from tests.waiting import patient
@@ -104,7 +105,7 @@ def open_console(served: Served, browser: Any) -> Iterator[OpenConsole]:
         """name: of the page. key: None: not signed in. url: of the server. camera: whether the page may use it."""
         look: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "locale": locale}
         context = browser.new_context(**look, permissions=["camera"] if camera else [])
-        context.set_default_timeout(1000 * patient())
+        context.set_default_timeout(browser_limit())
         watch = Watch(context, url)
         watches.append((context, watch))
         page = context.new_page()

@@ -270,8 +270,10 @@ def test_ten_thousand_files_are_listed_a_page_at_a_time(browser, gated):
             assert page.locator(".person").count() == 25
             page.wait_for_function("window.held === 75")
             page.get_by_role("button", name="Next").click()
+        assert gated.service.most_at_once == 0  # nothing was sent before
         page.get_by_role("button", name="Enroll these people").click()
         page.locator(".outcome").first.wait_for()
+        wait_until(lambda: gated.service.under_way == 2, "two requests")
         page.wait_for_function("window.held === 25")
         assert page.locator(".outcome").count() == 25
         page.get_by_role("button", name="Cancel").click()

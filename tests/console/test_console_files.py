@@ -116,6 +116,14 @@ def test_every_language_has_every_sentence_with_the_same_values(language):
             assert set(found[key]) == PLURALS[language], key
 
 
+def test_no_module_makes_markup_of_text():
+    """A name is text on every page; the policy of the page, which a browser holds, is the second wall."""
+    makers = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|parseFromString|srcdoc"
+    )
+    assert [path.name for path in MODULES if makers.search(path.read_text("utf-8"))] == []
+
+
 def test_every_page_has_its_file_of_sentences_and_its_line():
     table = re.findall(r"name: \"(\w+)\"", (FOLDER / "app" / "pages.mjs").read_text("utf-8"))
     assert sorted(table) == PAGES

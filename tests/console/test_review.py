@@ -16,6 +16,7 @@ from vultus.wiring.background import job_runner
 pytestmark = pytest.mark.real
 
 LOBBY = "lobby"
+MARKUP = "<svg onload=alert(1)> عدى Ада "
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_an_unknown_face_gets_a_name_and_another_is_ignored(open_console, lobby,
 
 def test_two_entries_of_one_person_are_found_and_told_apart(open_console, lobby):
     for subject, photo in (("ada", pictures.astronaut()), ("eva", pictures.variants(pictures.astronaut())["mirror"])):
-        lobby.enroll(photo, subject=subject, name=subject.title(), collection=LOBBY)
+        lobby.enroll(photo, subject=subject, name=MARKUP + subject, collection=LOBBY)
     page = opened(open_console)
     page.get_by_role("tab", name="Same person twice?").click()
     page.get_by_role("button", name="Search now").click()
@@ -65,6 +66,8 @@ def test_two_entries_of_one_person_are_found_and_told_apart(open_console, lobby)
     with closing(job_runner(lobby.system.service)) as runner:
         assert runner.run_next()
     page.locator(".two-people img").nth(1).wait_for()
+    shown = page.locator(".two-people").inner_text()
+    assert {f"{MARKUP}ada", f"{MARKUP}eva"} <= set(shown.splitlines())
     page.get_by_role("button", name="Different people").click()
     page.get_by_text("Noted: different people. The pair is not shown again.").wait_for()
     assert lobby.http.get(f"/collections/{LOBBY}/duplicates").json()["pairs"] == []
