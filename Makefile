@@ -10,7 +10,7 @@ IMAGE ?= vultus
 PRECISION ?= int8
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: serve test soak bench docs lint types lock image clean
+.PHONY: serve test soak bench docs screenshots lint types lock image clean
 
 serve: $(VENV)/.serve
 	@$(BIN)/vultus serve
@@ -33,6 +33,12 @@ docs: $(VENV)/.docs
 	@rm -rf build/docs build/docs-cache
 	$(VENV)/docs/bin/python -m sphinx -b html -W --keep-going -q -j auto -c docs/site -d build/docs-cache docs build/docs
 	@echo "build/docs/index.html"
+
+# The pictures of the console by the browser tests, in build/console, and the site with them. Needs Chromium.
+screenshots: $(VENV)/.test
+	$(BIN)/vultus models prepare
+	$(BIN)/python -m pytest -q tests/console
+	$(MAKE) docs
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check src clients tests benchmarks

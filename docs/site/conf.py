@@ -38,7 +38,7 @@ def complete(app: Sphinx, page: str, source: list[str]) -> None:
             .replace("](../../docs/", "](../")
             .replace("](../../README.md", "](../index.md")
         )
-    source[0] = with_screenshots(text, ROOT / "build" / "screenshots", above="../" * (page.count("/") + 1))
+    source[0] = with_screenshots(text, ROOT / "build" / "console", above="../" * (page.count("/") + 1))
 
 
 def _toctree(section: dict[str, list[str]]) -> str:

@@ -42,6 +42,7 @@ def test_activity_says_who_did_what_and_what_was_decided(open_console, searched,
     assert "named" in said
     assert "similarity 1.00, needed 0." in said
     assert "(for an error rate of 1 in 100)" in said
+    keep(page, "activity-named")
     page.get_by_label("Request").fill(searched[1])
     page.get_by_role("button", name="Show", exact=True).click()
     page.locator(".data", has_text="No face was found").wait_for()
