@@ -6,6 +6,7 @@ import base64
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,19 @@ def test_the_public_calls(anonymous: TestClient, system: StandInSystem) -> None:
     dialects = ["compreface", "deepface", "rekognition"]
     assert anonymous.get("/capabilities").json() == {**system.capabilities(), "dialects": dialects}
     assert anonymous.get("/", follow_redirects=False).headers["location"] == "docs"
+
+
+@pytest.mark.parametrize("hosts", [[], ["http://10.0.0.7"]])
+def test_capabilities_name_the_limits_of_bulk_jobs(whole: Any, hosts: list[str]) -> None:
+    changed = {"max_job_bytes": 7, "max_job_unpacked_bytes": 8, "max_job_items": 9, "job_upload_seconds": 1.5}
+    changed |= {"max_waiting_jobs": 2, "job_days": 3, "image_urls": bool(hosts), "webhook_addresses": hosts}
+    found = replace(whole, settings=whole.settings.model_copy(update=changed)).capabilities()
+    limits = [
+        found["limits"][f"job_{name}"] for name in ("archive_bytes", "unpacked_bytes", "images", "upload_seconds")
+    ]
+    assert limits == [7, 8, 9, 1.5]
+    assert (found["limits"]["waiting_jobs"], found["limits"]["job_days"]) == (2, 3)
+    assert (found["image_urls"], found["webhooks"]) == (bool(hosts), bool(hosts))
 
 
 def test_strangers_who_ask_for_capabilities_use_one_thread(anonymous: TestClient, system: StandInSystem) -> None:

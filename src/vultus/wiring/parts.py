@@ -120,5 +120,13 @@ class System:
                 "image_pixels": settings.max_image_pixels,
                 "enroll_images": settings.max_enroll_images,
                 "faces_per_image": settings.max_faces,
+                "job_archive_bytes": settings.max_job_bytes,
+                "job_unpacked_bytes": settings.max_job_unpacked_bytes,
+                "job_images": settings.max_job_items,
+                "job_upload_seconds": settings.job_upload_seconds,
+                "waiting_jobs": settings.max_waiting_jobs,
+                "job_days": settings.job_days,
             },
+            "image_urls": settings.image_urls,
+            "webhooks": bool(settings.webhook_addresses),
         }

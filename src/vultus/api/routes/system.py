@@ -33,7 +33,7 @@ async def readiness(state: State) -> Health:
 
 @router.get("/capabilities")
 async def capabilities(request: Request, state: State) -> dict[str, Any]:
-    """The models, detectors and dialects that are served, and the defaults."""
+    """The models, detectors and dialects that are served, the defaults, and the limits, also of bulk jobs."""
     dialects = list(request.app.state.dialects)
     async with state.public_work:
         return {**await state.run(state.system().capabilities), "dialects": dialects}
