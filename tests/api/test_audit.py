@@ -48,6 +48,7 @@ ACTIONS = {
     "dismiss_duplicate": ("duplicates.dismiss", CHANGE),
     "get_unknown_photo": ("unknown.photo", READ),
     "assign_unknown": ("unknown.assign", CHANGE),
+    "ignore_unknown": ("unknown.ignore", CHANGE),
     "erase_unknown": ("unknown.erase", CHANGE),
     "erase_all_unknown": ("unknown.erase", CHANGE),
     "merge_subject": ("subject.merge", CHANGE),

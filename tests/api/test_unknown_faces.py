@@ -52,6 +52,20 @@ def test_all_are_erased_at_once(door):
     assert kept(door)["faces"] == 0
 
 
+def test_ignored_faces_are_listed_apart(door):
+    first, second = (group["faces"][0]["id"] for group in kept(door)["groups"])
+    answer = door.post(f"{PATH}/ignore", json={"ids": [first, "f" * 32]}).json()
+    assert answer == {"collection": "default", "faces": 1, "ignored": True}
+    door.post("/find", files={"img": drawn_photo(2)})
+    door.post("/find", files={"img": drawn_photo(3)})
+    for ignored, ids in (("false", [second]), ("true", [first])):
+        listed = door.get(f"{PATH}?ignored={ignored}").json()
+        assert ([group["faces"][0]["id"] for group in listed["groups"]], listed["ignored_faces"]) == (ids, 1)
+    assert door.get(f"{PATH}?ignored=perhaps").status_code == 400
+    assert door.post(f"{PATH}/ignore", json={"ids": [first], "ignored": False}).json()["ignored"] is False
+    assert (kept(door)["faces"], kept(door)["ignored_faces"]) == (2, 0)
+
+
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [
@@ -85,4 +99,5 @@ def test_a_key_needs_the_scope_and_the_collection(whole, door):
             assert client.get(PATH).status_code == read
             assert client.get(f"{PATH}/{face_id}/photo").status_code == read
             assert client.post(f"{PATH}/assign", json={"ids": [face_id]}).status_code == assign
+            assert client.post(f"{PATH}/ignore", json={"ids": [face_id]}).status_code == assign
             assert client.delete(PATH).status_code == erase

@@ -189,6 +189,8 @@ def test_collections_keys_audit_jobs_and_status(client):
     assert client.unknown_faces.erase_all(collection="visitors").erased == 0
     assert client.reembeddings.get(collection="visitors").job is None
     assert list(client.reembeddings.missing(collection="visitors")) == []
+    assert client.unknown_faces.list(ignored=True, collection="visitors").ignored_faces == 0
+    assert client.unknown_faces.ignore(["f" * 32], collection="visitors").faces == 0
     assert client.status()
     assert client.readiness().status == "ready"
     assert client.capabilities()["models"]

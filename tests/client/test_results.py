@@ -88,6 +88,7 @@ PAIRS = [
     (strangers.UnknownGroupAnswer, review.UnknownGroup),
     (strangers.UnknownAnswer, review.Unknown),
     (strangers.AssignedAnswer, review.Assigned),
+    (strangers.IgnoredAnswer, review.Ignored),
     (strangers.ForgottenAnswer, review.Forgotten),
     (state.WorkersStatus, status.Workers),
     (state.ModelStatus, status.LoadedModel),

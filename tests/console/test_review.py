@@ -50,6 +50,12 @@ def test_an_unknown_face_gets_a_name_and_another_is_ignored(open_console, lobby,
     page.get_by_text("1 face belongs to Ada now.").wait_for()
     page.get_by_text("1 face of nobody known").wait_for()
     page.get_by_role("button", name="Ignore").click()
+    page.get_by_text("1 face is ignored. Until its days are over").wait_for()
+    assert lobby.http.get(f"/collections/{LOBBY}/unknown").json()["ignored_faces"] == 1
+    page.get_by_role("button", name="Show those ignored").click()
+    page.get_by_role("button", name="Ignore no longer").click()
+    page.get_by_role("button", name="Back to the others").click()
+    page.get_by_role("button", name="Erase", exact=True).click()
     page.get_by_role("button", name="Erase for good").click()
     page.get_by_text("1 face was erased.").wait_for()
     assert lobby.http.get(f"/collections/{LOBBY}/unknown").json()["faces"] == 0

@@ -17,6 +17,7 @@ from vultus.records.liveness import LivenessRule, LivenessVerdict
 from vultus.service.review import unknown_faces as reviewing
 from vultus.storage.audit import Act, Audit
 from vultus.storage.database import open_database
+from vultus.wiring import background
 
 DAYS = {"keep_unknown_days": 3}
 
@@ -185,11 +186,22 @@ def test_faces_go_by_their_age_and_when_the_policy_is_taken_away(door):
     assert door.gallery.collection("default").unknown_faces == 0
 
 
+def test_a_command_erases_what_is_over_where_no_server_does(door, monkeypatch):
+    door.service.identification.find(drawn_photo(2))
+    background.erase_expired(door.service)
+    assert len(kept(door)) == 1
+    monkeypatch.setattr(background, "utc_now", lambda: datetime.now(UTC) + timedelta(days=4))
+    background.erase_expired(door.service)
+    assert kept(door) == []
+
+
 def test_what_is_kept_erased_and_assigned_has_its_line(door):
     service = door.service.acting_as(Act("k1"))
     service.identification.find(drawn_photo(2))
     service.identification.find(drawn_photo(3))
     (first,), (second,) = kept(door)
+    for ignored in (True, True, False):  # the second changes nothing
+        service.unknown_faces.ignore("default", [first], ignored=ignored)
     service.unknown_faces.erase("default", [first])
     service.unknown_faces.assign("default", [second], "bob")
     lines = [
@@ -198,12 +210,45 @@ def test_what_is_kept_erased_and_assigned_has_its_line(door):
     assert [action for action, _ in lines] == [
         "unknown.keep",
         "unknown.keep",
+        "unknown.ignore",
+        "unknown.recall",
         "unknown.erase",
         "enroll",
         "unknown.assign",
     ]
-    assert lines[2][1] == (first,)
-    assert lines[4][1] == (second,)
+    assert [lines[i][1] for i in (2, 3, 4)] == [(first,)] * 3
+    assert lines[6][1] == (second,)
+
+
+def test_somebody_who_is_ignored_is_not_kept_again_until_the_days_are_over(door, monkeypatch):
+    again_and_again(monkeypatch)
+    door.service.identification.find(drawn_photo(2))
+    ((ignored,),) = kept(door)
+    seen_at = door.gallery.unknown_faces.faces("default")[0].seen_at
+    assert door.service.unknown_faces.ignore("default", [ignored]) == 1
+    for noise in (3, 5):
+        door.service.identification.find(drawn_photo(2, photo=noise, noise=noise))
+    door.service.identification.find(drawn_photo(3))
+    assert [len(group) for group in kept(door)] == [1]  # the other stranger
+    (group,) = door.service.unknown_faces.groups("default", ignored=True)
+    assert [(face.id, face.seen_at) for face in group.faces] == [(ignored, seen_at)]
+    assert door.gallery.collection("default").unknown_faces == 2
+    door.service.unknown_faces.erase_old(datetime.now(UTC) + timedelta(days=4))
+    door.service.identification.find(drawn_photo(2))
+    assert [len(group) for group in kept(door)] == [1]
+    assert door.service.unknown_faces.groups("default", ignored=True) == ()
+
+
+def test_ignored_faces_are_assigned_erased_and_given_up_with_the_policy(door):
+    for person in (2, 3, 4):
+        door.service.identification.find(drawn_photo(person))
+    first, second, _ = (face_id for (face_id,) in kept(door))
+    door.service.unknown_faces.ignore("default", [face_id for (face_id,) in kept(door)])
+    assert door.service.unknown_faces.assign("default", [first], "bob")[0].id == "bob"
+    assert door.service.unknown_faces.erase("default", [second]) == 1
+    assert door.service.unknown_faces.ignored_count("default") == 1
+    door.service.galleries.change_policies("default", {"keep_unknown_days": None})
+    assert door.service.unknown_faces.ignored_count("default") == 0
 
 
 def test_a_search_is_answered_also_where_its_face_cannot_be_kept(door, monkeypatch):

@@ -66,6 +66,24 @@ def test_the_newest_are_kept_and_only_recent_ones_compared(store, monkeypatch):
     assert store.embeddings_since("people", NOW + timedelta(days=1), limit=9).shape == (0, 16)
 
 
+def test_ignored_faces_are_listed_apart_and_go_with_the_others(gallery, store):
+    for seed, days in ((1, 0), (2, 1), (3, 3)):
+        keep(store, seed, NOW - timedelta(days=days))
+    first, second, third = (found.id for found in store.faces("people"))
+    assert store.ignore("people", [second, third, "f" * 32], ignored=True) == 2
+    assert [found.id for found in store.faces("people")] == [first]
+    assert [found.id for found in store.faces("people", ignored=True)] == [second, third]
+    assert store.ignored_count("people") == 2
+    assert len(store.ignored_embeddings("people", NOW)) == 1  # the third is over, and only not erased yet
+    store.erase_old(NOW)
+    assert [found.id for found in store.faces("people", ignored=True)] == [second]
+    assert store.ignore("people", [second], ignored=False) == 1
+    assert [found.id for found in store.faces("people")] == [first, second]
+    assert store.ignored_embeddings("people", NOW).shape == (0, 16)
+    store.ignore("people", [second], ignored=True)
+    assert store.erase("people") == 2
+
+
 def test_what_is_old_or_of_a_policy_taken_away_is_erased(gallery, store):
     keep(store, 1, NOW - timedelta(days=3))
     keep(store, 2, NOW)

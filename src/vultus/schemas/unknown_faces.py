@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from vultus.records.answers import EnrolledPhoto
 from vultus.records.review import UnknownFace, UnknownGroup
 from vultus.records.stored import Subject
-from vultus.schemas.field_types import FaceId, PersonName, SubjectId
+from vultus.schemas.field_types import FaceId, Flag, PersonName, SubjectId
 from vultus.schemas.requests import CallFields
 
 FaceIds = Annotated[list[FaceId], Field(min_length=1, max_length=100)]
@@ -22,6 +22,13 @@ class AssignFields(CallFields):
     ids: FaceIds = Field(description="The unknown faces, all of one person.")
     subject: SubjectId | None = Field(None, description="Whose they are; created when new. Default: a new one.")
     name: PersonName | None = Field(None, description="The name of the subject.")
+
+
+class IgnoreFields(CallFields):
+    """POST /collections/{collection}/unknown/ignore."""
+
+    ids: FaceIds = Field(description="The unknown faces to ignore.")
+    ignored: Flag = Field(True, description="false: take it back, so that they are listed again.")
 
 
 class ForgetFields(CallFields):
@@ -47,7 +54,8 @@ class UnknownGroupAnswer(BaseModel):
 class UnknownAnswer(BaseModel):
     collection: str
     keep_days: int | None = Field(description="How long faces are kept; null: none is.")
-    faces: int = Field(description="How many are kept in all.")
+    faces: int = Field(description="How many are listed or left out by `limit`.")
+    ignored_faces: int = Field(description="How many are ignored; they are kept as long as the others.")
     groups: list[UnknownGroupAnswer] = Field(description="The largest first.")
     more_groups: bool = Field(description="Whether `limit` left out some.")
 
@@ -59,16 +67,25 @@ class AssignedAnswer(BaseModel):
     face_ids: list[str] = Field(description="The enrolled faces, in the order of `ids`.")
 
 
+class IgnoredAnswer(BaseModel):
+    collection: str
+    faces: int = Field(description="How many of the faces are still kept, and are as `ignored` says now.")
+    ignored: bool
+
+
 class ForgottenAnswer(BaseModel):
     collection: str
     erased: int = Field(description="How many faces were there and were erased.")
 
 
-def unknown_answer(collection: str, keep_days: int | None, groups: Sequence[UnknownGroup], limit: int) -> UnknownAnswer:
+def unknown_answer(
+    collection: str, keep_days: int | None, groups: Sequence[UnknownGroup], ignored_faces: int, limit: int
+) -> UnknownAnswer:
     return UnknownAnswer(
         collection=collection,
         keep_days=keep_days,
         faces=sum(len(group.faces) for group in groups),
+        ignored_faces=ignored_faces,
         groups=[_group(group) for group in groups[:limit]],
         more_groups=len(groups) > limit,
     )

@@ -479,6 +479,7 @@ jobs.append_column(Column("creator", Text))  # the id of the key that made it, o
 api_keys.append_column(Column("kind", Text))  # NULL: native; see `client_keys/client_kinds.py`
 audit.append_column(Column("decisions", Text))  # a JSON list; see `records/decisions.py`
 for _name, _type in (("writer", Text), ("number", Number), ("previous", LargeBinary), ("digest", LargeBinary)):
+unknown_faces.append_column(Column("ignored", Integer, nullable=False, server_default=text("0")))
     audit.append_column(Column(_name, _type))  # NULL in lines of releases before; see `sealing/audit_chains.py`
 
 # One row: the id of the installation key that the rows are sealed with.

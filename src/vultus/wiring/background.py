@@ -61,10 +61,11 @@ def finish_what_was_begun(service: FaceService, settings: Settings) -> None:
 
 def erase_expired(service: FaceService) -> None:
     """What a server would have done in the meantime; a command may be all that runs."""
-    galleries = service.acting_as(Act(THE_SERVER)).galleries
+    ours = service.acting_as(Act(THE_SERVER))
     try:
-        while galleries.erase_expired(utc_now()):
+        while ours.galleries.erase_expired(utc_now()):
             pass
+        ours.unknown_faces.erase_old(utc_now())
     except StorageFailed as exc:  # a full disk must not keep anyone from searching, who finds no expired subject
         log.warning("expired subjects are not erased yet: %s", exc)
 

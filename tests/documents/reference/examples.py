@@ -122,6 +122,7 @@ REVIEW = ReferencePage(
         ),
         Example('vultus.unknown_faces.photo("UNKNOWN_ID", collection="lobby")'),
         Example('vultus.unknown_faces.assign(["UNKNOWN_ID"], subject="visitor-1", collection="lobby")'),
+        Example('vultus.unknown_faces.ignore(["OTHER_ID"], collection="lobby")'),
         Example('vultus.unknown_faces.erase(["OTHER_ID"], collection="lobby")'),
         Example('vultus.unknown_faces.erase_all(collection="lobby")'),
     ),

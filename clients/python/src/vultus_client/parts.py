@@ -97,6 +97,7 @@ class UnknownFaces(Bound[S]):
     photo = Method(review.unknown_photo)
     assign = Method(review.assign_unknown)
     erase = Method(review.erase_unknown)
+    ignore = Method(review.ignore_unknown)
     erase_all = Method(review.erase_all_unknown)
 
 

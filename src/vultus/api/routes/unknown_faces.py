@@ -1,4 +1,4 @@
-"""Faces of nobody known, for review. Scopes: read to look, enroll to assign, erase to erase."""
+"""Faces of nobody known, for review. Scopes: read to look, enroll to assign and to ignore, erase to erase."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vultus.api.middleware.path_segments import CollectionPath, IdPath
 from vultus.api.openapi import RESOURCE_ERRORS, only_json
 from vultus.api.state import State
 from vultus.schemas import unknown_faces as shapes
-from vultus.schemas.field_types import PlainInteger
+from vultus.schemas.field_types import Flag, PlainInteger
 from vultus.storage.audit import UNKNOWN_PHOTO
 
 router = APIRouter(tags=["review"], responses=RESOURCE_ERRORS)
@@ -22,16 +22,18 @@ router = APIRouter(tags=["review"], responses=RESOURCE_ERRORS)
 MayRead = Annotated[Caller, Security(Gate("read"))]
 MayReadPhoto = Annotated[Caller, Security(Gate("read", action=UNKNOWN_PHOTO))]
 MayAssign = Annotated[Caller, Security(Gate("enroll", action="unknown.assign", changes=True))]
+MayIgnore = Annotated[Caller, Security(Gate("enroll", action="unknown.ignore", changes=True))]
 MayErase = Annotated[Caller, Security(Gate("erase", action="unknown.erase", changes=True))]
 IDS = {"ids": ["0123456789abcdef0123456789abcdef"]}
 
 
 class GroupsQuery(BaseModel):
-    """How many groups."""
+    """Which groups, and how many."""
 
     model_config = ConfigDict(extra="forbid")
 
     limit: PlainInteger = Field(100, ge=1, le=1000, description="Most groups to answer.")
+    ignored: Flag = Field(False, description="Those that are ignored, in place of the others.")
 
 
 @router.get("/collections/{collection}/unknown")
@@ -42,8 +44,9 @@ async def list_unknown(
     caller.require_collection(collection)
     service = state.system().service
     bound = await state.run(service.context.gallery.binding, collection)
-    groups = await state.run(service.unknown_faces.groups, collection)
-    return shapes.unknown_answer(collection, bound.policies.keep_unknown_days, groups, query.limit)
+    groups = await state.run(service.unknown_faces.groups, collection, ignored=query.ignored)
+    ignored = await state.run(service.unknown_faces.ignored_count, collection)
+    return shapes.unknown_answer(collection, bound.policies.keep_unknown_days, groups, ignored, query.limit)
 
 
 @router.get(
@@ -78,6 +81,21 @@ async def assign_unknown(
     assign = state.system().service.acting_as(caller.act).unknown_faces.assign
     subject, added = await state.run(assign, collection, fields.ids, fields.subject, name=fields.name)
     return shapes.assigned_answer(subject, added)
+
+
+@router.post("/collections/{collection}/unknown/ignore", openapi_extra=only_json(shapes.IgnoreFields, IDS))
+async def ignore_unknown(
+    request: Request, collection: CollectionPath, caller: MayIgnore, state: State
+) -> shapes.IgnoredAnswer:
+    """Do not list some unknown faces, and keep none of these people again until the faces' days are over.
+
+    Or take it back. Nothing is added to an ignored face, so its time does not begin again.
+    """
+    caller.require_collection(collection)
+    fields = await read_fields(request, shapes.IgnoreFields)
+    ignore = state.system().service.acting_as(caller.act).unknown_faces.ignore
+    there = await state.run(ignore, collection, fields.ids, ignored=fields.ignored)
+    return shapes.IgnoredAnswer(collection=collection, faces=there, ignored=fields.ignored)
 
 
 @router.post("/collections/{collection}/unknown/erase", openapi_extra=only_json(shapes.ForgetFields, IDS))

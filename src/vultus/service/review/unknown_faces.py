@@ -2,7 +2,7 @@
 
 A face is kept only of a photo, and only where it is good enough to enroll it: above the quality floor of the
 collection, not too damaged to decide on, and live where that was judged. A person seen again within REPEAT is not kept
-again.
+again, nor is one who is ignored while a face of theirs is kept: nothing is added, so the days do not begin again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+import numpy as np
 
 from vultus.errors import InvalidRequest, VultusError
 from vultus.records.answers import Candidate, EnrolledPhoto, Identification
@@ -58,10 +60,25 @@ class UnknownFaces:
             except VultusError as exc:
                 log.warning("an unknown face of collection %s was not kept: %s", gallery.name, type(exc).__name__)
 
-    def groups(self, collection: str) -> tuple[UnknownGroup, ...]:
-        """All that are kept, by person as far as that can be told. Raises InvalidRequest, ModelMismatch."""
+    def groups(self, collection: str, *, ignored: bool = False) -> tuple[UnknownGroup, ...]:
+        """All that are kept, those that are ignored or the others, by person as far as that can be told.
+
+        Raises InvalidRequest, ModelMismatch.
+        """
         bound = self._context.gallery.binding(collection)
-        return grouped(self._context.model_of(bound), self._context.gallery.unknown_faces.faces(collection))
+        faces = self._context.gallery.unknown_faces.faces(collection, ignored=ignored)
+        return grouped(self._context.model_of(bound), faces)
+
+    def ignored_count(self, collection: str) -> int:
+        """How many of the kept faces are ignored."""
+        return self._context.gallery.unknown_faces.ignored_count(collection)
+
+    def ignore(self, collection: str, face_ids: Sequence[str], *, ignored: bool = True) -> int:
+        """Do not list these faces, and keep none of their persons again while they are kept; or take that back.
+
+        Their time stays: when it is over they are erased, and their persons are strangers again. How many there were.
+        """
+        return self._context.gallery.unknown_faces.ignore(collection, face_ids, ignored=ignored)
 
     def crop(self, collection: str, face_id: str) -> bytes:
         """The picture of a face, a JPEG. Raises NotFound."""
@@ -121,9 +138,10 @@ class UnknownFaces:
         rule = model.thresholds().for_fpir(rate, max(templates, 1))
         if any(rule.reached(line.similarity, line.score) for line in lines):
             return False
-        since = datetime.now(UTC) - REPEAT
-        recent = self._context.gallery.unknown_faces.embeddings_since(gallery.name, since, limit=RECENT_FACES)
-        return not SamePerson(model).is_among(template.embedding, recent)
+        now, kept = datetime.now(UTC), self._context.gallery.unknown_faces
+        recent = kept.embeddings_since(gallery.name, now - REPEAT, limit=RECENT_FACES)
+        known = np.concatenate([recent, kept.ignored_embeddings(gallery.name, now)])
+        return not SamePerson(model).is_among(template.embedding, known)
 
     def _keep(self, gallery: Collection, detected: DetectedPhoto, face: Face, template: Template) -> None:
         crop, side, inside = self._context.pipeline.kept_crop(detected, face)

@@ -1,7 +1,8 @@
 """UnknownFaceStore: faces of nobody known, kept for a while in collections whose policy asks for it.
 
 A row holds all of a face: its embedding, a small picture, the time. So it goes as a whole: by its age, when it is
-assigned or erased, with its collection, or when the policy is taken away. Nothing of it is in the photo store.
+assigned or erased, with its collection, or when the policy is taken away. Nothing of it is in the photo store. One that
+is ignored goes as the others do; until then it is not listed, and its person is not kept again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, or_, select, update
 
 from vultus.errors import NotFound
 from vultus.records.review import KeptFace, UnknownFace
@@ -28,6 +29,7 @@ from vultus.storage.subjects import in_chunks
 
 MOST_KEPT = 2_000  # faces of a collection; where more come, the oldest go
 KEEP, ERASE, ASSIGN, RETENTION = "unknown.keep", "unknown.erase", "unknown.assign", "unknown.retention"
+IGNORE, RECALL = "unknown.ignore", "unknown.recall"
 _U = t.unknown_faces.c
 _SHOWN = [column for column in t.unknown_faces.columns if column.name not in ("crop", "seal")]
 
@@ -56,17 +58,33 @@ class UnknownFaceStore:
         """The embeddings, (N, D), of at most `limit` faces that were seen since; the newest."""
         with self._database.reading() as connection:
             row = collection_row(connection, collection)
-            some = (_U.collection_pk == row.pk, _U.space == row.space, _U.seen_at >= moment)
-            found = connection.scalars(select(_U.embedding).where(*some).order_by(_U.seen_at.desc()).limit(limit)).all()
-            return np.stack(found) if found else np.empty((0, row.dimension), np.float32)
+            return _embeddings(connection, row, _U.seen_at >= moment, limit)
 
-    def faces(self, collection: str) -> tuple[UnknownFace, ...]:
-        """All faces, the newest first. Raises: SealBroken, when one was changed from outside."""
+    def ignored_embeddings(self, collection: str, now: datetime) -> Float32:
+        """The embeddings, (N, D), of the faces that are ignored and whose time is not over."""
+        with self._database.reading() as connection:
+            row = collection_row(connection, collection)
+            due = _due(collection_of(row).policies.keep_unknown_days, now)
+            return _embeddings(connection, row, (_U.ignored == 1) & ~due, MOST_KEPT)
+
+    def ignored_count(self, collection: str) -> int:
+        """How many faces are ignored."""
+        with self._database.reading() as connection:
+            row = collection_row(connection, collection)
+            some = (_U.collection_pk == row.pk, _U.space == row.space, _U.ignored == 1)
+            return connection.execute(select(func.count()).where(*some)).scalar_one()
+
+    def faces(self, collection: str, *, ignored: bool = False) -> tuple[UnknownFace, ...]:
+        """All faces that are ignored, or that are not, the newest first.
+
+        Raises: SealBroken, when one was changed from outside.
+        """
         with self._database.reading() as connection:
             row = collection_row(connection, collection)
             statement: Select[Any] = select(*_SHOWN, sound(t.unknown_faces).label("sound"))
             statement = statement.order_by(_U.seen_at.desc(), _U.pk.desc())
-            rows = connection.execute(statement.where(_U.collection_pk == row.pk, _U.space == row.space))
+            some = (_U.collection_pk == row.pk, _U.space == row.space, _U.ignored == int(ignored))
+            rows = connection.execute(statement.where(*some))
             return tuple(_face(one) for one in rows)
 
     def crop(self, collection: str, face_id: str) -> bytes:
@@ -96,6 +114,18 @@ class UnknownFaceStore:
             if face_id not in found:
                 raise _not_kept(face_id)
         return tuple((_face(found[one]), found[one].crop) for one in face_ids)
+
+    def ignore(self, collection: str, face_ids: Sequence[str], *, ignored: bool) -> int:
+        """Ignore these faces, or do so no longer; how many of them there were. Their time stays."""
+        with self._database.writing() as connection:
+            row = collection_row(connection, collection, lock=True)
+            named = (_U.collection_pk == row.pk, _U.space == row.space, _U.id.in_(tuple(face_ids)))
+            there = connection.scalars(select(_U.id).where(*named)).all()
+            other = update(t.unknown_faces).where(*named, _U.ignored != int(ignored)).values(ignored=int(ignored))
+            if changed := connection.scalars(other.returning(_U.id)).all():
+                action = IGNORE if ignored else RECALL
+                record(connection, self._act, action, collection=collection, objects=sorted(changed))
+            return len(there)
 
     def erase(self, collection: str, face_ids: Sequence[str] | None = None, *, action: str = ERASE) -> int:
         """Erase these faces (None: all of the collection); how many there were."""
@@ -128,6 +158,13 @@ class UnknownFaceStore:
 def erase_unknown(connection: Connection, collection_pk: int) -> None:
     """Erase all unknown faces of a collection, whose policy was taken away."""
     connection.execute(delete(t.unknown_faces).where(_U.collection_pk == collection_pk))
+
+
+def _embeddings(connection: Connection, collection: Row[Any], condition: ColumnElement[bool], limit: int) -> Float32:
+    """Of the newest faces for which the condition holds, (N, D)."""
+    some = (_U.collection_pk == collection.pk, _U.space == collection.space, condition)
+    found = connection.scalars(select(_U.embedding).where(*some).order_by(_U.seen_at.desc()).limit(limit)).all()
+    return np.stack(found) if found else np.empty((0, collection.dimension), np.float32)
 
 
 def _due(days: int | None, now: datetime) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vultus_client.request import Call, Defaults, body_of, bytes_of, path_of, query_of, record_of
 from vultus_client.results.jobs import Job
-from vultus_client.results.review import Assigned, Dismissed, Duplicates, Forgotten, Unknown
+from vultus_client.results.review import Assigned, Dismissed, Duplicates, Forgotten, Ignored, Unknown
 
 
 def search_duplicates(defaults: Defaults, *, collection: str | None = None) -> Call[Job]:
@@ -29,9 +29,14 @@ def dismiss_duplicate(
     return Call(method="POST", path=path, read=record_of(Dismissed), body=body)
 
 
-def list_unknown(defaults: Defaults, *, limit: int | None = None, collection: str | None = None) -> Call[Unknown]:
-    """The faces that searches found to be of nobody known, where the collection keeps them, by person."""
-    path, query = _unknown(defaults, collection), query_of(limit=limit)
+def list_unknown(
+    defaults: Defaults, *, limit: int | None = None, ignored: bool | None = None, collection: str | None = None
+) -> Call[Unknown]:
+    """The faces that searches found to be of nobody known, where the collection keeps them, by person.
+
+    ignored: True lists those that are ignored, in place of the others.
+    """
+    path, query = _unknown(defaults, collection), query_of(limit=limit, ignored=ignored)
     return Call(method="GET", path=path, read=record_of(Unknown), query=query)
 
 
@@ -52,6 +57,17 @@ def assign_unknown(
     """Enroll unknown faces for a subject, created when new. They are not unknown any more."""
     path, body = f"{_unknown(defaults, collection)}/assign", body_of(ids=list(ids), subject=subject, name=name)
     return Call(method="POST", path=path, read=record_of(Assigned), body=body, repeatable=False)
+
+
+def ignore_unknown(
+    defaults: Defaults, ids: Sequence[str], *, ignored: bool | None = None, collection: str | None = None
+) -> Call[Ignored]:
+    """Do not list some unknown faces, nor keep these people again until the faces' days are over.
+
+    ignored: False takes it back.
+    """
+    path, body = f"{_unknown(defaults, collection)}/ignore", body_of(ids=list(ids), ignored=ignored)
+    return Call(method="POST", path=path, read=record_of(Ignored), body=body)
 
 
 def erase_unknown(defaults: Defaults, ids: Sequence[str], *, collection: str | None = None) -> Call[Forgotten]:

@@ -69,11 +69,15 @@ class UnknownGroup(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown(Record):
-    """The unknown faces that a collection keeps. keep_days: how long; None: it keeps none. faces: how many in all."""
+    """The unknown faces that a collection keeps. keep_days: how long; None: it keeps none.
+
+    faces: how many are listed, also those that the limit left out. ignored_faces: how many are ignored.
+    """
 
     collection: str
     keep_days: int | None
     faces: int
+    ignored_faces: int
     groups: tuple[UnknownGroup, ...]
     more_groups: bool
 
@@ -86,6 +90,15 @@ class Assigned(Record):
     name: str | None
     collection: str
     face_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ignored(Record):
+    """Unknown faces that are not listed, or are again. faces: how many of those named are still kept."""
+
+    collection: str
+    faces: int
+    ignored: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ export const ACTIONS = [
   ...["subject.update", "subject.rename", "subject.merge", "subject.erase", "subject.export", "subject.expire", "subject.retention", "undo"],
   ...["collection.create", "collection.policy", "collection.erase", "policy.override"],
   ...["duplicates", "duplicates.dismiss", "duplicates.recall"],
-  ...["unknown.keep", "unknown.photo", "unknown.assign", "unknown.erase", "unknown.retention"],
+  ...["unknown.keep", "unknown.photo", "unknown.assign", "unknown.ignore", "unknown.recall", "unknown.erase", "unknown.retention"],
   ...["key.create", "key.rotate", "key.revoke"],
   ...["backup", "restore", "export", "erasure.replay", "move", "job.create", "job.cancel"],
   ...["reembed", "reembed.switch", "reembed.finish", "reembed.abandon", "seals.anew", "audit.prune", "audit.lost"],

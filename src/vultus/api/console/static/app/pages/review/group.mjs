@@ -11,7 +11,8 @@ export const UnknownFace = ({ collection, face, alt = "" }) => html`
   <${StoredPhoto} path=${address`collections/${collection}/unknown/${face.id}/photo`} alt=${alt} />
 `;
 
-export function Group({ collection, group, onOpen }) {
+// ignored: whether these are the faces that are not to be listed.
+export function Group({ collection, group, ignored, onOpen, onIgnore }) {
   const { faces, first_seen: first, last_seen: last } = group;
   const seen = t("review.seen", { count: faces.length });
   return html`
@@ -24,7 +25,8 @@ export function Group({ collection, group, onOpen }) {
       <p class="hint">${faces.length > 1 ? t("review.seen_from", { first: moment(first), last: moment(last) }) : moment(last)}</p>
       <div class="row tight">
         ${session.get().may("enroll") && html`<button type="button" class="button small" onClick=${() => onOpen("assign")}>${t("review.assign")}</button>`}
-        ${session.get().may("erase") && html`<button type="button" class="button small" onClick=${() => onOpen("erase")}>${t("review.ignore")}</button>`}
+        ${session.get().may("enroll") && html`<button type="button" class="button small" onClick=${onIgnore}>${t(ignored ? "review.not_ignore" : "review.ignore")}</button>`}
+        ${session.get().may("erase") && html`<button type="button" class="button small" onClick=${() => onOpen("erase")}>${t("review.erase")}</button>`}
       </div>
     </li>
   `;
