@@ -59,6 +59,7 @@ def run(small: Small, surroundings: Path) -> Run:
         """sent: on standard input."""
         openers = Openers(
             open_system=open_small,
+            open_worker=lambda settings, duties: open_small(settings),
             open_vision=lambda settings: Vision(small.service.context.pipeline, cast(ModelRegistry, small.models)),
             run_self_test=lambda settings: SELF_TEST,
         )

@@ -49,6 +49,8 @@ COMMANDS = {
     "collections": LazyCommand("collections", "app", "Collections: list, show, create, set policies."),
     "subjects": LazyCommand("kept_subjects", "app", "Subjects: list, show, erase, export, rename, merge, undo."),
     "faces": LazyCommand("faces", "app", "Faces: list, show, erase."),
+    "duplicates": LazyCommand("review.duplicates", "app", "Subjects that may be one person: search, list, dismiss."),
+    "unknown": LazyCommand("review.unknown", "app", "Faces of nobody known: list, look at, assign, ignore, erase."),
     "models": LazyCommand("models", "app", "Models: list, show, pull, prepare, verify, remove."),
     "keys": LazyCommand("key_import", "app", "API keys: create, import, list, rotate, revoke."),
     "audit": LazyCommand("audit", "app", "The audit: who did what."),

@@ -127,12 +127,12 @@ def reembed(
         else:
             requests.start(collection, model_name=model, drop_missing=drop_missing)
         if not finish:
-            _run_here(system, settings, as_json)
+            run_queued(system, settings, "faces embedded again", bar=not as_json)
         _show(requests, collection, as_json)
 
 
-def _run_here(system: System, settings: Settings, as_json: bool) -> None:
-    """Run what is queued, unless a server does."""
+def run_queued(system: System, settings: Settings, label: str, *, bar: bool) -> None:
+    """Run what is queued, unless a server does. label: of the progress; bar: False with --json."""
     with ExitStack() as stack:
         try:
             stack.enter_context(serving_alone(settings.data_dir))
@@ -144,7 +144,7 @@ def _run_here(system: System, settings: Settings, as_json: bool) -> None:
             return
         system.gallery.jobs.resume_interrupted()
         runner = job_runner(system.service)
-        report = stack.enter_context(counted("faces embedded again", bar=not as_json, otherwise=_say_faces))
+        report = stack.enter_context(counted(label, bar=bar, otherwise=_say_faces))
         while runner.run_next(report):
             pass
 

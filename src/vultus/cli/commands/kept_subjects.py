@@ -132,14 +132,14 @@ def export_person(
         subject = full_subject(kept.gallery, collection, subject)
         found = export_of(kept.gallery, kept.photos, collection, subject)
         kept.gallery.record_export(collection, found.face_ids)
-        size = _write_new(to, found.chunks)
+        size = write_new_file(to, found.chunks)
     if as_json:
         print_json({"subject": subject, "file": str(to), "bytes": size, "faces": len(found.face_ids)})
     else:
         print_lines([f"all that is held on {subject} is in {to}: {len(found.face_ids)} faces, {size} bytes"])
 
 
-def _write_new(path: Path, chunks: Iterable[bytes]) -> int:
+def write_new_file(path: Path, chunks: Iterable[bytes]) -> int:
     """Write a file that only this user may read; it is there as a whole or not at all. Its bytes."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)

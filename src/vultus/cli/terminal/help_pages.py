@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 GROUPS = {
     "Start": ("serve", "doctor", "models", "keys"),
-    "People": ("enroll", "verify", "find", "import", "subjects", "faces"),
+    "People": ("enroll", "verify", "find", "import", "subjects", "faces", "duplicates", "unknown"),
     "Gallery": ("collections", "export", "reembed", "search-recall"),
     "Operate": ("status", "health", "backup", "restore", "check", "move", "audit", "jobs"),
     "Measure": ("evaluate", "calibrate"),
@@ -34,6 +34,8 @@ USAGE = {
     "import": Usage("vultus import photos --collection staff", MAKES_DATA),
     "subjects": Usage("vultus subjects show anna", DATA),
     "faces": Usage("vultus faces list --collection staff", DATA),
+    "duplicates": Usage("vultus duplicates search --collection staff", DATA),
+    "unknown": Usage("vultus unknown list --collection staff", DATA),
     "collections": Usage("vultus collections set staff --target-fpir 0.001", f"{DATA}; to create one, {MODELS} too"),
     "export": Usage("vultus export staff.tar --collection staff", DATA),
     "reembed": Usage("vultus reembed staff --model auraface-v1", f"{MODELS} and the data folder with its photos"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vultus.records.review import SimilarPairs
 from vultus.records.stored import Job
 from vultus.service.context import ServiceContext
+from vultus.storage.gallery import Gallery
 
 DUPLICATES = "duplicates"  # the kind of its jobs, and their action in the audit
 
@@ -24,10 +25,7 @@ class Duplicates:
 
     def found(self, collection: str, *, limit: int) -> SimilarPairs:
         """What the last search found, without the pairs that were dismissed. Raises CollectionNotFound."""
-        gallery = self._context.gallery
-        pairs = gallery.similar_pairs.page(collection, limit=limit + 1)
-        jobs = gallery.jobs.of_collection(DUPLICATES, collection)
-        return SimilarPairs(pairs[:limit], len(pairs) > limit, jobs[0] if jobs else None)
+        return found_pairs(self._context.gallery, collection, limit=limit)
 
     def dismiss(self, collection: str, subject: str, other: str, *, dismissed: bool = True) -> None:
         """Say that two subjects are different people, or take that back.
@@ -35,3 +33,10 @@ class Duplicates:
         Raises CollectionNotFound, SubjectNotFound, InvalidRequest.
         """
         self._context.gallery.similar_pairs.dismiss(collection, subject, other, dismissed=dismissed)
+
+
+def found_pairs(gallery: Gallery, collection: str, *, limit: int) -> SimilarPairs:
+    """What the last search found, without the pairs that were dismissed. Raises CollectionNotFound."""
+    pairs = gallery.similar_pairs.page(collection, limit=limit + 1)
+    jobs = gallery.jobs.of_collection(DUPLICATES, collection)
+    return SimilarPairs(pairs[:limit], len(pairs) > limit, jobs[0] if jobs else None)
