@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import inspect
 import io
 import re
@@ -183,14 +184,16 @@ def test_collections_keys_audit_jobs_and_status(client):
 
     lines = list(client.audit.lines(action="key.create", page_size=1, since=datetime.now(UTC) - timedelta(minutes=9)))
     assert {line.outcome for line in lines} == {"ok"}
+    table = list(csv.DictReader(client.audit.csv(action="key.create", limit=1).splitlines()))
+    assert [(line["number"], line["action"]) for line in table] == [(str(lines[0].number), "key.create")]
     assert [one.kind for one in client.jobs.list()] in ([], ["enroll"] * 3)
     assert client.duplicates.get(collection="visitors").pairs == ()
     assert client.unknown_faces.list(collection="visitors").groups == ()
+    assert client.unknown_faces.list(ignored=True, collection="visitors").ignored_faces == 0
+    assert client.unknown_faces.ignore(["f" * 32], collection="visitors").faces == 0
     assert client.unknown_faces.erase_all(collection="visitors").erased == 0
     assert client.reembeddings.get(collection="visitors").job is None
     assert list(client.reembeddings.missing(collection="visitors")) == []
-    assert client.unknown_faces.list(ignored=True, collection="visitors").ignored_faces == 0
-    assert client.unknown_faces.ignore(["f" * 32], collection="visitors").faces == 0
     assert client.status()
     assert client.readiness().status == "ready"
     assert client.capabilities()["models"]

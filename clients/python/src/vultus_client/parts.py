@@ -59,6 +59,7 @@ class Audit(Bound[S]):
     """Who did what."""
 
     lines = Listing(administration.audit_lines)
+    csv = Method(administration.audit_csv)
 
 
 class Jobs(Bound[S]):
@@ -96,8 +97,8 @@ class UnknownFaces(Bound[S]):
     list = Method(review.list_unknown)
     photo = Method(review.unknown_photo)
     assign = Method(review.assign_unknown)
-    erase = Method(review.erase_unknown)
     ignore = Method(review.ignore_unknown)
+    erase = Method(review.erase_unknown)
     erase_all = Method(review.erase_all_unknown)
 
 

@@ -48,7 +48,7 @@ def status(defaults: Defaults) -> Call[Status]:
 
 
 def capabilities(defaults: Defaults) -> Call[Mapping[str, Any]]:
-    """The models and detectors that are served, and the defaults. Needs no key."""
+    """The models and detectors that are served, the defaults, and the limits, also of bulk jobs. Needs no key."""
     return Call(method="GET", path="/capabilities", read=object_of)
 
 
@@ -128,6 +128,42 @@ def audit_lines(
         limit=page_size,
     )
     return Call(method="GET", path="/audit", read=page_of(AuditLine, "lines"), query=query)
+
+
+def audit_csv(
+    defaults: Defaults,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    key: str | None = None,
+    action: str | None = None,
+    collection: str | None = None,
+    outcome: str | None = None,
+    decision: str | None = None,
+    request_id: str | None = None,
+    face_id: str | None = None,
+    subject: str | None = None,
+    limit: int | None = None,
+) -> Call[str]:
+    """The newest lines of the audit as CSV, with a line of the column names first.
+
+    limit: of lines, 10,000 at most and by default; for older ones ask until= the moment of the last.
+    """
+    query = query_of(
+        since=since,
+        until=until,
+        key=key,
+        action=action,
+        collection=collection or (defaults.collection if subject is not None else None),
+        outcome=outcome,
+        decision=decision,
+        request_id=request_id,
+        face_id=face_id,
+        subject=subject,
+        limit=limit,
+        format="csv",
+    )
+    return Call(method="GET", path="/audit", read=text_of, query=query)
 
 
 def start_reembedding(
