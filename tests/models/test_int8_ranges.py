@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.models.test_card import CARD
-from vultus.errors import ModelInvalid, ModelNotInstalled
+from vultus.errors import ModelInvalid, ModelNotInstalled, StorageFailed
 from vultus.models.card import ModelFile, PackageSource, find_card, in_box_cards, parse_card
 from vultus.models.importers import Importer, Quantizer
 from vultus.models.int8_ranges import Int8Ranges
@@ -166,6 +166,28 @@ def test_each_kind_of_processor_has_a_file_of_its_own(make_store):
     seven.prepare(card)
     assert seven.path(card, "net", "int8").name == "small-int8-7bit.onnx"
     assert eight.path(card, "net", "int8").name == "small-int8.onnx"
+
+
+@pytest.mark.parametrize(("prepared", "needed"), [(8, "small-int8-7bit.onnx"), (7, "small-int8.onnx")])
+def test_a_folder_of_other_processors_that_cannot_be_written_is_named_as_such(make_store, prepared, needed):
+    card = make_card()
+    store = make_store(card, weight_bits=prepared)
+    store.prepare(card)
+    lock = store.folder / ".vultus.lock"
+    lock.unlink()
+    lock.mkdir()  # as on a read-only file system, nothing can be locked; root ignores permissions
+    with pytest.raises(StorageFailed, match=rf"another kind of processor \(small-int8.*\), and this one needs {needed};"):
+        make_store(card, weight_bits=15 - prepared).prepare(card)
+    store.prepare(card)  # where it was prepared it works
+
+
+def test_a_folder_that_cannot_be_written_speaks_of_processors_only_where_they_are_the_reason(make_store):
+    card = make_card()
+    store = make_store(card)
+    (store.folder / ".vultus.lock").mkdir(parents=True)
+    with pytest.raises(StorageFailed, match="could not be prepared in the model folder") as refused:
+        store.prepare(card)
+    assert "processor" not in str(refused.value)
 
 
 def test_an_8_bit_file_under_the_7_bit_name_is_refused_and_made_anew(make_store):

@@ -194,8 +194,23 @@ class ModelStore:
         except OSError as exc:
             raise StorageFailed(
                 f"{card.id} could not be prepared in the model folder {self.folder}: {exc.strerror or exc}; "
-                "make room there, or make the folder writable, or set VULTUS_MODEL_DIR to another one"
+                f"{self._for_other_processors(card)}make room there, or make the folder writable, or set "
+                "VULTUS_MODEL_DIR to another one"
             ) from exc
+
+    def _for_other_processors(self, card: ModelCard) -> str:
+        """That the folder holds the int8 form for processors of another kind alone, as part of a sentence, or nothing.
+
+        Such a folder worked where it was prepared, with VNNI or without.
+        """
+        if card.int8 is None:
+            return ""
+        wanted = card.int8.output_name(self._quantizer.weight_bits)
+        others = [card.int8.output_name(bits) for bits in QUANTIZERS if bits != self._quantizer.weight_bits]
+        there = [name for name in others if (self.folder / name).exists()]
+        if not there or (self.folder / wanted).exists():
+            return ""
+        return f"it was prepared on another kind of processor ({there[0]}), and this one needs {wanted}; "
 
     # --- prepared files -------------------------------------------------------------------------------------------
 
