@@ -43,6 +43,7 @@ from vultus.records.answers import (
 from vultus.records.chosen import FaceChoice, OtherFace, PhotoFaces
 from vultus.records.samples import CollectionSize, LoadedIndex, LoadedModel, Sample, Work
 from vultus.records.seen import Face, Quality, Template
+from vultus.records.servers import FollowedCollection, ServerProcess
 from vultus.records.stored import (
     ApiKey,
     AuditLine,
@@ -69,6 +70,22 @@ QUALITY = Quality(80.0, {"size": 90.0, "sharpness": 70.0})
 LANDMARKS = ((30.2, 40.4), (70.6, 41.0), (50.0, 60.0), (35.0, 80.0), (65.0, 80.0))
 FACE = Face((10.4, 20.6, 90.0, 110.0), np.array(LANDMARKS, np.float32), 0.99)
 
+SERVER = ServerProcess(
+    id="5f0c8f9e7f3b4a569d0c2b1d7a3e4c10",
+    host="web-1",
+    process_id=17,
+    living=True,
+    version="0.1.0",
+    started_at=NOW,
+    seen_at=NOW,
+    ahead_seconds=0.0123,
+    search="memory",
+    model_id="tiny",
+    model_sha256="a" * 64,
+    pipeline_version=1,
+    calibrations="b" * 64,
+    followed=(FollowedCollection("staff", 40, behind=2), FollowedCollection("guests", 3, behind=0)),
+)
 SAMPLE = Sample(
     at=NOW,
     database_up=True,
@@ -82,6 +99,7 @@ SAMPLE = Sample(
     last_backup=NOW,
     device="cpu",
     arithmetic="int8",
+    servers=(SERVER,),
 )
 
 ALONE = FaceChoice(1, "only", 0, FACE, "the only face")

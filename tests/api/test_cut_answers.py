@@ -32,7 +32,7 @@ CUT = {
 }
 WHOLE = {
     *("CollectionList.collections", "KeyList.keys", "FaceList.faces"),  # all there are
-    *("StatusAnswer.models", "StatusAnswer.warnings"),
+    *("StatusAnswer.models", "StatusAnswer.servers", "StatusAnswer.warnings"),
     *("CompareAnswer.results", "EnrollAnswer.rejected"),  # one for each that was sent
     *("RenamedSubject.cautions", "MovedFaceAnswer.cautions", "Representation.cautions"),
     "DeletedSubject.other_spellings",

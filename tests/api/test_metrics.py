@@ -223,12 +223,21 @@ def test_with_any_key_it_says_all(anonymous: TestClient, key: Callable[..., str]
     assert answer["workers"]["serving"] == 1
     assert answer["storage"]["last_backup"] == "2026-01-02T03:04:05Z"
     assert any("hours old; run: vultus backup FILE" in warning for warning in answer["warnings"])
+    (server,) = answer["servers"]
+    assert (server["host"], server["process_id"], server["state"], server["search"]) == (
+        "web-1",
+        17,
+        "living",
+        "memory",
+    )
+    assert (server["collections"], server["behind"], server["clock_ahead_seconds"]) == (2, 1, 0.012)
 
 
 def test_a_key_of_some_collections_counts_those(anonymous: TestClient, key: Callable[..., str]) -> None:
     header = {"x-api-key": key("read", collections=("guests",))}
     answer = anonymous.get("/status", headers=header).json()
     assert answer["enrolled"] == {"collections": 1, "subjects": 1, "faces": 2, "unknown_faces": 0}
+    assert [(one["collections"], one["behind"]) for one in answer["servers"]] == [(1, 0)]
 
 
 def test_a_service_whose_slots_are_stuck_says_why(anonymous: TestClient, system: StandInSystem) -> None:

@@ -95,6 +95,7 @@ PAIRS = [
     (state.EnrolledStatus, status.Enrolled),
     (state.QueueStatus, status.Queue),
     (state.StorageStatus, status.Storage),
+    (state.ServerStatus, status.Server),
     (state.StatusAnswer, status.Status),
 ]
 

@@ -16,6 +16,7 @@ from vultus.records.samples import CollectionSize, LoadedIndex, Work, Workers
 from vultus.records.stored import CollectionPolicies
 from vultus.status.concerns import concerns, concerns_of_processes
 from vultus.status.sampler import SAMPLE_SECONDS, SHARE, Sampler
+from vultus.storage.replication.replicas import Identity, Replica
 
 
 class Clock:
@@ -52,6 +53,9 @@ class CountingGallery:
 
     def waiting_photos(self) -> tuple[int, None]:
         return 0, None
+
+    def servers(self) -> tuple[()]:
+        return ()
 
 
 def sampler_of(tmp_path, clock: Clock) -> tuple[Sampler, CountingGallery]:
@@ -117,8 +121,11 @@ def test_what_is_stored(small: Small):
     small.service.enrolment.enroll([photo], subject="a")
     small.service.enrolment.enroll([photo], subject="b")  # the same photo is stored once
     small.service.enrolment.enroll([drawn_photo(2)], subject="a", collection="other")
+    replica = Replica(small.gallery._database, Identity("0.2.0", "model-a", "a" * 64, 2, "b" * 64))
+    replica.join()
     sampler = Sampler(small.gallery, small.models, data_dir=small.folder)
     sample = sampler.sample()
+    assert [one.id for one in sample.servers] == [replica.id]
     assert sample.collections == (CollectionSize("default", 2, 2), CollectionSize("other", 1, 1))
     stored = [path.stat().st_size for path in (small.folder / "photos").rglob("*") if path.is_file()]
     assert sample.photo_bytes == sum(stored) > 0

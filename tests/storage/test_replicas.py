@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +13,7 @@ import pytest
 
 from tests.storage.synthetic import new_face, unit
 from vultus.errors import SettingsInvalid, StorageUnavailable
+from vultus.records.servers import FollowedCollection
 from vultus.search.index import FlatIndex
 from vultus.storage import tables as t
 from vultus.storage.replication import replicas
@@ -93,6 +96,49 @@ def test_a_clock_that_is_a_little_off_is_taken_and_noted(database, monkeypatch):
     replica.join()
     assert -2.5 < replica.beat(()) < -1.5
     assert -2.5 < rows(database, t.replicas)[0].ahead_seconds < -1.5
+
+
+# --- which there are ----------------------------------------------------------------------------------------------
+
+
+def test_each_says_where_it_runs_since_when_and_how_far_it_follows(gallery, other_gallery):
+    index, ours = FlatIndex(other_gallery), Replica(gallery._database, OURS)
+    theirs = Replica(other_gallery._database, replace(OURS, version="0.3.0"), search="database")
+    gallery.add_faces("people", "s0", [new_face(0)])
+    ours.join()
+    theirs.join()
+    found(index, 0)
+    ours.beat(index.marks())
+    gallery.add_faces("people", "s1", [new_face(1)])
+    gallery.add_faces("people", "s2", [new_face(2)])
+    first, second = gallery.servers()
+    assert (first.id, first.version, first.search, first.living) == (ours.id, "0.2.0", "memory", True)
+    assert (first.host, first.process_id) == (socket.gethostname(), os.getpid())
+    assert first.followed == (FollowedCollection("people", 1, behind=2),)
+    assert (second.id, second.version, second.search, second.followed) == (theirs.id, "0.3.0", "database", ())
+    ours.beat(index.marks())
+    again = gallery.servers()[0]
+    assert again.followed == (FollowedCollection("people", 3, behind=0),)
+    assert again.started_at == first.started_at < again.seen_at
+
+
+def test_one_that_was_killed_is_said_to_be_and_leaves_after_an_hour_also_where_nothing_was_erased(gallery):
+    killed = Replica(gallery._database, OURS)
+    killed.join()
+    not_heard_of(gallery._database, killed, LIVING_SECONDS + 1)
+    RemovalPruning(gallery._database).prune()
+    assert [(one.id, one.living) for one in gallery.servers()] == [(killed.id, False)]
+    not_heard_of(gallery._database, killed, NEEDED_SECONDS + 1)
+    RemovalPruning(gallery._database).prune()
+    assert gallery.servers() == ()
+
+
+def test_one_of_the_release_before_is_among_them_with_what_it_reported(gallery):
+    Replica(gallery._database, OURS).join()
+    with gallery._database.writing() as connection:
+        connection.execute(t.replicas.update().values(host=None, process_id=None, started_at=None, search=None))
+    (one,) = gallery.servers()
+    assert (one.version, one.host, one.process_id, one.started_at, one.search) == ("0.2.0", None, None, None, None)
 
 
 # --- the log of erasures ------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
 from vultus.storage.migrations.runner import migrate
 from vultus.storage.photos import LocalPhotoStore
+from vultus.storage.replication.replicas import Identity, Replica
 from vultus.storage.sealing.seals import SEALED, seal_anew, seal_sql, sealed_columns
 
 pytestmark = pytest.mark.sqlite
@@ -77,11 +78,10 @@ def filled(tmp_path_factory) -> Path:
 
 def fill_replicas(database: Database) -> None:
     """What servers that share a database note of each other."""
-    known = {"id": "one", "version": "1", "model_id": MODEL, "model_sha256": "m", "pipeline_version": 1}
+    replica = Replica(database, Identity("1", MODEL, "m", 1, "c"))
+    replica.join()
     with database.writing() as connection:
-        now = datetime.now(UTC)
-        connection.execute(t.replicas.insert().values(**known, calibrations="c", ahead_seconds=0.5, seen_at=now))
-        connection.execute(t.replica_marks.insert().values(replica_id="one", collection_pk=1, revision=1))
+        connection.execute(t.replica_marks.insert().values(replica_id=replica.id, collection_pk=1, revision=1))
         connection.execute(t.pruned_removals.insert().values(collection_pk=1, revision=1))
 
 

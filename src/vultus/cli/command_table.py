@@ -65,6 +65,11 @@ COMMANDS = {
     "check": LazyCommand("upkeep.check", "check", "Compare all that is stored with each other."),
     "health": LazyCommand("upkeep.health", "health", "Ask the running server whether it is ready."),
     "status": LazyCommand("upkeep.status", "status", "Show how the service is and what to look at."),
+    "servers": LazyCommand(
+        "upkeep.servers",
+        "servers",
+        "List the servers of the database: since when, last heard of, how far each follows.",
+    ),
     "doctor": LazyCommand("upkeep.doctor", "doctor", "Check Python, settings, data, models and processor."),
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from vultus.records.servers import ServerProcess
+
 
 @dataclass(frozen=True)
 class CollectionSize:
@@ -60,6 +62,7 @@ class Sample:
     folder, 0 while it is away. device, arithmetic:
     as the settings and the processor choose them. failed_self_tests: of models as they were loaded, in words.
     photos_waiting: photos of erased faces that are still to be removed, the oldest of them photos_waiting_since.
+    servers: the server processes of the database.
     without_liveness: collections whose policy asks for liveness while its model is not installed.
     """
 
@@ -80,6 +83,7 @@ class Sample:
     without_liveness: int = 0
     photos_waiting: int = 0
     photos_waiting_since: datetime | None = None
+    servers: tuple[ServerProcess, ...] = ()
 
 
 @dataclass(frozen=True)

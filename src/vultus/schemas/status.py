@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from vultus.records.samples import CollectionSize, Sample, Workers
+from vultus.records.servers import ServerProcess
 
 
 class WorkersStatus(BaseModel):
@@ -66,6 +67,26 @@ class StorageStatus(BaseModel):
     as_of: AwareDatetime
 
 
+class ServerStatus(BaseModel):
+    """A server process of the database, as of its last heartbeat; with workers each of them is one."""
+
+    id: str
+    host: str | None
+    process_id: int | None
+    state: Literal["living", "not heard of"]
+    version: str
+    started_at: AwareDatetime | None
+    seen_at: AwareDatetime
+    search: Literal["memory", "database"] | None
+    collections: int = Field(description="Of those that the key may use, how many it has in memory.")
+    behind: int = Field(description="How many of these have changed since.")
+    clock_ahead_seconds: float
+    model: str
+    model_sha256: str = Field(description="Of what the model is made from.")
+    pipeline_version: int
+    calibrations_sha256: str = Field(description="Of the operator's own calibrations.")
+
+
 class StatusAnswer(BaseModel):
     """Without a key all after `version` is left out."""
 
@@ -81,6 +102,7 @@ class StatusAnswer(BaseModel):
     enrolled: EnrolledStatus | None = None
     queue: QueueStatus | None = None
     storage: StorageStatus | None = None
+    servers: list[ServerStatus] | None = None
 
 
 def short_status(version: str, reason: str | None) -> StatusAnswer:
@@ -111,8 +133,31 @@ def full_status(
         "enrolled": _enrolled([one for one in sample.collections if may_see(one.name)]),
         "queue": _queue(workers),
         "storage": _storage(sample, workers),
+        "servers": [server_status(one, may_see) for one in sample.servers],
     }
     return short.model_copy(update=full)
+
+
+def server_status(server: ServerProcess, may_see: Callable[[str], bool] = lambda _: True) -> ServerStatus:
+    """may_see: whether a collection may be counted."""
+    followed = [one for one in server.followed if may_see(one.collection)]
+    return ServerStatus(
+        id=server.id,
+        host=server.host,
+        process_id=server.process_id,
+        state="living" if server.living else "not heard of",
+        version=server.version,
+        started_at=server.started_at,
+        seen_at=server.seen_at,
+        search=server.search,
+        collections=len(followed),
+        behind=sum(one.behind > 0 for one in followed),
+        clock_ahead_seconds=round(server.ahead_seconds, 3),
+        model=server.model_id,
+        model_sha256=server.model_sha256,
+        pipeline_version=server.pipeline_version,
+        calibrations_sha256=server.calibrations,
+    )
 
 
 def _workers(workers: Workers) -> WorkersStatus:

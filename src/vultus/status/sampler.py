@@ -133,6 +133,7 @@ class Sampler:
                 wal_bytes=log_bytes,
                 photos_waiting=waiting,
                 photos_waiting_since=since,
+                servers=self._gallery.servers(),
             )
         except StorageFailed as exc:
             log.warning("no figures of the database: %s", exc)

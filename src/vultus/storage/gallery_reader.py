@@ -9,6 +9,7 @@ from functools import cached_property
 from sqlalchemy import true
 
 from vultus.records.seen import Float32
+from vultus.records.servers import ServerProcess
 from vultus.records.stored import Collection, EnrolledFace, Subject, SubjectOrder, SubjectPlace
 from vultus.search.segments import empty_rows
 from vultus.search.source import Allocate, ChangeSet, Fits, Mark, Owner, StoredEmbeddings, none_fits
@@ -19,6 +20,7 @@ from vultus.storage import tables as t
 from vultus.storage.collections import quoted
 from vultus.storage.database import Database
 from vultus.storage.photo_records import photo_rows
+from vultus.storage.replication.server_list import select_servers
 from vultus.storage.search_source import SearchSelects
 from vultus.storage.subject_lists.subject_pages import select_subject, select_subjects
 
@@ -296,6 +298,11 @@ class GalleryReader:
         """How many photos of erased faces are still to be removed, and since when the oldest waits."""
         with self._database.reading() as connection:
             return photo_rows.waiting(connection), photo_rows.oldest_waiting(connection)
+
+    def servers(self) -> tuple[ServerProcess, ...]:
+        """The server processes of the database, see `select_servers`."""
+        with self._database.reading() as connection:
+            return select_servers(connection)
 
     def photo_keys(self) -> frozenset[str]:
         """The keys of all photos that a face uses."""

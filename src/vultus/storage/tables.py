@@ -477,6 +477,11 @@ for _table in METADATA.tables.values():
 subjects.append_column(Column("expires_at", UtcDateTime))
 jobs.append_column(Column("creator", Text))  # the id of the key that made it, or an actor as in the audit
 api_keys.append_column(Column("kind", Text))  # NULL: native; see `client_keys/client_kinds.py`
+# Of a replica: empty where a server of schema 21 goes on beside.
+replicas.append_column(Column("host", Text))
+replicas.append_column(Column("process_id", Integer))
+replicas.append_column(Column("started_at", UtcDateTime))
+replicas.append_column(Column("search", Text))
 audit.append_column(Column("decisions", Text))  # a JSON list; see `records/decisions.py`
 for _name, _type in (("writer", Text), ("number", Number), ("previous", LargeBinary), ("digest", LargeBinary)):
 unknown_faces.append_column(Column("ignored", Integer, nullable=False, server_default=text("0")))

@@ -90,7 +90,7 @@ def open_system(
         decoder = stack.enter_context(IsolatedDecoder(decode_limits(settings)))
         pipeline = open_pipeline(settings, models, decoder)
         if duties.serving:
-            replica = Replica(database, identity_of(models, store))
+            replica = Replica(database, identity_of(models, store), search=settings.search)
             stack.enter_context(replicated(replica, index, alone=is_sqlite(settings.sqlalchemy_url)))
         service = FaceService(ServiceContext(pipeline, models, gallery, photos, index, _policy(settings)))
         if duties.warm:

@@ -19,6 +19,7 @@ SAMPLES = (
     (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)", "2026-11-26T09:00:00Z"),
     (r'"next_cursor": "[^"]+"', '"next_cursor": "MTc"'),
     (r"\b[0-9a-f]{32}\b", "5f0c8f9e7f3b4a569d0c2b1d7a3e4c10"),
+    (r'"host": "[^"]+"', '"host": "web-1"'),
 )
 
 

@@ -8,7 +8,7 @@ GROUPS = {
     "Start": ("serve", "doctor", "models", "keys"),
     "People": ("enroll", "verify", "find", "import", "subjects", "faces", "duplicates", "unknown"),
     "Gallery": ("collections", "export", "reembed", "search-recall"),
-    "Operate": ("status", "health", "backup", "restore", "check", "move", "audit", "jobs"),
+    "Operate": ("status", "servers", "health", "backup", "restore", "check", "move", "audit", "jobs"),
     "Measure": ("evaluate", "calibrate"),
 }
 DATA, MODELS = "the data folder; a server may run beside it", "the models"
@@ -41,6 +41,7 @@ USAGE = {
     "reembed": Usage("vultus reembed staff --model auraface-v1", f"{MODELS} and the data folder with its photos"),
     "search-recall": Usage("vultus search-recall staff --probes 256", "PostgreSQL with VULTUS_SEARCH=database"),
     "status": Usage("vultus status --url http://127.0.0.1:8000 --key-file key", "the data folder, or a running server"),
+    "servers": Usage("vultus servers --json", DATA),
     "health": Usage("vultus health --port 8000", "a running server"),
     "backup": Usage("vultus backup backups --keep 14", DATA),
     "restore": Usage("vultus restore FILE --data-dir restored", "a data folder that is empty or not there"),

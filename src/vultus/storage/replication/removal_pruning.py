@@ -1,10 +1,13 @@
-"""Deletes the removals that no replica needs any more; one that was away for longer loads its collections again."""
+"""Deletes the removals that no replica needs any more; one that was away for longer loads its collections again.
+
+A replica that was not heard of for that long is forgotten.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
 from vultus.storage import tables as t
 from vultus.storage.database import Database
@@ -25,10 +28,10 @@ class RemovalPruning:
         """Delete what all replicas have followed by the last call; False: there is no more. Raises: StorageFailed."""
         with self._database.reading() as connection:  # first without a lock, as mostly there is nothing
             logged = set(connection.scalars(select(R.collection_pk).distinct()))
-        if logged & self._before.keys():
+            forgotten = connection.scalar(select(func.count()).where(_not_needed(connection)))
+        if forgotten or logged & self._before.keys():
             with self._database.locking_rows() as connection:
-                oldest = database_clock(connection) - timedelta(seconds=NEEDED_SECONDS)
-                connection.execute(delete(t.replicas).where(t.replicas.c.seen_at < oldest))
+                connection.execute(delete(t.replicas).where(_not_needed(connection)))
                 needed = _needed(connection)
                 for pk in sorted(logged & self._before.keys()):
                     _prune(connection, pk, min(self._before[pk], needed.get(pk, self._before[pk])))
@@ -36,6 +39,11 @@ class RemovalPruning:
             c = t.collections.c
             self._before = {row.pk: row.revision for row in connection.execute(select(c.pk, c.revision))}
         return False
+
+
+def _not_needed(connection: Connection) -> ColumnElement[bool]:
+    """Whether a replica was not heard of for so long that nobody waits for it."""
+    return t.replicas.c.seen_at < database_clock(connection) - timedelta(seconds=NEEDED_SECONDS)
 
 
 def _needed(connection: Connection) -> dict[int, int]:

@@ -6,6 +6,8 @@ has expired; so one that differs from a living one is refused before it serves.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from vultus.errors import SettingsInvalid
+from vultus.records.servers import SearchKind
 from vultus.search.source import Mark
 from vultus.storage import tables as t
 from vultus.storage.database import Database
@@ -41,9 +44,10 @@ class Identity:
 class Replica:
     """This process among the replicas. Every method may raise StorageFailed."""
 
-    def __init__(self, database: Database, identity: Identity) -> None:
+    def __init__(self, database: Database, identity: Identity, *, search: SearchKind = "memory") -> None:
         self.id = uuid4().hex
-        self._database, self._identity = database, identity
+        self._database, self._identity, self._search = database, identity, search
+        self._started_at: datetime | None = None
 
     def join(self, *, alone: bool = False) -> None:
         """Be one of the replicas from now on. Raises: SettingsInvalid, where it cannot be.
@@ -77,8 +81,10 @@ class Replica:
 
     def _write(self, connection: Connection, marks: Sequence[Mark], now: datetime, ahead: float) -> None:
         connection.execute(delete(t.replicas).where(R.id == self.id))
+        self._started_at = self._started_at or now
         row = {"id": self.id, **asdict(self._identity), "ahead_seconds": ahead, "seen_at": now}
-        connection.execute(insert(t.replicas).values(row))
+        place = {"host": socket.gethostname(), "process_id": os.getpid(), "started_at": self._started_at}
+        connection.execute(insert(t.replicas).values(**row, **place, search=self._search))
         held = {mark.collection_pk: mark.revision for mark in marks}
         rows = [{"replica_id": self.id, "collection_pk": pk, "revision": held[pk]} for pk in sorted(held)]
         if rows:

@@ -69,6 +69,30 @@ class Storage(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Server(Record):
+    """A server process of the database, as of its last heartbeat; true while it lives."""
+
+    id: str
+    host: str | None
+    process_id: int | None
+    state: str
+    version: str
+    started_at: datetime | None
+    seen_at: datetime
+    search: str | None
+    collections: int
+    behind: int
+    clock_ahead_seconds: float
+    model: str
+    model_sha256: str
+    pipeline_version: int
+    calibrations_sha256: str
+
+    def __bool__(self) -> bool:
+        return self.state == "living"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Status(Record):
     """How the service is; true when it is ready. Without a key all after `version` is None."""
 
@@ -84,6 +108,7 @@ class Status(Record):
     enrolled: Enrolled | None = None
     queue: Queue | None = None
     storage: Storage | None = None
+    servers: tuple[Server, ...] | None = None
 
     def __bool__(self) -> bool:
         return self.status == "ready"
