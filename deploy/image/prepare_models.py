@@ -13,7 +13,7 @@ from vultus.models.card import known_card
 from vultus.models.catalogue import known_cards
 from vultus.models.importers import QUANTIZERS
 from vultus.models.repository.store import ModelStore
-from vultus.wiring import prepare
+from vultus.wiring.networks import prepare
 
 
 def main(folder: Path, precision: str) -> None:

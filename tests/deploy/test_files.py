@@ -42,6 +42,13 @@ def test_every_setting_that_is_named_exists(path):
     assert named - {variable(name) for name in Settings.model_fields} == set()
 
 
+def test_the_program_that_prepares_the_models_of_an_image_finds_its_parts(tmp_path):
+    """What `make image` runs is imported by nothing else; the image itself is built with the long forms only."""
+    program = [sys.executable, str(ROOT / "deploy" / "image" / "prepare_models.py"), str(tmp_path), "fp16"]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.stderr == "PRECISION is 'fp16'; build with PRECISION=int8 or PRECISION=auto\n"
+
+
 def test_the_compose_file_is_as_the_specification_says(compose):
     validator = jsonschema_rs.validator_for(SCHEMA)
     assert [str(error) for error in validator.iter_errors(compose)] == []
