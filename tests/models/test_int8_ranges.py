@@ -176,7 +176,9 @@ def test_a_folder_of_other_processors_that_cannot_be_written_is_named_as_such(ma
     lock = store.folder / ".vultus.lock"
     lock.unlink()
     lock.mkdir()  # as on a read-only file system, nothing can be locked; root ignores permissions
-    with pytest.raises(StorageFailed, match=rf"another kind of processor \(small-int8.*\), and this one needs {needed};"):
+    with pytest.raises(
+        StorageFailed, match=rf"another kind of processor \(small-int8.*\), and this one needs {needed};"
+    ):
         make_store(card, weight_bits=15 - prepared).prepare(card)
     store.prepare(card)  # where it was prepared it works
 
