@@ -63,6 +63,11 @@ def test_everybody_is_shown_and_searched_and_a_name_is_text(open_console, staff,
     page.go_back()
     page.locator(".person-name").wait_for()
     assert page.get_by_label("Search by name or id").input_value() == "BE"
+    page.get_by_label("Search by name or id").fill("")
+    page.get_by_label("Collection").select_option("default")
+    page.locator(".person-name", has_text="Anna").wait_for()
+    page.locator(".person img").nth(1).wait_for()
+    keep(page, "people-anna")
 
 
 def test_where_nobody_is_enrolled_the_first_person_is_added(open_console, served, keep):

@@ -22,3 +22,9 @@ function decoded(segment) {
 // link("people", "anna/1") is "#/people/anna%2F1".
 export const link = (...segments) => `#/${segments.map(encodeURIComponent).join("/")}`;
 export const go = (...segments) => (location.hash = link(...segments));
+
+// The address of what the page shows now, in place of the one it came by: no step back leads to it.
+export function replaceAddress(address) {
+  history.replaceState(null, "", address);
+  route.set(read());
+}

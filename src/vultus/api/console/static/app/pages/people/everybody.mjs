@@ -9,7 +9,7 @@ import { LastChange } from "../../parts/person/last-change.mjs";
 import { PersonName, Portrait } from "../../parts/person/portrait.mjs";
 import { ProblemNote } from "../../parts/problem.mjs";
 import { useSubjects } from "../../parts/person/subjects.mjs";
-import { go, link } from "../../router.mjs";
+import { go, link, replaceAddress } from "../../router.mjs";
 import { session } from "../../session.mjs";
 import { NewPerson, Nobody } from "./new-person.mjs";
 
@@ -96,7 +96,7 @@ function Totals({ collection }) {
 // So that the way back from a person leads to the same list.
 function keepInAddress(q, sort) {
   const kept = new URLSearchParams({ ...(q && { q }), ...(sort !== "name" && { sort }) }).toString();
-  history.replaceState(null, "", `#/people${kept && `?${kept}`}`);
+  replaceAddress(`#/people${kept && `?${kept}`}`);
 }
 
 const pathOf = (collection, q, sort) => `${address`collections/${collection}/subjects`}?${new URLSearchParams({ sort, ...(q && { q }) })}`;
