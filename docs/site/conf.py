@@ -22,6 +22,7 @@ exclude_patterns = ["site"]
 nitpicky = True
 myst_heading_anchors = 6  # named as forges name them, so that links hold in both places
 html_theme = "furo"
+html_favicon = "../../src/vultus/api/console/static/style/icon.svg"
 html_title = f"Vultus {release}"
 html_show_sphinx = html_show_copyright = False
 html_copy_source = False

@@ -85,6 +85,8 @@ def test_a_folder_is_looked_at_and_then_enrolled_with_an_outcome_for_each_photo(
     assert "several faces" in outcome(page, "all.jpg")
     assert page.get_by_role("tab", name="Refused (2)").count() == 1
     keep(page, "add-done")
+    page.get_by_role("tab", name="Enrolled (3)").click()
+    keep(page, "add-enrolled")
     page.get_by_role("button", name="Several faces: take the largest (1)").click()
     page.get_by_role("tab", name="Enrolled (4)").wait_for()
     found = served.http.get("/collections/team/subjects").json()["subjects"]

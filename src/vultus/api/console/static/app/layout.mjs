@@ -60,7 +60,7 @@ function TopBar() {
       <${LanguageChoice} /><${ThemeChoice} />
       ${!keyless && html`
         <bdi class="key-name">${key.name}</bdi>
-        <button class="button quiet" onClick=${signOut}><${Icon} name="out" />${t("layout.sign_out")}</button>
+        <button class="button quiet out" title=${key.name} onClick=${signOut}><${Icon} name="out" /><span>${t("layout.sign_out")}</span></button>
       `}
     </header>
   `;
