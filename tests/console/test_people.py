@@ -67,6 +67,7 @@ def test_everybody_is_shown_and_searched_and_a_name_is_text(open_console, staff,
     page.get_by_label("Collection").select_option("default")
     page.locator(".person-name", has_text="Anna").wait_for()
     page.locator(".person img").nth(1).wait_for()
+    page.emulate_media(color_scheme="light")
     keep(page, "people-anna")
 
 
