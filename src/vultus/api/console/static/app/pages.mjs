@@ -21,7 +21,6 @@ export const PAGES = [
 ];
 
 export const pagesOf = (session) => PAGES.filter(({ scope }) => session.may(scope));
-export const hasPage = (name) => PAGES.some((page) => page.name === name);
 
 export async function openPage({ name, styles }) {
   const [module] = await Promise.all([import(`./pages/${name}.mjs`), loadSentences(name), ...styles.map(loadStyle)]);

@@ -4,7 +4,6 @@ import { html } from "../html.mjs";
 import { t } from "../i18n.mjs";
 import { Icon } from "../icons.mjs";
 import { Dialog } from "./dialog.mjs";
-import { hasPage } from "../pages.mjs";
 import { link } from "../router.mjs";
 
 const QUALITY = 0.92;
@@ -64,7 +63,7 @@ export const WebcamFault = ({ fault }) => html`
     <${Icon} name="unreliable" />
     <div>
       <p>${t(fault, { host: location.host })}</p>
-      ${fault === "webcam.plain_http" && (hasPage("help") ? html`<p><a href=${link("help", "reverse-proxy")}>${t("webcam.proxy")}</a></p>` : html`<p>${t("webcam.proxy")}: <code>docs/operations.md</code></p>`)}
+      ${fault === "webcam.plain_http" && html`<p><a href=${link("help", "reverse-proxy")}>${t("webcam.proxy")}</a></p>`}
     </div>
   </div>
 `;

@@ -3,7 +3,6 @@ import { useState } from "preact/hooks";
 import { html } from "../../html.mjs";
 import { has, number, rich, t } from "../../i18n.mjs";
 import { Icon } from "../../icons.mjs";
-import { hasPage } from "../../pages.mjs";
 import { Paged } from "../../parts/paged.mjs";
 import { sentenceOf } from "../../parts/problem.mjs";
 import { Tabs } from "../../parts/tabs.mjs";
@@ -71,6 +70,6 @@ const refusalOf = (problem) => (has(`add.refused_${problem.code}`) ? t(`add.refu
 function Other({ caution: { code, subject } }) {
   if (!subject || code !== ALIKE) return null;
   const name = html`<bdi>${subject}</bdi>`;
-  const shown = hasPage("people") && session.get().may("read") ? html`<a href=${link("people", subject)}>${name}</a>` : html`<strong>${name}</strong>`;
+  const shown = session.get().may("read") ? html`<a href=${link("people", subject)}>${name}</a>` : html`<strong>${name}</strong>`;
   return rich("add.other_person", { name: shown });
 }

@@ -3,7 +3,6 @@ import { useState } from "preact/hooks";
 import { html } from "../../html.mjs";
 import { t } from "../../i18n.mjs";
 import { Icon } from "../../icons.mjs";
-import { hasPage } from "../../pages.mjs";
 import { Dialog } from "../../parts/dialog.mjs";
 import { DropTarget } from "../../parts/drop-target.mjs";
 import { EnrollForm } from "../../parts/enroll-form.mjs";
@@ -17,7 +16,7 @@ export function NewPerson({ collection, onClose }) {
   return html`
     <${Dialog} title=${t("people.add")} onClose=${onClose}>
       <${DropTarget} label=${t("people.add_drop")} onPhoto=${setFile} />
-      ${hasPage("add") && html`<p><a href=${link("add")}>${t("people.add_many")}</a></p>`}
+      <p><a href=${link("add")}>${t("people.add_many")}</a></p>
     <//>
   `;
 }

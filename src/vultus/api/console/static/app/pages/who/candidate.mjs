@@ -1,7 +1,6 @@
 // One person that came into question: the enrolled face beside the one of the photo, and how alike they are.
 import { html } from "../../html.mjs";
 import { t } from "../../i18n.mjs";
-import { hasPage } from "../../pages.mjs";
 import { FaceCut } from "../../parts/face-cut.mjs";
 import { Scale } from "../../parts/scale.mjs";
 import { FaceCrop } from "../../parts/stored-photo.mjs";
@@ -33,5 +32,5 @@ export const Pair = ({ match, face, file }) => html`
 
 export const PersonLink = ({ match }) => {
   const name = html`<bdi>${nameOf(match)}</bdi>`;
-  return hasPage("people") && session.get().may("read") ? html`<a href=${link("people", match.subject)}>${name}</a>` : html`<strong>${name}</strong>`;
+  return session.get().may("read") ? html`<a href=${link("people", match.subject)}>${name}</a>` : html`<strong>${name}</strong>`;
 };
