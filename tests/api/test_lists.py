@@ -179,6 +179,9 @@ def test_the_audit_is_read_by_admins_newest_first_in_pages(audited: System):
         found = pages(client, "/audit", "lines", 1)
         only = client.get("/audit", params={"action": "face.erase"}).json()["lines"]
         later = client.get("/audit", params={"since": "2999-01-01T00:00:00Z"}).json()
+        for beyond in {"until": "9999-12-31T23:59:59-23:59"}, {"since": "0001-01-01T00:00:00+23:59"}:
+            refused = client.get("/audit", params=beyond)
+            assert (refused.status_code, "beyond the years 1 to 9999" in refused.json()["detail"]) == (400, True)
     assert [page[0]["action"] for page in found][:2] == ["face.erase", "enroll"]
     assert [(line["action"], line["objects"], line["outcome"]) for line in only] == [("face.erase", [face], "ok")]
     assert later == {"lines": [], "next_cursor": None}

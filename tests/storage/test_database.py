@@ -19,7 +19,7 @@ from tests.waiting import patient, wait_until
 from vultus.errors import InvalidRequest, StorageFailed
 from vultus.records.stored import AuditLine
 from vultus.storage import tables as t
-from vultus.storage.audit import Audit
+from vultus.storage.audit import Audit, AuditFilter
 from vultus.storage.database import Database, open_database
 from vultus.storage.gallery import Gallery
 from vultus.storage.keys import KeyStore
@@ -219,11 +219,17 @@ def test_all_writers_of_a_process_queue_together(database, gallery):
     assert set(order) == {"first", "other 0", "other 1"}
 
 
+BEHIND_UTC, AHEAD_OF_UTC = (timezone(timedelta(hours=hours)) for hours in (-2, 2))
+
+
 def test_a_moment_without_a_time_zone_is_refused_and_others_are_stored_in_utc(database):
     naive = datetime(2030, 1, 1, 12)
     with pytest.raises(InvalidRequest, match="has no time zone"):
         Audit(database).add(AuditLine("k", "find", at=naive))
-    Audit(database).add(AuditLine("k", "find", at=naive.replace(tzinfo=timezone(timedelta(hours=2)))))
+    for beyond in datetime.max.replace(tzinfo=BEHIND_UTC), datetime.min.replace(tzinfo=AHEAD_OF_UTC):
+        with pytest.raises(InvalidRequest, match="beyond the years 1 to 9999 in UTC"):
+            Audit(database).page(AuditFilter(since=beyond), before=None, limit=1)
+    Audit(database).add(AuditLine("k", "find", at=naive.replace(tzinfo=AHEAD_OF_UTC)))
     assert [line.at for line in Audit(database).lines()] == [datetime(2030, 1, 1, 10, tzinfo=UTC)]
     with database.reading() as connection:
         stored = connection.exec_driver_sql("SELECT CAST(at AS TEXT) FROM audit").scalar_one()

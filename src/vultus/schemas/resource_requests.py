@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,7 +14,7 @@ from vultus.schemas.field_types import (
     Blank,
     CollectionName,
     Count,
-    FaceId,
+    FaceIdOrBlank,
     Flag,
     FutureMoment,
     JsonObject,
@@ -92,7 +92,7 @@ class SubjectFields(CallFields):
     expires_at: Annotated[FutureMoment | None, Blank] = Field(
         None, description="When the subject is erased, with time zone; an empty text takes the expiry away."
     )
-    cover_face: Literal[""] | FaceId | None = Field(
+    cover_face: FaceIdOrBlank | None = Field(
         None, description="The face to show it by; an empty text: the one of the best quality again."
     )
 

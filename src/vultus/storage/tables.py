@@ -59,7 +59,7 @@ class Embedding(TypeDecorator[Float32]):
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware moment, stored in UTC; one without a time zone is refused, as its meaning would be a guess.
 
-    Raises: InvalidRequest.
+    Raises: InvalidRequest, also for one that is beyond the years that there are in UTC.
     """
 
     impl = DateTime(timezone=True)
@@ -68,7 +68,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is not None and value.tzinfo is None:  # astimezone would take it for local time
             raise InvalidRequest(f"the moment {value} has no time zone; write it like 2027-01-31T00:00:00Z")
-        return None if value is None else value.astimezone(UTC)
+        try:
+            return None if value is None else value.astimezone(UTC)
+        except OverflowError as exc:
+            raise InvalidRequest(f"the moment {value} is beyond the years 1 to 9999 in UTC; send another") from exc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None or value.tzinfo is None:  # SQLite stores no time zone, and returns what was stored, in UTC
@@ -476,6 +479,7 @@ for _table in METADATA.tables.values():
     _table.append_column(Column("seal", LargeBinary))
 subjects.append_column(Column("expires_at", UtcDateTime))
 jobs.append_column(Column("creator", Text))  # the id of the key that made it, or an actor as in the audit
+unknown_faces.append_column(Column("ignored", Integer, nullable=False, server_default=text("0")))
 api_keys.append_column(Column("kind", Text))  # NULL: native; see `client_keys/client_kinds.py`
 # Of a replica: empty where a server of schema 21 goes on beside.
 replicas.append_column(Column("host", Text))
