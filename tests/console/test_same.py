@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests import pictures
 from tests.console.conftest import photo_file
 from tests.console.watching import check_every_look
+from tests.heic import heic
 
 pytestmark = pytest.mark.real
 
@@ -46,6 +48,15 @@ def test_another_face_of_a_photo_is_compared_when_it_is_chosen(open_console, kee
     assert "img1_face_index=1" in page.locator(".as-code").text_content()
     assert page.locator(".photo").first.locator("svg .face").nth(1).get_attribute("class") == "face chosen"
     keep(page, "same-another-face")
+
+
+def test_another_face_is_chosen_also_where_the_browser_cannot_read_the_photo(open_console):
+    group = pictures.opened(pictures.group())
+    cropped = group.crop((0, 0, group.width // 16 * 16, group.height // 16 * 16))
+    page = open_console("same")
+    assert compare(page, heic(np.asarray(cropped)), pictures.group()) == "The same person"
+    page.get_by_role("group", name="The photo shows 6 faces").first.get_by_label("face 2").check()
+    page.locator(".verdict h2", has_text="Not the same person").wait_for()
 
 
 def test_photos_of_two_people_and_one_that_shows_nobody(open_console):
