@@ -7,13 +7,17 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from tests.storage.synthetic import new_face
+from tests.storage.synthetic import DIMENSION, MODEL, new_face
 from vultus.errors import NotFound, SealBroken
 from vultus.records.review import KeptFace
 from vultus.records.seen import Template
+from vultus.storage.database import open_database
+from vultus.storage.gallery import Gallery
+from vultus.storage.migrations.runner import migrate
 from vultus.storage.review import unknown_faces
 from vultus.storage.review.unknown_faces import UnknownFaceStore
 
+BEFORE_IGNORED = 20  # the schema
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
@@ -118,3 +122,25 @@ def test_a_face_that_was_changed_from_outside_is_not_used(store):
         connection.exec_driver_sql("UPDATE unknown_faces SET embedding = zeroblob(64)")
     with pytest.raises(SealBroken):
         store.faces("people")
+
+
+@pytest.mark.sqlite
+def test_faces_of_the_schema_before_are_sealed_with_the_new_column_and_a_changed_one_stays_broken(url):
+    database = open_database(url)
+    migrate(database, until=BEFORE_IGNORED)
+    gallery = Gallery(database)
+    gallery.create_collection("people", model_id=MODEL, pipeline_version=1, dimension=DIMENSION)
+    gallery.change_policies("people", {"keep_unknown_days": 2})
+    for seed in (1, 2):
+        keep(gallery.unknown_faces, seed, NOW - timedelta(hours=seed))
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE unknown_faces SET seal = zeroblob(32) WHERE pk = 2")
+    migrate(database)
+    with pytest.raises(SealBroken):
+        gallery.unknown_faces.faces("people")
+    with database.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM unknown_faces WHERE pk = 2")
+    (found,) = gallery.unknown_faces.faces("people")
+    assert gallery.unknown_faces.ignore("people", [found.id], ignored=True) == 1
+    assert len(gallery.unknown_faces.faces("people", ignored=True)) == 1
+    database.close()
