@@ -16,6 +16,7 @@ from tests.pictures import drawn_photo
 from tests.standins import TINY
 from vultus.records.seen import Face, Quality, Template
 from vultus.records.stored import NewFace, Photo
+from vultus.storage.subjects import find_subject_row
 from vultus.vision.session import Session
 
 ENROLLED = drawn_photo(1)
@@ -86,6 +87,15 @@ def test_an_enrolment_is_one_commit_and_one_stored_photo(small, counted):
         "commits": 1,
         "photos": 1,
     }
+
+
+def test_an_id_in_its_usual_spelling_is_looked_for_twice_at_most(small, counted):
+    """As it is given and as the canonical spelling of another; a third look is for an id that is spelled otherwise."""
+    with small.gallery._database.reading() as connection:
+        for subject_id, found, looks in (("ada", True, 1), ("bob", False, 2), ("bo\u0308b", False, 3)):
+            with counted() as costs:
+                assert (find_subject_row(connection, 1, subject_id) is not None) == found
+            assert costs["statements"] == looks
 
 
 def test_three_photos_of_one_person_are_one_commit(small, counted):

@@ -27,6 +27,12 @@ _NAMED = select(t.collections, sound(t.collections).label("sound")).where(
     t.collections.c.name == bindparam("name")
 )  # made once: every request runs it
 _NAMED_LOCKED = _NAMED.with_for_update()
+_RAISED = (
+    update(t.collections)
+    .where(t.collections.c.pk == bindparam("number"))
+    .values(revision=t.collections.c.revision + 1)
+    .returning(t.collections.c.revision)
+)
 _NO_POLICIES = CollectionPolicies()
 
 
@@ -73,9 +79,7 @@ def require_space(collection: Row[Any], space: int | None) -> None:
 
 def raise_revision(connection: Connection, collection_pk: int) -> int:
     """The collection's next revision. This locks the collection's row until the transaction ends."""
-    c = t.collections.c
-    statement = update(t.collections).where(c.pk == collection_pk).values(revision=c.revision + 1)
-    return int(connection.execute(statement.returning(c.revision)).scalar_one())
+    return int(connection.execute(_RAISED, {"number": collection_pk}).scalar_one())
 
 
 def insert_collection(connection: Connection, wanted: Collection) -> None:

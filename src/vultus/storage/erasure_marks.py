@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from vultus.identifiers import canonical
 from vultus.storage import tables as t
 
 BUCKETS = 1 << 20
+_M = t.erasure_marks.c
+_LATEST = select(func.coalesce(func.max(_M.number), 0))
+_SINCE = (
+    select(_M.bucket)
+    .where(_M.bucket.in_(bindparam("buckets", expanding=True)), _M.number > bindparam("number"))
+    .limit(1)
+)
 
 
 def latest_erasure(connection: Connection) -> int:
     """The number of the last erasure, 0 before the first."""
-    number: int = connection.execute(select(func.coalesce(func.max(t.erasure_marks.c.number), 0))).scalar_one()
+    number: int = connection.execute(_LATEST).scalar_one()
     return number
 
 
@@ -34,9 +41,7 @@ def mark_erased(connection: Connection, collection: str, subject_id: str | None 
 def erased_since(connection: Connection, number: int, collection: str, subject_id: str | None) -> bool:
     """Whether the subject or its collection was erased after that erasure, or, seldom, another subject."""
     buckets = {_bucket(collection, None), _bucket(collection, subject_id)}
-    marks = t.erasure_marks
-    found = select(marks.c.bucket).where(marks.c.bucket.in_(buckets), marks.c.number > number).limit(1)
-    return connection.execute(found).first() is not None
+    return connection.execute(_SINCE, {"buckets": list(buckets), "number": number}).first() is not None
 
 
 def _bucket(collection: str, subject_id: str | None) -> int:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -72,8 +73,7 @@ def insert_faces(
 ) -> None:
     """Store faces of one subject, at least one, with their embeddings and codes in the space of the collection."""
     rows = [_values(face, subject, revision, created_at) for face in faces]
-    statement = insert(t.faces).returning(t.faces.c.pk, t.faces.c.id)
-    pks = {row.id: row.pk for row in connection.execute(statement, rows)}
+    pks = {row.id: row.pk for row in connection.execute(_INSERTED, rows)}
     insert_embeddings(connection, [pks[row["id"]] for row in rows], [face.template.embedding for face in faces], space)
     labels = [_label_values(pks[row["id"]], face.label) for row, face in zip(rows, faces, strict=True) if face.label]
     if labels:
@@ -96,8 +96,8 @@ def select_faces_by_source(connection: Connection, subject_pk: int, sources: Seq
     """The subject's faces from these source photos, by source_sha256."""
     found: dict[str, EnrolledFace] = {}
     for some in in_chunks(sources):
-        statement = _faces().where(t.faces.c.subject_pk == subject_pk, t.faces.c.source_sha256.in_(some))
-        found.update((row.source_sha256, _face(row)) for row in connection.execute(statement))
+        rows = connection.execute(_OF_SOURCES, {"subject_pk": subject_pk, "sources": some})
+        found.update((row.source_sha256, _face(row)) for row in rows)
     return found
 
 
@@ -312,6 +312,14 @@ def _faces() -> Select[Any]:
     labels = t.image_labels.c
     joined = joined.outerjoin(t.image_labels, labels.face_pk == t.faces.c.pk)
     return select(t.faces, *columns, labels.image_id, labels.external_id).select_from(joined)
+
+
+# Made once, as every enrolment runs them.
+_INSERTED = insert(t.faces).returning(t.faces.c.pk, t.faces.c.id)
+_OF_SOURCES = _faces().where(
+    t.faces.c.subject_pk == bindparam("subject_pk"),
+    t.faces.c.source_sha256.in_(bindparam("sources", expanding=True)),
+)
 
 
 def _face(row: Row[Any]) -> EnrolledFace:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    bindparam,
     delete,
     func,
     insert,
@@ -31,6 +32,16 @@ IDS_PER_STATEMENT = 500
 LOOK_ALIKES, NEAR_LOOK_ALIKES = 5, 100  # named in a caution; read from the index, where not all look alike
 Id = TypeVar("Id", str, int)
 
+# Statements that every enrolment runs are made once: to make one takes as long as to run it.
+_S = t.subjects.c
+_IN_COLLECTION = select(t.subjects).where(_S.collection_pk == bindparam("collection_pk"))
+_SPELLED = _IN_COLLECTION.where(_S.id == bindparam("text"))
+_CANONICALLY = _IN_COLLECTION.where(_S.canonical == bindparam("text"))
+_NUMBERS = union_all(
+    *(select(func.max(column).label("pk")) for column in (_S.pk, t.undo_log.c.subject_pk, t.undo_log.c.other_pk))
+).subquery()
+_NEXT_NUMBER = select(func.coalesce(func.max(_NUMBERS.c.pk), 0) + 1).scalar_subquery()
+
 
 def subject_row(connection: Connection, collection: Row[Any], subject_id: str) -> Row[Any]:
     """The row of a subject. Raises: SubjectNotFound, also for one that has expired and is not erased yet."""
@@ -42,9 +53,10 @@ def subject_row(connection: Connection, collection: Row[Any], subject_id: str) -
 
 def find_subject_row(connection: Connection, collection_pk: int, subject_id: str) -> Row[Any] | None:
     """The row of a subject, or None; of several spellings of an id the very one, then the canonical one."""
-    c = t.subjects.c
-    for is_it in (c.id == subject_id, c.id == canonical(subject_id), c.canonical == canonical(subject_id)):
-        row = connection.execute(select(t.subjects).where(c.collection_pk == collection_pk, is_it)).first()
+    text = canonical(subject_id)
+    spellings = [subject_id] if subject_id == text else [subject_id, text]
+    for statement, spelling in (*((_SPELLED, one) for one in spellings), (_CANONICALLY, text)):
+        row = connection.execute(statement, {"collection_pk": collection_pk, "text": spelling}).first()
         if row is not None:
             return row
     return None
@@ -122,10 +134,7 @@ def insert_subject(
     if pk is None and connection.dialect.name != "sqlite":
         connection.execute(insert(t.subjects).values(values))
         return
-    columns = (t.subjects.c.pk, t.undo_log.c.subject_pk, t.undo_log.c.other_pk)
-    highest = union_all(*(select(func.max(column).label("pk")) for column in columns)).subquery()
-    following = select(func.coalesce(func.max(highest.c.pk), 0) + 1).scalar_subquery()
-    connection.execute(insert(t.subjects).values(pk=following if pk is None else pk, **values))
+    connection.execute(insert(t.subjects).values(pk=_NEXT_NUMBER if pk is None else pk, **values))
 
 
 def find_subject_by_pk(connection: Connection, subject_pk: int) -> Row[Any] | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from vultus.records.stored import Photo
@@ -22,6 +22,8 @@ from vultus.storage.subjects import in_chunks
 ANNOUNCED, LIVE, DOOMED = "announced", "live", "doomed"
 ANNOUNCED_FOR = timedelta(days=1)  # an import of many photos may store them hours before their faces
 ROW = t.photos.c
+_AMONG = ROW.sha256.in_(bindparam("keys", expanding=True))
+_LOCKED = select(ROW.sha256).where(_AMONG).order_by(ROW.sha256).with_for_update()
 
 
 def announce(connection: Connection, sizes: Mapping[str, int]) -> None:
@@ -35,7 +37,7 @@ def announce(connection: Connection, sizes: Mapping[str, int]) -> None:
 def lock(connection: Connection, keys: Iterable[str]) -> None:
     """Lock those of the rows that there are, in one order for all; until the commit nobody removes their bytes."""
     for some in in_chunks(sorted(set(keys))):
-        connection.execute(select(ROW.sha256).where(ROW.sha256.in_(some)).order_by(ROW.sha256).with_for_update()).all()
+        connection.execute(_LOCKED, {"keys": some}).all()
 
 
 def make_live(connection: Connection, photos: Iterable[Photo]) -> None:

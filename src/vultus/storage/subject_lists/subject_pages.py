@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Label, Row, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Label, Row, and_, bindparam, func, literal, or_, select
 
 from vultus.identifiers import canonical
 from vultus.records.stored import Subject, SubjectOrder, SubjectPlace
@@ -20,12 +20,13 @@ _OF_SUBJECT = t.faces.c.subject_pk == _S.pk
 _FACE_COUNT = select(func.count()).where(_OF_SUBJECT).scalar_subquery()
 _PHOTO_COUNT = select(func.count(t.faces.c.photo_sha256.distinct())).where(_OF_SUBJECT).scalar_subquery()
 _SHOWN = select(t.subjects, _FACE_COUNT.label("faces"), _PHOTO_COUNT.label("photos"), cover_face().label("cover_face"))
+_SHOWN_ONE = _SHOWN.where(_S.pk == bindparam("pk"))
 
 
 def select_subject(connection: Connection, collection: Row[Any], subject_id: str) -> Subject:
     """One subject with its counts. Raises: SubjectNotFound."""
     subject = subject_row(connection, collection, subject_id)
-    return _subject(connection.execute(_SHOWN.where(_S.pk == subject.pk)).one(), collection)
+    return _subject(connection.execute(_SHOWN_ONE, {"pk": subject.pk}).one(), collection)
 
 
 def select_subjects(
