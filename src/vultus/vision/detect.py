@@ -17,6 +17,7 @@ MIN_SCORE = 0.6  # sqrt(class * objectness) of an anchor, 0..1; lower ones are d
 MAX_OVERLAP = 0.3  # intersection over union above which two boxes are one face
 SURE_SCORE = 0.8  # a face that is seen only in a turned or bordered picture must be sure; patterns score 0.6 to 0.75
 STRIDES = (8, 16, 32)  # pixels between anchors of YuNet's three levels
+ROW = 15  # numbers of one anchor: see `_decode_level`
 ALIGNMENT = 32  # pixels: the picture is padded to a multiple of the largest stride
 
 # Detectors that clients of DeepFace name (deepface/modules/modeling.py, MIT) and the default one answers for. "skip" is
@@ -83,10 +84,12 @@ def _padded_bgr(pixels: RGB) -> Float32:
 
 
 def _decode_level(outputs: dict[str, Float32], stride: int, columns: int) -> Float32:
-    """(n, 15) x_min, y_min, x_max, y_max, five (x, y), score: the anchors of one level at or above MIN_SCORE."""
+    """(n, ROW) x_min, y_min, x_max, y_max, five (x, y), score: the anchors of one level at or above MIN_SCORE."""
     # Clipped as in OpenCV: the outputs may lie a little outside 0..1.
     score = np.sqrt(np.clip(outputs[f"cls_{stride}"][0, :, 0], 0, 1) * np.clip(outputs[f"obj_{stride}"][0, :, 0], 0, 1))
     keep = np.flatnonzero(score >= MIN_SCORE)
+    if not keep.size:  # most levels of most photos: half the time of decoding
+        return np.empty((0, ROW), np.float32)
     anchor = np.column_stack([keep % columns, keep // columns]).astype(np.float32)
     box = outputs[f"bbox_{stride}"][0, keep]
     centre, half = (anchor + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride / 2
