@@ -489,7 +489,6 @@ replicas.append_column(Column("search", Text))
 audit.append_column(Column("decisions", Text))  # a JSON list; see `records/decisions.py`
 for _name, _type in (("writer", Text), ("number", Number), ("previous", LargeBinary), ("digest", LargeBinary)):
     audit.append_column(Column(_name, _type))  # NULL in lines of releases before; see `sealing/audit_chains.py`
-unknown_faces.append_column(Column("ignored", Integer, nullable=False, server_default=text("0")))
 
 # One row: the id of the installation key that the rows are sealed with.
 installation = Table(
