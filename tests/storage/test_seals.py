@@ -83,6 +83,7 @@ def fill_replicas(database: Database) -> None:
     with database.writing() as connection:
         connection.execute(t.replica_marks.insert().values(replica_id=replica.id, collection_pk=1, revision=1))
         connection.execute(t.pruned_removals.insert().values(collection_pk=1, revision=1))
+        connection.execute(t.replayed_ledgers.insert().values(ledger="l1", bytes=99))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@
           └───────< undo_log ──< undo_faces
                       similar_pairs    dismissed_pairs (of two subjects)
                          photos    replicas ──< replica_marks    installation    erasure_marks    request_tokens
-                         jobs ──< job_items, webhooks
+                         jobs ──< job_items, webhooks    replayed_ledgers
 
 Rows are joined by internal numbers, so ids and names are plain data. A collection's number is never used again: one
 created later under the same name is another collection.
@@ -336,6 +336,15 @@ erasure_marks = Table(
     Column("bucket", Integer, primary_key=True, autoincrement=False),
     Column("number", Number, nullable=False),
     Index("erasure_marks_by_number", "number"),
+)
+
+# Up to which byte each erasure ledger was replayed here, by the id of its key. In an older copy of the database the row
+# is older, or not there. See `erasure_ledger/catching_up.py`.
+replayed_ledgers = Table(
+    "replayed_ledgers",
+    METADATA,
+    Column("ledger", ShortId, primary_key=True),
+    Column("bytes", Number, nullable=False),
 )
 
 undo_log = Table(

@@ -156,6 +156,33 @@ def test_a_database_put_back_by_hand_is_noticed(tmp_path, database, older, keepi
     assert catch_up(older.database, ledger, tmp_path, ACT)[0] == 1
 
 
+def test_a_database_put_back_from_before_the_erasure_of_a_single_face_is_noticed(
+    tmp_path, database, older, keeping, ledger
+):
+    keeping.delete_face(keeping.faces("people", "s1")[0].id)
+    assert catch_up(database, ledger, tmp_path, ACT) == (0, ())
+    assert catch_up(older.database, ledger, tmp_path, ACT)[0] == 1
+    assert subjects(Gallery(older.database)) == {"s0": 2, "s1": 1, "s2": 2}
+
+
+def test_of_two_servers_with_a_ledger_each_both_erase_again_what_they_had_erased(
+    tmp_path, database, older, keeping, ledger
+):
+    folders = tmp_path / "one", tmp_path / "two"
+    for folder in folders:
+        folder.mkdir()
+    other = ErasureLedger(tmp_path / "other.jsonl")
+    keeping.delete_subject("people", "s1")
+    Gallery(database, other).delete_subject("people", "s2")
+    for folder, kept in zip(folders, (ledger, other), strict=True):
+        assert catch_up(database, kept, folder, ACT) == (0, ())
+    assert catch_up(older.database, ledger, folders[0], ACT)[0] == 1
+    assert subjects(Gallery(older.database)) == {"s0": 2, "s2": 2}  # until the other one starts
+    Gallery(older.database, ledger).delete_subject("people", "s0")  # now both databases have had two erasures
+    assert catch_up(older.database, other, folders[1], ACT)[0] == 1
+    assert subjects(Gallery(older.database)) == {}
+
+
 def test_a_ledger_that_is_gone_or_another_or_cut_is_refused(tmp_path, ledger):
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -63,6 +63,7 @@ def _fill_the_rest(database: Database) -> None:
         other = {"model_id": "model-b", "pipeline_version": 2, "dimension": 4, "state": "filling"}
         connection.execute(insert(t.other_spaces).values(collection_pk=pk, **other))
         connection.execute(insert(t.pruned_removals).values(collection_pk=pk, revision=1))
+        connection.execute(insert(t.replayed_ledgers).values(ledger="l1", bytes=99))
         job = {"kind": "reembed", "parameters": "{}", "state": "queued", "cancelling": 0, "done": 0, "total": 3}
         connection.execute(insert(t.jobs).values(id="j1", created_at=NOW, **job))
         job_pk = connection.execute(select(t.jobs.c.pk)).scalar_one()

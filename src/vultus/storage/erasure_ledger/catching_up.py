@@ -1,4 +1,8 @@
-"""A data folder and its erasure ledger: what the folder knows of the ledger, and what it has still to erase."""
+"""A data folder and its erasure ledger: what the folder knows of the ledger, and what its database has still to erase.
+
+Up to where a ledger was replayed stands in the database itself, so that an older copy of it, put in place by whatever
+tool, says so too. Several servers may keep a ledger each: every one replays its own.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,28 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sqlalchemy import delete, insert, select
+
 from vultus.errors import StorageFailed
 from vultus.files import PRIVATE, read_regular, write_whole
+from vultus.storage import tables as t
 from vultus.storage.audit import Act
 from vultus.storage.database import Database
 from vultus.storage.erasure_ledger.ledger import ErasureLedger
 from vultus.storage.erasure_ledger.replay import replay
-from vultus.storage.erasure_marks import latest_erasure
 from vultus.storage.lifetimes.erasures import PhotoKeys
+from vultus.storage.sealing.seals import sound
 
 MARK = "erasure_ledger.json"
+L = t.replayed_ledgers.c
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Which ledger a data folder keeps, and when it was replayed: its bytes and the erasures of the database then."""
+    """Which ledger a data folder keeps, and how many bytes it had when it was last replayed."""
 
     ledger: str
     bytes: int = 0
-    erasures: int = -1
 
 
 def keeps_ledger(data_dir: Path) -> bool:
@@ -60,13 +67,15 @@ def open_ledger(path: Path | None, data_dir: Path, *, may_make: bool = True) -> 
 def catch_up(database: Database, ledger: ErasureLedger, data_dir: Path, act: Act) -> tuple[int, PhotoKeys]:
     """Erase what the ledger names and the database has all the same, as when an older copy of it was put in place.
 
-    Nothing is read where neither has changed since the last time. Returns how many erasures there were, and the keys of
-    photos that no face uses any more. Raises StorageFailed.
+    Nothing is read where the database says that the whole ledger was replayed on it. Returns how many erasures there
+    were, and the keys of photos that no face uses any more. Raises StorageFailed.
     """
-    if _read_mark(data_dir) == _mark(database, ledger):
+    now = Mark(ledger.key.id, ledger.bytes)  # first: what is added meanwhile is replayed at the next start
+    if _replayed_bytes(database, ledger) == now.bytes and _read_mark(data_dir) == now:
         return 0, ()
     done = replay(database, ledger, act)
-    _write_mark(data_dir, _mark(database, ledger))
+    _note_replayed(database, now)
+    _write_mark(data_dir, now)
     return done
 
 
@@ -75,17 +84,25 @@ def remember_ledger(data_dir: Path, ledger: ErasureLedger) -> None:
     _write_mark(data_dir, Mark(ledger.key.id))
 
 
-def _mark(database: Database, ledger: ErasureLedger) -> Mark:
+def _replayed_bytes(database: Database, ledger: ErasureLedger) -> int | None:
+    """How much of the ledger was replayed on this database; None: nothing."""
     with database.reading() as connection:
-        return Mark(ledger.key.id, ledger.bytes, latest_erasure(connection))
+        return connection.scalar(select(L.bytes).where(L.ledger == ledger.key.id, sound(t.replayed_ledgers)))
+
+
+def _note_replayed(database: Database, mark: Mark) -> None:
+    with database.writing() as connection:
+        connection.execute(delete(t.replayed_ledgers).where(L.ledger == mark.ledger))
+        connection.execute(insert(t.replayed_ledgers).values(ledger=mark.ledger, bytes=mark.bytes))
 
 
 def _read_mark(data_dir: Path) -> Mark | None:
     try:
-        return Mark(**json.loads(read_regular(data_dir / MARK)))
+        found = json.loads(read_regular(data_dir / MARK))
+        return Mark(found["ledger"], found["bytes"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as exc:
+    except (OSError, ValueError, TypeError, KeyError) as exc:
         raise StorageFailed(f"{data_dir / MARK} cannot be read; remove it, and the ledger is replayed") from exc
 
 
