@@ -33,7 +33,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
       && /opt/vultus/bin/pip install --require-hashes --no-deps -r package.lock || exit 1; \
     done
 # int8: the networks for processors with AVX2, VNNI or Arm's i8mm, and for others, which compute them slower.
-# auto: these and the float networks, 130 MB more.
+# auto: these and the float networks, 133 MB more.
 ARG PRECISION=int8
 COPY deploy/image deploy/image
 RUN /opt/vultus/bin/python deploy/image/prepare_models.py /opt/vultus/models "$PRECISION" \
