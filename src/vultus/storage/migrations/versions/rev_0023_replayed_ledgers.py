@@ -1,4 +1,4 @@
-"""Revision 0022: up to where each erasure ledger was replayed on this database."""
+"""Revision 0023: up to where each erasure ledger was replayed on this database."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from alembic.operations import Operations
 
 from vultus.storage.sealing.seals import create_triggers
 
-revision = "0022"
-down_revision = "0021"
+revision = "0023"
+down_revision = "0022"
 
 SQLITE = "(ledger VARCHAR(32) NOT NULL PRIMARY KEY, bytes INTEGER NOT NULL, seal BLOB)"
 POSTGRES = '(ledger VARCHAR(32) COLLATE "C" PRIMARY KEY, bytes BIGINT NOT NULL, seal BYTEA)'
