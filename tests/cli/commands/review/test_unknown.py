@@ -75,8 +75,8 @@ def test_a_face_stands_for_its_group_unless_it_is_alone(run, small, strangers, m
 
 def test_what_is_not_kept_is_refused(run, small, strangers):
     for arguments, code, words in (
-        (("assign", "f" * 32), 1, "there is no unknown face"),
-        (("photo", "f" * 32, "--to", "x.jpg"), 1, "there is no unknown face"),
+        (("assign", "f" * 32), 1, "no unknown face"),
+        (("photo", "f" * 32, "--to", "x.jpg"), 1, "no unknown face"),
         (("erase",), 2, "name one face or more, or give --all"),
         (("erase", "f" * 32, "--all"), 2, "name one face or more, or give --all"),
         (("list", "--collection", "none"), 1, "there is no collection 'none'"),

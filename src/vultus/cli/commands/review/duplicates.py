@@ -88,7 +88,8 @@ def _show(collection: str, found: SimilarPairs, limit: int, *, as_json: bool) ->
     if job is None:
         say(f"collection {collection} was not searched yet; run: vultus duplicates search --collection {collection}")
     elif job.state not in ("done", "failed", "cancelled"):
-        say(f"a search is {shown_state(job)}, {job.done} of {job.total} faces; this is what the one before found")
+        done = f", {job.done} of {job.total} faces" if job.total else ""
+        say(f"a search is {shown_state(job)}{done}; this is what the one before found, if there was one")
     if found.more:
         say(f"there are more pairs; show more of them by --limit, which is {limit}")
 

@@ -28,7 +28,7 @@ COLUMNS = ("face", "faces", "quality", "first (UTC)", "last (UTC)")
 BEGINNING = f"or {LEAST_CHARACTERS} and more characters that it alone begins with"
 Face = Annotated[str, typer.Argument(metavar="FACE", help=f"Id of the face, {BEGINNING}.")]
 People = Annotated[
-    list[str], typer.Argument(metavar="FACE...", help=f"One face of each group that is meant: its id, {BEGINNING}.")
+    list[str], typer.Argument(metavar="FACE", help=f"One face of each group that is meant: its id, {BEGINNING}.")
 ]
 Alone = Annotated[bool, typer.Option("--alone", help="These faces alone, not all that look like the same person.")]
 
@@ -130,7 +130,7 @@ def ignore_unknown(
 @app.command("erase")
 def erase_unknown(
     ctx: typer.Context,
-    faces: Annotated[list[str] | None, typer.Argument(metavar="[FACE...]", help="As for assign; or --all.")] = None,
+    faces: Annotated[list[str] | None, typer.Argument(metavar="FACE", help="As for assign; or --all.")] = None,
     everybody: Annotated[bool, typer.Option("--all", help="All unknown faces of the collection.")] = False,
     alone: Alone = False,
     yes: Yes = False,
@@ -169,7 +169,7 @@ def _faces(system: System, collection: str, given: Sequence[str], *, alone: bool
     for one in given:
         face_id = full_id(one, group_of)
         if face_id not in group_of:
-            raise InvalidRequest(f"there is no unknown face {one!r} in collection {collection!r}; see: unknown list")
+            raise InvalidRequest(f"no unknown face {one!r} is in collection {collection!r}; see: vultus unknown list")
         members = [face_id] if alone else [face.id for face in group_of[face_id].faces]
         ids.update(dict.fromkeys(members))
     return list(ids)
