@@ -43,7 +43,7 @@ from vultus.records.answers import (
 from vultus.records.chosen import FaceChoice, OtherFace, PhotoFaces
 from vultus.records.samples import CollectionSize, LoadedIndex, LoadedModel, Sample, Work
 from vultus.records.seen import Face, Quality, Template
-from vultus.records.servers import FollowedCollection, ServerProcess
+from vultus.records.server_processes import FollowedCollection, ServerProcess
 from vultus.records.stored import (
     ApiKey,
     AuditLine,

@@ -13,7 +13,7 @@ import pytest
 
 from tests.storage.synthetic import new_face, unit
 from vultus.errors import SettingsInvalid, StorageUnavailable
-from vultus.records.servers import FollowedCollection
+from vultus.records.server_processes import FollowedCollection
 from vultus.search.index import FlatIndex
 from vultus.storage import tables as t
 from vultus.storage.replication import replicas

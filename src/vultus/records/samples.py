@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from vultus.records.servers import ServerProcess
+from vultus.records.server_processes import ServerProcess
 
 
 @dataclass(frozen=True)

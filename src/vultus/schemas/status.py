@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from vultus.records.samples import CollectionSize, Sample, Workers
-from vultus.records.servers import ServerProcess
+from vultus.records.server_processes import ServerProcess
 
 
 class WorkersStatus(BaseModel):

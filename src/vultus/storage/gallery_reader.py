@@ -9,7 +9,7 @@ from functools import cached_property
 from sqlalchemy import true
 
 from vultus.records.seen import Float32
-from vultus.records.servers import ServerProcess
+from vultus.records.server_processes import ServerProcess
 from vultus.records.stored import Collection, EnrolledFace, Subject, SubjectOrder, SubjectPlace
 from vultus.search.segments import empty_rows
 from vultus.search.source import Allocate, ChangeSet, Fits, Mark, Owner, StoredEmbeddings, none_fits

@@ -16,7 +16,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from vultus.errors import SettingsInvalid
-from vultus.records.servers import SearchKind
+from vultus.records.server_processes import SearchKind
 from vultus.search.source import Mark
 from vultus.storage import tables as t
 from vultus.storage.database import Database

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, select
 
-from vultus.records.servers import FollowedCollection, ServerProcess
+from vultus.records.server_processes import FollowedCollection, ServerProcess
 from vultus.storage import tables as t
 from vultus.storage.replication.replicas import LIVING_SECONDS, database_clock
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from vultus.cli.options import AsJson, DataDir
 from vultus.cli.output import print_json, print_lines, print_table, say
 from vultus.cli.settings import load_settings
-from vultus.records.servers import ServerProcess
+from vultus.records.server_processes import ServerProcess
 from vultus.schemas.status import server_status
 from vultus.storage.database import is_sqlite
 from vultus.storage.gallery import Gallery
