@@ -46,7 +46,6 @@ REPEATED = {
     "calibrate": "the command, and the measurement behind it",
     "status": "how the service is: the folder that finds out, the shape of the answer, the command",
     "metrics": "the folder that counts and times, the layer of each request that does",
-    "servers": "the server processes of a database: the records, the command",
     "liveness": "a face or a picture of a face: the records, the crops and the model, the use case, the shapes",
     "worker": "a process of its own: that answers connections, that decodes a photo",
 }
