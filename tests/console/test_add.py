@@ -14,7 +14,7 @@ import pytest
 from tests import pictures
 from tests.api.standin import StandInService, StandInSystem, photo
 from tests.console.own_page import signed_in_at
-from tests.console.watching import scrolls_sideways, serious_findings
+from tests.console.watching import scrolls_sideways, serious_findings, wait_for
 from tests.served import serving
 from tests.waiting import wait_until
 from vultus.config import Settings
@@ -270,13 +270,13 @@ def test_ten_thousand_files_are_listed_a_page_at_a_time(browser, gated):
         assert page.locator(".facts dd").all_inner_texts()[:2] == ["2,000", "10,000"]
         for _ in range(3):
             assert page.locator(".person").count() == 25
-            page.wait_for_function("window.held === 75")
+            wait_for(page, "window.held === 75")
             page.get_by_role("button", name="Next").click()
         assert gated.service.most_at_once == 0  # nothing was sent before
         page.get_by_role("button", name="Enroll these people").click()
         page.locator(".outcome").first.wait_for()
         wait_until(lambda: gated.service.under_way == 2, "two requests")
-        page.wait_for_function("window.held === 25")
+        wait_for(page, "window.held === 25")
         assert page.locator(".outcome").count() == 25
         page.get_by_role("button", name="Cancel").click()
         state(page, "Cancelled.")

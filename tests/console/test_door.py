@@ -11,7 +11,7 @@ import pytest
 from tests import pictures
 from tests.api.standin import StandInService, StandInSystem
 from tests.console.own_page import signed_in_at
-from tests.console.watching import scrolls_sideways, serious_findings
+from tests.console.watching import scrolls_sideways, serious_findings, wait_for
 from tests.served import serving
 from vultus.config import Settings
 from vultus.errors import NotReady, RateLimited
@@ -42,12 +42,12 @@ def test_who_stands_before_the_camera_is_named_and_nothing_is_stored(open_consol
     start(page)
     page.locator(".sign.match .sign-word", has_text="Anna").wait_for()
     seen = page.locator(".sign time").get_attribute("datetime")
-    page.wait_for_function("(seen) => document.querySelector('.sign time')?.dateTime !== seen", arg=seen)
+    wait_for(page, "(seen) => document.querySelector('.sign time')?.dateTime !== seen", seen)
     assert max(under_way) == 1
     keep(page, "door-match")
     assert page.get_by_label("Camera", exact=True).locator("option").count() >= 2
     page.get_by_role("button", name="Full screen").click()
-    page.wait_for_function("document.fullscreenElement?.className === 'door'")
+    wait_for(page, "document.fullscreenElement?.className === 'door'")
     page.evaluate("document.exitFullscreen()")
     page.get_by_role("button", name="Stop").click()
     page.locator("video").wait_for(state="detached")
@@ -119,7 +119,7 @@ def test_on_plain_http_from_another_host_it_says_why_there_is_no_camera_and_what
     start(page)
     said = page.get_by_role("alert").filter(has_text="This page came from faces.example")
     said.get_by_role("link", name="a reverse proxy").click()
-    page.wait_for_function("document.activeElement.textContent === 'Webcam and https'")
+    wait_for(page, "document.activeElement.textContent === 'Webcam and https'")
 
 
 @pytest.mark.parametrize(

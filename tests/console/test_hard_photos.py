@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests import pictures
 from tests.console.conftest import Served, photo_file
+from tests.console.watching import wait_for
 from tests.heic import heic
 
 pytestmark = pytest.mark.real
@@ -99,7 +100,7 @@ def test_forty_megapixels_are_taken_on_every_page_and_one_photo_is_decoded_at_a_
     page.locator(FILE).set_input_files(photo_file(enlarged(pictures.group()), "group.jpg", "image/jpeg"))
     page.locator("[role=tab] img").nth(5).wait_for()
     page.locator(".photo svg .face").nth(5).wait_for()
-    page.wait_for_function("window.held === 0")
+    wait_for(page, "window.held === 0")
     compare(page, anna, photo_file(pictures.astronaut()))
     enroll(page, anna)
     page.locator(".outcome img").wait_for()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import pictures
-from tests.console.watching import scrolls_sideways, serious_findings
+from tests.console.watching import scrolls_sideways, serious_findings, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -113,7 +113,7 @@ def test_system_asks_again_by_itself_but_not_while_it_is_paused_or_hidden(open_c
     asked: list[str] = []
     page.on("request", lambda request: request.url.endswith("/status") and asked.append(request.url))
     page.clock.run_for(10_500)
-    page.wait_for_function("document.querySelector('.verdict')")
+    wait_for(page, "document.querySelector('.verdict')")
     assert len(asked) == 1
     page.get_by_role("button", name="Pause").click()
     page.wait_for_load_state("networkidle")
@@ -250,7 +250,7 @@ def test_help_has_what_to_do_for_each_code_and_leads_to_a_section(open_console, 
     page = open_console("help/reverse-proxy")
     heading = page.get_by_role("heading", name="Webcam and https")
     heading.wait_for()
-    page.wait_for_function("document.activeElement.textContent === 'Webcam and https'")
+    wait_for(page, "document.activeElement.textContent === 'Webcam and https'")
     assert "reverse_proxy 127.0.0.1:8000" in page.locator("main").inner_text()
     page.get_by_role("navigation", name="On this page").get_by_role("link", name="Messages").click()
     row = page.get_by_role("row").filter(has=page.get_by_text("no_face_detected", exact=True)).first

@@ -9,7 +9,7 @@ import pytest
 
 from tests import pictures
 from tests.console.conftest import photo_file
-from tests.console.watching import check_every_look, serious_findings
+from tests.console.watching import check_every_look, serious_findings, wait_for
 from tests.heic import heic
 
 pytestmark = pytest.mark.real
@@ -145,7 +145,7 @@ def test_on_plain_http_from_another_host_the_webcam_says_why_it_is_not_there(ope
     page.get_by_role("button", name="Webcam").click()
     said = page.get_by_role("dialog").get_by_role("alert").filter(has_text="This page came from faces.example")
     said.get_by_role("link", name="a reverse proxy").click()
-    page.wait_for_function("document.activeElement.textContent === 'Webcam and https'")
+    wait_for(page, "document.activeElement.textContent === 'Webcam and https'")
 
 
 def test_a_webcam_that_is_denied_is_told_with_the_way_out_and_works_once_it_is_allowed(open_console, keep):

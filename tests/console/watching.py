@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 
+from tests.waiting import wait_until
+
 # A browser itself notes each call that is refused or fails. Pages expect those, and say so in words of their own.
 REFUSED = re.compile(r"Failed to load resource: (the server responded with a status of (4\d\d|503)|net::ERR_)")
 TELL_OF_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
@@ -77,3 +79,12 @@ def check_every_look(page: Any, keep: Callable[[Any, str], None], name: str) -> 
             assert not scrolls_sideways(page), (name, width)
             keep(page, f"{name}-{width}-{scheme}")
         assert serious_findings(page) == [], (name, scheme)
+
+
+def wait_for(page: Any, expression: str, argument: object = None) -> None:
+    """Wait until JavaScript is true.
+
+    Playwright's own way evaluates text in the page each time that it looks, which the policy of the console forbids,
+    except for the first time.
+    """
+    wait_until(lambda: page.evaluate(expression, argument), expression)
