@@ -29,6 +29,7 @@ def site(tmp_path: Path) -> Path:
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
+    (folder / "folder.html").mkdir()
     (tmp_path / "secret.html").write_text("secret", "utf-8")
     return folder
 
@@ -59,7 +60,11 @@ def test_a_page_may_run_its_own_scripts_and_search_and_nothing_of_others(site: P
 
 @pytest.mark.parametrize(
     "path",
-    ["none.html", "none.js", "how-to", "../secret.html", "..%2Fsecret.html", "/etc/passwd"],
+    [
+        *("none.html", "none.js", "how-to", "../secret.html", "..%2Fsecret.html", "/etc/passwd"),
+        *("%00.html", "%00.js", f"{'x' * 300}.html", f"{'x' * 300}.js", "folder.html", "index.html/index.html"),
+    ],
+    ids=lambda path: path[:20],
 )
 def test_what_is_no_file_of_the_site_is_not_found(site: Path, path: str) -> None:
     with client(site) as http:

@@ -47,11 +47,11 @@ class _Site:
 
     async def file(self, request: Request, path: str) -> Response:
         """A page or another file of the site."""
-        if path.endswith(PAGE):
-            return await run_in_threadpool(self._page, path)
         try:
+            if path.endswith(PAGE):
+                return await run_in_threadpool(self._page, path)
             answer = await self._files.get_response(path, request.scope)
-        except HTTPException as exc:
+        except (HTTPException, OSError, ValueError) as exc:  # no file's name: too long, with a zero byte, a folder's
             raise _no_such_page() from exc
         answer.headers["Cache-Control"] = "no-cache"
         return answer
