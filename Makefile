@@ -41,8 +41,8 @@ screenshots: $(VENV)/.test
 	$(MAKE) docs
 
 lint: $(VENV)/.test
-	$(BIN)/ruff check src clients tests benchmarks
-	$(BIN)/ruff format --check src clients tests benchmarks
+	$(BIN)/ruff check src clients tests benchmarks deploy
+	$(BIN)/ruff format --check src clients tests benchmarks deploy
 
 types: $(VENV)/.test
 	$(BIN)/mypy

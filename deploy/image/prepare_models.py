@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from vultus.config import Settings
+from vultus.cli.settings import load_settings
 from vultus.models.card import known_card
 from vultus.models.catalogue import known_cards
 from vultus.models.importers import QUANTIZERS
@@ -20,7 +20,7 @@ def main(folder: Path, precision: str) -> None:
     """Prepare into the folder, for every kind of processor; then leave out what the arithmetic does not need."""
     if precision not in ("int8", "auto"):
         sys.exit(f"PRECISION is {precision!r}; build with PRECISION=int8 or PRECISION=auto")
-    settings = Settings(model_dir=folder)
+    settings = load_settings(model_dir=folder)
     cards = known_cards(folder)
     stores = [ModelStore(folder, cards, quantizer=quantizer) for quantizer in QUANTIZERS.values()]
     for store in stores:
