@@ -44,6 +44,9 @@ def test_an_unknown_face_gets_a_name_and_another_is_ignored(open_console, lobby,
     page.get_by_text("2 faces of nobody known").wait_for()
     page.locator(".thumbs img").nth(1).wait_for()
     check_every_look(page, keep, "review")
+    code = " ".join(page.locator(".as-code").all_text_contents())
+    assert "unknown/ignore" in code
+    assert "keep_unknown_days" in code
     page.get_by_role("button", name="This is …").first.click()
     page.get_by_label("Name").fill("Ada")
     page.get_by_role("button", name="New person: Ada").click()

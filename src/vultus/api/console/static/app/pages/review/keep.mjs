@@ -4,6 +4,7 @@ import { address, patch } from "../../api.mjs";
 import { html } from "../../html.mjs";
 import { t } from "../../i18n.mjs";
 import { useAction } from "../../parts/action.mjs";
+import { AsCode } from "../../parts/as-code.mjs";
 import { ProblemNote } from "../../parts/problem.mjs";
 import { session } from "../../session.mjs";
 
@@ -13,8 +14,9 @@ const MOST_DAYS = 365;
 export function Keep({ collection, days, onKept }) {
   const [wanted, setWanted] = useState(days ?? USUAL_DAYS);
   const { run, busy, problem } = useAction();
+  const path = address`collections/${collection}`;
   const set = async (keep) => {
-    if (await run(() => patch(address`collections/${collection}`, { policies: { keep_unknown_days: keep } }))) onKept();
+    if (await run(() => patch(path, { policies: { keep_unknown_days: keep } }))) onKept();
   };
   const submit = (event) => (event.preventDefault(), event.target.reportValidity() && set(Number(wanted)));
   const off = days === null;
@@ -31,6 +33,8 @@ export function Keep({ collection, days, onKept }) {
             ${!off && html`<button type="button" class="button" disabled=${busy} onClick=${() => set(null)}>${t("review.keep_not")}</button>`}
           </form>
           <p class="hint">${t("review.keep_care")}</p>
+          <${AsCode} method="PATCH" path=${path} json=${{ policies: { keep_unknown_days: Number(wanted) } }}
+            python=${`client.collections.set_policies({"keep_unknown_days": ${Number(wanted)}}, collection=${JSON.stringify(collection)})`} />
         </details>
       `}
       ${off && !session.get().may("admin") && html`<p class="hint">${t("review.keep_ask")}</p>`}

@@ -42,9 +42,16 @@ export function Unknown({ collection }) {
       ${open?.name === "assign" && html`<${Assign} collection=${collection} group=${open.group} onClose=${close} onGone=${() => (close(), again())} onAssigned=${(made) => done(assigned(made))} />`}
       ${open?.name === "erase" && html`<${EraseUnknown} collection=${collection} group=${open.group} count=${answer.faces + answer.ignored_faces} onClose=${close} onErased=${(count) => done(t("review.erased", { count }))} />`}
       <${AsCode} path=${path} python=${`for group in client.unknown_faces.list(collection=${JSON.stringify(collection)}).groups:\n    print(len(group.faces), group.first_seen, group.last_seen)`} />
+      ${answer?.groups.length > 0 && html`<${IgnoreAsCode} path=${path} ignored=${ignored} collection=${collection} faces=${answer.groups[0].faces} />`}
     </div>
   `;
 }
+
+// Of the first group: whether its faces are ignored.
+const IgnoreAsCode = ({ path, ignored, collection, faces }) => html`
+  <${AsCode} method="POST" path="${path}/ignore" json=${{ ids: faces.map(({ id }) => id), ignored: !ignored }}
+    python=${`client.unknown_faces.ignore([face.id for face in group.faces], ignored=${ignored ? "False" : "True"}, collection=${JSON.stringify(collection)})`} />
+`;
 
 const assigned = ({ face_ids: faces, subject, name }) =>
   rich("review.assigned", { count: faces.length, name: html`<a href=${link("people", subject)}><bdi>${name ?? subject}</bdi></a>` });
