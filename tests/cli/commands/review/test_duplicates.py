@@ -24,12 +24,14 @@ def test_duplicates_are_searched_here_listed_and_dismissed(run, twice):
     assert shown.exit_code == 0
     assert all(word in shown.stdout for word in ("ada-1", "Ada-1", "eve", "Eve"))
     assert "there are more pairs" in shown.stderr
+    assert "below their threshold" not in shown.stderr
     listed = json.loads(run("duplicates", "list", "--json").stdout)
     (pair,) = [one for one in listed["pairs"] if one["above_threshold"]]
     assert (pair["first"]["subject"], pair["second"]["subject"], listed["job"]["state"]) == ("ada-1", "eve", "done")
     assert run("duplicates", "dismiss", "ada-", "eve").stdout == "ada-1 and eve are two people\n"
     left = json.loads(run("duplicates", "list", "--json").stdout)["pairs"]
     assert not any(one["above_threshold"] for one in left)
+    assert f"{len(left)} of {len(left)} pairs are below their threshold" in run("duplicates", "list").stderr
     assert run("duplicates", "dismiss", "ada-1", "eve", "--undo").stdout == "ada-1 and eve may be one person\n"
     assert len(json.loads(run("duplicates", "list", "--json").stdout)["pairs"]) == len(left) + 1
 

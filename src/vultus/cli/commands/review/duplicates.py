@@ -84,6 +84,8 @@ def _show(collection: str, found: SimilarPairs, limit: int, *, as_json: bool) ->
         print_json(duplicates_answer(collection, found).model_dump(mode="json"))
     else:
         print_table(COLUMNS, map(_row, found.pairs))
+    if below := sum(not pair.above for pair in found.pairs):
+        say(f"{below} of {len(found.pairs)} pairs are below their threshold: the nearest ones, no sign of one person")
     job = found.job
     if job is None:
         say(f"collection {collection} was not searched yet; run: vultus duplicates search --collection {collection}")
@@ -95,6 +97,5 @@ def _show(collection: str, found: SimilarPairs, limit: int, *, as_json: bool) ->
 
 
 def _row(pair: SimilarPair) -> tuple[object, ...]:
-    """A similarity below its threshold is listed where nothing is above: the nearest."""
     one, other = pair.subjects
     return (one.id, one.name, other.id, other.name, pair.similarity, pair.threshold)
