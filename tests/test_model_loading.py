@@ -20,6 +20,7 @@ from vultus.models.self_test_values import self_test_values
 from vultus.vision.compute_slots import ComputeSlots
 from vultus.vision.self_test.answers import agreement, detector_answers, displacement, recogniser_answers
 from vultus.vision.self_test.drawn_faces import drawn_faces
+from vultus.vision.session import TwinSession
 
 WRONG = 0.5  # of the weights: an agreement of 0.87
 
@@ -176,3 +177,16 @@ def test_the_models_of_the_box_pass_in_the_arithmetic_of_this_processor(model_di
             assert str(least) in test.finding
     models.open_task("detection", ComputeSlots(1, queue=0, wait_seconds=0))
     assert [test.model_id for test in models.self_tests[1:]] == ["yunet", "mtcnn"]
+
+
+def test_a_model_alone_may_take_a_second_core_and_members_run_beside_each_other(folder, monkeypatch):
+    cards = make_card(folder, "a", int8=INT8), make_card(folder, "bb", int8=INT8)
+    fused = fused_card(folder, a=0.5, bb=0.5)
+    monkeypatch.setattr("vultus.model_loading.int8_weight_bits", lambda flags: 7)
+    (alone, size), (both, _) = (loader(folder, *cards, fused).load(card, no_reliability) for card in (cards[0], fused))
+    assert isinstance(alone._session, TwinSession)
+    assert not any(isinstance(member._session, TwinSession) for member in both._members)
+    monkeypatch.setattr("vultus.model_loading.int8_weight_bits", lambda flags: 8)
+    with_vnni, smaller = loader(folder, cards[0], share=0, precision="int8").load(cards[0], no_reliability)
+    assert not isinstance(with_vnni._session, TwinSession)
+    assert smaller < size

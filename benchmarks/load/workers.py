@@ -1,10 +1,12 @@
 """Requests a second, delays and memory with 1, 2 and 4 worker processes, the networks replaced by sleeps.
 
     python -m benchmarks.load.workers [--faces 20000 200000] [--workers 1 2 4] [--seconds 4] [--rounds 3] [--json FILE]
+        [--real] [--clients 16] [--made FOLDER]
 
 No proof of what many cores do: the networks take no core (`sleeping_server.py`), the rest shares the cores there are
 with the clients, and no memory bandwidth is fought for. It shows what the Python part of one process can do, and that
-workers share the faces of a collection: memory is the sum of all processes' PSS.
+workers share the faces of a collection: memory is the sum of all processes' PSS. On a machine that has the cores,
+--real lets the networks compute: `vultus serve` with its own number of slots.
 """
 
 from __future__ import annotations
@@ -35,11 +37,11 @@ from benchmarks.timing import Bounds, percentile
 
 CALLS = ("/find", "/verify")
 SIZE = "640x480"
-CLIENTS, SLOTS = 16, 32  # more slots than clients: a sleeping network needs no core
+SLOTS = 32  # more than clients: a sleeping network needs no core
 WARM_REQUESTS = 80  # each network of each worker computes its first runs in them
 IDLE_SECONDS = 90.0
 MOST_REQUESTS = 2_000  # of a turn
-MODULE = ("benchmarks.load.sleeping_server",)
+ASLEEP, REAL = ("benchmarks.load.sleeping_server",), ("vultus", "serve")
 
 Row = dict[str, Any]
 
@@ -50,36 +52,39 @@ def main() -> None:
     rows: list[Row] = []
     for faces in given.faces:
         with tempfile.TemporaryDirectory() as folder:
-            for row in _measured(Path(folder), faces, given.workers, given.rounds, given.seconds):
+            for row in _measured(Path(folder), faces, given):
                 print(f"... {row}", file=sys.stderr, flush=True)
                 rows.append(row)
-    found = {"machine": machine.facts(), "clients": CLIENTS, "rows": rows}
+    found = {"machine": machine.facts(), "clients": given.clients, "real": given.real, "rows": rows}
     if given.json:
         given.json.write_text(json.dumps(found, indent=2) + "\n")
     print("\n".join(_text(found)))
 
 
-def _measured(folder: Path, faces: int, workers: list[int], rounds: int, seconds: float) -> Iterator[Row]:
+def _measured(folder: Path, faces: int, given: argparse.Namespace) -> Iterator[Row]:
     """A row for each number of workers; each has a server and a folder of its own, and turns alternate."""
-    photos, made = Photos(), folder / "made"
-    made_gallery(made, faces, [OURS[DEFAULT]], say=lambda _: None)
+    photos, made = Photos(), (given.made or folder) / f"made-{faces}"
+    if not made.exists():
+        made_gallery(made, faces, [OURS[DEFAULT]], say=lambda _: None)
     with ExitStack() as stack:
         servers: dict[int, Server] = {}
-        for number in workers:
+        for number in given.workers:
             data_dir = folder / str(number) / "data"
             shutil.copytree(made, data_dir)
-            settings = {"VULTUS_WORKERS": str(number), "VULTUS_COMPUTE_SLOTS": str(SLOTS)}
-            servers[number] = stack.enter_context(serving(data_dir, module=MODULE, settings=settings))
+            slots = {} if given.real else {"VULTUS_COMPUTE_SLOTS": str(SLOTS)}
+            settings = {"VULTUS_WORKERS": str(number), **slots}
+            module = REAL if given.real else ASLEEP
+            servers[number] = stack.enter_context(serving(data_dir, module=module, settings=settings))
             _wait_until_idle(servers[number])
-        taken: dict[tuple[int, str], list[Row]] = {(number, call): [] for number in workers for call in CALLS}
+        taken: dict[tuple[int, str], list[Row]] = {(number, call): [] for number in servers for call in CALLS}
         before = machine.load()[0]
         for path in CALLS:
             body, _ = bodies(photos, path, SIZE, 0, count())
             for server in servers.values():
-                send(server, path, body, CLIENTS, Bounds(WARM_REQUESTS, ONCE.seconds))
-            for _ in range(rounds):
+                send(server, path, body, given.clients, Bounds(WARM_REQUESTS, ONCE.seconds))
+            for _ in range(given.rounds):
                 for number, server in servers.items():
-                    taken[number, path].append(_turn(server, path, body, seconds))
+                    taken[number, path].append(_turn(server, path, body, given.clients, given.seconds))
         for number, server in servers.items():
             pids = machine.family(server.pid)
             yield {
@@ -106,10 +111,10 @@ def _worked_ms(pids: Sequence[int]) -> float:
     return sum(processor_ms(pid) or 0.0 for pid in pids)
 
 
-def _turn(server: Server, path: str, body: Body, seconds: float) -> Row:
+def _turn(server: Server, path: str, body: Body, clients: int, seconds: float) -> Row:
     pids = machine.family(server.pid)
     before = _worked_ms(pids)
-    outcome = send(server, path, body, CLIENTS, Bounds(MOST_REQUESTS, seconds))
+    outcome = send(server, path, body, clients, Bounds(MOST_REQUESTS, seconds))
     if outcome.statuses:
         raise SystemExit(f"{path} was answered {dict(outcome.statuses)}")
     answered = len(outcome.taken_ms)
@@ -127,7 +132,8 @@ def _medians(rows: list[Row]) -> Row:
 
 def _text(found: Row) -> Iterator[str]:
     facts = found["machine"]
-    yield f"{facts['cpu']}, {facts['cores']} cores; {found['clients']} clients; networks asleep: no proof"
+    networks = "networks compute" if found["real"] else "networks asleep: no proof"
+    yield f"{facts['cpu']}, {facts['cores']} cores; {found['clients']} clients; {networks}"
     each = [f"{call} {what}" for call in CALLS for what in ("a second", "p50", "p99", "CPU")]
     yield from table(
         ("faces", "workers", *each, "PSS MiB", "RSS MiB", "load"), [_cells(row) for row in found["rows"]], words=0
@@ -147,6 +153,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--rounds", type=int, default=3, help="turns of each server (3)")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a turn (4)")
+    parser.add_argument("--real", action="store_true", help="the networks compute")
+    parser.add_argument("--clients", type=int, default=16, help="requests at once (16)")
+    parser.add_argument("--made", type=Path, metavar="FOLDER", help="galleries named made-FACES, else made anew")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures here")
     return parser.parse_args()
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from vultus.errors import ModelInvalid
 from vultus.matching.reliability import ReliabilityModel
 from vultus.models.card import ModelCard
-from vultus.models.precision import Precision
+from vultus.models.precision import Precision, cpu_flags, int8_weight_bits
 from vultus.models.repository.store import ModelStore
 from vultus.models.self_test_values import self_test_values
 from vultus.records.seen import Float32
@@ -21,7 +21,7 @@ from vultus.vision.embed import Embedder, Recogniser
 from vultus.vision.fuse import FusedEmbedder
 from vultus.vision.model_check import check_recogniser
 from vultus.vision.self_test.answers import agreement, detector_answers, displacement, recogniser_answers
-from vultus.vision.session import Session
+from vultus.vision.session import Session, TwinSession
 
 T = TypeVar("T")
 ReliabilityOf = Callable[[ModelCard], ReliabilityModel | None]
@@ -96,7 +96,8 @@ class RecogniserLoader:
         Raises: ModelNotInstalled; ModelInvalid when a file is not what the card says, or computes wrong.
         """
         if not card.fused:
-            return self.network(card, reliability_of(card))
+            model, size = self.network(card, reliability_of(card), alone=True)
+            return model, 2 * size if self._gains_by_threads(self.precision(card)) else size
         members = self._store.members(card)
         loaded = [self.network(member, reliability_of(member), card.pipeline_version) for member in members]
         weighted = [(model, weight) for (model, _), (_, weight) in zip(loaded, card.fused, strict=True)]
@@ -106,11 +107,19 @@ class RecogniserLoader:
         return fused, sum(size for _, size in loaded)
 
     def network(
-        self, card: ModelCard, reliability: ReliabilityModel | None, version: int | None = None
+        self,
+        card: ModelCard,
+        reliability: ReliabilityModel | None,
+        version: int | None = None,
+        *,
+        alone: bool = False,
     ) -> tuple[Embedder, int]:
-        """A model of one network, tested, and its bytes in memory. version: of the crops, None: the card's."""
+        """A model of one network, tested, and its bytes in memory. version: of the crops, None: the card's.
+
+        alone: it is no member of another model, beside which it would run, and may take a second core itself.
+        """
         precision = self.precision(card)
-        embedder, size = self._network(card, precision, reliability, version or card.pipeline_version)
+        embedder, size = self._network(card, precision, reliability, version or card.pipeline_version, alone=alone)
         test = self._test(card, embedder, precision)
         self._tests[card.id, precision] = test
         if test.passed:
@@ -119,7 +128,7 @@ class RecogniserLoader:
             raise ModelInvalid(_refusal(test))
         self._in_fp32.add(card.id)
         _log.warning("%s computes wrong in int8 here (%s), so it computes in fp32", card.id, test.finding)
-        return self.network(card, reliability, version)
+        return self.network(card, reliability, version, alone=alone)
 
     def test_detector(self, name: str, detector: Detector) -> None:
         """Test a loaded detector with its refiner. Raises: ModelInvalid when it computes wrong."""
@@ -133,11 +142,22 @@ class RecogniserLoader:
         if not test.passed:
             raise ModelInvalid(_refusal(test))
 
+    def _gains_by_threads(self, precision: Precision) -> bool:
+        """Whether a network runs faster in two threads: see `TwinSession`."""
+        return self._device == "cpu" and (precision == "fp32" or int8_weight_bits(cpu_flags()) == 7)
+
     def _network(
-        self, card: ModelCard, precision: Precision, reliability: ReliabilityModel | None, version: int
+        self,
+        card: ModelCard,
+        precision: Precision,
+        reliability: ReliabilityModel | None,
+        version: int,
+        *,
+        alone: bool = False,
     ) -> tuple[Embedder, int]:
         path = self._store.path(card, card.files[0].name, precision)
-        session = Session(path, device=self._device)
+        twin = alone and self._gains_by_threads(precision)
+        session = TwinSession(path) if twin else Session(path, device=self._device)
         dimension = _required(card.output_dimension, card.id, "output_dimension")
         input_rule, crop_rule = _required(card.input, card.id, "input"), _required(card.crop, card.id, "crop")
         check_recogniser(session, input_rule=input_rule, dimension=dimension)

@@ -11,7 +11,7 @@ import pytest
 from tests.waiting import patient, wait_until
 from vultus.caller import CallerGone, leave_if_unwanted, waiting
 from vultus.errors import QueueFull, QueueTimeout
-from vultus.vision.compute_slots import ComputeSlots, compute_in_calling_thread, run_in_order
+from vultus.vision.compute_slots import NO_HELPERS, Beside, ComputeSlots, compute_in_calling_thread, run_in_order
 
 SECONDS = patient(10)  # longest wait for something that comes at once
 
@@ -116,6 +116,32 @@ def test_spare_slots_are_all_or_none():
             assert not granted
         with slots.hold_spare(1) as granted:
             assert granted
+
+
+def test_what_is_beside_is_done_while_the_caller_would_wait_for_the_longest_task():
+    slots, done = ComputeSlots(2, queue=0, wait_seconds=1), threading.Event()
+    with slots.hold():
+        beside = Beside(slots, lambda: (done.set(), this_thread())[1])
+        results = beside.run_all([this_thread, lambda: (done.wait(SECONDS), this_thread())[1]])
+    assert done.is_set()
+    assert len(set(results)) == 2
+    assert beside.result() == this_thread()
+
+
+def test_what_is_beside_nothing_is_done_at_the_end_and_once():
+    calls = []
+    beside = Beside(NO_HELPERS, lambda: calls.append(1) or len(calls))
+    with beside.hold_spare(1) as free:
+        assert not free
+    assert (beside.result(), beside.result()) == (1, 1)
+
+
+def test_an_error_beside_is_raised_like_one_of_the_tasks():
+    def fail() -> None:
+        raise ValueError("beside")
+
+    with pytest.raises(ValueError, match="beside"):
+        Beside(NO_HELPERS, fail).run_all([this_thread])
 
 
 def test_free_slots_go_to_waiting_requests_first():

@@ -6,7 +6,7 @@ import pytest
 from tests.standins import SIDE, write_tiny_network
 from vultus.errors import ModelInvalid
 from vultus.vision.compute_slots import ComputeSlots
-from vultus.vision.session import AWAKE_SECONDS, Session, SpreadSession
+from vultus.vision.session import AWAKE_SECONDS, Session, SpreadSession, TwinSession
 
 BATCH = np.random.default_rng(0).normal(size=(1, 3, SIDE, SIDE)).astype(np.float32)
 
@@ -83,3 +83,24 @@ def test_with_a_single_place_there_is_no_second_session(network):
     session = SpreadSession(network, ComputeSlots(1, queue=0, wait_seconds=1))
     assert session.run(BATCH)[0].shape == (1, 32)
     assert session._spread is None
+
+
+def test_a_network_is_loaded_again_for_two_threads_once_a_request_has_a_core_to_spare(network, many_cores):
+    slots, session = ComputeSlots(2, queue=0, wait_seconds=1), TwinSession(network)
+    with slots.hold():
+        with slots.hold():
+            (alone,) = session.run_with(slots, BATCH)
+            assert session._wide is None
+        (spread,) = session.run_with(slots, BATCH)
+        twin = session._wide
+        assert twin is not None
+        session.run_with(slots, BATCH)
+        assert session._wide is twin
+    np.testing.assert_allclose(alone, spread, rtol=1e-5)
+
+
+def test_a_single_core_needs_no_second_copy_of_a_network(network, monkeypatch):
+    monkeypatch.setattr("vultus.vision.session.available_cores", lambda: 1)
+    session = TwinSession(network)
+    assert session.run_with(ComputeSlots(2, queue=0, wait_seconds=1), BATCH)[0].shape == (1, 32)
+    assert session._wide is None

@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
-from typing import Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import cv2
 
@@ -22,6 +22,7 @@ from vultus.metrics.stopwatch import stage
 from vultus.records.samples import SlotLoad
 
 T = TypeVar("T")
+R = TypeVar("R")
 BACKGROUND_WAIT_SECONDS = 0.02
 
 
@@ -34,6 +35,57 @@ class TaskRunner(Protocol):
 def run_in_order(tasks: Sequence[Callable[[], T]], /) -> list[T]:
     """A TaskRunner that runs one task after the other, in this thread."""
     return [task() for task in tasks]
+
+
+class Helpers(Protocol):
+    """Lends the cores that are free to a request that holds one: `ComputeSlots`, or `NO_HELPERS`."""
+
+    def run_all(self, tasks: Sequence[Callable[[], T]], /) -> list[T]:
+        """As TaskRunner."""
+
+    def hold_spare(self, count: int) -> AbstractContextManager[bool]:
+        """Hold `count` more cores if so many are free at this moment, else none; whether they were."""
+
+
+class _NoHelpers:
+    """For work outside of a request: all in one thread."""
+
+    run_all = staticmethod(run_in_order)
+
+    def hold_spare(self, count: int) -> AbstractContextManager[bool]:
+        return nullcontext(count == 0)
+
+
+NO_HELPERS: Helpers = _NoHelpers()
+
+
+class Beside(Generic[R]):
+    """Helpers that do one more task beside those they are given, in the time in which a core would wait for them.
+
+    With two cores a request that waits for the longer of two networks does it meanwhile.
+    """
+
+    def __init__(self, helpers: Helpers, task: Callable[[], R]) -> None:
+        self._helpers, self._task = helpers, task
+        self._results: list[R] = []
+
+    def run_all(self, tasks: Sequence[Callable[[], T]], /) -> list[T]:
+        """As TaskRunner."""
+        with_ours: list[Callable[[], Any]] = [*tasks, self._note]
+        return self._helpers.run_all(with_ours)[: len(tasks)]
+
+    def hold_spare(self, count: int) -> AbstractContextManager[bool]:
+        """As Helpers."""
+        return self._helpers.hold_spare(count)
+
+    def result(self) -> R:
+        """What the task gave, done now if there was nothing to do it beside. Raises its error."""
+        if not self._results:
+            self._note()
+        return self._results[0]
+
+    def _note(self) -> None:
+        self._results.append(self._task())
 
 
 def compute_in_calling_thread() -> None:

@@ -14,7 +14,7 @@ from vultus.matching.reliability import ReliabilityModel
 from vultus.records.seen import RGB, CropRule, Face, Float32, InputRule
 from vultus.vectors import has_direction, lengths, unit_length
 from vultus.vision.align import LATEST_VERSION, crop_by_box, crop_by_landmarks, lies_inside
-from vultus.vision.compute_slots import TaskRunner, run_in_order
+from vultus.vision.compute_slots import NO_HELPERS, Helpers
 from vultus.vision.session import Session
 
 Crop = TypeVar("Crop")  # the input of one face: an RGB crop, or one for each member of a fused model
@@ -38,7 +38,7 @@ class Recogniser(Protocol[Crop]):
     def embed(self, crops: Sequence[Crop]) -> Float32: ...
 
     def embed_with_recognisability(
-        self, crops: Sequence[Crop], run_all: TaskRunner = run_in_order
+        self, crops: Sequence[Crop], helpers: Helpers = NO_HELPERS
     ) -> tuple[Float32, list[float | None]]: ...
 
 
@@ -103,28 +103,29 @@ class Embedder:
         return self.embed_with_recognisability(crops)[0]
 
     def embed_with_recognisability(
-        self, crops: Sequence[RGB], run_all: TaskRunner = run_in_order
+        self, crops: Sequence[RGB], helpers: Helpers = NO_HELPERS
     ) -> tuple[Float32, list[float | None]]:
         """The embeddings of `embed`, and how recognisable each crop is, 0..100; None where the network does not tell.
 
         A network trained with a margin on the angle returns a longer vector the better it recognises the face: Meng et
-        al., MagFace, CVPR 2021, section 3. run_all: unused, as there is one network. Raises ModelInvalid as `embed`.
+        al., MagFace, CVPR 2021, section 3. helpers: let the network run in more than one thread. Raises ModelInvalid
+        as `embed`.
         """
         if not crops:
             return np.empty((0, self.dimension), np.float32), []
-        raw = self.raw(crops)
+        raw = self.raw(crops, helpers)
         norms = lengths(raw)
         if not has_direction(norms).all():
             raise ModelInvalid(f"{self.model_id} answered with NaN or zero vectors; prepare its file again")
         unit = np.ascontiguousarray(unit_length(raw), dtype=np.float32)
         return unit, [self._recognisability(norm) for norm in norms.tolist()]
 
-    def raw(self, crops: Sequence[RGB]) -> Float32:
-        """(N, D) float32: the network's output for N crops, at least one, as it is.
+    def raw(self, crops: Sequence[RGB], helpers: Helpers = NO_HELPERS) -> Float32:
+        """(N, D) float32: the network's output for N crops, at least one, as it is. helpers: as above.
 
         Raises ModelInvalid when the network returns another shape.
         """
-        raw = self._run(self.prepare(crops))
+        raw = self._run(self.prepare(crops), helpers)
         if raw.shape != (len(crops), self.dimension):
             raise ModelInvalid(
                 f"{self.model_id} answered with shape {raw.shape} instead of {(len(crops), self.dimension)}; "
@@ -138,11 +139,11 @@ class Embedder:
         low, high = self._norm_range
         return 100 * min(max((norm - low) / (high - low), 0.0), 1.0)
 
-    def _run(self, batch: Float32) -> Float32:
+    def _run(self, batch: Float32, helpers: Helpers) -> Float32:
         """The network's one output; a network of fixed batch size 1 is run once for each crop."""
         if self._session.input_shape[:1] != (1,):
-            return self._session.run(batch)[0]
-        return np.concatenate([self._session.run(batch[i : i + 1])[0] for i in range(len(batch))])
+            return self._session.run_with(helpers, batch)[0]
+        return np.concatenate([self._session.run_with(helpers, batch[i : i + 1])[0] for i in range(len(batch))])
 
     def prepare(self, crops: Sequence[RGB]) -> Float32:
         """The network's float32 input for N crops, in the card's channel order, layout, mean and scale."""

@@ -12,7 +12,7 @@ import numpy as np
 from vultus.matching.reliability import ReliabilityModel
 from vultus.records.seen import RGB, Face, Float32
 from vultus.vectors import unit_length
-from vultus.vision.compute_slots import TaskRunner, run_in_order
+from vultus.vision.compute_slots import NO_HELPERS, Helpers
 from vultus.vision.embed import Recogniser
 
 Crops = tuple[RGB, ...]  # one per member
@@ -63,16 +63,16 @@ class FusedEmbedder:
         return self.embed_with_recognisability(crops)[0]
 
     def embed_with_recognisability(
-        self, crops: Sequence[Crops], run_all: TaskRunner = run_in_order
+        self, crops: Sequence[Crops], helpers: Helpers = NO_HELPERS
     ) -> tuple[Float32, list[float | None]]:
         """The embeddings of `embed`, and the recognisability of each face, 0..100, by the first member that knows it.
 
-        run_all: runs the members, in parallel where it can.
+        helpers: run the members, in parallel where they can.
         """
         if not crops:
             return np.empty((0, self.dimension), np.float32), []
         members = enumerate(self._members)
-        found = run_all(
+        found = helpers.run_all(
             [partial(model.embed_with_recognisability, [crop[i] for crop in crops]) for i, model in members]
         )
         parts = [factor * vectors for (vectors, _), factor in zip(found, self._factors, strict=True)]

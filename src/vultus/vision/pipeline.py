@@ -16,7 +16,7 @@ from vultus.records.chosen import ChoiceRule, FaceChoice
 from vultus.records.samples import SlotLoad
 from vultus.records.seen import RGB, Box, Face, Float32, Photograph, Quality, Template
 from vultus.records.stored import EnrolledFace
-from vultus.vision.compute_slots import ComputeSlots
+from vultus.vision.compute_slots import Beside, ComputeSlots, Helpers
 from vultus.vision.decoding.decode import decode
 from vultus.vision.decoding.isolated import Decode
 from vultus.vision.detect import Detector
@@ -164,10 +164,12 @@ class Pipeline:
         leave_if_unwanted()
         with stage("embed"):
             crops = [self._crop(model, *one, align=align) for one in faces]
-            vectors, recognisability = self._recognise(model, crops)
+            beside = Beside(self._slots, lambda: [self.quality(*one) for one in faces])
+            vectors, recognisability = self._recognise(model, crops, beside)
             templates = []
-            for vector, known, (detected, face) in zip(vectors, recognisability, faces, strict=True):
-                quality = with_recognisability(self.quality(detected, face), known)
+            each = zip(vectors, recognisability, beside.result(), faces, strict=True)
+            for vector, known, measured, (detected, face) in each:
+                quality = with_recognisability(measured, known)
                 if model.reliability is not None:
                     quality = with_reliability(quality, model.reliability.reliability(vector, quality.parts))
                 templates.append(Template(vector, model.model_id, detected.as_sent(face), quality))
@@ -177,17 +179,19 @@ class Pipeline:
         photograph, near = detected.closer(face)
         return model.crop(photograph.pixels, near, align=align)
 
-    def _recognise(self, model: Recogniser[Any], crops: Sequence[Any]) -> tuple[list[Float32], list[float | None]]:
+    def _recognise(
+        self, model: Recogniser[Any], crops: Sequence[Any], helpers: Helpers
+    ) -> tuple[list[Float32], list[float | None]]:
         """The embeddings of all crops and their recognisability.
 
         For one face the members of a fused model run in parallel; several faces are divided into batches that do.
         """
         if len(crops) == 1:
-            vectors, recognisability = model.embed_with_recognisability(crops, self._slots.run_all)
+            vectors, recognisability = model.embed_with_recognisability(crops, helpers)
             return list(vectors), recognisability
         size = min(-(-len(crops) // self._slots.count), LARGEST_BATCH)
         batches = [crops[i : i + size] for i in range(0, len(crops), size)]
-        found = self._slots.run_all([partial(model.embed_with_recognisability, batch) for batch in batches])
+        found = helpers.run_all([partial(model.embed_with_recognisability, batch) for batch in batches])
         return [vector for vectors, _ in found for vector in vectors], [
             each for _, recognisability in found for each in recognisability
         ]
