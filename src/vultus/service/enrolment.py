@@ -35,7 +35,7 @@ from vultus.service.likeness import NewSeen, compared, id_cautions
 from vultus.service.liveness.checks import liveness_check, note, of_liveness, refuse_without_picture, verdicts_of
 from vultus.service.liveness.judging import liveness_cautions
 from vultus.service.policies import NO_POLICIES, USE_OVERRIDE
-from vultus.storage.additions import Beginning
+from vultus.storage.adding.additions import Beginning
 from vultus.vectors import require_embedding, unit_length
 
 NO_PHOTO = Caution(
@@ -52,7 +52,7 @@ class Enrolment:
     def __init__(self, context: ServiceContext, accept: Accept | None = None) -> None:
         """accept: computes the faces of `enroll`; None: here."""
         self._context = context
-        self._accept = accept or partial(accept_photo, context.pipeline, context.models)
+        self.accept: Accept = accept or partial(accept_photo, context.pipeline, context.models)
 
     @in_one_space
     def enroll(
@@ -105,7 +105,7 @@ class Enrolment:
             if sources[i] in known:
                 continue
             try:
-                accepted[i] = self._accept(photo, sources[i], rules)
+                accepted[i] = self.accept(photo, sources[i], rules)
             except (BadInput, FaceRefused) as refusal:
                 refused[i] = refusal
         if refused and not accepted and not known:

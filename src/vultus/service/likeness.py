@@ -77,6 +77,12 @@ def id_cautions(gallery: GalleryReader, act: Act | None, collection: str, ids: I
     return tuple(_of_id(act, one, others) for one, others in alike if others)
 
 
+def all_id_cautions(gallery: GalleryReader, act: Act | None, collection: str, ids: Sequence[str]) -> dict[str, Caution]:
+    """The same by id, for many at once."""
+    alike = gallery.all_look_alikes(collection, ids) if ids else {}
+    return {one: _of_id(act, one, others) for one, others in alike.items()}
+
+
 def _search(
     context: ServiceContext, gallery: Collection, model: Model, faces: Sequence[NewSeen]
 ) -> tuple[list[list[Candidate]], ThresholdRule | None]:

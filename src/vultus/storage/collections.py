@@ -30,7 +30,7 @@ _NAMED_LOCKED = _NAMED.with_for_update()
 _RAISED = (
     update(t.collections)
     .where(t.collections.c.pk == bindparam("number"))
-    .values(revision=t.collections.c.revision + 1)
+    .values(revision=t.collections.c.revision + bindparam("steps"))
     .returning(t.collections.c.revision)
 )
 _NO_POLICIES = CollectionPolicies()
@@ -77,9 +77,9 @@ def require_space(collection: Row[Any], space: int | None) -> None:
         )
 
 
-def raise_revision(connection: Connection, collection_pk: int) -> int:
-    """The collection's next revision. This locks the collection's row until the transaction ends."""
-    return int(connection.execute(_RAISED, {"number": collection_pk}).scalar_one())
+def raise_revision(connection: Connection, collection_pk: int, steps: int = 1) -> int:
+    """The last of the collection's next revisions. This locks the collection's row until the transaction ends."""
+    return int(connection.execute(_RAISED, {"number": collection_pk, "steps": steps}).scalar_one())
 
 
 def insert_collection(connection: Connection, wanted: Collection) -> None:

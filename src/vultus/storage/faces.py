@@ -62,22 +62,22 @@ def new_faces(connection: Connection, subject_pk: int, faces: Sequence[NewFace])
     return {source: face for source, face in by_source.items() if source not in known}
 
 
+Placed = tuple[Row[Any], int, NewFace]
+"""The row of a subject, the revision of the collection that is its alone, and a new face of it."""
+
+
 def insert_faces(
-    connection: Connection,
-    subject: Row[Any],
-    revision: int,
-    faces: Sequence[NewFace],
-    created_at: datetime,
-    *,
-    space: int,
-) -> None:
-    """Store faces of one subject, at least one, with their embeddings and codes in the space of the collection."""
-    rows = [_values(face, subject, revision, created_at) for face in faces]
+    connection: Connection, placed: Sequence[Placed], created_at: datetime, *, space: int
+) -> tuple[str, ...]:
+    """Store faces, at least one, with their embeddings and codes in the space of the collection; returns their ids."""
+    rows = [_values(face, subject, revision, created_at) for subject, revision, face in placed]
+    faces = [face for _, _, face in placed]
     pks = {row.id: row.pk for row in connection.execute(_INSERTED, rows)}
     insert_embeddings(connection, [pks[row["id"]] for row in rows], [face.template.embedding for face in faces], space)
     labels = [_label_values(pks[row["id"]], face.label) for row, face in zip(rows, faces, strict=True) if face.label]
     if labels:
         connection.execute(insert(t.image_labels), labels)
+    return tuple(row["id"] for row in rows)
 
 
 def _label_values(face_pk: int, label: ImageLabel) -> dict[str, Any]:
@@ -99,6 +99,17 @@ def select_faces_by_source(connection: Connection, subject_pk: int, sources: Seq
         rows = connection.execute(_OF_SOURCES, {"subject_pk": subject_pk, "sources": some})
         found.update((row.source_sha256, _face(row)) for row in rows)
     return found
+
+
+def known_sources(
+    connection: Connection, subject_pks: Sequence[int], sources: Sequence[str]
+) -> frozenset[tuple[int, str]]:
+    """Numbers of subjects and source_sha256 of those of their faces that are from these source photos."""
+    found: set[tuple[int, str]] = set()
+    for some in in_chunks(sources):
+        rows = connection.execute(_SOURCES_OF, {"subject_pks": subject_pks, "sources": some})
+        found.update((row.subject_pk, row.source_sha256) for row in rows)
+    return frozenset(found)
 
 
 def select_subject_faces(connection: Connection, subject_pk: int) -> tuple[EnrolledFace, ...]:
@@ -316,6 +327,10 @@ def _faces() -> Select[Any]:
 
 # Made once, as every enrolment runs them.
 _INSERTED = insert(t.faces).returning(t.faces.c.pk, t.faces.c.id)
+_SOURCES_OF = select(t.faces.c.subject_pk, t.faces.c.source_sha256).where(
+    t.faces.c.subject_pk.in_(bindparam("subject_pks", expanding=True)),
+    t.faces.c.source_sha256.in_(bindparam("sources", expanding=True)),
+)
 _OF_SOURCES = _faces().where(
     t.faces.c.subject_pk == bindparam("subject_pk"),
     t.faces.c.source_sha256.in_(bindparam("sources", expanding=True)),

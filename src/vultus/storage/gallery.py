@@ -14,7 +14,7 @@ from vultus.records.stored import Collection, CollectionPolicies, NewFace, Subje
 from vultus.storage import collections as c
 from vultus.storage import faces as f
 from vultus.storage import subjects as s
-from vultus.storage.additions import (
+from vultus.storage.adding.additions import (
     Beginning,
     add_to_subject,
     beginning,
@@ -22,6 +22,7 @@ from vultus.storage.additions import (
     photo_keys_of,
     require_not_erased,
 )
+from vultus.storage.adding.batch_additions import BatchAdditions
 from vultus.storage.audit import Act, record
 from vultus.storage.client_keys.request_tokens import RequestTokens
 from vultus.storage.corrections.subject_corrections import Corrections
@@ -71,6 +72,11 @@ class Gallery(GalleryReader):
     def corrections(self) -> Corrections:
         """Renames, merges and moves, on behalf of the same actor."""
         return Corrections(self._database, self._act)
+
+    @property
+    def batches(self) -> BatchAdditions:
+        """Faces of many people at once, on behalf of the same actor."""
+        return BatchAdditions(self._database, self._act)
 
     @property
     def expiry(self) -> Expiry:

@@ -110,6 +110,11 @@ class GalleryReader:
         with self._database.reading() as connection:
             return s.select_look_alikes(connection, c.collection_row(connection, collection).pk, subject_id)
 
+    def all_look_alikes(self, collection: str, subject_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The same for some ids at once, without those that have none. Raises: CollectionNotFound."""
+        with self._database.reading() as connection:
+            return s.select_all_look_alikes(connection, c.collection_row(connection, collection).pk, subject_ids)
+
     def doubly_spelled(self) -> tuple[tuple[str, str], ...]:
         """Collection and id of the subjects whose ids are not canonical, see `doubly_spelled_sentence`."""
         with self._database.reading() as connection:

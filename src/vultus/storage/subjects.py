@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     bindparam,
     delete,
     func,
@@ -37,10 +38,15 @@ _S = t.subjects.c
 _IN_COLLECTION = select(t.subjects).where(_S.collection_pk == bindparam("collection_pk"))
 _SPELLED = _IN_COLLECTION.where(_S.id == bindparam("text"))
 _CANONICALLY = _IN_COLLECTION.where(_S.canonical == bindparam("text"))
+_SPELLED_AMONG = _IN_COLLECTION.where(_S.id.in_(bindparam("texts", expanding=True)))
+_CANONICALLY_AMONG = _IN_COLLECTION.where(_S.canonical.in_(bindparam("texts", expanding=True))).order_by(_S.pk.desc())
 _NUMBERS = union_all(
     *(select(func.max(column).label("pk")) for column in (_S.pk, t.undo_log.c.subject_pk, t.undo_log.c.other_pk))
 ).subquery()
 _NEXT_NUMBER = select(func.coalesce(func.max(_NUMBERS.c.pk), 0) + 1).scalar_subquery()
+
+_NEW = insert(t.subjects)
+_NEW_NUMBERED = _NEW.values(pk=_NEXT_NUMBER)
 
 
 def subject_row(connection: Connection, collection: Row[Any], subject_id: str) -> Row[Any]:
@@ -60,6 +66,24 @@ def find_subject_row(connection: Connection, collection_pk: int, subject_id: str
         if row is not None:
             return row
     return None
+
+
+def find_subject_rows(connection: Connection, collection_pk: int, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """As `find_subject_row` for some ids at once; without those that are not there."""
+    texts = {one: canonical(one) for one in ids}
+    wanted = sorted({*ids, *texts.values()})
+    by_id = {row.id: row for row in _rows_among(connection, _SPELLED_AMONG, collection_pk, wanted)}
+    missing = sorted({text for one, text in texts.items() if one not in by_id and text not in by_id})
+    by_text = {row.canonical: row for row in _rows_among(connection, _CANONICALLY_AMONG, collection_pk, missing)}
+    found = {one: by_id.get(one) or by_id.get(text) or by_text.get(text) for one, text in texts.items()}
+    return {one: row for one, row in found.items() if row is not None}
+
+
+def _rows_among(
+    connection: Connection, statement: Select[Any], collection_pk: int, texts: Sequence[str]
+) -> Iterator[Row[Any]]:
+    for some in in_chunks(texts):
+        yield from connection.execute(statement, {"collection_pk": collection_pk, "texts": some})
 
 
 def subject_id(connection: Connection, subject_pk: int) -> str:
@@ -113,6 +137,19 @@ def select_look_alikes(connection: Connection, collection_pk: int, subject_id: s
     return tuple(islice((one for one in near if look_alike(one, subject_id)), LOOK_ALIKES))
 
 
+def select_all_look_alikes(
+    connection: Connection, collection_pk: int, ids: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """As `select_look_alikes` for some ids at once; those without any are left out."""
+    c, near = t.subjects.c, dict[str, list[str]]()
+    for some in in_chunks(sorted({skeleton(one) for one in ids})):
+        statement = select(c.id, c.skeleton).where(c.collection_pk == collection_pk, c.skeleton.in_(some))
+        for row in connection.execute(statement.order_by(c.pk)):
+            near.setdefault(row.skeleton, []).append(row.id)
+    alike = {one: [other for other in near.get(skeleton(one), ()) if look_alike(other, one)] for one in ids}
+    return {one: tuple(others[:LOOK_ALIKES]) for one, others in alike.items() if others}
+
+
 def spelled(subject_id: str) -> dict[str, Any]:
     """The columns that hold an id, in this very spelling."""
     text = canonical(subject_id)
@@ -135,6 +172,15 @@ def insert_subject(
         connection.execute(insert(t.subjects).values(values))
         return
     connection.execute(insert(t.subjects).values(pk=_NEXT_NUMBER if pk is None else pk, **values))
+
+
+def insert_subjects(connection: Connection, collection_pk: int, ids: Sequence[str], created_at: datetime) -> None:
+    """Store new subjects as `insert_subject` does. Raises: InvalidRequest, for a new id with NUL."""
+    for one in ids:
+        require_storable(one)
+    fields = {"collection_pk": collection_pk, "metadata_json": "{}", "created_at": created_at}
+    values = [spelled(canonical(one)) | fields for one in ids]
+    connection.execute(_NEW if connection.dialect.name != "sqlite" else _NEW_NUMBERED, values)
 
 
 def find_subject_by_pk(connection: Connection, subject_pk: int) -> Row[Any] | None:

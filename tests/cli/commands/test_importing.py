@@ -15,6 +15,8 @@ from vultus.cli.import_report import ImportReport
 from vultus.cli.opening import Openers
 from vultus.errors import SettingsInvalid
 from vultus.evaluation.labelled_folder import PhotoFile
+from vultus.storage.adding.batch_additions import BatchAdditions
+from vultus.storage.audit import Audit, AuditFilter
 
 
 @pytest.fixture
@@ -274,3 +276,58 @@ def test_a_folder_that_holds_caches_only_says_so(run, tmp_path):
 def test_from_names_a_service_and_excludes_an_archive(run, people, tmp_path):
     assert run("import", "--from", "nobody", people).exit_code == 2
     assert run("import", "--from", "deepface", "--archive", tmp_path / "a.zip").exit_code == 2
+
+
+# --- batches ------------------------------------------------------------------------------------------------------
+
+
+def test_two_photos_of_one_person_under_two_names_in_one_batch_are_both_told_of(run, people):
+    write(people / "zoe" / "1.png", pictures.drawn_photo(2, noise=1.0, photo=3))
+    cautions = {one["code"]: sorted(one["examples"]) for one in imported(run, people)["cautions"]}
+    assert cautions["looks_like_another_subject"] == ["ben/1.png", "zoe/1.png"]
+
+
+def test_a_batch_is_one_line_of_the_audit(run, small, people):
+    imported(run, people)
+    lines = Audit(small.gallery._database).lines(AuditFilter(action="enroll"), limit=9)
+    assert [line.object_count for line in lines] == [3]
+
+
+def test_a_person_erased_while_a_batch_was_computed_costs_the_others_nothing(run, small, people, monkeypatch):
+    write(people / "carl" / "1.png", pictures.drawn_photo(3, noise=1.0))
+    imported(run, people)
+    write(people / "anna" / "new.png", pictures.drawn_photo(1, noise=1.0, photo=5))
+    write(people / "ben" / "new.png", pictures.drawn_photo(2, noise=1.0, photo=5))
+    begin = BatchAdditions.begin
+
+    def overtaken(self, collection, photos):
+        found = begin(self, collection, photos)
+        small.gallery.delete_subject(collection, "carl")
+        return found
+
+    monkeypatch.setattr(BatchAdditions, "begin", overtaken)
+    answer = imported(run, people, code=3)
+    assert (answer["enrolled"], answer["already_there"]) == (2, 3)
+    assert [(one["error"], one["examples"]) for one in answer["refused"]] == [("subject_erased", ["carl/1.png"])]
+    assert [subject.id for subject in small.gallery.subjects("default", limit=9)] == ["anna", "ben"]
+
+
+def test_photos_that_are_large_are_held_a_few_at_a_time(run, small, people, monkeypatch):
+    monkeypatch.setattr("vultus.cli.import_lists.photo_importer.BATCH_BYTES", 1)
+    assert imported(run, people)["enrolled"] == 3
+    lines = Audit(small.gallery._database).lines(AuditFilter(action="enroll"), limit=9)
+    assert [line.object_count for line in lines] == [1, 1, 1]
+
+
+def test_what_was_computed_before_an_error_that_concerns_all_is_stored(run, small, people, monkeypatch):
+    monkeypatch.setenv("VULTUS_COMPUTE_SLOTS", "1")
+    detect = small.detector.detect
+
+    def failing(pixels):
+        if small.detector.calls == 2:
+            raise RuntimeError("a defect")
+        return detect(pixels)
+
+    small.detector.detect = failing
+    assert run("import", people).exit_code != 0
+    assert sum(subject.faces for subject in small.gallery.subjects("default", limit=9)) == 2

@@ -6,8 +6,11 @@ Processes compute, one a core; this one stores what they find, so that the datab
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from time import perf_counter
 from typing import Annotated, Any
 
@@ -16,12 +19,12 @@ import typer
 from vultus.cli.analysis_pool import AnalysisPool
 from vultus.cli.commands.exchange import import_from
 from vultus.cli.exit_codes import INTERRUPTED, PARTLY
-from vultus.cli.import_lists.photo_importer import Importer, add_subjects, describe
+from vultus.cli.import_lists.photo_importer import BATCH, Importer, add_subjects, describe
 from vultus.cli.import_lists.preview import confirm_names, show_plan
 from vultus.cli.import_report import ImportReport, Photo
 from vultus.cli.opening import opened, openers_of
 from vultus.cli.options import AsJson, DataDir, FromService, InCollection, ModelDir, OnDevice, Strict
-from vultus.cli.other_services.photo_sources import open_source
+from vultus.cli.other_services.photo_sources import PhotoSource, open_source
 from vultus.cli.other_services.rekognition_photos import LabelledImporter, list_labelled_photos
 from vultus.cli.output import print_json, print_lines, say
 from vultus.cli.settings import load_settings
@@ -32,11 +35,15 @@ from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.cautions import Caution
 from vultus.service import FaceService
 from vultus.service.accepted_faces import Accept, WhichFace
+from vultus.service.bulk.batch_enrolment import BatchEnrolment
+from vultus.service.context import ServiceContext
 from vultus.service.enrolment import Enrolment
 
 MOST_PROCESSES = 256
 Outcome = tuple[Photo, str, str, Sequence[Caution]]
-THREADS_A_PROCESS = 2  # one stores while the process computes for the other
+Enroll = Callable[[Any], tuple[Sequence[Outcome], BaseException | None]]
+THREADS_A_PROCESS = 2  # a photo waits for each process, so that none waits for the storage
+BATCHES_MORE = 2  # under way: one that is stored, and one that is read
 
 
 def import_folder(
@@ -103,13 +110,34 @@ def import_folder(
         report = ImportReport(collection, ignored=source.ignored, left_out=len(source.photos) - len(photos))
         count = min(processes or settings.compute_slots, max(len(photos), 1))
         with _computing(ctx, settings, count) as (faces, accept):
-            enrolment = Enrolment(faces.context, accept)
-            importer = Importer(enrolment, faces.context.gallery, collection, face, source.read, source.people, strict)
-            finished = _import_all(importer.enroll, photos, _threads(count), report, bar=not as_json)
+            work = _Work(Enrolment(faces.context, accept), faces.context, collection, face, strict)
+            finished = work.run(source, photos, count, report, bar=not as_json)
             if finished and limit is None:
                 add_subjects(faces, collection, source.subjects)
                 describe(faces, collection, source.people)
     _conclude(report, finished, as_json)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """How photos are enrolled."""
+
+    enrolment: Enrolment
+    context: ServiceContext
+    collection: str
+    face: WhichFace
+    strict: bool
+
+    def run(self, source: PhotoSource, photos: Sequence[Any], count: int, report: ImportReport, *, bar: bool) -> bool:
+        """Enroll them, computed by so many processes; False when Ctrl-C stopped it."""
+        stopping, computed_at_once = Event(), 1 if count == 1 else THREADS_A_PROCESS * count
+        size, threads = (1, computed_at_once) if self.strict else (BATCH, BATCHES_MORE + -(-computed_at_once // BATCH))
+        with ThreadPoolExecutor(computed_at_once) as computing:
+            batches = BatchEnrolment(self.context, self.enrolment.accept, computing, stopping)
+            about = (self.context.gallery, self.collection, self.face, source.read, source.people, self.strict)
+            importer = Importer(self.enrolment, batches, *about)
+            some = [photos[i : i + size] for i in range(0, len(photos), size)]
+            return _import_all(importer.enroll, some, threads, report, stopping, bar=bar)
 
 
 def _import_labelled(
@@ -121,7 +149,9 @@ def _import_labelled(
     report = ImportReport(collection, left_out=len(listed) - len(photos))
     with _computing(ctx, settings, 1) as (faces, _):
         importer = LabelledImporter(faces, collection, settings.max_image_bytes)
-        return report, _import_all(importer.enroll, photos, settings.compute_slots, report, bar=bar)
+        one_by_one: Enroll = lambda some: ([importer.enroll(one) for one in some], None)  # noqa: E731
+        some = [[one] for one in photos]
+        return report, _import_all(one_by_one, some, settings.compute_slots, report, Event(), bar=bar)
 
 
 def _conclude(report: ImportReport, finished: bool, as_json: bool) -> None:
@@ -147,26 +177,42 @@ def _computing(ctx: typer.Context, settings: Settings, count: int) -> Iterator[t
             yield system.service, pool.accept
 
 
-def _threads(count: int) -> int:
-    """How many photos are under way at once, computed by so many processes."""
-    return 1 if count == 1 else THREADS_A_PROCESS * count
-
-
 def _import_all(
-    enroll: Callable[[Any], Outcome], photos: Sequence[Photo], threads: int, report: ImportReport, *, bar: bool
+    enroll: Enroll,
+    batches: Sequence[Sequence[Photo]],
+    threads: int,
+    report: ImportReport,
+    stopping: Event,
+    *,
+    bar: bool,
 ) -> bool:
-    """Import the photos and count them in the report; False when Ctrl-C stopped it."""
+    """Import the photos and count them in the report; False when Ctrl-C stopped it.
+
+    stopping: set at its end, whatever that is, so that what is under way is stored and nothing more is computed.
+    """
     started = perf_counter()
     try:
         with (
-            progress("importing", len(photos), bar=bar) as advance,
-            closing(in_threads(enroll, photos, threads)) as outcomes,
+            progress("importing", sum(map(len, batches)), bar=bar) as advance,
+            closing(in_threads(enroll, batches, threads)) as found,
+            _set_at_the_end(stopping),
         ):
-            for outcome in outcomes:
-                report.add(*outcome)
-                advance()
+            for outcomes, error in found:
+                for outcome in outcomes:
+                    report.add(*outcome)
+                    advance()
+                if error is not None:
+                    raise error
     except KeyboardInterrupt:
         return False
     finally:
         report.seconds = perf_counter() - started
     return True
+
+
+@contextmanager
+def _set_at_the_end(event: Event) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        event.set()

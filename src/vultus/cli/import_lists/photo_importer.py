@@ -1,8 +1,8 @@
-"""Enrolls the photos of an import, one by one, and describes the people of a list."""
+"""Enrolls the photos of an import, some at a time, and describes the people of a list."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -16,22 +16,35 @@ from vultus.errors import (
     CollectionNotFound,
     FaceRefused,
     InvalidRequest,
+    SubjectErased,
     SubjectExists,
     SubjectNotFound,
+    VultusError,
 )
 from vultus.identifiers import check_subject
 from vultus.records.cautions import Caution
 from vultus.service import FaceService
 from vultus.service.accepted_faces import WhichFace
+from vultus.service.bulk.batch_enrolment import BatchEnrolment, BatchRefused, Outcome, PhotoOf
 from vultus.service.enrolment import Enrolment
 from vultus.storage.gallery_reader import GalleryReader
+
+BATCH = 16  # photos in a transaction: what a batch costs is then little for each of them
+BATCH_BYTES = 32 << 20  # of photos read before they are computed: a batch of large ones is divided
+
+Reported = tuple[Photo, str, str, tuple[Caution, ...]]
+"""A photo; its outcome: ENROLLED, ALREADY_THERE or the code of the refusal; its sentence; the cautions."""
 
 
 @dataclass(frozen=True)
 class Importer:
-    """Enrolls photos, one with each call. Used by several threads."""
+    """Enrolls photos, at most BATCH with each call. Used by several threads.
+
+    strict: one by one, as each may be refused for those before it.
+    """
 
     enrolment: Enrolment
+    batches: BatchEnrolment
     gallery: GalleryReader
     collection: str
     face: WhichFace
@@ -39,20 +52,60 @@ class Importer:
     people: Mapping[str, Person] = field(default_factory=dict)
     strict: bool = False
 
-    def enroll(self, photo: Photo) -> tuple[Photo, str, str, tuple[Caution, ...]]:
-        """The photo; its outcome: ENROLLED, ALREADY_THERE or the code of the refusal; its sentence; the cautions.
+    def enroll(self, photos: Sequence[Photo]) -> tuple[list[Reported], BaseException | None]:
+        """What became of the photos; the error that ended it before all were computed, if one did.
 
         Raises errors that concern all photos, such as StorageFailed or ModelMismatch.
         """
+        if self.strict:
+            return [self._enroll_one(photo) for photo in photos], None
+        reported: list[Reported] = []
+        for some in self._read_in_parts(photos, reported):
+            found, error = self._enroll_some(some)
+            reported += found
+            if error is not None:
+                return reported, error
+        return reported, None
+
+    def _read_in_parts(
+        self, photos: Sequence[Photo], reported: list[Reported]
+    ) -> Iterator[list[tuple[Photo, PhotoOf]]]:
+        """The photos, few enough at a time to hold them in memory; those that cannot be read are reported."""
+        some: list[tuple[Photo, PhotoOf]] = []
+        held = 0
+        for photo in photos:
+            try:
+                subject, data = _valid(photo.subject), self.read(photo)
+            except (BadInput, OSError) as exc:
+                reported.append(_refused(photo, exc))
+                continue
+            person = self.people.get(subject, Person())
+            some.append((photo, PhotoOf(subject, data, person.name, person.details or None)))
+            held += len(data)
+            if held >= BATCH_BYTES:
+                yield some
+                some, held = [], 0
+        if some:
+            yield some
+
+    def _enroll_some(self, some: Sequence[tuple[Photo, PhotoOf]]) -> tuple[list[Reported], BaseException | None]:
         try:
-            outcome, cautions = self._enroll(_valid(photo.subject), self.read(photo))
-        except (BadInput, FaceRefused) as refusal:
-            return photo, refusal.code, str(refusal), ()
-        except OSError as exc:
-            return photo, FILE_FAILED, exc.strerror or type(exc).__name__, ()
+            outcomes, error = self.batches.enroll(
+                [data for _, data in some], collection=self.collection, face=self.face
+            )
+        except BatchRefused as refusal:
+            return [self._enroll_one(photo, refusal.asked_after) for photo, _ in some], None
+        each = zip((photo for photo, _ in some), outcomes, strict=True)
+        return [_reported(photo, outcome) for photo, outcome in each if outcome is not None], error
+
+    def _enroll_one(self, photo: Photo, asked_after: int | None = None) -> Reported:
+        try:
+            outcome, cautions = self._enroll(_valid(photo.subject), self.read(photo), asked_after)
+        except (BadInput, FaceRefused, SubjectErased, OSError) as refusal:
+            return _refused(photo, refusal)
         return photo, outcome, "", cautions
 
-    def _enroll(self, subject: str, data: bytes) -> tuple[str, tuple[Caution, ...]]:
+    def _enroll(self, subject: str, data: bytes, asked_after: int | None) -> tuple[str, tuple[Caution, ...]]:
         if self._has(subject, sha256(data).hexdigest()):  # before detection: a resumed import is quick
             return ALREADY_THERE, ()
         person = self.people.get(subject, Person())
@@ -64,6 +117,7 @@ class Importer:
             metadata=person.details or None,
             face=self.face,
             strict=self.strict,
+            asked_after=asked_after,
         )
         outcome = ENROLLED if result.faces[0].created else ALREADY_THERE
         return outcome, result.cautions
@@ -73,6 +127,18 @@ class Importer:
             return source in self.gallery.find_faces_by_source(self.collection, subject, [source])
         except CollectionNotFound:
             return False
+
+
+def _reported(photo: Photo, outcome: Outcome) -> Reported:
+    if outcome.refusal is not None:
+        return _refused(photo, outcome.refusal)
+    return photo, ENROLLED if outcome.created else ALREADY_THERE, "", outcome.cautions
+
+
+def _refused(photo: Photo, refusal: Exception) -> Reported:
+    if isinstance(refusal, OSError):
+        return photo, FILE_FAILED, refusal.strerror or type(refusal).__name__, ()
+    return photo, getattr(refusal, "code", VultusError.code), str(refusal), ()
 
 
 def _valid(subject: str) -> str:

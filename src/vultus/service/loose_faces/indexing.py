@@ -13,7 +13,7 @@ from vultus.service.context import ServiceContext, in_one_space
 from vultus.service.liveness.checks import liveness_check
 from vultus.service.loose_faces.described import DescribedFace, by_area, with_embeddings
 from vultus.service.loose_faces.holders import holder
-from vultus.storage.additions import Beginning
+from vultus.storage.adding.additions import Beginning
 from vultus.vision.detected_photo import DetectedPhoto
 from vultus.vision.face_selection import choice_of
 

@@ -60,7 +60,9 @@ def add_to_subject(
     new = f.new_faces(connection, subject.pk, faces)
     if new:
         revision = c.raise_revision(connection, collection.pk)
-        f.insert_faces(connection, subject, revision, tuple(new.values()), created_at, space=collection.space)
+        f.insert_faces(
+            connection, [(subject, revision, face) for face in new.values()], created_at, space=collection.space
+        )
         photo_rows.make_live(connection, [face.photo for face in new.values() if face.photo is not None])
     sources = [face.source_sha256 for face in faces]
     stored = f.select_faces_by_source(connection, subject.pk, sources)

@@ -1,0 +1,205 @@
+"""Enroll photos of many people in one transaction: an import, which computes elsewhere and stores here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from vultus.errors import BadInput, CollectionNotFound, FaceRefused, SpaceChanged, SubjectErased, VultusError
+from vultus.identifiers import canonical
+from vultus.records.cautions import Caution
+from vultus.records.stored import Collection, CollectionPolicies
+from vultus.service.accepted_faces import Accept, Acceptance, AcceptedFace, WhichFace, ensure_photos, store_photos
+from vultus.service.chosen_faces import cautions_about
+from vultus.service.context import Model, ServiceContext
+from vultus.service.evidence import Seen
+from vultus.service.likeness import NewSeen, all_id_cautions, face_cautions
+from vultus.service.liveness.checks import liveness_check, note, of_liveness, verdicts_of
+from vultus.service.liveness.judging import liveness_cautions
+from vultus.service.policies import NO_POLICIES
+from vultus.storage.adding.additions import Beginning
+from vultus.storage.adding.batch_additions import NewOfPerson
+
+
+@dataclass(frozen=True)
+class PhotoOf:
+    """A photo of a subject. name, metadata: of the subject; replaced when given."""
+
+    subject: str
+    photo: bytes
+    name: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a photo: enrolled, there already (created False), or refused."""
+
+    created: bool = False
+    refusal: VultusError | None = None
+    cautions: tuple[Caution, ...] = ()
+
+
+class BatchRefused(Exception):
+    """Nothing of a batch was stored, for what concerns one of its photos; one by one the others can be.
+
+    asked_after: the number of the last erasure when the batch began: who was erased since does not come back.
+    """
+
+    def __init__(self, asked_after: int) -> None:
+        super().__init__(asked_after)
+        self.asked_after = asked_after
+
+
+@dataclass(frozen=True)
+class _Binding:
+    existing: Collection | None
+    model: Model
+    policies: CollectionPolicies
+
+
+class BatchEnrolment:
+    """Enrolls photos, some with each call; several calls may run at once."""
+
+    def __init__(self, context: ServiceContext, accept: Accept, computing: Executor, stopping: Event) -> None:
+        """accept: computes one face, called by the threads of `computing`. stopping: set: no further one is computed,
+        also by an error of the first that concerns all photos."""
+        self._context, self._accept = context, accept
+        self._computing, self._stopping = computing, stopping
+
+    def enroll(
+        self, photos: Sequence[PhotoOf], *, collection: str, face: WhichFace
+    ) -> tuple[list[Outcome | None], BaseException | None]:
+        """What became of each photo, None of those that were not computed; and the error that ended it, if one did.
+
+        What was computed before is stored. Faces are compared with the others once all are stored, so that of two
+        photos of one person under two names in a batch each is told of. Raises BatchRefused, and errors that concern
+        all photos.
+        """
+        sources = [hashlib.sha256(one.photo).hexdigest() for one in photos]
+        named = [(one.subject, source) for one, source in zip(photos, sources, strict=True)]
+        begun, known = self._context.gallery.batches.begin(collection, named)
+        bound = self._binding(collection)
+        rules = self._rules(bound, face)
+        outcomes: list[Outcome | None] = [Outcome() if one in known else None for one in named]
+        accepted, refused, error = self._computed(photos, sources, outcomes, rules)
+        self._store(photos, accepted, refused, begun, collection, bound)
+        outcomes = [Outcome(refusal=refused[i]) if i in refused else one for i, one in enumerate(outcomes)]
+        for i, cautions in self._cautions(photos, accepted, begun, collection, bound).items():
+            outcomes[i] = Outcome(created=True, cautions=cautions)
+        return outcomes, error
+
+    def _binding(self, collection: str) -> _Binding:
+        with suppress(CollectionNotFound):
+            existing, model = self._context.bound_collection(collection, None)
+            return _Binding(existing, model, existing.policies)
+        return _Binding(None, self._context.models.resolve(None), NO_POLICIES)
+
+    def _rules(self, bound: _Binding, face: WhichFace) -> Acceptance:
+        floor = self._context.effective_limit("min_quality", None, bound.policies)
+        mode = liveness_check(self._context, None, bound.policies).mode
+        keep = bound.policies.store_photos
+        return Acceptance(bound.model.id, bound.model.pipeline_version, floor, face, keep_photo=keep, liveness=mode)
+
+    def _computed(
+        self, photos: Sequence[PhotoOf], sources: Sequence[str], outcomes: list[Outcome | None], rules: Acceptance
+    ) -> tuple[dict[int, AcceptedFace], dict[int, VultusError], BaseException | None]:
+        """By place: faces and refusals of the photos without an outcome; the error that concerns all. A photo that
+        comes twice for one subject is computed once, and there already the second time."""
+        first: set[tuple[str, str]] = set()
+        under_way: dict[int, Future[AcceptedFace | VultusError | None]] = {}
+        for i, one in enumerate(photos):
+            if outcomes[i] is not None:
+                continue
+            if (named := (canonical(one.subject), sources[i])) in first:
+                outcomes[i] = Outcome()
+                continue
+            first.add(named)
+            under_way[i] = self._computing.submit(self._compute, one.photo, sources[i], rules)
+        accepted: dict[int, AcceptedFace] = {}
+        refused: dict[int, VultusError] = {}
+        error: BaseException | None = None
+        for i, future in under_way.items():
+            try:
+                found = future.result()
+            except BaseException as exc:  # also Ctrl-C in a thread: what was computed before is stored first
+                error = error or exc
+                continue
+            if isinstance(found, AcceptedFace):
+                accepted[i] = found
+            elif found is not None:
+                refused[i] = found
+        return accepted, refused, error
+
+    def _compute(self, photo: bytes, source: str, rules: Acceptance) -> AcceptedFace | VultusError | None:
+        """None where it is stopped."""
+        if self._stopping.is_set():
+            return None
+        try:
+            return self._accept(photo, source, rules)
+        except (BadInput, FaceRefused) as refusal:
+            return refusal
+        except BaseException:
+            self._stopping.set()
+            raise
+
+    def _store(
+        self,
+        photos: Sequence[PhotoOf],
+        accepted: Mapping[int, AcceptedFace],
+        refused: Mapping[int, VultusError],
+        begun: Beginning,
+        collection: str,
+        bound: _Binding,
+    ) -> None:
+        """Store the faces in one transaction. Raises BatchRefused."""
+        verdicts = verdicts_of(accepted.values(), refused.values())
+        if not accepted:
+            note(self._context.act, verdicts)
+            return
+        target = bound.existing or self._context.create_collection(collection, bound.model)[0]
+        faces = tuple(accepted.values())
+        stored = zip(accepted, store_photos(self._context, faces), strict=True)
+        try:
+            self._context.gallery.batches.add(
+                collection,
+                [NewOfPerson(photos[i].subject, new, photos[i].name, photos[i].metadata) for i, new in stored],
+                begun,
+                space=target.space,
+                decisions=of_liveness(verdicts),
+                before_commit=lambda: ensure_photos(self._context.photos, faces),
+            )
+        except (BadInput, SubjectErased, SpaceChanged) as exc:
+            raise BatchRefused(begun.erasure) from exc
+
+    def _cautions(
+        self,
+        photos: Sequence[PhotoOf],
+        accepted: Mapping[int, AcceptedFace],
+        begun: Beginning,
+        collection: str,
+        bound: _Binding,
+    ) -> dict[int, tuple[Caution, ...]]:
+        """What to say of each face that was enrolled."""
+        if not accepted:
+            return {}
+        seen = [NewSeen(photos[i].subject, Seen.of("img", one.template), i) for i, one in accepted.items()]
+        target = bound.existing or self._context.gallery.binding(collection)
+        fits: dict[int, list[Caution]] = {}
+        with suppress(SpaceChanged):  # embedded anew by another model this moment: nothing to compare with
+            for caution in face_cautions(self._context, target, bound.model, seen):
+                fits.setdefault(caution.index or 0, []).append(caution)
+        new = dict.fromkeys(canonical(photos[i].subject) for i in accepted if photos[i].subject not in begun.subjects)
+        alike = all_id_cautions(self._context.gallery, self._context.act, collection, list(new))
+        cautions = {}
+        for i, one in accepted.items():
+            of_id = alike.pop(canonical(photos[i].subject), None)  # said once
+            liveness = [] if one.liveness is None else liveness_cautions([one.liveness])
+            chosen = cautions_about("img", one.choice, one.template.quality)
+            cautions[i] = (*chosen, *liveness, *fits.get(i, ()), *([] if of_id is None else [of_id]))
+        return cautions
