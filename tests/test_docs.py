@@ -56,6 +56,6 @@ def test_packages_are_installed_into_the_checkout_and_by_names_that_we_depend_on
 
 
 def _package(named: str) -> str:
-    """A folder of the checkout as it is, a package without its version."""
+    """A folder of the checkout as it is, a package without its version and extras."""
     is_folder = named.startswith("./") and (ROOT / named).is_dir()
-    return named if is_folder else named.partition("==")[0].partition(".")[0]
+    return named if is_folder else re.split(r"==|[.\[]", named)[0]
