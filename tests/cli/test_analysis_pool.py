@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 
 from tests import pictures
@@ -97,7 +98,7 @@ def test_a_process_that_ends_is_replaced_and_its_photo_tried_once_more(small, po
         pool.accept(of_width(DEADLY), "source", rules(small))
     photo = pictures.drawn_photo(1)
     assert pool.accept(photo, "source", rules(small)).source == "source"
-    assert "its photo tried once more" in capsys.readouterr().err
+    assert "its photos tried once more" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -113,3 +114,14 @@ def test_the_processes_end_with_the_pool(tmp_path):
         (process,) = pool.process_ids
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_photos_sent_together_are_each_answered_and_only_the_deadly_one_is_refused(small, pool):
+    good, empty = pictures.drawn_photo(1, noise=1.0), pictures.drawn_photo()
+    found = pool.accept_some([(good, "a"), (empty, "b"), (good, "c")], rules(small))
+    assert isinstance(found[1], NoFaceDetected)
+    alone = pool.accept(good, "a", rules(small))
+    for one in (found[0], found[2]):
+        np.testing.assert_allclose(one.template.embedding, alone.template.embedding, atol=1e-6)
+    found = pool.accept_some([(good, "a"), (of_width(DEADLY), "b"), (good, "c")], rules(small))
+    assert [getattr(one, "source", type(one)) for one in found] == ["a", InvalidImage, "c"]

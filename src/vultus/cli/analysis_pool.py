@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Lock
@@ -14,8 +14,8 @@ from vultus.cli.analysis_process import Failed, Report, Start, ToAnalyse, run_an
 from vultus.cli.opening import OpenVision
 from vultus.cli.output import say
 from vultus.config import Settings
-from vultus.errors import InvalidImage, VultusError
-from vultus.service.accepted_faces import Acceptance, AcceptedFace
+from vultus.errors import BadInput, FaceRefused, InvalidImage, VultusError
+from vultus.service.accepted_faces import Acceptance, AcceptedFace, Found, Sent
 
 TRIES = 2  # of a photo whose process ends
 END_SECONDS = 5.0
@@ -25,7 +25,7 @@ FEWER = "where memory is short, give fewer --processes"
 class AnalysisPool:
     """Computes in `count` processes. Used by more threads than that, so that none waits for the storage.
 
-    A process that ends is replaced, and its photo tried once more.
+    A process that ends is replaced, and its photos tried once more, one by one.
     """
 
     def __init__(self, settings: Settings, open_vision: OpenVision, count: int) -> None:
@@ -58,28 +58,48 @@ class AnalysisPool:
         """As `accept_photo`, in one of the processes. Raises also InvalidImage, when two of them ended by the photo."""
         started = False
         for _ in range(TRIES):
-            process = self._idle.get()
-            try:
-                report = process.ask(ToAnalyse(photo, source, rules))
-            except (EOFError, OSError):
-                started, report = process.is_ready, None
-                process = self._replaced(process)
-            finally:
-                self._idle.put(process)
-            if isinstance(report, Failed):
-                raise report.reason
-            if isinstance(report, AcceptedFace):
-                return report
+            found, ready = self._ask([(photo, source)], rules)
+            started = started or ready
+            for one in found or ():
+                if isinstance(one, AcceptedFace):
+                    return one
+                raise one
         if not started:
             raise VultusError(f"processes that analyse photos ended as they started; {FEWER} and run it again to go on")
         raise InvalidImage(f"{TRIES} processes ended while they analysed the photo; save it smaller, or {FEWER}")
+
+    def accept_some(self, photos: Sequence[Sent], rules: Acceptance) -> list[Found]:
+        """As `accept_photos`, in one of the processes; one by one where it ended by them."""
+        found, _ = self._ask(photos, rules)
+        return [self._one(photo, rules) for photo in photos] if found is None else found
+
+    def _one(self, photo: Sent, rules: Acceptance) -> Found:
+        try:
+            return self.accept(*photo, rules)
+        except (BadInput, FaceRefused) as refusal:
+            return refusal
+
+    def _ask(self, photos: Sequence[Sent], rules: Acceptance) -> tuple[list[Found] | None, bool]:
+        """What a process found, None where it ended; and whether it had been ready. Raises what it could not do."""
+        process = self._idle.get()
+        try:
+            report: Report | None = process.ask(ToAnalyse(tuple(photos), rules))
+            ready = True
+        except (EOFError, OSError):
+            report, ready = None, process.is_ready
+            process = self._replaced(process)
+        finally:
+            self._idle.put(process)
+        if isinstance(report, Failed):
+            raise report.reason
+        return report if isinstance(report, list) else None, ready
 
     def _replaced(self, ended: _Process) -> _Process:
         ended.end()
         new = self._new()
         with self._lock:
             self._all.discard(ended)
-        say("a process that analyses photos ended; it is replaced, and its photo tried once more")
+        say("a process that analyses photos ended; it is replaced, and its photos tried once more")
         return new
 
     def _new(self) -> _Process:

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from vultus.cli.opening import OpenVision, Vision
 from vultus.config import Settings
 from vultus.malloc import limit_kept_memory
-from vultus.service.accepted_faces import Acceptance, AcceptedFace, accept_photo
+from vultus.service.accepted_faces import Acceptance, Found, Sent, accept_photos
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,9 @@ class Start:
 
 @dataclass(frozen=True)
 class ToAnalyse:
-    """A photo for `accept_photo`. source: sha256 of its bytes."""
+    """Photos for `accept_photos`."""
 
-    photo: bytes
-    source: str
+    photos: tuple[Sent, ...]
     rules: Acceptance
 
 
@@ -37,12 +36,12 @@ class Ready:
 
 @dataclass(frozen=True)
 class Failed:
-    """The networks could not be opened, or a photo not be analysed."""
+    """The networks could not be opened, or photos not be analysed."""
 
     reason: Exception
 
 
-Report = Ready | Failed | AcceptedFace
+Report = Ready | Failed | list[Found]
 
 
 def run_analysis(start: Start) -> None:
@@ -67,6 +66,6 @@ def _analyse_all(connection: Connection, vision: Vision) -> None:
 
 def _analysed(vision: Vision, wanted: ToAnalyse) -> Report:
     try:
-        return accept_photo(vision.pipeline, vision.models, wanted.photo, wanted.source, wanted.rules)
+        return accept_photos(vision.pipeline, vision.models, wanted.photos, wanted.rules)
     except Exception as exc:  # of any kind: the parent raises it
         return Failed(exc)

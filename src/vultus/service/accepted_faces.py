@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from vultus.errors import LowQuality, NoFaceDetected
+from vultus.errors import BadInput, FaceRefused, LowQuality, NoFaceDetected, VultusError
 from vultus.records.answers import EnrolledPhoto
 from vultus.records.chosen import FaceChoice
 from vultus.records.liveness import LivenessMode, LivenessVerdict
@@ -101,6 +101,16 @@ Slot = Callable[[], AbstractContextManager[None]]
 """Holds a compute slot, as `Pipeline.slot`."""
 
 
+Sent = tuple[bytes, str]
+"""A photo, and the sha256 of its bytes."""
+
+Found = AcceptedFace | VultusError
+"""The face of a photo, or why the photo is refused."""
+
+AcceptSome = Callable[[Sequence[Sent], Acceptance], list[Found]]
+"""Photos and the rules to what was found, as `accept_photos`."""
+
+
 def accept_photo(
     pipeline: Pipeline, models: Models, photo: bytes, source: str, rules: Acceptance, *, slot: Slot | None = None
 ) -> AcceptedFace:
@@ -108,17 +118,53 @@ def accept_photo(
 
     Raises BadInput, FaceRefused: it cannot be enrolled; ModelNotInstalled, ModelInvalid.
     """
-    refuse_repeated(photo, rules.frames)
+    (found,) = accept_photos(pipeline, models, [(photo, source)], rules, slot=slot)
+    if isinstance(found, VultusError):
+        raise found
+    return found
+
+
+def accept_photos(
+    pipeline: Pipeline, models: Models, photos: Sequence[Sent], rules: Acceptance, *, slot: Slot | None = None
+) -> list[Found]:
+    """The same of several photos, whose faces are embedded together. Raises ModelNotInstalled, ModelInvalid."""
+    found: dict[int, Found] = {}
+    chosen: dict[int, tuple[DetectedPhoto, Face]] = {}
     with (slot or pipeline.slot)():
         model = models.resolve(rules.model_id).at_version(rules.pipeline_version)
-        detected = _sure(pipeline.detect(photo, detector=rules.detector), rules.least_detection)
-        face = only_face(detected) if rules.face == "only" else largest_face(detected)
-        (template,) = pipeline.embed([(detected, face)], model.embedder(), align=rules.align)
-        require_quality(template.quality, rules.floor)
-        verdict = _judged(pipeline, models, (detected, face), template, rules)
-        kept = photo_to_keep(pipeline, detected, source) if rules.keep_photo else None
-        chosen = pipeline.choice(detected, face)
-    return accepted_face(detected, face, template, source, kept, chosen, verdict)
+        for i, (photo, _) in enumerate(photos):
+            try:
+                chosen[i] = _chosen(pipeline, photo, rules)
+            except (BadInput, FaceRefused) as refusal:
+                found[i] = refusal
+        templates = pipeline.embed(list(chosen.values()), model.embedder(), align=rules.align) if chosen else ()
+        for (i, one), template in zip(chosen.items(), templates, strict=True):
+            try:
+                found[i] = _accepted(pipeline, models, one, template, photos[i][1], rules)
+            except (BadInput, FaceRefused) as refusal:
+                found[i] = refusal
+    return [found[i] for i in range(len(photos))]
+
+
+def _chosen(pipeline: Pipeline, photo: bytes, rules: Acceptance) -> tuple[DetectedPhoto, Face]:
+    refuse_repeated(photo, rules.frames)
+    detected = _sure(pipeline.detect(photo, detector=rules.detector), rules.least_detection)
+    return detected, only_face(detected) if rules.face == "only" else largest_face(detected)
+
+
+def _accepted(
+    pipeline: Pipeline,
+    models: Models,
+    chosen: tuple[DetectedPhoto, Face],
+    template: Template,
+    source: str,
+    rules: Acceptance,
+) -> AcceptedFace:
+    detected, face = chosen
+    require_quality(template.quality, rules.floor)
+    verdict = _judged(pipeline, models, chosen, template, rules)
+    kept = photo_to_keep(pipeline, detected, source) if rules.keep_photo else None
+    return accepted_face(detected, face, template, source, kept, pipeline.choice(detected, face), verdict)
 
 
 def _sure(detected: DetectedPhoto, least: float) -> DetectedPhoto:

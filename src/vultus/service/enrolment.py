@@ -52,7 +52,7 @@ class Enrolment:
     def __init__(self, context: ServiceContext, accept: Accept | None = None) -> None:
         """accept: computes the faces of `enroll`; None: here."""
         self._context = context
-        self.accept: Accept = accept or partial(accept_photo, context.pipeline, context.models)
+        self._accept = accept or partial(accept_photo, context.pipeline, context.models)
 
     @in_one_space
     def enroll(
@@ -105,7 +105,7 @@ class Enrolment:
             if sources[i] in known:
                 continue
             try:
-                accepted[i] = self.accept(photo, sources[i], rules)
+                accepted[i] = self._accept(photo, sources[i], rules)
             except (BadInput, FaceRefused) as refusal:
                 refused[i] = refusal
         if refused and not accepted and not known:

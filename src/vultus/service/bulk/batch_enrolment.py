@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from vultus.errors import BadInput, CollectionNotFound, FaceRefused, SpaceChanged, SubjectErased, VultusError
+from vultus.errors import BadInput, CollectionNotFound, SpaceChanged, SubjectErased, VultusError
 from vultus.identifiers import canonical
 from vultus.records.cautions import Caution
 from vultus.records.stored import Collection, CollectionPolicies
-from vultus.service.accepted_faces import Accept, Acceptance, AcceptedFace, WhichFace, ensure_photos, store_photos
+from vultus.service.accepted_faces import (
+    Acceptance,
+    AcceptedFace,
+    AcceptSome,
+    Found,
+    Sent,
+    WhichFace,
+    ensure_photos,
+    store_photos,
+)
 from vultus.service.chosen_faces import cautions_about
 from vultus.service.context import Model, ServiceContext
 from vultus.service.evidence import Seen
@@ -66,11 +75,13 @@ class _Binding:
 class BatchEnrolment:
     """Enrolls photos, some with each call; several calls may run at once."""
 
-    def __init__(self, context: ServiceContext, accept: Accept, computing: Executor, stopping: Event) -> None:
-        """accept: computes one face, called by the threads of `computing`. stopping: set: no further one is computed,
-        also by an error of the first that concerns all photos."""
+    def __init__(
+        self, context: ServiceContext, accept: AcceptSome, computing: Executor, stopping: Event, *, together: int = 1
+    ) -> None:
+        """accept: computes at most `together` faces, called by the threads of `computing`. stopping: once it is set
+        none are computed any more; the first error that concerns all photos sets it too."""
         self._context, self._accept = context, accept
-        self._computing, self._stopping = computing, stopping
+        self._computing, self._stopping, self._together = computing, stopping, together
 
     def enroll(
         self, photos: Sequence[PhotoOf], *, collection: str, face: WhichFace
@@ -111,39 +122,36 @@ class BatchEnrolment:
     ) -> tuple[dict[int, AcceptedFace], dict[int, VultusError], BaseException | None]:
         """By place: faces and refusals of the photos without an outcome; the error that concerns all. A photo that
         comes twice for one subject is computed once, and there already the second time."""
-        first: set[tuple[str, str]] = set()
-        under_way: dict[int, Future[AcceptedFace | VultusError | None]] = {}
+        wanted: dict[tuple[str, str], int] = {}
         for i, one in enumerate(photos):
-            if outcomes[i] is not None:
-                continue
-            if (named := (canonical(one.subject), sources[i])) in first:
+            if outcomes[i] is None and wanted.setdefault((canonical(one.subject), sources[i]), i) != i:
                 outcomes[i] = Outcome()
-                continue
-            first.add(named)
-            under_way[i] = self._computing.submit(self._compute, one.photo, sources[i], rules)
+        places = list(wanted.values())
+        groups = [places[i : i + self._together] for i in range(0, len(places), self._together)]
+        sent = [[(photos[i].photo, sources[i]) for i in group] for group in groups]
+        under_way = [self._computing.submit(self._compute, group, rules) for group in sent]
         accepted: dict[int, AcceptedFace] = {}
         refused: dict[int, VultusError] = {}
         error: BaseException | None = None
-        for i, future in under_way.items():
+        for group, future in zip(groups, under_way, strict=True):
             try:
-                found = future.result()
+                results = future.result()
             except BaseException as exc:  # also Ctrl-C in a thread: what was computed before is stored first
                 error = error or exc
                 continue
-            if isinstance(found, AcceptedFace):
-                accepted[i] = found
-            elif found is not None:
-                refused[i] = found
+            for i, found in zip(group, results, strict=False):
+                if isinstance(found, AcceptedFace):
+                    accepted[i] = found
+                else:
+                    refused[i] = found
         return accepted, refused, error
 
-    def _compute(self, photo: bytes, source: str, rules: Acceptance) -> AcceptedFace | VultusError | None:
-        """None where it is stopped."""
+    def _compute(self, photos: Sequence[Sent], rules: Acceptance) -> list[Found]:
+        """Nothing where it is stopped."""
         if self._stopping.is_set():
-            return None
+            return []
         try:
-            return self._accept(photo, source, rules)
-        except (BadInput, FaceRefused) as refusal:
-            return refusal
+            return self._accept(photos, rules)
         except BaseException:
             self._stopping.set()
             raise
