@@ -90,7 +90,7 @@ def test_generated_requests_get_documented_answers(schema: Any, headers: dict[st
     known = operations(schema)
     assert len(known) > 20
     for operation in known:
-        attack(operation, headers, seen, 20)
+        attack(operation, headers, seen, 12)
 
 
 @pytest.mark.soak
