@@ -9,7 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from vultus.search.kernels import Kernel, choose_kernel, is_right, numkong_kernel, numpy_products
+from vultus.search.kernels import (
+    PACKED_FROM,
+    PART_ROWS,
+    Kernel,
+    choose_kernel,
+    is_right,
+    numkong_kernel,
+    numpy_products,
+    spread,
+)
+from vultus.vision.compute_slots import ComputeSlots
 
 KERNELS = [numpy_products, *filter(None, [numkong_kernel()])]
 
@@ -101,3 +111,48 @@ def test_other_threads_run_while_numkong_computes(probes):
         assert any(overlaps() for _ in range(20))
     finally:
         sys.setswitchinterval(before)
+
+
+# --- cores that are free ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("probes", [1, 3, PACKED_FROM])
+@pytest.mark.parametrize("rows", [1, 2 * PART_ROWS - 1, 2 * PART_ROWS, 3 * PART_ROWS + 5])
+def test_a_search_divided_among_cores_finds_the_same(kernel, probes, rows):
+    wanted, stored = codes(probes, 64, 1), codes(rows, 64)
+    slots = ComputeSlots(3, queue=0, wait_seconds=1)
+    assert np.array_equal(spread(kernel, slots.run_all, slots.count)(wanted, stored), kernel(wanted, stored))
+
+
+def test_only_free_cores_help_and_only_a_search_with_few_probes():
+    slots, threads = ComputeSlots(2, queue=0, wait_seconds=1), set()
+    meet = threading.Barrier(2)
+
+    def noting(probes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        threads.add(threading.get_ident())
+        if waiting:
+            meet.wait(10)
+        return numpy_products(probes, rows)
+
+    divided, many = spread(noting, slots.run_all, slots.count), codes(2 * PART_ROWS, 8)
+    waiting = True
+    divided(codes(1, 8), many)  # two parts, each waits for the other to begin
+    assert len(threads) == 2
+    waiting = False
+    threads.clear()
+    divided(codes(PACKED_FROM, 8), many)
+    with slots.hold(), slots.hold():
+        divided(codes(1, 8), many)
+    assert threads == {threading.get_ident()}
+    assert spread(noting, slots.run_all, 1) is noting
+
+
+def test_an_error_in_a_part_is_raised():
+    slots = ComputeSlots(2, queue=0, wait_seconds=1)
+
+    def failing(probes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        spread(failing, slots.run_all, slots.count)(codes(1, 8), codes(2 * PART_ROWS, 8))

@@ -78,13 +78,20 @@ def decode_limits(settings: Settings) -> DecodeLimits:
     return DecodeLimits(settings.max_image_pixels, settings.max_decode_bytes, settings.decode_seconds)
 
 
-def open_pipeline(settings: Settings, models: ModelRegistry, decoder: Decode | None = None) -> Pipeline:
+def open_slots(settings: Settings) -> ComputeSlots:
+    """The places of the pipeline, each of them a core."""
+    return ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
+
+
+def open_pipeline(
+    settings: Settings, models: ModelRegistry, decoder: Decode | None = None, slots: ComputeSlots | None = None
+) -> Pipeline:
     """The vision pipeline with all detectors loaded. OpenCV computes in the calling thread from then on.
 
-    decoder: None: photos are decoded in the calling thread, without a limit of time.
+    decoder: None: photos are decoded in the calling thread, without a limit of time. slots: None: of its own.
     """
     compute_in_calling_thread()
-    slots = ComputeSlots(settings.compute_slots, queue=settings.queue_size, wait_seconds=settings.queue_wait_seconds)
+    slots = slots or open_slots(settings)
     return Pipeline(
         models.open_task("detection", slots),
         default_detector=settings.default_detector,

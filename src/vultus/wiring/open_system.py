@@ -44,7 +44,7 @@ from vultus.wiring.background import (
     webhook_sweeper,
 )
 from vultus.wiring.heartbeat import identity_of, replicated
-from vultus.wiring.networks import decode_limits, open_models, open_pipeline, prepare, warm_up
+from vultus.wiring.networks import decode_limits, open_models, open_pipeline, open_slots, prepare, warm_up
 from vultus.wiring.parts import COMMAND_LINE, Duties, System
 from vultus.wiring.search_index import open_index, preparation_bytes
 from vultus.wiring.settings_check import check_settings
@@ -76,7 +76,8 @@ def open_system(
         ledger = open_ledger(settings.erasure_ledger, settings.data_dir)
         gallery, keys, audit_sink = Gallery(database, ledger), KeyStore(database), BackgroundAuditWriter(database)
         stack.callback(audit_sink.close)
-        index = open_index(settings, database, gallery, duties)
+        slots = open_slots(settings)
+        index = open_index(settings, database, gallery, duties, slots)
         stack.callback(index.close)
         given_key = _given_key(settings) if duties.first_start else None
         if given_key is not None:
@@ -88,7 +89,7 @@ def open_system(
         prepare(store, cards, settings)
         models = open_models(settings, store)
         decoder = stack.enter_context(IsolatedDecoder(decode_limits(settings)))
-        pipeline = open_pipeline(settings, models, decoder)
+        pipeline = open_pipeline(settings, models, decoder, slots)
         if duties.serving:
             replica = Replica(database, identity_of(models, store), search=settings.search)
             stack.enter_context(replicated(replica, index, alone=is_sqlite(settings.sqlalchemy_url)))
