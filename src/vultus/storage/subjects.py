@@ -40,6 +40,12 @@ _SPELLED = _IN_COLLECTION.where(_S.id == bindparam("text"))
 _CANONICALLY = _IN_COLLECTION.where(_S.canonical == bindparam("text"))
 _SPELLED_AMONG = _IN_COLLECTION.where(_S.id.in_(bindparam("texts", expanding=True)))
 _CANONICALLY_AMONG = _IN_COLLECTION.where(_S.canonical.in_(bindparam("texts", expanding=True))).order_by(_S.pk.desc())
+_NEAR = (
+    select(_S.id)
+    .where(_S.collection_pk == bindparam("collection_pk"), _S.skeleton == bindparam("skeleton"))
+    .order_by(_S.pk)
+    .limit(NEAR_LOOK_ALIKES)
+)
 _NUMBERS = union_all(
     *(select(func.max(column).label("pk")) for column in (_S.pk, t.undo_log.c.subject_pk, t.undo_log.c.other_pk))
 ).subquery()
@@ -131,9 +137,7 @@ def select_doubly_spelled(connection: Connection) -> tuple[tuple[str, str], ...]
 
 def select_look_alikes(connection: Connection, collection_pk: int, subject_id: str) -> tuple[str, ...]:
     """The ids of other subjects that look like this one, at most LOOK_ALIKES."""
-    c = t.subjects.c
-    statement = select(c.id).where(c.collection_pk == collection_pk, c.skeleton == skeleton(subject_id))
-    near = connection.scalars(statement.order_by(c.pk).limit(NEAR_LOOK_ALIKES))
+    near = connection.scalars(_NEAR, {"collection_pk": collection_pk, "skeleton": skeleton(subject_id)})
     return tuple(islice((one for one in near if look_alike(one, subject_id)), LOOK_ALIKES))
 
 
@@ -168,10 +172,10 @@ def insert_subject(
         require_storable(subject_id)
     values = spelled(canonical(subject_id) if pk is None else subject_id)
     values |= {"collection_pk": collection_pk, "metadata_json": "{}", "created_at": created_at}
-    if pk is None and connection.dialect.name != "sqlite":
-        connection.execute(insert(t.subjects).values(values))
-        return
-    connection.execute(insert(t.subjects).values(pk=_NEXT_NUMBER if pk is None else pk, **values))
+    if pk is not None:
+        connection.execute(_NEW, values | {"pk": pk})
+    else:
+        connection.execute(_NEW_NUMBERED if connection.dialect.name == "sqlite" else _NEW, values)
 
 
 def insert_subjects(connection: Connection, collection_pk: int, ids: Sequence[str], created_at: datetime) -> None:
@@ -180,7 +184,7 @@ def insert_subjects(connection: Connection, collection_pk: int, ids: Sequence[st
         require_storable(one)
     fields = {"collection_pk": collection_pk, "metadata_json": "{}", "created_at": created_at}
     values = [spelled(canonical(one)) | fields for one in ids]
-    connection.execute(_NEW if connection.dialect.name != "sqlite" else _NEW_NUMBERED, values)
+    connection.execute(_NEW_NUMBERED if connection.dialect.name == "sqlite" else _NEW, values)
 
 
 def find_subject_by_pk(connection: Connection, subject_pk: int) -> Row[Any] | None:
