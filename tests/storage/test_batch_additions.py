@@ -20,11 +20,11 @@ def nothing() -> None:
     """before_commit."""
 
 
-def add(gallery: Gallery, *people: NewOfPerson, begun=None, before_commit=nothing) -> None:
+def add(gallery: Gallery, *people: NewOfPerson, begun=None, before_commit=nothing) -> list[bool]:
     batches = gallery.batches
     if begun is None:
         begun, _ = batches.begin("people", [(one.subject_id, one.face.source_sha256) for one in people])
-    batches.add("people", people, begun, space=gallery.binding("people").space, before_commit=before_commit)
+    return batches.add("people", people, begun, space=gallery.binding("people").space, before_commit=before_commit)
 
 
 def of(*pairs: tuple[str, int]) -> list[NewOfPerson]:
@@ -72,7 +72,8 @@ def test_what_is_there_already_is_told_and_not_stored_again(gallery):
     begun, known = gallery.batches.begin("people", sources)
     assert known == {sources[0], sources[2]}
     assert set(begun.subjects) == {"anna", NFC}
-    add(gallery, *of(("anna", 1), (NFC, 2), (NFD, 2), ("anna", 3), ("anna", 3)))
+    stored = add(gallery, *of(("anna", 1), (NFC, 2), (NFD, 2), ("anna", 3), ("anna", 3)))
+    assert stored == [False, False, False, True, False]
     assert {one.id: one.faces for one in gallery.subjects("people", limit=9)} == {"anna": 2, NFC: 1}
 
 
@@ -99,8 +100,9 @@ def test_nothing_is_stored_when_somebody_was_erased_or_renamed_meanwhile(gallery
     begun, _ = gallery.batches.begin("people", [("carl", "x")])
     gallery.delete_subject("people", "ben")
     with pytest.raises(SubjectErased):
-        add(gallery, *of(("carl", 4)), begun=begun)
+        add(gallery, *of(("carl", 4), ("ben", 5)), begun=begun)
     assert [one.id for one in gallery.subjects("people", limit=9)] == ["zoe"]
+    add(gallery, *of(("carl", 4)), begun=begun)  # whom that does not concern
 
 
 def test_a_subject_that_has_expired_does_not_come_back(gallery):

@@ -104,3 +104,12 @@ def test_a_single_core_needs_no_second_copy_of_a_network(network, monkeypatch):
     session = TwinSession(network)
     assert session.run_with(ComputeSlots(2, queue=0, wait_seconds=1), BATCH)[0].shape == (1, 32)
     assert session._wide is None
+
+
+def test_a_second_copy_that_cannot_be_loaded_costs_no_answer(network, many_cores):
+    slots, session = ComputeSlots(2, queue=0, wait_seconds=1), TwinSession(network)
+    network.unlink()
+    for _ in range(2):
+        with slots.hold():
+            assert session.run_with(slots, BATCH)[0].shape == (1, 32)
+    assert session._wide is None

@@ -11,8 +11,17 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def in_threads(work: Callable[[A], B], items: Sequence[A], threads: int) -> Generator[B, None, None]:
-    """The results of `work` as they come, few items under way at a time; an exception is raised after those."""
+def _nothing() -> None:
+    """The default of `ending`."""
+
+
+def in_threads(
+    work: Callable[[A], B], items: Sequence[A], threads: int, *, ending: Callable[[], None] = _nothing
+) -> Generator[B, None, None]:
+    """The results of `work` as they come, few items under way at a time; an exception is raised after those.
+
+    ending: called at the end, also by Ctrl-C or an exception, before what is under way is waited for.
+    """
     waiting: set[Future[B]] = set()
     pool = ThreadPoolExecutor(threads)
     try:
@@ -25,6 +34,7 @@ def in_threads(work: Callable[[A], B], items: Sequence[A], threads: int) -> Gene
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             yield from _results(done)
     finally:
+        ending()
         pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -149,7 +149,9 @@ def accept_photos(
 def _chosen(pipeline: Pipeline, photo: bytes, rules: Acceptance) -> tuple[DetectedPhoto, Face]:
     refuse_repeated(photo, rules.frames)
     detected = _sure(pipeline.detect(photo, detector=rules.detector), rules.least_detection)
-    return detected, only_face(detected) if rules.face == "only" else largest_face(detected)
+    face = only_face(detected) if rules.face == "only" else largest_face(detected)
+    detected.closer(face)  # a small face is decoded again, kept for the embedding; what that raises is of this photo
+    return detected, face
 
 
 def _accepted(

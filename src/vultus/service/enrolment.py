@@ -75,6 +75,7 @@ class Enrolment:
         frames: Sequence[bytes] = (),
         least_detection: float = 0.0,
         asked_after: int | None = None,
+        begun_with: Beginning | None = None,
     ) -> EnrollResult:
         """Add one template per photo to a subject; collection and subject are created when new.
 
@@ -84,11 +85,14 @@ class Enrolment:
         neither be shown nor embedded again. expires_at: when the subject is to be erased; None leaves that as it is.
         strict: see `likeness.compared`. frames: further pictures of the moment of the one photo, for liveness; they are
         not enrolled. least_detection: see `Acceptance`. asked_after: the number of the last erasure when this was asked
-        for; None: it was just now. Raises PolicyLoosened; SubjectErased, for who was erased since.
+        for; None: it was just now. begun_with: what a batch began with that it was part of. Raises PolicyLoosened;
+        SubjectErased, for who was erased since.
         """
         begun = self._context.gallery.begin_enrolment(collection, [subject])
         if asked_after is not None:
             begun = replace(begun, erasure=min(begun.erasure, asked_after))
+        if begun_with is not None:
+            begun = begun.not_after(begun_with)
         existing, model, policies = self._binding(collection, model_name)
         store_photo = store_photo and policies.store_photos
         floor = self._context.effective_limit("min_quality", min_quality, policies)

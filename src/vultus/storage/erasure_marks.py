@@ -6,6 +6,7 @@ bucket: it names nobody, and there are at most BUCKETS. Two subjects in one buck
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -41,6 +42,12 @@ def mark_erased(connection: Connection, collection: str, subject_id: str | None 
 def erased_since(connection: Connection, number: int, collection: str, subject_id: str | None) -> bool:
     """Whether the subject or its collection was erased after that erasure, or, seldom, another subject."""
     buckets = {_bucket(collection, None), _bucket(collection, subject_id)}
+    return connection.execute(_SINCE, {"buckets": list(buckets), "number": number}).first() is not None
+
+
+def any_erased_since(connection: Connection, number: int, collection: str, subject_ids: Sequence[str]) -> bool:
+    """The same of any of these subjects."""
+    buckets = {_bucket(collection, one) for one in (None, *subject_ids)}
     return connection.execute(_SINCE, {"buckets": list(buckets), "number": number}).first() is not None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,8 @@ AWAKE_SECONDS = 0.25  # more than the time between the detections of two request
 NETWORK_THREADS = 2  # of a recognition network alone
 ERRORS_ONLY, FATAL_ONLY, WARNINGS = 3, 4, 2  # onnxruntime's log severities; the last is its default
 NEXT_POWER_OF_TWO = 0  # how onnxruntime extends its memory by default
+
+_log = logging.getLogger(__name__)
 
 Dimension = int | str | None  # a size; a name or None stands for any size
 
@@ -123,7 +126,7 @@ def _load_cuda_packages() -> None:
     Elsewhere the system knows where they are. It prints what it misses, also where nothing is amiss.
     """
     with redirect_stdout(io.StringIO()):
-        ort.preload_dlls(msvc=False)
+        getattr(ort, "preload_dlls", lambda **_: None)(msvc=False)  # since ONNX Runtime 1.21
 
 
 def _open(network: str | bytes, options: ort.SessionOptions, device: Device) -> ort.InferenceSession:
@@ -148,10 +151,11 @@ class TwinSession(Session):
         super().__init__(path)
         self._path = path
         self._wide: Session | None = None
+        self._refused = False
         self._loading = Lock()
 
     def run_with(self, helpers: Helpers, batch: NDArray[np.generic]) -> list[Float32]:
-        """All outputs, as `run`, in two threads where helpers have a core."""
+        """All outputs, as `run`, in two threads where helpers have a core. The first such run loads the network."""
         if available_cores() < NETWORK_THREADS:
             return self.run(batch)
         with helpers.hold_spare(NETWORK_THREADS - 1) as free:
@@ -160,9 +164,12 @@ class TwinSession(Session):
 
     def _twin(self) -> Session | None:
         """The network in two threads; None while another request loads it."""
-        if self._wide is None and self._loading.acquire(blocking=False):
+        if self._wide is None and not self._refused and self._loading.acquire(blocking=False):
             try:
                 self._wide = Session(self._path, threads=NETWORK_THREADS)
+            except ModelInvalid as exc:  # memory is short, or the file was replaced: the loaded network goes on
+                self._refused = True
+                _log.warning("%s stays in one thread: %s", self.name, exc)
             finally:
                 self._loading.release()
         return self._wide

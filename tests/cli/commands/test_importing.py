@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from vultus.cli.command_table import app
 from vultus.cli.context import CommandContext
 from vultus.cli.import_report import ImportReport
 from vultus.cli.opening import Openers
-from vultus.errors import SettingsInvalid
+from vultus.errors import InvalidImage, SettingsInvalid, StorageFailed
 from vultus.evaluation.labelled_folder import PhotoFile
 from vultus.storage.adding.batch_additions import BatchAdditions
 from vultus.storage.audit import Audit, AuditFilter
+from vultus.vision.detected_photo import DetectedPhoto
 
 
 @pytest.fixture
@@ -296,6 +298,7 @@ def test_a_batch_is_one_line_of_the_audit(run, small, people):
 def test_a_person_erased_while_a_batch_was_computed_costs_the_others_nothing(run, small, people, monkeypatch):
     write(people / "carl" / "1.png", pictures.drawn_photo(3, noise=1.0))
     imported(run, people)
+    write(people / "carl" / "new.png", pictures.drawn_photo(3, noise=1.0, photo=5))
     write(people / "anna" / "new.png", pictures.drawn_photo(1, noise=1.0, photo=5))
     write(people / "ben" / "new.png", pictures.drawn_photo(2, noise=1.0, photo=5))
     begin = BatchAdditions.begin
@@ -308,7 +311,8 @@ def test_a_person_erased_while_a_batch_was_computed_costs_the_others_nothing(run
     monkeypatch.setattr(BatchAdditions, "begin", overtaken)
     answer = imported(run, people, code=3)
     assert (answer["enrolled"], answer["already_there"]) == (2, 3)
-    assert [(one["error"], one["examples"]) for one in answer["refused"]] == [("subject_erased", ["carl/1.png"])]
+    (refused,) = answer["refused"]
+    assert (refused["error"], sorted(refused["examples"])) == ("subject_erased", ["carl/1.png", "carl/new.png"])
     assert [subject.id for subject in small.gallery.subjects("default", limit=9)] == ["anna", "ben"]
 
 
@@ -331,3 +335,54 @@ def test_what_was_computed_before_an_error_that_concerns_all_is_stored(run, smal
     small.detector.detect = failing
     assert run("import", people).exit_code != 0
     assert sum(subject.faces for subject in small.gallery.subjects("default", limit=9)) == 2
+
+
+def test_the_second_of_two_equal_photos_has_the_outcome_of_the_first(run, people):
+    for name in ("1.png", "2.png"):
+        write(people / "carl" / name, pictures.drawn_photo())
+    write(people / "ben" / "copy.png", (people / "ben" / "1.png").read_bytes())
+    answer = imported(run, people, code=3)
+    assert (answer["enrolled"], answer["already_there"]) == (3, 1)
+    assert [(one["error"], one["count"]) for one in answer["refused"]] == [("no_face_detected", 2)]
+
+
+def test_somebody_renamed_while_a_batch_was_computed_gets_no_second_self(run, small, people, monkeypatch):
+    imported(run, people)
+    write(people / "anna" / "new.png", pictures.drawn_photo(1, noise=1.0, photo=5))
+    begin = BatchAdditions.begin
+
+    def overtaken(self, collection, photos):
+        found = begin(self, collection, photos)
+        small.gallery.corrections.rename(collection, "anna", "zoe", undo_for=timedelta(hours=1))
+        monkeypatch.setattr(BatchAdditions, "begin", begin)
+        return found
+
+    monkeypatch.setattr(BatchAdditions, "begin", overtaken)
+    answer = imported(run, people, code=3)
+    assert {one["error"] for one in answer["refused"]} == {"subject_erased"}
+    assert [subject.id for subject in small.gallery.subjects("default", limit=9)] == ["ben", "zoe"]
+
+
+def test_a_photo_whose_small_face_cannot_be_decoded_again_costs_the_others_nothing(run, people, monkeypatch):
+    closer = DetectedPhoto.closer
+
+    def failing(self, face):
+        if self.photograph.width == 333:
+            raise InvalidImage("it takes too long to decode")
+        return closer(self, face)
+
+    monkeypatch.setattr(DetectedPhoto, "closer", failing)
+    write(people / "ben" / "slow.png", pictures.drawn_photo(2, size=(333, 240), noise=1.0, photo=5))
+    answer = imported(run, people, code=3)
+    assert answer["enrolled"] == 3
+    assert [(one["error"], one["examples"]) for one in answer["refused"]] == [("invalid_image", ["ben/slow.png"])]
+
+
+def test_faces_that_are_stored_are_told_of_though_comparing_them_fails(run, small, people, monkeypatch):
+    def failing(*_: object) -> None:
+        raise StorageFailed("the disk is away")
+
+    monkeypatch.setattr("vultus.service.bulk.batch_enrolment.face_cautions", failing)
+    answer = run("import", people, "--json")
+    assert answer.exit_code == 1
+    assert sum(subject.faces for subject in small.gallery.subjects("default", limit=9)) == 3

@@ -35,7 +35,7 @@ from vultus.config import Settings
 from vultus.identifiers import DEFAULT_COLLECTION
 from vultus.records.cautions import Caution
 from vultus.service import FaceService
-from vultus.service.accepted_faces import WhichFace, accept_photos
+from vultus.service.accepted_faces import Acceptance, AcceptedFace, WhichFace, accept_photo, accept_photos
 from vultus.service.bulk.batch_enrolment import BatchEnrolment
 from vultus.service.context import ServiceContext
 from vultus.service.enrolment import Enrolment
@@ -142,7 +142,12 @@ class _Work:
     def _importer(self, source: PhotoSource, computing: Executor, stopping: Event) -> Importer:
         context, pool = self.context, self.pool
         here = partial(accept_photos, context.pipeline, context.models)
-        enrolment = Enrolment(context, None if pool is None else pool.accept)
+
+        def one_here(photo: bytes, source: str, rules: Acceptance) -> AcceptedFace:
+            """In the thread that computes: another one might wait for the slot for ever."""
+            return computing.submit(accept_photo, context.pipeline, context.models, photo, source, rules).result()
+
+        enrolment = Enrolment(context, one_here if pool is None else pool.accept)
         accept, together = (here, 1) if pool is None else (pool.accept_some, TOGETHER)
         batches = BatchEnrolment(context, accept, computing, stopping, together=together)
         about = (context.gallery, self.collection, self.face, source.read, source.people, self.strict)
@@ -203,8 +208,7 @@ def _import_all(
     try:
         with (
             progress("importing", sum(map(len, batches)), bar=bar) as advance,
-            closing(in_threads(enroll, batches, threads)) as found,
-            _set_at_the_end(stopping),
+            closing(in_threads(enroll, batches, threads, ending=stopping.set)) as found,
         ):
             for outcomes, error in found:
                 for outcome in outcomes:
@@ -217,11 +221,3 @@ def _import_all(
     finally:
         report.seconds = perf_counter() - started
     return True
-
-
-@contextmanager
-def _set_at_the_end(event: Event) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        event.set()

@@ -27,6 +27,7 @@ from vultus.service import FaceService
 from vultus.service.accepted_faces import WhichFace
 from vultus.service.bulk.batch_enrolment import BatchEnrolment, BatchRefused, Outcome, PhotoOf
 from vultus.service.enrolment import Enrolment
+from vultus.storage.adding.additions import Beginning
 from vultus.storage.gallery_reader import GalleryReader
 
 BATCH = 16  # photos in a transaction: what a batch costs is then little for each of them
@@ -94,18 +95,19 @@ class Importer:
                 [data for _, data in some], collection=self.collection, face=self.face
             )
         except BatchRefused as refusal:
-            return [self._enroll_one(photo, refusal.asked_after) for photo, _ in some], None
+            one_by_one = (photo for photo, _ in some if not self.batches.stopped)
+            return [self._enroll_one(photo, refusal.begun) for photo in one_by_one], None
         each = zip((photo for photo, _ in some), outcomes, strict=True)
         return [_reported(photo, outcome) for photo, outcome in each if outcome is not None], error
 
-    def _enroll_one(self, photo: Photo, asked_after: int | None = None) -> Reported:
+    def _enroll_one(self, photo: Photo, begun: Beginning | None = None) -> Reported:
         try:
-            outcome, cautions = self._enroll(_valid(photo.subject), self.read(photo), asked_after)
+            outcome, cautions = self._enroll(_valid(photo.subject), self.read(photo), begun)
         except (BadInput, FaceRefused, SubjectErased, OSError) as refusal:
             return _refused(photo, refusal)
         return photo, outcome, "", cautions
 
-    def _enroll(self, subject: str, data: bytes, asked_after: int | None) -> tuple[str, tuple[Caution, ...]]:
+    def _enroll(self, subject: str, data: bytes, begun: Beginning | None) -> tuple[str, tuple[Caution, ...]]:
         if self._has(subject, sha256(data).hexdigest()):  # before detection: a resumed import is quick
             return ALREADY_THERE, ()
         person = self.people.get(subject, Person())
@@ -117,7 +119,7 @@ class Importer:
             metadata=person.details or None,
             face=self.face,
             strict=self.strict,
-            asked_after=asked_after,
+            begun_with=begun,
         )
         outcome = ENROLLED if result.faces[0].created else ALREADY_THERE
         return outcome, result.cautions

@@ -34,6 +34,8 @@ from vultus.service.policies import NO_POLICIES
 from vultus.storage.adding.additions import Beginning
 from vultus.storage.adding.batch_additions import NewOfPerson
 
+TOGETHER_BYTES = 2 << 20  # of photos that are computed together; a larger one is computed alone
+
 
 @dataclass(frozen=True)
 class PhotoOf:
@@ -57,12 +59,12 @@ class Outcome:
 class BatchRefused(Exception):
     """Nothing of a batch was stored, for what concerns one of its photos; one by one the others can be.
 
-    asked_after: the number of the last erasure when the batch began: who was erased since does not come back.
+    begun: what the batch began with: who was erased, renamed or merged since does not come back.
     """
 
-    def __init__(self, asked_after: int) -> None:
-        super().__init__(asked_after)
-        self.asked_after = asked_after
+    def __init__(self, begun: Beginning) -> None:
+        super().__init__(begun)
+        self.begun = begun
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,31 @@ class _Binding:
     existing: Collection | None
     model: Model
     policies: CollectionPolicies
+
+
+def _firsts(photos: Sequence[PhotoOf], sources: Sequence[str]) -> list[int]:
+    """By place the first place of the same photo of the same subject: it is computed once."""
+    first: dict[tuple[str, str], int] = {}
+    each = enumerate(zip(photos, sources, strict=True))
+    return [first.setdefault((canonical(one.subject), source), i) for i, (one, source) in each]
+
+
+def _same(outcome: Outcome | None, *, again: bool) -> Outcome | None:
+    """The outcome of a photo by that of the first such one; again: it is not the first."""
+    return Outcome() if again and outcome is not None and outcome.refusal is None else outcome
+
+
+def _groups(places: Sequence[int], sizes: Sequence[int], together: int) -> list[list[int]]:
+    """The places in groups of at most so many, of large photos fewer, as all of a group are decoded at once."""
+    groups: list[list[int]] = []
+    room = 0
+    for i in places:
+        if not groups or len(groups[-1]) >= together or sizes[i] > room:
+            groups.append([])
+            room = TOGETHER_BYTES
+        groups[-1].append(i)
+        room -= sizes[i]
+    return groups
 
 
 class BatchEnrolment:
@@ -82,6 +109,11 @@ class BatchEnrolment:
         none are computed any more; the first error that concerns all photos sets it too."""
         self._context, self._accept = context, accept
         self._computing, self._stopping, self._together = computing, stopping, together
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no further photos are computed."""
+        return self._stopping.is_set()
 
     def enroll(
         self, photos: Sequence[PhotoOf], *, collection: str, face: WhichFace
@@ -97,13 +129,19 @@ class BatchEnrolment:
         begun, known = self._context.gallery.batches.begin(collection, named)
         bound = self._binding(collection)
         rules = self._rules(bound, face)
-        outcomes: list[Outcome | None] = [Outcome() if one in known else None for one in named]
-        accepted, refused, error = self._computed(photos, sources, outcomes, rules)
-        self._store(photos, accepted, refused, begun, collection, bound)
-        outcomes = [Outcome(refusal=refused[i]) if i in refused else one for i, one in enumerate(outcomes)]
-        for i, cautions in self._cautions(photos, accepted, begun, collection, bound).items():
-            outcomes[i] = Outcome(created=True, cautions=cautions)
-        return outcomes, error
+        outcomes: dict[int, Outcome] = {i: Outcome() for i, one in enumerate(named) if one in known}
+        first = _firsts(photos, sources)
+        wanted = [i for i in dict.fromkeys(first) if i not in outcomes]
+        accepted, refused, error = self._computed(photos, sources, wanted, rules)
+        created = self._store(photos, accepted, refused, begun, collection, bound)
+        outcomes |= {i: Outcome(refusal=one) for i, one in refused.items()}
+        outcomes |= {i: Outcome(created=i in created) for i in accepted}
+        try:
+            told = self._cautions(photos, {i: accepted[i] for i in created}, begun, collection, bound)
+            outcomes |= {i: Outcome(created=True, cautions=cautions) for i, cautions in told.items()}
+        except VultusError as exc:  # they are stored, and that is to be told
+            error = error or exc
+        return [_same(outcomes.get(one), again=one != i) for i, one in enumerate(first)], error
 
     def _binding(self, collection: str) -> _Binding:
         with suppress(CollectionNotFound):
@@ -118,16 +156,10 @@ class BatchEnrolment:
         return Acceptance(bound.model.id, bound.model.pipeline_version, floor, face, keep_photo=keep, liveness=mode)
 
     def _computed(
-        self, photos: Sequence[PhotoOf], sources: Sequence[str], outcomes: list[Outcome | None], rules: Acceptance
+        self, photos: Sequence[PhotoOf], sources: Sequence[str], places: Sequence[int], rules: Acceptance
     ) -> tuple[dict[int, AcceptedFace], dict[int, VultusError], BaseException | None]:
-        """By place: faces and refusals of the photos without an outcome; the error that concerns all. A photo that
-        comes twice for one subject is computed once, and there already the second time."""
-        wanted: dict[tuple[str, str], int] = {}
-        for i, one in enumerate(photos):
-            if outcomes[i] is None and wanted.setdefault((canonical(one.subject), sources[i]), i) != i:
-                outcomes[i] = Outcome()
-        places = list(wanted.values())
-        groups = [places[i : i + self._together] for i in range(0, len(places), self._together)]
+        """By place, of these places: faces and refusals; and the error that concerns all."""
+        groups = _groups(places, [len(one.photo) for one in photos], self._together)
         sent = [[(photos[i].photo, sources[i]) for i in group] for group in groups]
         under_way = [self._computing.submit(self._compute, group, rules) for group in sent]
         accepted: dict[int, AcceptedFace] = {}
@@ -148,7 +180,7 @@ class BatchEnrolment:
 
     def _compute(self, photos: Sequence[Sent], rules: Acceptance) -> list[Found]:
         """Nothing where it is stopped."""
-        if self._stopping.is_set():
+        if self.stopped:
             return []
         try:
             return self._accept(photos, rules)
@@ -164,17 +196,17 @@ class BatchEnrolment:
         begun: Beginning,
         collection: str,
         bound: _Binding,
-    ) -> None:
-        """Store the faces in one transaction. Raises BatchRefused."""
+    ) -> frozenset[int]:
+        """Store the faces in one transaction; the places of those that were not there. Raises BatchRefused."""
         verdicts = verdicts_of(accepted.values(), refused.values())
         if not accepted:
             note(self._context.act, verdicts)
-            return
+            return frozenset()
         target = bound.existing or self._context.create_collection(collection, bound.model)[0]
         faces = tuple(accepted.values())
         stored = zip(accepted, store_photos(self._context, faces), strict=True)
         try:
-            self._context.gallery.batches.add(
+            stored_now = self._context.gallery.batches.add(
                 collection,
                 [NewOfPerson(photos[i].subject, new, photos[i].name, photos[i].metadata) for i, new in stored],
                 begun,
@@ -183,7 +215,8 @@ class BatchEnrolment:
                 before_commit=lambda: ensure_photos(self._context.photos, faces),
             )
         except (BadInput, SubjectErased, SpaceChanged) as exc:
-            raise BatchRefused(begun.erasure) from exc
+            raise BatchRefused(begun) from exc
+        return frozenset(i for i, is_new in zip(accepted, stored_now, strict=True) if is_new)
 
     def _cautions(
         self,

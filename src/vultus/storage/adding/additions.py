@@ -84,6 +84,12 @@ class Beginning:
     collection_pk: int | None
     subjects: Mapping[str, tuple[int, datetime]]
 
+    def not_after(self, earlier: Beginning) -> Beginning:
+        """As if it had begun then, for the subjects that this one and that one know."""
+        return Beginning(
+            min(self.erasure, earlier.erasure), earlier.collection_pk, {**self.subjects, **earlier.subjects}
+        )
+
 
 def beginning(connection: Connection, collection: str, subject_ids: Iterable[str | None]) -> Beginning:
     """What an enrolment of these subjects finds."""

@@ -19,7 +19,7 @@ from vultus.storage import subjects as s
 from vultus.storage.adding.additions import Beginning, photo_keys_of
 from vultus.storage.audit import Act, record
 from vultus.storage.database import Database
-from vultus.storage.erasure_marks import latest_erasure
+from vultus.storage.erasure_marks import any_erased_since, latest_erasure
 from vultus.storage.photo_records import photo_rows
 
 Source = tuple[str, str]
@@ -65,12 +65,12 @@ class BatchAdditions:
         space: int,
         decisions: Sequence[Decision] = (),
         before_commit: Callable[[], None],
-    ) -> None:
+    ) -> list[bool]:
         """Add a face to each of these subjects, made when new; all or none. before_commit: as for `Gallery.add_faces`.
 
-        A face whose source photo the subject has already is not stored again. Raises what `Gallery.add_faces` raises.
-        SubjectErased: when anybody at all was erased since, or one of the subjects is not what it was; which one is to
-        be found by adding them one by one.
+        Returns of each face whether it was stored: not where the subject has one of its source photo already. Raises
+        what `Gallery.add_faces` raises. SubjectErased: when one of the subjects is not what it was; which one is to be
+        found by adding them one by one.
         """
         now = datetime.now(UTC)
         with self._database.adding() as connection:
@@ -84,15 +84,18 @@ class BatchAdditions:
                 photo_rows.make_live(connection, [face.photo for *_, face in placed if face.photo is not None])
                 record(connection, self._act, "enroll", collection=collection, objects=ids, decisions=decisions)
             before_commit()
+        stored = {id(face) for *_, face in placed}
+        return [id(one.face) in stored for one in new]
 
 
 def _subjects(
     connection: Connection, collection: Row[Any], new: Sequence[NewOfPerson], begun: Beginning, now: datetime
 ) -> dict[str, Row[Any]]:
     """The rows of the subjects by their canonical ids, made where they are new. Raises SubjectErased."""
-    if latest_erasure(connection) != begun.erasure or begun.collection_pk not in (None, collection.pk):
-        raise SubjectErased("somebody was erased meanwhile; nothing was enrolled")
     ids = list(dict.fromkeys(one.subject_id for one in new))
+    replaced = begun.collection_pk not in (None, collection.pk)
+    if replaced or any_erased_since(connection, begun.erasure, collection.name, ids):
+        raise SubjectErased("a subject was erased meanwhile; nothing was enrolled")
     there = s.find_subject_rows(connection, collection.pk, ids)
     for one in ids:
         before, found = begun.subjects.get(one), there.get(one)
