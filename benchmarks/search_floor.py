@@ -5,7 +5,8 @@
 FOLDER: made by `benchmarks.made_gallery`. memory: reading as many bytes as the codes have; kernel: the products of the
 probe with all codes; search: five lines by score, as `/find` asks for them, or with --cosines by cosine, which spares
 making the terms first; find: the whole use case by an embedding, with what the database is asked. Of each the median,
-and the tenth percentile, which the machine's other work disturbs less.
+and the tenth percentile, which the machine's other work disturbs less. Then by the clock; free cores: the same search
+divided among two cores (`kernels.spread`), which must answer the same.
 """
 
 from __future__ import annotations
@@ -16,16 +17,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.search_synthetic import Faces
 from benchmarks.synthetic_gallery import COLLECTION
-from benchmarks.timing import percentile, processor_milliseconds
+from benchmarks.timing import milliseconds, percentile, processor_milliseconds
 from vultus.config import Settings
+from vultus.records.seen import Float32
+from vultus.search.cohort import CohortRule
 from vultus.search.index import MEMORY_BYTES, FlatIndex
 from vultus.search.int8_codes import as_probe
+from vultus.search.kernels import choose_kernel, spread
+from vultus.storage.gallery import Gallery
+from vultus.vision.compute_slots import ComputeSlots
 from vultus.wiring.open_system import open_system
 from vultus.wiring.parts import System
 
+Codes = NDArray[np.uint64]  # as many bytes as the codes have
 LINES = 6  # one more than are asked for, as the service does
 
 
@@ -72,6 +80,26 @@ def _measure(system: System, options: argparse.Namespace) -> None:
     for name, each in taken.items():
         median = statistics.median(each)
         print(f"{name:<8}{median:>9.2f} ms  10 %: {percentile(each, 0.1):>7.2f}  {median / floor:>5.2f} x memory")
+    _by_the_clock(index, gallery, probes, rule, bytes_of_codes)
+
+
+def _by_the_clock(index: FlatIndex, gallery: Gallery, probes: Float32, rule: CohortRule | None, codes: Codes) -> None:
+    slots = ComputeSlots(2, queue=0, wait_seconds=1.0)
+    divided = FlatIndex(gallery, memory_bytes=index._memory_bytes, kernel=spread(choose_kernel(), slots.run_all, 2))
+    divided._collections = index._collections
+    taken: dict[str, list[float]] = {"memory": [], "one core": [], "free cores": []}
+    for probe in probes:
+        taken["memory"].append(milliseconds(codes.max))
+        answers = []
+        for name, one in (("one core", index), ("free cores", divided)):
+            taken[name].append(milliseconds(lambda: answers.append(one.search(COLLECTION, probe[None], LINES, rule))))  # noqa: B023
+        if answers[0] != answers[1]:
+            raise SystemExit("divided among cores a search answers otherwise")
+    floor = statistics.median(taken["memory"])
+    for name, each in taken.items():
+        print(
+            f"{name:<11}{statistics.median(each):>7.2f} ms by the clock, {statistics.median(each) / floor:.2f} x memory"
+        )
 
 
 if __name__ == "__main__":

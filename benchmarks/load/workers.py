@@ -75,7 +75,7 @@ def _measured(folder: Path, faces: int, given: argparse.Namespace) -> Iterator[R
             settings = {"VULTUS_WORKERS": str(number), **slots}
             module = REAL if given.real else ASLEEP
             servers[number] = stack.enter_context(serving(data_dir, module=module, settings=settings))
-            _wait_until_idle(servers[number])
+            wait_until_idle(servers[number])
         taken: dict[tuple[int, str], list[Row]] = {(number, call): [] for number in servers for call in CALLS}
         before = machine.load()[0]
         for path in CALLS:
@@ -97,7 +97,7 @@ def _measured(folder: Path, faces: int, given: argparse.Namespace) -> Iterator[R
             }
 
 
-def _wait_until_idle(server: Server) -> None:
+def wait_until_idle(server: Server) -> None:
     """Wait for the end of what a server prepares in the background, at most IDLE_SECONDS."""
     end = time.perf_counter() + IDLE_SECONDS
     while time.perf_counter() < end:
